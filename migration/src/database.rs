@@ -1,0 +1,132 @@
+//! Which database a `DATABASE_URL` names, and what to say when it cannot be reached.
+
+use std::{fmt, path::Path, str::FromStr, time::Duration};
+
+use sea_orm_migration::sea_orm::DatabaseConnection;
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+
+/// How long an SQLite connection waits for another one's write lock before it gives up.
+///
+/// A run of migrations may hold the lock for as long as its longest change takes.
+const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_secs(600);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A database that is named but not yet connected to.
+#[derive(Clone)]
+pub enum Database {
+    /// A file.
+    Sqlite(SqliteConnectOptions),
+    /// A server.
+    Postgres(Box<PgConnectOptions>),
+}
+
+impl Database {
+    /// Reads a `sqlite:` or `postgres:` URL.
+    ///
+    /// The error says what would be right and repeats nothing of the URL, which may hold a password.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        const RIGHT: &str =
+            "expected `sqlite://FILE` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`";
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            "sqlite" if url.contains(":memory:") || url.contains("mode=memory") => Err(
+                "an in-memory database would be lost at every stop; name a file: `sqlite://FILE`"
+                    .to_owned(),
+            ),
+            "sqlite" => {
+                let options = SqliteConnectOptions::from_str(url)
+                    .map_err(|_| format!("the SQLite URL cannot be read; {RIGHT}"))?;
+                if options.get_filename().as_os_str().is_empty() {
+                    return Err(format!("the URL names no file; {RIGHT}"));
+                }
+                Ok(Self::Sqlite(options.disable_statement_logging()))
+            }
+            "postgres" | "postgresql" => {
+                let options = PgConnectOptions::from_str(url)
+                    .map_err(|_| format!("the PostgreSQL URL cannot be read; {RIGHT}"))?;
+                let options = options
+                    .application_name("acclaim")
+                    .disable_statement_logging();
+                Ok(Self::Postgres(Box::new(options)))
+            }
+            _ => Err(format!("neither SQLite nor PostgreSQL; {RIGHT}")),
+        }
+    }
+
+    /// A connection to change the schema with. `create` makes an SQLite file that is not there.
+    ///
+    /// SQLite's foreign keys are off on it, as rebuilding a table needs; the runner checks them all
+    /// before it commits. The error is one sentence for the operator.
+    pub(crate) async fn connect(&self, create: bool) -> Result<DatabaseConnection, String> {
+        let connected = match self {
+            Self::Sqlite(options) => {
+                if !create && !options.get_filename().exists() {
+                    return Err(format!("{self} does not exist; `migrate up` makes it"));
+                }
+                let options = options
+                    .clone()
+                    .create_if_missing(create)
+                    .foreign_keys(false)
+                    .busy_timeout(MIGRATION_BUSY_TIMEOUT);
+                SqlitePoolOptions::new()
+                    .max_connections(1)
+                    .connect_with(options)
+                    .await
+                    .map(DatabaseConnection::from)
+            }
+            Self::Postgres(options) => PgPoolOptions::new()
+                .max_connections(1)
+                .acquire_timeout(CONNECT_TIMEOUT)
+                .connect_with(*options.clone())
+                .await
+                .map(DatabaseConnection::from),
+        };
+        connected.map_err(|error| self.explain(&error))
+    }
+
+    /// One sentence for the operator on why this database could not be opened.
+    #[must_use]
+    pub fn explain(&self, error: &sqlx::Error) -> String {
+        match error {
+            sqlx::Error::Io(cause) => format!("cannot reach {self}: {cause}"),
+            sqlx::Error::PoolTimedOut => {
+                format!("cannot reach {self}: no answer within {CONNECT_TIMEOUT:?}")
+            }
+            sqlx::Error::Database(refusal) => {
+                format!("cannot open {self}: {}", refusal.message())
+            }
+            other => format!("cannot open {self}: {other}"),
+        }
+    }
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(options) => {
+                let file: &Path = options.get_filename();
+                write!(f, "the SQLite database `{}`", file.display())
+            }
+            Self::Postgres(options) => write!(
+                f,
+                "the PostgreSQL database `{}` at {}:{}",
+                options
+                    .get_database()
+                    .unwrap_or_else(|| options.get_username()),
+                options.get_host(),
+                options.get_port()
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The options hold the password.
+        write!(f, "Database({self})")
+    }
+}

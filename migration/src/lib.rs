@@ -1,0 +1,31 @@
+//! The schema of Acclaim: one change a file, each with `up` and `down`, and the runner that applies them.
+//!
+//! Tables and columns are named literally and nothing is imported from `entity`, so that a later
+//! change of an entity cannot rewrite history.
+
+use sea_orm_migration::prelude::*;
+
+mod cli;
+mod database;
+mod dialect;
+mod m20261121_000001_create_users;
+mod m20261121_000002_create_posts;
+mod m20261121_000003_create_votes;
+mod runner;
+
+pub use cli::Command;
+pub use database::Database;
+pub use runner::{Error, Report, pending, run};
+
+/// Every migration in the order of its application.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_create_users::Migration),
+            Box::new(m20261121_000002_create_posts::Migration),
+            Box::new(m20261121_000003_create_votes::Migration),
+        ]
+    }
+}

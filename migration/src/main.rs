@@ -1,0 +1,82 @@
+//! `cargo run -p migration -- up|down|status|fresh|refresh|reset|generate`
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use migration::{Command, Database, run};
+
+/// Changes the schema of the database that `DATABASE_URL` names [default: `sqlite://acclaim.db`]
+#[derive(Parser)]
+#[command(name = "migration")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    #[command(flatten)]
+    Run(Command),
+    /// Write a new, empty migration
+    Generate {
+        /// Its name, of [a-z0-9_]: `add_tags`
+        name: String,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Action::Generate { name } => generate(&name).map(|()| 0),
+        Action::Run(command) => migrate(&command).await,
+    };
+    ExitCode::from(outcome.unwrap_or_else(|sentence| {
+        eprintln!("migration: {sentence}");
+        2
+    }))
+}
+
+async fn migrate(command: &Command) -> Result<u8, String> {
+    let environment = std::env::var("DATABASE_URL").ok();
+    let url = match environment {
+        Some(url) if !url.is_empty() => url,
+        _ => from_dotenv()?.unwrap_or_else(|| "sqlite://acclaim.db".to_owned()),
+    };
+    let database = Database::parse(&url).map_err(|fault| format!("DATABASE_URL: {fault}"))?;
+    let report = run(&database, command)
+        .await
+        .map_err(|error| error.to_string())?;
+    print!("{report}");
+    Ok(u8::from(report.pending > 0))
+}
+
+fn from_dotenv() -> Result<Option<String>, String> {
+    let file = match dotenvy::dotenv_iter() {
+        Ok(file) => file,
+        Err(error) if error.not_found() => return Ok(None),
+        Err(error) => return Err(format!(".env cannot be read: {error}")),
+    };
+    for pair in file {
+        // dotenvy's own words repeat the line, which may hold a secret.
+        let (name, value) = pair.map_err(|_| ".env has a line that is not NAME=VALUE")?;
+        if name == "DATABASE_URL" && !value.is_empty() {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+/// Writes a new, empty migration called `name` and adds it to the list of migrations.
+///
+/// `name` is one or more of `[a-z0-9_]`. The error is one sentence for the developer.
+fn generate(name: &str) -> Result<(), String> {
+    if name.is_empty()
+        || !name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    {
+        return Err(format!("`{name}` is not a name of [a-z0-9_]"));
+    }
+    sea_orm_cli::run_migrate_generate(env!("CARGO_MANIFEST_DIR"), name, true)
+        .map_err(|error| format!("could not write the migration: {error}"))
+}

@@ -1,0 +1,216 @@
+//! Applies and reverts migrations: one lock and one transaction round a whole run.
+
+use std::fmt;
+
+use sea_orm_migration::{
+    MigrationStatus,
+    prelude::*,
+    sea_orm::{
+        DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement,
+        TransactionOptions, TransactionTrait,
+    },
+};
+
+use crate::{Command, Database, Migrator};
+
+/// Number of the advisory lock that one run holds on PostgreSQL; the letters of `acclaim`.
+const LOCK: i64 = 0x61_6363_6c61_696d;
+
+/// Why a run did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be opened. One sentence for the operator.
+    #[error("{0}")]
+    Connect(String),
+    /// The database holds a migration that this program does not know.
+    #[error(
+        "the database is newer than this program: it holds the migration `{0}`; run a newer acclaim"
+    )]
+    Newer(String),
+    /// A migration failed, and with it the whole run.
+    #[error("migration `{name}` failed, and nothing was changed: {cause}")]
+    Failed {
+        /// Its name.
+        name: String,
+        /// What the database said.
+        cause: DbErr,
+    },
+    /// The database refused something else.
+    #[error("the database refused, and nothing was changed: {0}")]
+    Database(#[from] DbErr),
+}
+
+/// What a run did or found: one line a migration.
+#[derive(Debug, Default)]
+pub struct Report {
+    lines: Vec<String>,
+    /// How many migrations `status` found pending.
+    pub pending: usize,
+}
+
+impl Report {
+    fn add(&mut self, what: &str, name: &str) {
+        self.lines.push(format!("{what:<8} {name}"));
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.lines.is_empty() {
+            return writeln!(f, "nothing to do");
+        }
+        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// Names of the migrations that `connection`'s database still lacks. Writes nothing.
+pub async fn pending(connection: &DatabaseConnection) -> Result<Vec<String>, Error> {
+    let all = with_status(connection).await?;
+    Ok(names(&all, MigrationStatus::Pending))
+}
+
+/// Runs `command` on `database`, after any other run under way there, wholly or not at all.
+pub async fn run(database: &Database, command: &Command) -> Result<Report, Error> {
+    let create = matches!(command, Command::Up { .. } | Command::Fresh);
+    let connection = database.connect(create).await.map_err(Error::Connect)?;
+    let outcome = match command {
+        Command::Status => status(&connection).await,
+        change => commit(&connection, change).await,
+    };
+    // A run that is over must not leave its connection to the time-out of the server.
+    connection.close().await?;
+    outcome
+}
+
+async fn status(connection: &DatabaseConnection) -> Result<Report, Error> {
+    let mut report = Report::default();
+    for (name, status) in with_status(connection).await? {
+        let pending = status == MigrationStatus::Pending;
+        report.pending += usize::from(pending);
+        report.add(if pending { "pending" } else { "applied" }, &name);
+    }
+    Ok(report)
+}
+
+async fn commit(connection: &DatabaseConnection, command: &Command) -> Result<Report, Error> {
+    // Waits for the write lock on SQLite; PostgreSQL has no such mode and takes the advisory lock.
+    let transaction = connection
+        .begin_with_options(TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        })
+        .await?;
+    let postgres = transaction.get_database_backend() == DbBackend::Postgres;
+    if postgres {
+        transaction
+            .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})"))
+            .await?;
+    }
+    let report = change(&transaction, command).await?;
+    if !postgres {
+        check_foreign_keys(&transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(report)
+}
+
+async fn change(db: &DatabaseTransaction, command: &Command) -> Result<Report, Error> {
+    let mut report = Report::default();
+    match *command {
+        Command::Up { steps } => up(db, steps, &mut report).await?,
+        Command::Down { steps } => down(db, Some(steps), &mut report).await?,
+        Command::Refresh => {
+            down(db, None, &mut report).await?;
+            up(db, None, &mut report).await?;
+        }
+        Command::Reset => {
+            down(db, None, &mut report).await?;
+            Migrator::uninstall(db).await?;
+        }
+        Command::Fresh => {
+            Migrator::fresh(db).await?;
+            report.add("dropped", "every table");
+            for name in names(&with_status(db).await?, MigrationStatus::Applied) {
+                report.add("applied", &name);
+            }
+        }
+        Command::Status => {}
+    }
+    Ok(report)
+}
+
+async fn up(
+    db: &DatabaseTransaction,
+    steps: Option<u32>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let pending = names(&with_status(db).await?, MigrationStatus::Pending);
+    for name in pending.into_iter().take(at_most(steps)) {
+        if let Err(cause) = Migrator::up(db, Some(1)).await {
+            return Err(Error::Failed { name, cause });
+        }
+        report.add("applied", &name);
+    }
+    Ok(())
+}
+
+async fn down(
+    db: &DatabaseTransaction,
+    steps: Option<u32>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let applied = names(&with_status(db).await?, MigrationStatus::Applied);
+    for name in applied.into_iter().rev().take(at_most(steps)) {
+        if let Err(cause) = Migrator::down(db, Some(1)).await {
+            return Err(Error::Failed { name, cause });
+        }
+        report.add("reverted", &name);
+    }
+    Ok(())
+}
+
+fn at_most(steps: Option<u32>) -> usize {
+    steps.map_or(usize::MAX, |steps| {
+        usize::try_from(steps).unwrap_or(usize::MAX)
+    })
+}
+
+async fn with_status<C>(db: &C) -> Result<Vec<(String, MigrationStatus)>, Error>
+where
+    C: ConnectionTrait,
+    for<'c> &'c C: IntoSchemaManagerConnection<'c>,
+{
+    let known = Migrator::get_migration_files();
+    if SchemaManager::new(db).has_table("seaql_migrations").await? {
+        let newer = Migrator::get_migration_models(db)
+            .await?
+            .into_iter()
+            .find(|row| known.iter().all(|file| file.name() != row.version));
+        if let Some(row) = newer {
+            return Err(Error::Newer(row.version));
+        }
+    }
+    let all = Migrator::get_migration_with_status_read_only(db).await?;
+    Ok(all
+        .into_iter()
+        .map(|migration| (migration.name().to_owned(), migration.status()))
+        .collect())
+}
+
+fn names(all: &[(String, MigrationStatus)], wanted: MigrationStatus) -> Vec<String> {
+    all.iter()
+        .filter(|(_, status)| *status == wanted)
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+async fn check_foreign_keys(db: &DatabaseTransaction) -> Result<(), Error> {
+    let check = Statement::from_string(DbBackend::Sqlite, "PRAGMA foreign_key_check");
+    let broken = db.query_all_raw(check).await?.len();
+    if broken == 0 {
+        return Ok(());
+    }
+    Err(Error::Database(DbErr::Migration(format!(
+        "{broken} rows would refer to rows that do not exist"
+    ))))
+}

@@ -1,0 +1,53 @@
+//! The command line: one file a command.
+
+mod migrate;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::{config::Config, telemetry};
+
+/// A self-hosted social posting service
+///
+/// Settings come from the environment and from `.env`; the README lists them.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service (what happens without a command)
+    Serve,
+    /// Change the schema of the database, or tell how it stands
+    #[command(subcommand)]
+    Migrate(migration::Command),
+}
+
+/// Runs the command that was given; what failed is said in one sentence on standard error.
+///
+/// Exits with 0 when all went well, with 1 when `migrate status` found something pending, and with
+/// 2 when the command could not be carried out.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let outcome = match Config::load() {
+        Ok(config) => match arguments.command.unwrap_or(Command::Serve) {
+            Command::Serve => {
+                // Checked when it was read.
+                let filter = EnvFilter::try_new(&config.log_filter).unwrap_or_default();
+                telemetry::start(filter, config.log_format);
+                serve::run(config).await.map(|()| 0)
+            }
+            Command::Migrate(command) => migrate::run(&config, command).await,
+        },
+        Err(faults) => Err(faults.to_string()),
+    };
+    ExitCode::from(outcome.unwrap_or_else(|sentence| {
+        eprintln!("acclaim: {sentence}");
+        2
+    }))
+}

@@ -1,0 +1,124 @@
+//! `acclaim serve`
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
+
+use actix_web::dev::ServerHandle;
+use migration::Database;
+use rand::RngExt;
+use secrecy::SecretString;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    config::Config,
+    db::{self, Db},
+    http::State,
+    server,
+    services::{
+        passwords::{self, Passwords},
+        tokens::Tokens,
+    },
+};
+
+/// How many connections the operating system keeps for the server to take.
+const BACKLOG: i32 = 1024;
+
+/// Serves until SIGINT or SIGTERM, and finishes what is under way.
+pub(super) async fn run(config: Config) -> Result<(), String> {
+    // Before anything is listening, so that no signal is missed.
+    let signals = signals().map_err(|error| format!("cannot listen to signals: {error}"))?;
+    let address = SocketAddr::new(config.host, config.port);
+    let listener = listen(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("{address} is in use by another program; set PORT to another port")
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    })?;
+    let db = open(&config).await?;
+    let passwords = Passwords::start(db::workers(), passwords::QUEUE)
+        .map_err(|error| format!("cannot start the password threads: {error}"))?;
+    let secret = config.jwt_secret.clone().unwrap_or_else(|| {
+        tracing::warn!("JWT_SECRET is unset: access tokens end with this run");
+        random_secret()
+    });
+    let state = State {
+        db,
+        passwords,
+        tokens: Tokens::new(&secret, config.access_token_lifetime),
+        public_reads: config.public_reads,
+    };
+    let address = listener.local_addr().unwrap_or(address);
+    let server = server::build(listener, state, config.origins, db::workers())
+        .map_err(|error| format!("cannot serve on {address}: {error}"))?;
+    tokio::spawn(stop(signals, server.handle()));
+    tracing::info!(
+        database = %config.database,
+        "serving on http://{address}, try http://{address}/docs"
+    );
+    server.await.map_err(|error| format!("the server failed: {error}"))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Opens the database with every migration applied.
+async fn open(config: &Config) -> Result<Db, String> {
+    let database = &config.database;
+    if config.auto_migrate || matches!(database, Database::Sqlite(_)) {
+        let up = migration::Command::Up { steps: None };
+        migration::run(database, &up)
+            .await
+            .map_err(|error| error.to_string())?;
+    }
+    let db = Db::open(database).await?;
+    let pending = migration::pending(db.read())
+        .await
+        .map_err(|error| error.to_string())?;
+    if pending.is_empty() {
+        return Ok(db);
+    }
+    Err(format!(
+        "{database} lacks {} migrations; run `acclaim migrate up`, or set AUTO_MIGRATE=true",
+        pending.len()
+    ))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // Else a restart would have to wait for the connections of the last run to fade.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn random_secret() -> SecretString {
+    let mut random = rand::rng();
+    let secret: String = (0..32)
+        .map(|_| format!("{:02x}", random.random::<u8>()))
+        .collect();
+    secret.into()
+}
+
+fn signals() -> io::Result<[Signal; 2]> {
+    Ok([
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    ])
+}
+
+async fn stop([mut interrupt, mut terminate]: [Signal; 2], server: ServerHandle) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping: finishing what is under way");
+    server.stop(true).await;
+
+}

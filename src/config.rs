@@ -1,0 +1,198 @@
+//! Every setting, once: its name in the environment, its default and its meaning.
+
+mod parse;
+mod settings;
+
+use std::{collections::HashMap, fmt, net::IpAddr, str::FromStr, time::Duration};
+
+use migration::Database;
+use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+
+use parse::{boolean, minutes, origins, parsed, secret};
+pub use settings::{SETTINGS, Setting};
+use settings::{
+    ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_URL, HOST,
+    JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS, RUST_LOG,
+};
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which pages of other origins a browser lets call the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// `*`.
+    Any,
+    /// These, as a browser sends them in `Origin`; none when empty.
+    These(Vec<String>),
+}
+
+/// The settings of a run, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database: Database,
+    /// `HOST`.
+    pub host: IpAddr,
+    /// `PORT`.
+    pub port: u16,
+    /// `JWT_SECRET`; `None` only on a loopback address.
+    pub jwt_secret: Option<SecretString>,
+    /// `ACCESS_TOKEN_EXPIRE_MINUTES`.
+    pub access_token_lifetime: Duration,
+    /// `CORS_ALLOWED_ORIGINS`.
+    pub origins: Origins,
+    /// `AUTO_MIGRATE`.
+    pub auto_migrate: bool,
+    /// `PUBLIC_READS`.
+    pub public_reads: bool,
+    /// `RUST_LOG`, in its own syntax.
+    pub log_filter: String,
+    /// `LOG_FORMAT`.
+    pub log_format: LogFormat,
+}
+
+/// Everything that is wrong with the settings, a line each.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Faults(Vec<String>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the settings are not right:")?;
+        self.0.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+impl Config {
+    /// The settings of the environment, completed by a `.env` in the working folder or above it.
+    pub fn load() -> Result<Self, Faults> {
+        let file = dotenv().map_err(|fault| Faults(vec![fault]))?;
+        Self::from_lookup(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+    }
+
+    /// The settings that `lookup` gives by name. An empty one counts as unset.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        let mut reader = Reader {
+            lookup,
+            faults: Vec::new(),
+        };
+        let database = reader.read(&DATABASE_URL, Database::parse);
+        let host = reader.read(&HOST, |text| {
+            parsed::<IpAddr>(text, "an IP address such as 127.0.0.1 or 0.0.0.0")
+        });
+        let port = reader.read(&PORT, |text| {
+            parsed::<u16>(text, "a whole number from 0 to 65535")
+        });
+        let jwt_secret = reader.read(&JWT_SECRET, secret).flatten();
+        let access_token_lifetime = reader.read(&ACCESS_TOKEN_EXPIRE_MINUTES, minutes);
+        let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
+        let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
+        let public_reads = reader.read(&PUBLIC_READS, boolean);
+        let log_filter = reader.read(&RUST_LOG, |text| {
+            EnvFilter::from_str(text)
+                .map(|_| text.to_owned())
+                .map_err(|_| "expected a level or directives such as warn,acclaim=debug".to_owned())
+        });
+        let log_format = reader.read(&LOG_FORMAT, |text| match text {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            other => Err(format!("`{other}` is neither `text` nor `json`")),
+        });
+        if jwt_secret.is_none()
+            && host.is_some_and(|host| !host.is_loopback())
+            && !reader.has_fault(&JWT_SECRET)
+        {
+            reader.fault(
+                &JWT_SECRET,
+                "is unset, and HOST is not a loopback address; expected 32 bytes or more, for instance of `openssl rand -hex 32`",
+            );
+        }
+        let (
+            Some(database),
+            Some(host),
+            Some(port),
+            Some(access_token_lifetime),
+            Some(origins),
+            Some(auto_migrate),
+            Some(public_reads),
+            Some(log_filter),
+            Some(log_format),
+            [],
+        ) = (
+            database,
+            host,
+            port,
+            access_token_lifetime,
+            origins,
+            auto_migrate,
+            public_reads,
+            log_filter,
+            log_format,
+            reader.faults.as_slice(),
+        )
+        else {
+            return Err(Faults(reader.faults));
+        };
+        Ok(Self {
+            database,
+            host,
+            port,
+            jwt_secret,
+            access_token_lifetime,
+            origins,
+            auto_migrate,
+            public_reads,
+            log_filter,
+            log_format,
+        })
+    }
+}
+
+struct Reader<L> {
+    lookup: L,
+    faults: Vec<String>,
+}
+
+impl<L: Fn(&str) -> Option<String>> Reader<L> {
+    fn read<T>(
+        &mut self,
+        setting: &Setting,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = (self.lookup)(setting.name).filter(|text| !text.trim().is_empty());
+        match parse(text.as_deref().unwrap_or(setting.default).trim()) {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.fault(setting, &fault);
+                None
+            }
+        }
+    }
+
+    fn fault(&mut self, setting: &Setting, fault: &str) {
+        self.faults.push(format!("{}: {fault}", setting.name));
+    }
+
+    fn has_fault(&self, setting: &Setting) -> bool {
+        let start = format!("{}:", setting.name);
+        self.faults.iter().any(|line| line.starts_with(&start))
+    }
+}
+
+fn dotenv() -> Result<HashMap<String, String>, String> {
+    let file = match dotenvy::dotenv_iter() {
+        Ok(file) => file,
+        Err(error) if error.not_found() => return Ok(HashMap::new()),
+        Err(error) => return Err(format!(".env: cannot be read: {error}")),
+    };
+    // dotenvy's own words repeat the line, which may hold a secret.
+    file.collect::<Result<_, _>>()
+        .map_err(|_| ".env: a line is not NAME=VALUE, or its quotes do not match".to_owned())
+}

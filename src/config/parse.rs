@@ -1,0 +1,85 @@
+//! From the text of a setting to its value; an error says what was wrong and what would be right.
+
+use std::{str::FromStr, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::Origins;
+
+/// Fewest bytes of a secret: the length of an HS256 digest (RFC 7518, section 3.2).
+const SECRET_BYTES: usize = 32;
+
+/// Secrets that tutorials print and people paste.
+const WELL_KNOWN_SECRETS: [&str; 5] = [
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e8",
+    "a-string-secret-at-least-256-bits-long",
+    "your-256-bit-secret-your-256-bit-secret",
+    "your-secret-key-must-be-at-least-32-bytes-long",
+];
+
+pub(super) fn parsed<T: FromStr>(text: &str, right: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is not {right}"))
+}
+
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(format!("`{text}` is neither `true` nor `false`")),
+    }
+}
+
+pub(super) fn minutes(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(minutes @ 1..=43_200) => Ok(Duration::from_secs(minutes * 60)),
+        _ => Err(format!("`{text}` is not a whole number from 1 to 43200")),
+    }
+}
+
+pub(super) fn secret(text: &str) -> Result<Option<SecretString>, String> {
+    let secret = SecretString::from(text);
+    let exposed = secret.expose_secret();
+    let mut bytes = exposed.bytes();
+    let first = bytes.next();
+    if exposed.is_empty() {
+        Ok(None)
+    } else if exposed.len() < SECRET_BYTES {
+        Err(format!(
+            "has {} bytes; expected {SECRET_BYTES} or more, for instance of `openssl rand -hex 32`",
+            exposed.len()
+        ))
+    } else if WELL_KNOWN_SECRETS.contains(&exposed) || bytes.all(|byte| Some(byte) == first) {
+        Err("is a well-known example, which anybody can sign with; expected one of your own, for instance of `openssl rand -hex 32`".to_owned())
+    } else {
+        Ok(Some(secret))
+    }
+}
+
+pub(super) fn origins(text: &str) -> Result<Origins, String> {
+    if text == "*" {
+        return Ok(Origins::Any);
+    }
+    text.split(',')
+        .map(str::trim)
+        .filter(|origin| !origin.is_empty())
+        .map(origin)
+        .collect::<Result<_, _>>()
+        .map(Origins::These)
+}
+
+/// The serialisation of RFC 6454, section 6.1, which is what browsers send.
+fn origin(text: &str) -> Result<String, String> {
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .filter(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none());
+    match url {
+        Some(url) => Ok(url.origin().ascii_serialization()),
+        None => Err(format!(
+            "`{text}` is not an origin such as https://app.example"
+        )),
+    }
+}

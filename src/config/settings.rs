@@ -1,0 +1,76 @@
+//! Names, defaults and meanings.
+
+/// A setting as the README and `.env.example` show it.
+pub struct Setting {
+    /// Its name in the environment and in `.env`.
+    pub name: &'static str,
+    /// What holds when it is unset or empty; empty when nothing fixed does.
+    pub default: &'static str,
+    /// One sentence for the operator.
+    pub meaning: &'static str,
+}
+
+const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting {
+        name,
+        default,
+        meaning,
+    }
+}
+
+pub(super) const DATABASE_URL: Setting = setting(
+    "DATABASE_URL",
+    "sqlite://acclaim.db",
+    "Where the data is: sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE (append ?sslmode=require for TLS)",
+);
+pub(super) const HOST: Setting = setting(
+    "HOST",
+    "127.0.0.1",
+    "The IP address to listen on; 0.0.0.0 or :: for all",
+);
+pub(super) const PORT: Setting = setting("PORT", "8000", "The TCP port to listen on");
+pub(super) const JWT_SECRET: Setting = setting(
+    "JWT_SECRET",
+    "",
+    "Signs the access tokens: 32 bytes or more, for instance of `openssl rand -hex 32`; may be left out on a loopback address, where each run then makes its own",
+);
+pub(super) const ACCESS_TOKEN_EXPIRE_MINUTES: Setting = setting(
+    "ACCESS_TOKEN_EXPIRE_MINUTES",
+    "60",
+    "How long an access token is good for, 1 to 43200 minutes",
+);
+pub(super) const CORS_ALLOWED_ORIGINS: Setting = setting(
+    "CORS_ALLOWED_ORIGINS",
+    "",
+    "Origins whose pages may call the service, separated by commas: https://app.example,http://localhost:5173; none when empty, any with *",
+);
+pub(super) const AUTO_MIGRATE: Setting = setting(
+    "AUTO_MIGRATE",
+    "false",
+    "Whether `serve` applies pending migrations to PostgreSQL; SQLite is always migrated",
+);
+pub(super) const PUBLIC_READS: Setting = setting(
+    "PUBLIC_READS",
+    "false",
+    "Whether posts can be read without a token",
+);
+pub(super) const RUST_LOG: Setting = setting(
+    "RUST_LOG",
+    "info",
+    "What is logged: off, error, warn, info, debug, trace, also by module: warn,acclaim=debug",
+);
+pub(super) const LOG_FORMAT: Setting = setting("LOG_FORMAT", "text", "How it is logged: text or json");
+
+/// All settings, in the order in which they are shown.
+pub const SETTINGS: [&Setting; 10] = [
+    &DATABASE_URL,
+    &HOST,
+    &PORT,
+    &JWT_SECRET,
+    &ACCESS_TOKEN_EXPIRE_MINUTES,
+    &CORS_ALLOWED_ORIGINS,
+    &AUTO_MIGRATE,
+    &PUBLIC_READS,
+    &RUST_LOG,
+    &LOG_FORMAT,
+];

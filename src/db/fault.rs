@@ -1,0 +1,83 @@
+//! What a database's refusal means in the service's words: the one place that knows SQLSTATE,
+//! SQLite's result codes and the names of constraints.
+
+use sea_orm::{DbErr, RuntimeErr};
+use sqlx::error::{DatabaseError, ErrorKind};
+
+use crate::error::Error;
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        match &error {
+            DbErr::ConnectionAcquire(_) => Self::Unavailable(error.into()),
+            DbErr::Conn(RuntimeErr::SqlxError(cause))
+            | DbErr::Exec(RuntimeErr::SqlxError(cause))
+            | DbErr::Query(RuntimeErr::SqlxError(cause)) => match cause.as_ref() {
+                sqlx::Error::Database(refusal) => refused(refusal.as_ref(), error.clone()),
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => Self::Unavailable(error.into()),
+                _ => Self::Internal(error.into()),
+            },
+            _ => Self::Internal(error.into()),
+        }
+    }
+}
+
+fn refused(refusal: &dyn DatabaseError, error: DbErr) -> Error {
+    match refusal.kind() {
+        ErrorKind::UniqueViolation => match unique(refusal) {
+            Some(field) => Error::Taken { field },
+            None => Error::Internal(error.into()),
+        },
+        // Every row that a caller writes refers to the caller, and to nothing else that the same
+        // statement has not found: the user was deleted after the token was checked.
+        ErrorKind::ForeignKeyViolation => Error::InvalidToken,
+        _ => match meaning(&refusal.code().unwrap_or_default()) {
+            Meaning::TryAgain => Error::TryAgain(error.into()),
+            Meaning::Away => Error::Unavailable(error.into()),
+            Meaning::Fault => Error::Internal(error.into()),
+        },
+    }
+}
+
+/// The field of `users` whose value is taken. PostgreSQL names the constraint, SQLite the column.
+fn unique(refusal: &dyn DatabaseError) -> Option<&'static str> {
+    let named = |what: &str| refusal.constraint() == Some(what) || refusal.message().ends_with(what);
+    if named("users_email_key") || named("users.email") {
+        Some("email")
+    } else if named("users_username_key") || named("users.username") {
+        Some("username")
+    } else {
+        None
+    }
+}
+
+enum Meaning {
+    TryAgain,
+    Away,
+    Fault,
+}
+
+/// The meaning of a SQLSTATE (five characters; PostgreSQL manual, appendix A) or of an extended
+/// SQLite result code (a decimal number whose low byte is the primary code).
+fn meaning(code: &str) -> Meaning {
+    match code {
+        "40001" | "40P01" => Meaning::TryAgain,
+        // Statement time-out, out of connections or memory or disk, shutting down or starting up,
+        // a standby that cannot write.
+        "57014" | "25006" => Meaning::Away,
+        state if state.len() == 5 && ["08", "53", "57", "58"].iter().any(|c| state.starts_with(c)) => {
+            Meaning::Away
+        }
+        number => match number.parse::<u32>().map(|code| code & 0xff) {
+            // SQLITE_BUSY, SQLITE_LOCKED
+            Ok(5 | 6) if number.len() < 5 => Meaning::TryAgain,
+            // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
+            Ok(8 | 10 | 13 | 14) if number.len() < 5 => Meaning::Away,
+            _ => Meaning::Fault,
+        },
+    }
+}

@@ -1,0 +1,88 @@
+//! What can go wrong, in the service's own words and without HTTP.
+
+use std::error::Error as StdError;
+
+/// One thing that is wrong with what a client sent.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Fault {
+    /// The member, parameter or path segment; empty when it is the whole.
+    #[schema(example = "title")]
+    pub field: String,
+    /// A word for programs: `required`, `type`, `length`, `blank`, `nul`, `format`, `range`,
+    /// `unknown_value`, `duplicate`.
+    #[schema(example = "length")]
+    pub code: String,
+    /// A sentence for people. It never repeats the refused value, which may be a password.
+    #[schema(example = "must be 1 to 300 characters")]
+    pub message: String,
+}
+
+impl Fault {
+    /// A fault of `field`.
+    pub fn new(
+        field: impl Into<String>,
+        code: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            field: field.into(),
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// Why the service did not do what it was asked to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such thing, or none that the caller may know of.
+    #[error("{what} {id} does not exist")]
+    NotFound {
+        /// `user` or `post`.
+        what: &'static str,
+        /// Its number.
+        id: i64,
+    },
+    /// The thing belongs to somebody else.
+    #[error("post {id} belongs to somebody else")]
+    NotOwner {
+        /// Its number.
+        id: i64,
+    },
+    /// Somebody has this e-mail address or username.
+    #[error("the {field} is taken")]
+    Taken {
+        /// `email` or `username`.
+        field: &'static str,
+    },
+    /// The caller's vote is there already.
+    #[error("you voted for post {post_id} already")]
+    AlreadyVoted {
+        /// The post.
+        post_id: i64,
+    },
+    /// There is no vote to take back.
+    #[error("you have no vote for post {post_id} to take back")]
+    NoVote {
+        /// The post.
+        post_id: i64,
+    },
+    /// No user with this name and password: the same words for an unknown name.
+    #[error("the username or the password is wrong")]
+    BadCredentials,
+    /// The access token is malformed, forged, expired, or its user is gone.
+    #[error("the access token is not valid")]
+    InvalidToken,
+    /// More passwords wait to be hashed than the service takes on.
+    #[error("too many sign-ins at once")]
+    Overloaded,
+    /// The database asks for the transaction to be tried again.
+    #[error("the database is busy")]
+    TryAgain(#[source] Box<dyn StdError + Send + Sync>),
+    /// The database cannot be reached, or cannot do its work.
+    #[error("the database is away")]
+    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    /// A fault of the service itself.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn StdError + Send + Sync>),
+}

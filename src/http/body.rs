@@ -1,0 +1,134 @@
+//! Request bodies: read within bounds of size and time, then checked.
+
+use std::time::Duration;
+
+use actix_multipart::Multipart;
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    error::PayloadError,
+    http::header,
+    web::Bytes,
+};
+use futures_util::{StreamExt, future::LocalBoxFuture, stream};
+use serde_json::{Map, Value};
+
+use super::{Problem, Request, fields};
+use crate::error::Fault;
+
+/// Largest body that is read, in bytes.
+pub const LIMIT: usize = 1024 * 1024;
+/// How long a body may take to arrive.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A checked body: JSON, or a form where [`Request::FORMS`] says so.
+///
+/// Answers 400, 408, 413, 415 or 422.
+pub struct Body<T>(pub T);
+
+impl<T: Request> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let format = Format::of(&request, T::FORMS)?;
+            let bytes = tokio::time::timeout(TIMEOUT, Bytes::from_request(&request, &mut payload))
+                .await
+                .map_err(|_| Problem::too_slow())?
+                .map_err(|error| match error.as_error() {
+                    Some(PayloadError::Overflow) => Problem::too_large(LIMIT),
+                    _ => Problem::malformed("the request's body broke off"),
+                })?;
+            let members = match format {
+                Format::Json => json(&bytes)?,
+                Format::Urlencoded => members(super::query::pairs(&bytes)?)?,
+                Format::Multipart => members(multipart(&request, bytes).await?)?,
+            };
+            fields::read(members).map(Self).map_err(Problem::invalid)
+        })
+    }
+}
+
+enum Format {
+    Json,
+    Urlencoded,
+    Multipart,
+}
+
+impl Format {
+    fn of(request: &HttpRequest, forms: bool) -> Result<Self, Problem> {
+        let coding = request.headers().get(header::CONTENT_ENCODING);
+        if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(Problem::unsupported(
+                "the body must come without `Content-Encoding`",
+            ));
+        }
+        let mime = request.mime_type().map_err(|_| {
+            Problem::malformed("the header `Content-Type` is not a media type")
+        })?;
+        let is = |essence: &str| mime.as_ref().is_some_and(|m| m.essence_str() == essence);
+        let plus_json = mime.as_ref().and_then(mime::Mime::suffix) == Some(mime::JSON);
+        if is("application/json") || plus_json {
+            Ok(Self::Json)
+        } else if forms && is("application/x-www-form-urlencoded") {
+            Ok(Self::Urlencoded)
+        } else if forms && is("multipart/form-data") {
+            Ok(Self::Multipart)
+        } else if forms {
+            Err(Problem::unsupported(
+                "`Content-Type` must be application/x-www-form-urlencoded, multipart/form-data or application/json",
+            ))
+        } else {
+            Err(Problem::unsupported("`Content-Type` must be application/json"))
+        }
+    }
+}
+
+fn json(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(Problem::invalid(vec![Fault::new(
+            "",
+            "type",
+            "the body must be a JSON object",
+        )])),
+        Err(error) => Err(Problem::malformed(format!(
+            "the body is not JSON: see line {} column {}",
+            error.line(),
+            error.column()
+        ))),
+    }
+}
+
+/// Each name once; a second value would silently win or lose.
+pub(super) fn members(pairs: Vec<(String, String)>) -> Result<Map<String, Value>, Problem> {
+    let mut members = Map::new();
+    for (name, value) in pairs {
+        if members.insert(name.clone(), Value::String(value)).is_some() {
+            let fault = Fault::new(name, "duplicate", "must be given once");
+            return Err(Problem::invalid(vec![fault]));
+        }
+    }
+    Ok(members)
+}
+
+async fn multipart(
+    request: &HttpRequest,
+    bytes: Bytes,
+) -> Result<Vec<(String, String)>, Problem> {
+    let malformed = || Problem::malformed("the body is not multipart/form-data in UTF-8");
+    let body = stream::iter([Ok::<_, PayloadError>(bytes)]);
+    let mut form = Multipart::new(request.headers(), body);
+    let mut pairs = Vec::new();
+    while let Some(field) = form.next().await {
+        let mut field = field.map_err(|_| malformed())?;
+        let name = field.name().ok_or_else(malformed)?.to_owned();
+        let value = field.bytes(LIMIT).await.ok().and_then(Result::ok);
+        let value = String::from_utf8(value.ok_or_else(malformed)?.to_vec());
+        pairs.push((name, value.map_err(|_| malformed())?));
+    }
+    Ok(pairs)
+}

@@ -1,0 +1,34 @@
+//! What every answer has, whoever made it.
+
+use actix_web::{
+    Error, HttpMessage,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    middleware::Next,
+};
+
+use super::{
+    problem,
+    request_id::{RequestId, X_REQUEST_ID},
+};
+
+/// The outermost middleware: a request id, problem details on every 4xx and 5xx, `nosniff`.
+pub async fn envelope(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = RequestId::of(&request);
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        response = problem::render(response, &id);
+    }
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(id) = id.header() {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    Ok(response)
+}

@@ -1,0 +1,24 @@
+//! What handlers share: the caller's identity, validated input, problem details, request ids.
+
+pub mod body;
+pub mod envelope;
+mod fields;
+pub mod identity;
+pub mod path;
+pub mod problem;
+pub mod query;
+pub mod request_id;
+pub mod route;
+pub mod rules;
+pub mod state;
+mod then;
+pub mod trace;
+
+pub use body::Body;
+pub use fields::Request;
+pub use identity::{Anyone, Caller, Reader};
+pub use path::Id;
+pub use problem::Problem;
+pub use query::Query;
+pub use state::State;
+pub use then::Then;

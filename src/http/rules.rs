@@ -1,0 +1,133 @@
+//! Rules for single members, and how they are read.
+
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use validator::{ValidateEmail, ValidationError};
+
+/// A password that came in a request. It serialises as nothing: `validator` copies the values it
+/// checks into its errors.
+#[derive(Clone, Debug, Default)]
+pub struct Secret(pub SecretString);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+type Checked = Result<(), ValidationError>;
+
+fn fault(code: &'static str, message: &'static str) -> Checked {
+    Err(ValidationError::new(code).with_message(message.into()))
+}
+
+/// U+0000 is refused: PostgreSQL cannot store it.
+pub fn no_nul(text: &str) -> Checked {
+    if text.contains('\0') {
+        return fault("nul", "must not contain U+0000");
+    }
+    Ok(())
+}
+
+/// Something must be left after trimming white space (Unicode's `White_Space`).
+pub fn not_blank(text: &str) -> Checked {
+    if !text.is_empty() && text.trim().is_empty() {
+        return fault("blank", "must not be blank");
+    }
+    Ok(())
+}
+
+/// An e-mail address as HTML's `input type=email` takes it, at most 254 characters.
+pub fn email(text: &str) -> Checked {
+    if text.len() > 254 {
+        return fault("length", "must be at most 254 characters");
+    }
+    if !text.validate_email() {
+        return fault("format", "must be an e-mail address");
+    }
+    Ok(())
+}
+
+/// 3 to 30 of `[a-z0-9_-]`.
+pub fn username(text: &str) -> Checked {
+    if !(3..=30).contains(&text.chars().count()) {
+        return fault("length", "must be 3 to 30 characters");
+    }
+    let fits = |b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if !text.bytes().all(fits) {
+        return fault("format", "must be of a to z, 0 to 9, `_` and `-`");
+    }
+    Ok(())
+}
+
+/// 8 to 128 characters.
+pub fn password(secret: &Secret) -> Checked {
+    let text = secret.0.expose_secret();
+    if !(8..=128).contains(&text.chars().count()) {
+        return fault("length", "must be 8 to 128 characters");
+    }
+    no_nul(text)
+}
+
+/// A password to sign in with: whatever it is, it may be wrong, but it may not keep a core busy.
+pub fn any_password(secret: &Secret) -> Checked {
+    if secret.0.expose_secret().chars().count() > 128 {
+        return fault("length", "must be at most 128 characters");
+    }
+    Ok(())
+}
+
+/// Reads text trimmed and in lower case.
+pub fn lower_case<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(String::deserialize(deserializer)?.trim().to_lowercase())
+}
+
+/// The same for text that may be missing or null.
+pub fn some_lower_case<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.map(|text| text.trim().to_lowercase()))
+}
+
+/// Reads a member that may be missing but not null.
+pub fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Reads a number from the text of a query string.
+pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    parsed(deserializer, "must be a whole number of 64 bits")
+}
+
+/// The same where the parameter may be missing.
+pub fn some_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    number(deserializer).map(Some)
+}
+
+/// Reads `true` or `false` from the text of a query string.
+pub fn some_boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    parsed(deserializer, "must be `true` or `false`").map(Some)
+}
+
+fn parsed<'de, D, T>(deserializer: D, rule: &'static str) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| D::Error::custom(rule))
+}

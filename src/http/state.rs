@@ -1,0 +1,30 @@
+//! What every handler can reach.
+
+use crate::{
+    db::Db,
+    services::{passwords::Passwords, tokens::Tokens},
+};
+
+/// One worker's share of the service.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The database.
+    pub db: Db,
+    /// The threads that hash passwords.
+    pub passwords: Passwords,
+    /// Signs and checks access tokens.
+    pub tokens: Tokens,
+    /// Whether posts can be read without a token.
+    pub public_reads: bool,
+}
+
+impl State {
+    /// The same service for another worker.
+    #[must_use]
+    pub fn for_worker(&self) -> Self {
+        Self {
+            db: self.db.for_worker(),
+            ..self.clone()
+        }
+    }
+}

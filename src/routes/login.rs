@@ -1,0 +1,103 @@
+//! `/login`: the token endpoint of OAuth 2.0 (RFC 6749, section 4.3).
+
+use actix_web::{
+    HttpResponse,
+    http::{
+        Method,
+        header::{CACHE_CONTROL, PRAGMA},
+    },
+    web::{self, Data, ServiceConfig},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+use validator::Validate;
+
+use crate::{
+    http::{Body, Problem, Request, State, problem::ProblemDetails, route::on, rules::{self, Secret}},
+    services::users,
+};
+
+#[derive(OpenApi)]
+#[openapi(paths(login))]
+pub(super) struct Doc;
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config.service(web::resource("/login").route(on(Method::POST, login)));
+}
+
+/// Who wants to sign in.
+#[derive(Deserialize, Validate, ToSchema)]
+struct Credentials {
+    /// The e-mail address or the username.
+    #[serde(default, deserialize_with = "rules::lower_case")]
+    #[validate(length(max = 254), custom(function = "rules::no_nul"))]
+    #[schema(required, max_length = 254, example = "ada@example.com")]
+    username: String,
+    #[serde(default)]
+    #[validate(custom(function = "rules::any_password"))]
+    #[schema(required, value_type = String, format = Password, max_length = 128, example = "correct horse")]
+    password: Secret,
+    #[serde(default)]
+    #[schema(inline, default = "password")]
+    grant_type: GrantType,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum GrantType {
+    #[default]
+    Password,
+}
+
+impl Request for Credentials {
+    const REQUIRED: &'static [&'static str] = &["username", "password"];
+    const FORMS: bool = true;
+}
+
+/// An access token.
+#[derive(Serialize, ToSchema)]
+struct AccessToken {
+    /// For `Authorization: Bearer`.
+    access_token: String,
+    #[schema(example = "bearer")]
+    token_type: &'static str,
+    /// Seconds for which the token is good.
+    #[schema(example = 3600)]
+    expires_in: u64,
+}
+
+/// Sign in
+#[utoipa::path(
+    post, path = "/login", tag = "sign-in", operation_id = "login",
+    request_body(content(
+        (Credentials = "application/x-www-form-urlencoded"),
+        (Credentials = "multipart/form-data"),
+        (Credentials = "application/json"),
+    )),
+    responses(
+        (status = 200, description = "Signed in", body = AccessToken),
+        (status = 400, description = "The body cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "The username or the password is wrong", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, description = "Neither a form nor JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn login(
+    Body(credentials): Body<Credentials>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let GrantType::Password = credentials.grant_type;
+    let name = &credentials.username;
+    let id = users::sign_in(&state.db, &state.passwords, name, credentials.password.0).await?;
+    let answer = AccessToken {
+        access_token: state.tokens.issue(id)?,
+        token_type: "bearer",
+        expires_in: state.tokens.lifetime().as_secs(),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((PRAGMA, "no-cache"))
+        .json(answer))
+}

@@ -1,0 +1,23 @@
+//! One file a resource: its requests and answers as types, thin handlers, its part of the OpenAPI
+//! document.
+
+mod docs;
+mod login;
+mod posts;
+mod service;
+mod users;
+mod votes;
+
+use actix_web::web::ServiceConfig;
+
+pub use docs::document;
+
+/// Adds every route.
+pub fn configure(config: &mut ServiceConfig) {
+    users::configure(config);
+    login::configure(config);
+    posts::configure(config);
+    votes::configure(config);
+    service::configure(config);
+    docs::configure(config);
+}

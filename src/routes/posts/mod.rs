@@ -1,0 +1,179 @@
+//! `/posts`
+
+mod types;
+
+use actix_web::{
+    HttpResponse,
+    http::{Method, header::LOCATION},
+    web::{self, Data, Json, ServiceConfig},
+};
+use utoipa::OpenApi;
+
+use self::types::{NewPost, Post, PostPatch, PostQuery};
+use crate::{
+    http::{
+        Body, Caller, Id, Problem, Query, Reader, State, Then,
+        problem::ProblemDetails,
+        route::{get, on},
+    },
+    services::posts,
+};
+
+#[derive(OpenApi)]
+#[openapi(paths(list, create, read, replace, patch, delete))]
+pub(super) struct Doc;
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(get(web::resource("/posts"), list).route(on(Method::POST, create)))
+        .service(
+            get(web::resource("/posts/{id}"), read)
+                .route(on(Method::PUT, replace))
+                .route(on(Method::PATCH, patch))
+                .route(on(Method::DELETE, delete)),
+        );
+}
+
+/// List posts
+///
+/// Published posts and one's own drafts.
+#[utoipa::path(
+    get, path = "/posts", tag = "posts", operation_id = "listPosts",
+    security(("password" = []), ("bearer" = [])),
+    params(PostQuery),
+    responses(
+        (status = 200, description = "The posts", body = [Post]),
+        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn list(
+    Then(reader, Query(query)): Then<Reader, Query<PostQuery>>,
+    state: Data<State>,
+) -> Result<Json<Vec<Post>>, Problem> {
+    let posts = posts::list(&state.db, reader.id(), &query.into()).await?;
+    Ok(Json(posts.into_iter().map(Post::from).collect()))
+}
+
+/// Publish a post, or keep a draft
+#[utoipa::path(
+    post, path = "/posts", tag = "posts", operation_id = "createPost",
+    security(("password" = []), ("bearer" = [])),
+    request_body = NewPost,
+    responses(
+        (status = 201, description = "The post", body = Post, headers(("Location", description = "The post's path"))),
+        (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, description = "Not application/json", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn create(
+    Then(Caller(caller), Body(new)): Then<Caller, Body<NewPost>>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let post = Post::from(posts::create(&state.db, caller, new.into()).await?);
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, format!("/posts/{}", post.id)))
+        .json(post))
+}
+
+/// A post
+#[utoipa::path(
+    get, path = "/posts/{id}", tag = "posts", operation_id = "getPost",
+    security(("password" = []), ("bearer" = [])),
+    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    responses(
+        (status = 200, description = "The post", body = Post),
+        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not a number", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn read(
+    Then(reader, Id(id)): Then<Reader, Id>,
+    state: Data<State>,
+) -> Result<Json<Post>, Problem> {
+    let post = posts::get(&state.db, reader.id(), id).await?;
+    Ok(Json(post.into()))
+}
+
+/// Replace a post
+///
+/// An optional field that is left out takes its default.
+#[utoipa::path(
+    put, path = "/posts/{id}", tag = "posts", operation_id = "replacePost",
+    security(("password" = []), ("bearer" = [])),
+    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    request_body = NewPost,
+    responses(
+        (status = 200, description = "The post as it is now", body = Post),
+        (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Somebody else's", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, description = "Not application/json", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn replace(
+    Then(Caller(caller), Then(Id(id), Body(post))): Then<Caller, Then<Id, Body<NewPost>>>,
+    state: Data<State>,
+) -> Result<Json<Post>, Problem> {
+    let post = posts::update(&state.db, caller.id, id, post.into()).await?;
+    Ok(Json(post.into()))
+}
+
+/// Change a post
+#[utoipa::path(
+    patch, path = "/posts/{id}", tag = "posts", operation_id = "patchPost",
+    security(("password" = []), ("bearer" = [])),
+    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    request_body(content((PostPatch = "application/merge-patch+json"), (PostPatch = "application/json"))),
+    responses(
+        (status = 200, description = "The post as it is now", body = Post),
+        (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Somebody else's", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, description = "Not JSON by its media type", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn patch(
+    Then(Caller(caller), Then(Id(id), Body(patch))): Then<Caller, Then<Id, Body<PostPatch>>>,
+    state: Data<State>,
+) -> Result<Json<Post>, Problem> {
+    let post = posts::update(&state.db, caller.id, id, patch.into()).await?;
+    Ok(Json(post.into()))
+}
+
+/// Delete a post, its votes with it
+#[utoipa::path(
+    delete, path = "/posts/{id}", tag = "posts", operation_id = "deletePost",
+    security(("password" = []), ("bearer" = [])),
+    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Somebody else's", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not a number", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn delete(
+    Then(Caller(caller), Id(id)): Then<Caller, Id>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    posts::delete(&state.db, caller.id, id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

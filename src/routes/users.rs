@@ -1,0 +1,167 @@
+//! `/users`
+
+use actix_web::{
+    HttpResponse,
+    http::{
+        Method,
+        header::{CACHE_CONTROL, LOCATION},
+    },
+    web::{self, Data, ServiceConfig},
+};
+use entity::users::Model;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::{OpenApi, ToSchema};
+use validator::Validate;
+
+use crate::{
+    http::{
+        Anyone, Body, Caller, Id, Problem, Request, State, Then,
+        problem::ProblemDetails,
+        route::{get, on},
+        rules::{self, Secret},
+    },
+    services::users,
+};
+
+#[derive(OpenApi)]
+#[openapi(paths(sign_up, me, user))]
+pub(super) struct Doc;
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(web::resource("/users").route(on(Method::POST, sign_up)))
+        .service(get(web::resource("/users/me"), me))
+        .service(get(web::resource("/users/{id}"), user));
+}
+
+/// Who wants to sign up.
+#[derive(Deserialize, Validate, ToSchema)]
+struct NewUser {
+    /// Trimmed and lower-cased; unique; shown to nobody else.
+    #[serde(default, deserialize_with = "rules::lower_case")]
+    #[validate(custom(function = "rules::email"))]
+    #[schema(required, format = Email, max_length = 254, example = "ada@example.com")]
+    email: String,
+    /// 8 to 128 characters.
+    #[serde(default)]
+    #[validate(custom(function = "rules::password"))]
+    #[schema(required, value_type = String, format = Password, min_length = 8, max_length = 128, example = "correct horse")]
+    password: Secret,
+    /// Lower-cased; unique; made by the server when left out.
+    #[serde(default, deserialize_with = "rules::some_lower_case")]
+    #[validate(custom(function = "rules::username"))]
+    #[schema(min_length = 3, max_length = 30, pattern = "^[A-Za-z0-9_-]+$", example = "ada")]
+    username: Option<String>,
+}
+
+impl Request for NewUser {
+    const REQUIRED: &'static [&'static str] = &["email", "password"];
+}
+
+/// A user.
+#[derive(Serialize, ToSchema)]
+struct User {
+    #[schema(example = 1)]
+    id: i64,
+    #[schema(example = "ada")]
+    username: String,
+    /// Only in what the user sees of themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "ada@example.com")]
+    email: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(format = DateTime)]
+    created_at: OffsetDateTime,
+}
+
+impl User {
+    fn public(user: Model) -> Self {
+        Self {
+            email: None,
+            ..Self::own(user)
+        }
+    }
+
+    fn own(user: Model) -> Self {
+        Self {
+            id: user.id,
+            username: user.username,
+            email: Some(user.email),
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// Sign up
+#[utoipa::path(
+    post, path = "/users", tag = "users", operation_id = "signUp",
+    request_body = NewUser,
+    responses(
+        (status = 201, description = "Signed up", body = User, headers(("Location", description = "The user's path"))),
+        (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The e-mail address or the username is taken", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, description = "Not application/json", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn sign_up(
+    Body(new): Body<NewUser>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let new = users::NewUser {
+        email: new.email,
+        username: new.username,
+        password: new.password.0,
+    };
+    let user = users::create(&state.db, &state.passwords, new).await?;
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, format!("/users/{}", user.id)))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(User::own(user)))
+}
+
+/// The signed-in user
+#[utoipa::path(
+    get, path = "/users/me", tag = "users", operation_id = "getMe",
+    security(("password" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "The caller", body = User),
+        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn me(Caller(caller): Caller, state: Data<State>) -> Result<HttpResponse, Problem> {
+    let user = users::get(&state.db, caller.id).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(User::own(user)))
+}
+
+/// A user
+#[utoipa::path(
+    get, path = "/users/{id}", tag = "users", operation_id = "getUser",
+    security((), ("password" = []), ("bearer" = [])),
+    params(("id" = i64, Path, description = "The user's number", minimum = 1)),
+    responses(
+        (status = 200, description = "The user; with the e-mail address when it is the caller", body = User),
+        (status = 401, description = "A token came, and is not valid", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such user", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not a number", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn user(
+    Then(Anyone(caller), Id(id)): Then<Anyone, Id>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let user = users::get(&state.db, id).await?;
+    let mut answer = HttpResponse::Ok();
+    if caller.is_some_and(|caller| caller.id == id) {
+        answer.insert_header((CACHE_CONTROL, "no-store"));
+        return Ok(answer.json(User::own(user)));
+    }
+    Ok(answer.json(User::public(user)))
+}

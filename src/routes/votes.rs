@@ -1,0 +1,170 @@
+//! `/vote` and `/posts/{id}/vote`
+
+use actix_web::{
+    HttpResponse,
+    http::Method,
+    web::{self, Data, Json, ServiceConfig},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+use validator::Validate;
+
+use crate::{
+    error::Error,
+    http::{
+        Body, Caller, Id, Problem, Request, State, Then, problem::ProblemDetails, route::on,
+    },
+    services::votes,
+};
+
+#[derive(OpenApi)]
+#[openapi(paths(vote, put_vote, delete_vote))]
+pub(super) struct Doc;
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(web::resource("/vote").route(on(Method::POST, vote)))
+        .service(
+            web::resource("/posts/{id}/vote")
+                .route(on(Method::PUT, put_vote))
+                .route(on(Method::DELETE, delete_vote)),
+        );
+}
+
+/// A vote to add or to take back.
+#[derive(Deserialize, Validate, ToSchema)]
+struct Vote {
+    #[serde(default)]
+    #[schema(required, example = 1)]
+    post_id: i64,
+    /// 1 adds the vote, 0 takes it back. `vote_dir` is read too.
+    #[serde(default)]
+    #[validate(range(min = 0, max = 1, code = "range", message = "must be 1 (add) or 0 (take back)"))]
+    #[schema(required, minimum = 0, maximum = 1, example = 1)]
+    dir: i64,
+}
+
+impl Request for Vote {
+    const REQUIRED: &'static [&'static str] = &["post_id", "dir"];
+    const ALIASES: &'static [(&'static str, &'static str)] = &[("vote_dir", "dir")];
+}
+
+/// What a vote did.
+#[derive(Serialize, ToSchema)]
+struct Voted {
+    #[schema(example = "vote added")]
+    message: &'static str,
+    #[schema(example = 1)]
+    post_id: i64,
+    /// How many users voted for the post now.
+    #[schema(example = 1)]
+    votes: i64,
+}
+
+/// How a post stands with the caller.
+#[derive(Serialize, ToSchema)]
+struct Standing {
+    #[schema(example = 1)]
+    post_id: i64,
+    /// How many users voted for the post.
+    #[schema(example = 1)]
+    votes: i64,
+    /// Whether the caller did.
+    voted: bool,
+}
+
+/// Vote
+#[utoipa::path(
+    post, path = "/vote", tag = "votes", operation_id = "vote",
+    security(("password" = []), ("bearer" = [])),
+    request_body = Vote,
+    responses(
+        (status = 201, description = "The vote was added or taken back", body = Voted),
+        (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such post, or no vote to take back", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "Voted already", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, description = "Not application/json", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn vote(
+    Then(Caller(caller), Body(vote)): Then<Caller, Body<Vote>>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let post_id = vote.post_id;
+    let (tally, message) = if vote.dir == 1 {
+        let tally = votes::add(&state.db, caller.id, post_id).await?;
+        if !tally.changed {
+            return Err(Error::AlreadyVoted { post_id }.into());
+        }
+        (tally, "vote added")
+    } else {
+        let tally = votes::remove(&state.db, caller.id, post_id).await?;
+        if !tally.changed {
+            return Err(Error::NoVote { post_id }.into());
+        }
+        (tally, "vote taken back")
+    };
+    Ok(HttpResponse::Created().json(Voted {
+        message,
+        post_id,
+        votes: tally.votes,
+    }))
+}
+
+/// Vote for a post
+///
+/// Answers the same when the vote is there already.
+#[utoipa::path(
+    put, path = "/posts/{id}/vote", tag = "votes", operation_id = "putVote",
+    security(("password" = []), ("bearer" = [])),
+    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    responses(
+        (status = 200, description = "The caller's vote is there", body = Standing),
+        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not a number", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn put_vote(
+    Then(Caller(caller), Id(post_id)): Then<Caller, Id>,
+    state: Data<State>,
+) -> Result<Json<Standing>, Problem> {
+    let tally = votes::add(&state.db, caller.id, post_id).await?;
+    Ok(Json(Standing {
+        post_id,
+        votes: tally.votes,
+        voted: true,
+    }))
+}
+
+/// Take a vote back
+///
+/// Answers the same when there was none.
+#[utoipa::path(
+    delete, path = "/posts/{id}/vote", tag = "votes", operation_id = "deleteVote",
+    security(("password" = []), ("bearer" = [])),
+    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    responses(
+        (status = 200, description = "The caller has no vote there", body = Standing),
+        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "Not a number", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+async fn delete_vote(
+    Then(Caller(caller), Id(post_id)): Then<Caller, Id>,
+    state: Data<State>,
+) -> Result<Json<Standing>, Problem> {
+    let tally = votes::remove(&state.db, caller.id, post_id).await?;
+    Ok(Json(Standing {
+        post_id,
+        votes: tally.votes,
+        voted: false,
+    }))
+}

@@ -1,0 +1,84 @@
+//! The HTTP server: what a request passes on its way in and out, and how the service stops.
+
+use std::{io, net::TcpListener, time::Duration};
+
+use actix_cors::Cors;
+use actix_web::{
+    App, HttpResponse, HttpServer,
+    dev::Server,
+    http::header::{
+        AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION, RETRY_AFTER,
+    },
+    middleware::{NormalizePath, from_fn},
+    web::{self, Data, PayloadConfig},
+};
+use tracing_actix_web::TracingLogger;
+
+use crate::{
+    config::Origins,
+    http::{
+        Problem, State, body, envelope::envelope, request_id::X_REQUEST_ID, route, trace::Lines,
+    },
+    routes,
+};
+
+/// How long a client may take to send the head of a request, and to close its connection.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection stays open between two requests.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long what is under way may take once the server stops: longer than any request may.
+const DRAIN_SECONDS: u64 = route::TIMEOUT.as_secs() + 10;
+/// How long a browser may keep the answer to a preflight request, in seconds.
+const PREFLIGHT_MAX_AGE: usize = 3600;
+
+/// A server on `listener`, running as soon as it is awaited. Stopped gracefully by its handle, it
+/// takes no more requests and finishes those that it has.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn build(
+    listener: TcpListener,
+    state: State,
+    origins: Origins,
+    workers: usize,
+) -> io::Result<Server> {
+    let server = HttpServer::new(move || {
+        // Outermost last.
+        App::new()
+            .app_data(Data::new(state.for_worker()))
+            .app_data(PayloadConfig::new(body::LIMIT))
+            .configure(routes::configure)
+            .default_service(web::to(async || Err::<HttpResponse, _>(Problem::no_route())))
+            .wrap(NormalizePath::trim())
+            .wrap(cors(&origins))
+            .wrap(TracingLogger::<Lines>::new())
+            .wrap(from_fn(envelope))
+    });
+    let server = server
+        .workers(workers)
+        .client_request_timeout(CLIENT_TIMEOUT)
+        .client_disconnect_timeout(CLIENT_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(DRAIN_SECONDS)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+fn cors(origins: &Origins) -> Cors {
+    let cors = match origins {
+        Origins::Any => Cors::default().allow_any_origin().send_wildcard(),
+        Origins::These(origins) => origins
+            .iter()
+            .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin)),
+    };
+    cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+        .allowed_headers([AUTHORIZATION, CONTENT_TYPE, X_REQUEST_ID])
+        .expose_headers(exposed())
+        .max_age(PREFLIGHT_MAX_AGE)
+}
+
+/// Headers of an answer that a page of another origin may read.
+fn exposed() -> [HeaderName; 5] {
+    [LINK, LOCATION, ETAG, X_REQUEST_ID, RETRY_AFTER]
+}

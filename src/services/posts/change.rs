@@ -1,0 +1,145 @@
+//! Writing, changing and deleting posts.
+
+use entity::posts::{ActiveModel, COLUMN, Entity, Model};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    DatabaseTransaction, EntityTrait, QueryFilter,
+};
+
+use super::{Post, find};
+use crate::{
+    db::Db,
+    error::Error,
+    services::{now, users::Identity},
+};
+
+/// A post to be.
+#[derive(Clone, Debug)]
+pub struct NewPost {
+    /// Valid.
+    pub title: String,
+    /// Valid.
+    pub content: String,
+    /// False for a draft.
+    pub published: bool,
+}
+
+/// What to change of a post; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Valid.
+    pub title: Option<String>,
+    /// Valid.
+    pub content: Option<String>,
+    /// False for a draft.
+    pub published: Option<bool>,
+}
+
+impl Changes {
+    fn is_empty(&self) -> bool {
+        self.title.is_none() && self.content.is_none() && self.published.is_none()
+    }
+}
+
+/// Adds a post of `owner`'s.
+///
+/// # Errors
+/// [`Error::InvalidToken`] when the owner has just been deleted.
+pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Error> {
+    let now = now();
+    let Model {
+        id,
+        owner_id,
+        title,
+        content,
+        published,
+        votes,
+        created_at,
+        updated_at,
+        ..
+    } = db
+        .write(async |transaction| {
+            let post = ActiveModel {
+                owner_id: Set(owner.id),
+                title: Set(new.title.clone()),
+                content: Set(new.content.clone()),
+                published: Set(new.published),
+                created_at: Set(now),
+                updated_at: Set(now),
+                ..Default::default()
+            };
+            Ok(post.insert(transaction).await?)
+        })
+        .await?;
+    Ok(Post {
+        id,
+        title,
+        content,
+        published,
+        created_at,
+        updated_at,
+        owner_id,
+        owner_username: owner.username,
+        votes,
+        voted: false,
+    })
+}
+
+/// Changes post `id` for `caller` and gives it as it is then.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::NotOwner`].
+pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<Post, Error> {
+    let now = now();
+    db.write(async |transaction| {
+        if !changes.is_empty() {
+            let set = ActiveModel {
+                title: changes.title.clone().map_or(NotSet, Set),
+                content: changes.content.clone().map_or(NotSet, Set),
+                published: changes.published.map_or(NotSet, Set),
+                updated_at: Set(now),
+                ..Default::default()
+            };
+            Entity::update_many()
+                .set(set)
+                .filter(COLUMN.id.eq(id))
+                .filter(COLUMN.owner_id.eq(caller))
+                .exec(transaction)
+                .await?;
+        }
+        owned(transaction, caller, id).await
+    })
+    .await
+}
+
+/// Deletes post `id` for `caller`, its votes with it.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::NotOwner`].
+pub async fn delete(db: &Db, caller: i64, id: i64) -> Result<(), Error> {
+    db.write(async |transaction| {
+        let deleted = Entity::delete_many()
+            .filter(COLUMN.id.eq(id))
+            .filter(COLUMN.owner_id.eq(caller))
+            .exec(transaction)
+            .await?;
+        if deleted.rows_affected == 0 {
+            owned(transaction, caller, id).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Post `id` if `caller` may see it and owns it.
+async fn owned(transaction: &DatabaseTransaction, caller: i64, id: i64) -> Result<Post, Error> {
+    let post = find(transaction, Some(caller), id)
+        .await?
+        .ok_or(Error::NotFound { what: "post", id })?;
+    if post.owner_id == caller {
+        Ok(post)
+    } else {
+        Err(Error::NotOwner { id })
+    }
+}

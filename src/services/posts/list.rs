@@ -1,0 +1,101 @@
+//! Lists of posts: one query each.
+
+use entity::posts::{COLUMN, Column};
+use sea_orm::{
+    Condition, FromQueryResult, Order, QueryFilter, QueryOrder, QueryTrait,
+    sea_query::{Expr, SimpleExpr},
+};
+
+use super::{Post, visible_posts};
+use crate::{
+    db::{Db, page},
+    error::Error,
+};
+
+/// In which order posts are listed. The number of a post grows with time, and ties with no other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// Newest first.
+    #[default]
+    New,
+    /// Oldest first.
+    Old,
+}
+
+/// Which posts to list.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// How many at most, 1 to 100.
+    pub limit: u64,
+    /// How many to pass over first.
+    pub skip: u64,
+    /// In which order.
+    pub sort: Sort,
+    /// Words that must all occur in the title or the content; none when empty.
+    pub search: String,
+    /// Only this user's.
+    pub owner_id: Option<i64>,
+    /// Only published ones, or only (the reader's own) drafts.
+    pub published: Option<bool>,
+}
+
+/// The posts that `reader` may see and that fit `query`.
+pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Vec<Post>, Error> {
+    let order = match query.sort {
+        Sort::New => Order::Desc,
+        Sort::Old => Order::Asc,
+    };
+    let mut select = visible_posts(reader).order_by(Column::Id, order);
+    if let Some(owner_id) = query.owner_id {
+        select = select.filter(COLUMN.owner_id.eq(owner_id));
+    }
+    if let Some(published) = query.published {
+        select = select.filter(COLUMN.published.eq(published));
+    }
+    for word in query.search.split_whitespace() {
+        let pattern = pattern(word);
+        select = select.filter(
+            Condition::any()
+                .add(contains(Column::Title, &pattern))
+                .add(contains(Column::Content, &pattern)),
+        );
+    }
+    let connection = db.read();
+    let statement = select.build(connection.get_database_backend());
+    let statement = page(statement, query.limit, query.skip);
+    Ok(Post::find_by_statement(statement).all(connection).await?)
+}
+
+/// Letters compare without case as far as the database's `lower` knows them: ASCII on SQLite, the
+/// locale's on PostgreSQL.
+fn contains(column: Column, pattern: &str) -> SimpleExpr {
+    let sql = match column {
+        Column::Title => "lower(posts.title) LIKE lower($1) ESCAPE '!'",
+        _ => "lower(posts.content) LIKE lower($1) ESCAPE '!'",
+    };
+    Expr::cust_with_values(sql, [pattern])
+}
+
+/// `word` anywhere, none of its characters an operator.
+fn pattern(word: &str) -> String {
+    let mut pattern = String::with_capacity(word.len() + 2);
+    pattern.push('%');
+    for letter in word.chars() {
+        if matches!(letter, '!' | '%' | '_') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pattern;
+
+    #[test]
+    fn no_character_of_a_word_is_an_operator() {
+        assert_eq!(pattern("50%_!"), "%50!%!_!!%");
+    }
+}

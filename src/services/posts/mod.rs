@@ -1,0 +1,103 @@
+//! Posts and drafts: who sees them, who may change them.
+
+mod change;
+mod list;
+
+pub use change::{Changes, NewPost, create, delete, update};
+use entity::{posts, users, votes};
+pub use list::{Query, Sort, list};
+use sea_orm::{
+    Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait,
+    Select,
+    sea_query::{Expr, ExprTrait, IntoCondition, Query as Sql, SimpleExpr},
+};
+use time::OffsetDateTime;
+
+use crate::{db::Db, error::Error};
+
+/// A post as one reader sees it.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Post {
+    /// Its number.
+    pub id: i64,
+    /// 1 to 300 characters.
+    pub title: String,
+    /// 1 to 40,000 characters.
+    pub content: String,
+    /// False for a draft.
+    pub published: bool,
+    /// When it was written.
+    pub created_at: OffsetDateTime,
+    /// When its owner last changed it.
+    pub updated_at: OffsetDateTime,
+    /// The number of who wrote it.
+    pub owner_id: i64,
+    /// The name of who wrote it.
+    pub owner_username: String,
+    /// How many users voted for it.
+    pub votes: i64,
+    /// Whether the reader did.
+    pub voted: bool,
+}
+
+/// The post with number `id`, if `reader` may see it.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn get(db: &Db, reader: Option<i64>, id: i64) -> Result<Post, Error> {
+    find(db.read(), reader, id)
+        .await?
+        .ok_or(Error::NotFound { what: "post", id })
+}
+
+async fn find(
+    connection: &impl ConnectionTrait,
+    reader: Option<i64>,
+    id: i64,
+) -> Result<Option<Post>, Error> {
+    let select = visible_posts(reader).filter(posts::COLUMN.id.eq(id));
+    let statement = select.build(connection.get_database_backend());
+    // `one()` of the select itself would bind its LIMIT 1 as a parameter, which costs.
+    Ok(Post::find_by_statement(statement).one(connection).await?)
+}
+
+/// What `reader` may see, as [`Post`]s.
+fn visible_posts(reader: Option<i64>) -> Select<posts::Entity> {
+    use posts::Column as P;
+    posts::Entity::find()
+        .select_only()
+        .columns([P::Id, P::Title, P::Content, P::Published])
+        .columns([P::CreatedAt, P::UpdatedAt, P::OwnerId, P::Votes])
+        .column_as(users::Column::Username, "owner_username")
+        .expr_as(voted(reader), "voted")
+        .inner_join(users::Entity)
+        .filter(visible_to(reader))
+}
+
+/// Published, or `reader`'s own.
+pub(super) fn visible_to(reader: Option<i64>) -> Condition {
+    let published = posts::COLUMN.published.eq(true);
+    match reader {
+        Some(reader) => Condition::any()
+            .add(published)
+            .add(posts::COLUMN.owner_id.eq(reader)),
+        None => published.into_condition(),
+    }
+}
+
+fn voted(reader: Option<i64>) -> SimpleExpr {
+    let Some(reader) = reader else {
+        return Expr::value(false);
+    };
+    Expr::exists(
+        Sql::select()
+            .expr(Expr::value(1))
+            .from(votes::Entity)
+            .and_where(
+                Expr::col((votes::Entity, votes::Column::PostId))
+                    .equals((posts::Entity, posts::Column::Id)),
+            )
+            .and_where(votes::COLUMN.user_id.eq(reader))
+            .take(),
+    )
+}

@@ -12,14 +12,14 @@ use sqlx::{
 /// How long an SQLite connection waits for another one's write lock before it gives up.
 ///
 /// A run of migrations may hold the lock for as long as its longest change takes.
-const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_secs(600);
+const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_mins(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A database that is named but not yet connected to.
 #[derive(Clone)]
 pub enum Database {
     /// A file.
-    Sqlite(SqliteConnectOptions),
+    Sqlite(Box<SqliteConnectOptions>),
     /// A server.
     Postgres(Box<PgConnectOptions>),
 }
@@ -43,7 +43,7 @@ impl Database {
                 if options.get_filename().as_os_str().is_empty() {
                     return Err(format!("the URL names no file; {RIGHT}"));
                 }
-                Ok(Self::Sqlite(options.disable_statement_logging()))
+                Ok(Self::Sqlite(Box::new(options.disable_statement_logging())))
             }
             "postgres" | "postgresql" => {
                 let options = PgConnectOptions::from_str(url)
@@ -67,8 +67,7 @@ impl Database {
                 if !create && !options.get_filename().exists() {
                     return Err(format!("{self} does not exist; `migrate up` makes it"));
                 }
-                let options = options
-                    .clone()
+                let options = SqliteConnectOptions::clone(options)
                     .create_if_missing(create)
                     .foreign_keys(false)
                     .busy_timeout(MIGRATION_BUSY_TIMEOUT);

@@ -7,7 +7,7 @@ use std::{
 
 use actix_web::dev::ServerHandle;
 use migration::Database;
-use rand::RngExt;
+use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -98,12 +98,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// 43 letters and digits: 256 bits.
 fn random_secret() -> SecretString {
-    let mut random = rand::rng();
-    let secret: String = (0..32)
-        .map(|_| format!("{:02x}", random.random::<u8>()))
-        .collect();
-    secret.into()
+    Alphanumeric.sample_string(&mut rand::rng(), 43).into()
 }
 
 fn signals() -> io::Result<[Signal; 2]> {

@@ -56,7 +56,7 @@ pub(super) const PUBLIC_READS: Setting = setting(
 );
 pub(super) const RUST_LOG: Setting = setting(
     "RUST_LOG",
-    "info",
+    "warn,acclaim=info",
     "What is logged: off, error, warn, info, debug, trace, also by module: warn,acclaim=debug",
 );
 pub(super) const LOG_FORMAT: Setting = setting("LOG_FORMAT", "text", "How it is logged: text or json");

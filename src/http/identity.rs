@@ -89,7 +89,7 @@ async fn identify(request: &HttpRequest) -> Result<Option<Identity>, Problem> {
 fn state(request: &HttpRequest) -> Result<&State, Problem> {
     request
         .app_data::<Data<State>>()
-        .map(|data| data.get_ref())
+        .map(Data::get_ref)
         .ok_or_else(|| Problem::internal("the server was built without its state".to_owned()))
 }
 

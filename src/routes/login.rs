@@ -56,7 +56,7 @@ impl Request for Credentials {
 
 /// An access token.
 #[derive(Serialize, ToSchema)]
-struct AccessToken {
+struct Grant {
     /// For `Authorization: Bearer`.
     access_token: String,
     #[schema(example = "bearer")]
@@ -75,7 +75,7 @@ struct AccessToken {
         (Credentials = "application/json"),
     )),
     responses(
-        (status = 200, description = "Signed in", body = AccessToken),
+        (status = 200, description = "Signed in", body = Grant),
         (status = 400, description = "The body cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 401, description = "The username or the password is wrong", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
@@ -91,7 +91,7 @@ async fn login(
     let GrantType::Password = credentials.grant_type;
     let name = &credentials.username;
     let id = users::sign_in(&state.db, &state.passwords, name, credentials.password.0).await?;
-    let answer = AccessToken {
+    let answer = Grant {
         access_token: state.tokens.issue(id)?,
         token_type: "bearer",
         expires_in: state.tokens.lifetime().as_secs(),

@@ -1,9 +1,9 @@
 //! Lists of posts: one query each.
 
-use entity::posts::{COLUMN, Column};
+use entity::posts::{COLUMN, Column, Entity};
 use sea_orm::{
     Condition, FromQueryResult, Order, QueryFilter, QueryOrder, QueryTrait,
-    sea_query::{Expr, SimpleExpr},
+    sea_query::{BinOper, Expr, ExprTrait, Func},
 };
 
 use super::{Post, visible_posts};
@@ -68,12 +68,9 @@ pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Vec<Pos
 
 /// Letters compare without case as far as the database's `lower` knows them: ASCII on SQLite, the
 /// locale's on PostgreSQL.
-fn contains(column: Column, pattern: &str) -> SimpleExpr {
-    let sql = match column {
-        Column::Title => "lower(posts.title) LIKE lower($1) ESCAPE '!'",
-        _ => "lower(posts.content) LIKE lower($1) ESCAPE '!'",
-    };
-    Expr::cust_with_values(sql, [pattern])
+fn contains(column: Column, pattern: &str) -> Expr {
+    let pattern = Expr::from(Func::lower(pattern)).binary(BinOper::Escape, Expr::Constant('!'.into()));
+    Func::lower(Expr::col((Entity, column))).binary(BinOper::Like, pattern)
 }
 
 /// `word` anywhere, none of its characters an operator.

@@ -1,0 +1,199 @@
+//! A fresh database a test, and a server on it.
+
+pub mod postgres;
+pub mod process;
+pub mod service;
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use acclaim::{
+    config::Origins,
+    db::Db,
+    http::State,
+    server,
+    services::{passwords::Passwords, tokens::Tokens},
+};
+use actix_web::dev::ServerHandle;
+use migration::{Command, Database};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use service::Service;
+
+/// What the tests' servers sign with.
+pub const SECRET: &str = "only-the-tests-sign-with-this-secret";
+
+/// Something the service does, tested once a database.
+#[derive(Clone)]
+pub struct Behaviour {
+    pub name: &'static str,
+    pub run: fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// `pub fn all()`, which lists the named async functions of a module as behaviours.
+macro_rules! behaviours {
+    ($($name:ident),* $(,)?) => {
+        pub fn all() -> Vec<$crate::harness::Behaviour> {
+            vec![$($crate::harness::Behaviour {
+                name: concat!(module_path!(), "::", stringify!($name)),
+                run: |fixture| Box::pin($name(fixture)),
+            }),*]
+        }
+    };
+}
+pub(crate) use behaviours;
+
+/// `pub fn plain()`, which lists functions that need no database.
+macro_rules! plain {
+    ($($name:ident),* $(,)?) => {
+        pub fn plain() -> Vec<(&'static str, fn())> {
+            vec![$((concat!(module_path!(), "::", stringify!($name)), $name as fn())),*]
+        }
+    };
+}
+pub(crate) use plain;
+
+/// On which database a behaviour is tested.
+#[derive(Clone)]
+pub enum Kind {
+    Sqlite,
+    /// By the URL of a database of a user who may create databases.
+    Postgres(String),
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres(_) => "postgres",
+        })
+    }
+}
+
+/// An empty database of the test's own.
+#[derive(Clone)]
+pub struct Fixture {
+    pub kind: Kind,
+    pub url: String,
+    folder: Arc<tempfile::TempDir>,
+    servers: Arc<Mutex<Vec<ServerHandle>>>,
+}
+
+impl Fixture {
+    pub async fn new(kind: Kind) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let folder = tempfile::tempdir().expect("no folder");
+        let url = match &kind {
+            Kind::Sqlite => format!("sqlite://{}/test.db", folder.path().display()),
+            Kind::Postgres(server) => {
+                let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+                let name = format!("acclaim_test_{}_{number}", std::process::id());
+                execute(server, &format!("CREATE DATABASE {name}")).await;
+                let mut url = url::Url::parse(server).expect("not a URL");
+                url.set_path(&name);
+                url.to_string()
+            }
+        };
+        Self {
+            kind,
+            url,
+            folder: Arc::new(folder),
+            servers: Arc::default(),
+        }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.kind, Kind::Postgres(_))
+    }
+
+    /// A folder of the test's own, which holds the SQLite file.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    pub fn database(&self) -> Database {
+        Database::parse(&self.url).expect("not a database's URL")
+    }
+
+    pub async fn migrate(&self) {
+        let up = Command::Up { steps: None };
+        migration::run(&self.database(), &up)
+            .await
+            .expect("the migrations failed");
+    }
+
+    /// A connection beside the server's.
+    pub async fn connect(&self) -> DatabaseConnection {
+        sea_orm::Database::connect(&self.url)
+            .await
+            .expect("no connection")
+    }
+
+    /// A server with the usual settings.
+    pub async fn serve(&self) -> Service {
+        self.serve_as(false, Origins::These(Vec::new())).await
+    }
+
+    pub async fn serve_as(&self, public_reads: bool, origins: Origins) -> Service {
+        self.migrate().await;
+        self.serve_on(&self.database(), public_reads, origins).await
+    }
+
+    /// A server on `database`, which is migrated.
+    pub async fn serve_on(
+        &self,
+        database: &Database,
+        public_reads: bool,
+        origins: Origins,
+    ) -> Service {
+        let state = State {
+            db: Db::open(database).await.expect("the database is away"),
+            passwords: Passwords::start(2, 512).expect("no threads"),
+            tokens: Tokens::new(&SECRET.into(), std::time::Duration::from_hours(1)),
+            public_reads,
+        };
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("no port");
+        let address = listener.local_addr().expect("no address");
+        let server = server::build(listener, state, origins, 2).expect("no server");
+        self.servers.lock().unwrap().push(server.handle());
+        tokio::spawn(server);
+        Service::new(format!("http://{address}"))
+    }
+
+    /// Ends the servers and drops the database.
+    pub async fn end(self) {
+        let servers = std::mem::take(&mut *self.servers.lock().unwrap());
+        for server in servers {
+            server.stop(false).await;
+        }
+        if let Kind::Postgres(server) = &self.kind {
+            let name = self.url.rsplit('/').next().unwrap_or_default();
+            let name = name.split('?').next().unwrap_or_default();
+            execute(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        }
+    }
+}
+
+async fn execute(url: &str, sql: &str) {
+    let connection = sea_orm::Database::connect(url).await.expect("no server");
+    connection.execute_unprepared(sql).await.expect(sql);
+    connection.close().await.expect("not closed");
+}
+
+/// The first column of every row of `sql`, as text.
+pub async fn column(connection: &DatabaseConnection, sql: &str) -> Vec<String> {
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let rows = connection.query_all_raw(statement).await.expect(sql);
+    rows.iter()
+        .map(|row| {
+            row.try_get_by_index::<String>(0)
+                .or_else(|_| row.try_get_by_index::<i64>(0).map(|n| n.to_string()))
+                .expect("neither text nor a number")
+        })
+        .collect()
+}

@@ -1,0 +1,176 @@
+//! The PostgreSQL server to test on.
+
+use std::{
+    fmt, fs,
+    io::Write,
+    net::TcpListener,
+    os::unix::fs::{PermissionsExt, chown},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// A server and the URL of a database on it whose user may create databases.
+pub struct Server {
+    pub url: String,
+    cluster: Option<Cluster>,
+}
+
+struct Cluster {
+    process: Child,
+    _folder: tempfile::TempDir,
+    version: String,
+}
+
+/// The server of `TEST_DATABASE_URL`, else a temporary one, else none.
+pub fn find() -> Option<Server> {
+    if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
+        return Some(Server { url, cluster: None });
+    }
+    programs().map(|programs| start(&programs))
+}
+
+/// The folder of `initdb` and `postgres`: on the PATH, or where Debian keeps them.
+fn programs() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|version| version.path().join("bin"))
+        .collect();
+    debian.sort();
+    std::env::split_paths(&path)
+        .chain(debian.into_iter().rev())
+        .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+}
+
+fn start(programs: &Path) -> Server {
+    let folder = tempfile::tempdir().expect("no folder");
+    let user = unprivileged();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).expect("no folder");
+    give(folder.path(), user);
+    give(&data, user);
+    let initdb = run_as(user, &programs.join("initdb"))
+        .args(["-U", "postgres", "--auth=trust", "--encoding=UTF8"])
+        .args(["--locale=C.UTF-8", "--no-sync", "-D"])
+        .arg(&data)
+        .current_dir(folder.path())
+        .output()
+        .expect("initdb did not start");
+    assert!(
+        initdb.status.success(),
+        "initdb: {}",
+        String::from_utf8_lossy(&initdb.stderr)
+    );
+    certificate(&data, user);
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("no port")
+        .port();
+    let log = fs::File::create(folder.path().join("log")).expect("no log");
+    let process = run_as(user, &programs.join("postgres"))
+        .arg("-D")
+        .arg(&data)
+        .args(["-c", "listen_addresses=127.0.0.1"])
+        .args(["-c", &format!("port={port}")])
+        .args(["-c", "unix_socket_directories=", "-c", "max_connections=300"])
+        // What a power cut would cost is no concern of a test's.
+        .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
+        .args(["-c", "ssl=on"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("postgres did not start");
+    let version = Command::new(programs.join("postgres"))
+        .arg("--version")
+        .output()
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default();
+    let server = Server {
+        url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+        cluster: Some(Cluster {
+            process,
+            _folder: folder,
+            version,
+        }),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("no runtime");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while runtime.block_on(sea_orm::Database::connect(&server.url)).is_err() {
+        assert!(Instant::now() < deadline, "PostgreSQL did not get ready");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    server
+}
+
+/// PostgreSQL refuses to run as root: who else it can run as, if we are root.
+fn unprivileged() -> Option<(u32, u32)> {
+    let root = tempfile::tempfile().is_ok_and(|file| {
+        use std::os::unix::fs::MetadataExt;
+        file.metadata().is_ok_and(|metadata| metadata.uid() == 0)
+    });
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let find = |name: &str| {
+        let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut numbers = line.split(':').skip(2).map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    };
+    root.then(|| find("postgres").or_else(|| find("nobody")).expect("only root"))
+}
+
+/// The kernel ends the program when this process ends, however that happens.
+fn run_as(user: Option<(u32, u32)>, program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "INT"]);
+    if let Some((uid, gid)) = user {
+        command.arg(format!("--reuid={uid}"));
+        command.args([&format!("--regid={gid}"), "--clear-groups"]);
+    }
+    command.arg(program);
+    command
+}
+
+fn give(path: &Path, user: Option<(u32, u32)>) {
+    if let Some((uid, gid)) = user {
+        chown(path, Some(uid), Some(gid)).expect("not given");
+    }
+}
+
+fn certificate(data: &Path, user: Option<(u32, u32)>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("no certificate");
+    for (name, text) in [
+        ("server.crt", made.cert.pem()),
+        ("server.key", made.signing_key.serialize_pem()),
+    ] {
+        let path = data.join(name);
+        let mut file = fs::File::create(&path).expect("no file");
+        file.write_all(text.as_bytes()).expect("not written");
+        file.set_permissions(fs::Permissions::from_mode(0o600))
+            .expect("not kept secret");
+        give(&path, user);
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // SIGINT: end the connections, then stop in good order.
+        super::process::signal(self.process.id(), "INT");
+        let _ = self.process.wait();
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cluster {
+            Some(cluster) => write!(f, "{}, a temporary cluster", cluster.version),
+            None => f.write_str("the PostgreSQL of TEST_DATABASE_URL"),
+        }
+    }
+}

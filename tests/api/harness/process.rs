@@ -1,0 +1,102 @@
+//! The program itself, as an operator runs it.
+
+use std::{
+    path::Path,
+    process::{Output, Stdio},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    process::{Child, ChildStderr, Command},
+};
+
+use super::service::Service;
+
+/// `acclaim` in `folder`, with these settings and no others.
+pub fn acclaim(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_acclaim"));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(settings.iter().copied())
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// What `acclaim` printed before it ended, and how.
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("not UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("not UTF-8"),
+        }
+    }
+}
+
+/// Runs `acclaim` to its end.
+pub async fn run(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Ended {
+    let output = acclaim(folder, arguments, settings).output().await;
+    output.expect("acclaim did not start").into()
+}
+
+/// A running `acclaim serve` on a port that the system chose.
+pub struct Running {
+    process: Child,
+    log: BufReader<ChildStderr>,
+    pub service: Service,
+}
+
+impl Running {
+    pub async fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut process = acclaim(folder, &[], settings)
+            .env("PORT", "0")
+            .spawn()
+            .expect("acclaim did not start");
+        let mut log = BufReader::new(process.stderr.take().expect("no stderr"));
+        let mut seen = String::new();
+        let base = loop {
+            let from = seen.len();
+            let read = log.read_line(&mut seen).await.expect("no log");
+            assert!(read > 0, "acclaim ended: {seen}");
+            if let Some((_, rest)) = seen[from..].split_once("serving on ") {
+                break rest.split(',').next().expect("no address").to_owned();
+            }
+        };
+        Self {
+            process,
+            log,
+            service: Service::new(base),
+        }
+    }
+
+    pub fn signal(&self, name: &str) {
+        signal(self.process.id().expect("ended already"), name);
+    }
+
+    /// The exit status, and the log since it started to serve.
+    pub async fn end(mut self) -> (Option<i32>, String) {
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).await.expect("no log");
+        let status = self.process.wait().await.expect("not ended");
+        (status.code(), log)
+    }
+}
+
+/// Sends signal `name` to process `id`.
+pub fn signal(id: u32, name: &str) {
+    let sent = std::process::Command::new("kill")
+        .args([&format!("-{name}"), &id.to_string()])
+        .status();
+    assert!(sent.expect("no kill").success(), "process {id} is gone");
+}

@@ -1,0 +1,152 @@
+//! A client of a running service.
+
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+
+/// What every test's users sign in with.
+pub const PASSWORD: &str = "correct horse battery";
+
+#[derive(Clone)]
+pub struct Service {
+    pub base: String,
+    client: Client,
+}
+
+/// Somebody who signed up and signed in.
+#[derive(Clone)]
+pub struct User {
+    pub id: i64,
+    pub username: String,
+    pub token: String,
+}
+
+/// An answer whose body was read.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub async fn of(response: Response) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.text().await.expect("no body"),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The answer, which must have `status`.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// The problem details, which must be of `status` and whole.
+    #[track_caller]
+    pub fn problem(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        let problem = self.json();
+        for member in ["type", "title", "detail"] {
+            assert_ne!(problem[member].as_str().unwrap_or_default(), "", "{problem}");
+        }
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["instance"].as_str(), self.header("x-request-id"));
+        if status == 503 {
+            assert!(self.header("retry-after").is_some());
+        }
+        problem
+    }
+
+    /// `field code` of every fault of a 422.
+    #[track_caller]
+    pub fn faults(&self) -> Vec<String> {
+        let problem = self.problem(422);
+        let faults = problem["errors"].as_array().expect("no errors");
+        let text = |fault: &Value, member: &str| fault[member].as_str().unwrap().to_owned();
+        faults
+            .iter()
+            .inspect(|fault| assert_ne!(text(fault, "message"), ""))
+            .map(|fault| format!("{} {}", text(fault, "field"), text(fault, "code")))
+            .collect()
+    }
+}
+
+impl Service {
+    pub fn new(base: String) -> Self {
+        let client = Client::builder().no_proxy().build().expect("no client");
+        Self { base, client }
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method = Method::from_bytes(method.as_bytes()).expect("not a method");
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    /// A request by `user` (or nobody) with `body` (or none).
+    pub async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        user: Option<&User>,
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request = self.request(method, path);
+        if let Some(user) = user {
+            request = request.bearer_auth(&user.token);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        Answer::of(request.send().await.expect("no answer")).await
+    }
+
+    pub async fn get(&self, path: &str, user: &User) -> Answer {
+        self.call("GET", path, Some(user), None).await
+    }
+
+    pub async fn post(&self, path: &str, user: &User, body: Value) -> Answer {
+        self.call("POST", path, Some(user), Some(body)).await
+    }
+
+    /// Signs `name` up and in.
+    pub async fn user(&self, name: &str) -> User {
+        let email = format!("{name}@example.com");
+        let body = json!({"email": email, "username": name, "password": PASSWORD});
+        let made = self.call("POST", "/users", None, Some(body)).await.expect(201);
+        let form = [("username", name), ("password", PASSWORD)];
+        let request = self.request("POST", "/login").form(&form);
+        let answer = Answer::of(request.send().await.expect("no answer")).await;
+        let token = answer.expect(200).json()["access_token"].clone();
+        User {
+            id: made.json()["id"].as_i64().expect("no id"),
+            username: name.to_owned(),
+            token: token.as_str().expect("no token").to_owned(),
+        }
+    }
+
+    /// The number of a new post of `user`'s.
+    pub async fn new_post(&self, user: &User, title: &str) -> i64 {
+        let body = json!({"title": title, "content": "Words."});
+        let post = self.post("/posts", user, body).await.expect(201).json();
+        post["id"].as_i64().expect("no id")
+    }
+
+    /// The number of a new draft of `user`'s.
+    pub async fn new_draft(&self, user: &User, title: &str) -> i64 {
+        let body = json!({"title": title, "content": "Words.", "published": false});
+        let post = self.post("/posts", user, body).await.expect(201).json();
+        post["id"].as_i64().expect("no id")
+    }
+}

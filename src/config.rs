@@ -10,11 +10,11 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
 use parse::{boolean, minutes, origins, parsed, secret};
-pub use settings::{SETTINGS, Setting};
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_URL, HOST,
     JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS, RUST_LOG,
 };
+pub use settings::{SETTINGS, Setting};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,23 +1,26 @@
 //! The HTTP server: what a request passes on its way in and out, and how the service stops.
 
-use std::{io, net::TcpListener, time::Duration};
+use std::{
+    io,
+    net::{Shutdown, TcpListener},
+    time::Duration,
+};
 
 use actix_cors::Cors;
 use actix_web::{
     App, HttpResponse, HttpServer,
-    dev::Server,
-    http::header::{
-        AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION, RETRY_AFTER,
-    },
+    dev::{Server, ServerHandle},
+    http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION, RETRY_AFTER},
     middleware::{NormalizePath, from_fn},
     web::{self, Data, PayloadConfig},
 };
+use socket2::SockRef;
 use tracing_actix_web::TracingLogger;
 
 use crate::{
     config::Origins,
     http::{
-        Problem, State, body, envelope::envelope, request_id::X_REQUEST_ID, route, trace::Lines,
+        Drain, Problem, State, body, envelope::envelope, request_id::X_REQUEST_ID, trace::Lines,
     },
     routes,
 };
@@ -27,7 +30,9 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection stays open between two requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long what is under way may take once the server stops: longer than any request may.
-const DRAIN_SECONDS: u64 = route::TIMEOUT.as_secs() + 10;
+const DRAIN: Duration = Duration::from_secs(30);
+/// How long the connections may take to close after that, in seconds.
+const CLOSE_SECONDS: u64 = 5;
 /// How long a browser may keep the answer to a preflight request, in seconds.
 const PREFLIGHT_MAX_AGE: usize = 3600;
 
@@ -48,7 +53,9 @@ pub fn build(
             .app_data(Data::new(state.for_worker()))
             .app_data(PayloadConfig::new(body::LIMIT))
             .configure(routes::configure)
-            .default_service(web::to(async || Err::<HttpResponse, _>(Problem::no_route())))
+            .default_service(web::to(
+                async || Err::<HttpResponse, _>(Problem::no_route()),
+            ))
             .wrap(NormalizePath::trim())
             .wrap(cors(&origins))
             .wrap(TracingLogger::<Lines>::new())
@@ -59,10 +66,23 @@ pub fn build(
         .client_request_timeout(CLIENT_TIMEOUT)
         .client_disconnect_timeout(CLIENT_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(DRAIN_SECONDS)
+        .shutdown_timeout(CLOSE_SECONDS)
         .disable_signals()
         .listen(listener)?;
     Ok(server.run())
+}
+
+/// Takes no more connections on `listener`, which is a clone of the one that `server` was built on,
+/// finishes what is under way within 30 s, and ends the server.
+pub async fn stop(server: ServerHandle, listener: &TcpListener, drain: &Drain) {
+    drain.stop();
+    server.pause().await;
+    // Whoever connects from now on is refused at once, instead of waiting for nothing. An error
+    // means that the listener is closed already.
+    let _ = SockRef::from(listener).shutdown(Shutdown::Both);
+    // actix closes connections that have no request under way, be it that one is about to be read.
+    let _ = tokio::time::timeout(DRAIN, drain.quiet()).await;
+    server.stop(true).await;
 }
 
 fn cors(origins: &Origins) -> Cors {

@@ -5,7 +5,6 @@ use std::{
     net::{SocketAddr, TcpListener},
 };
 
-use actix_web::dev::ServerHandle;
 use migration::Database;
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
@@ -15,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     config::Config,
     db::{self, Db},
-    http::State,
+    http::{Drain, State},
     server,
     services::{
         passwords::{self, Passwords},
@@ -49,16 +48,27 @@ pub(super) async fn run(config: Config) -> Result<(), String> {
         passwords,
         tokens: Tokens::new(&secret, config.access_token_lifetime),
         public_reads: config.public_reads,
+        drain: Drain::default(),
     };
+    let drain = state.drain.clone();
     let address = listener.local_addr().unwrap_or(address);
-    let server = server::build(listener, state, config.origins, db::workers())
-        .map_err(|error| format!("cannot serve on {address}: {error}"))?;
-    tokio::spawn(stop(signals, server.handle()));
+    let cannot_serve = |error| format!("cannot serve on {address}: {error}");
+    let other = listener.try_clone().map_err(cannot_serve)?;
+    let server =
+        server::build(listener, state, config.origins, db::workers()).map_err(cannot_serve)?;
+    let handle = server.handle();
+    tokio::spawn(async move {
+        signalled(signals).await;
+        tracing::info!("stopping: finishing what is under way");
+        server::stop(handle, &other, &drain).await;
+    });
     tracing::info!(
         database = %config.database,
         "serving on http://{address}, try http://{address}/docs"
     );
-    server.await.map_err(|error| format!("the server failed: {error}"))?;
+    server
+        .await
+        .map_err(|error| format!("the server failed: {error}"))?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -110,12 +120,9 @@ fn signals() -> io::Result<[Signal; 2]> {
     ])
 }
 
-async fn stop([mut interrupt, mut terminate]: [Signal; 2], server: ServerHandle) {
+async fn signalled([mut interrupt, mut terminate]: [Signal; 2]) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    tracing::info!("stopping: finishing what is under way");
-    server.stop(true).await;
-
 }

@@ -20,8 +20,7 @@ const WELL_KNOWN_SECRETS: [&str; 5] = [
 ];
 
 pub(super) fn parsed<T: FromStr>(text: &str, right: &str) -> Result<T, String> {
-    text.parse()
-        .map_err(|_| format!("`{text}` is not {right}"))
+    text.parse().map_err(|_| format!("`{text}` is not {right}"))
 }
 
 pub(super) fn boolean(text: &str) -> Result<bool, String> {

@@ -59,7 +59,8 @@ pub(super) const RUST_LOG: Setting = setting(
     "warn,acclaim=info",
     "What is logged: off, error, warn, info, debug, trace, also by module: warn,acclaim=debug",
 );
-pub(super) const LOG_FORMAT: Setting = setting("LOG_FORMAT", "text", "How it is logged: text or json");
+pub(super) const LOG_FORMAT: Setting =
+    setting("LOG_FORMAT", "text", "How it is logged: text or json");
 
 /// All settings, in the order in which they are shown.
 pub const SETTINGS: [&Setting; 10] = [

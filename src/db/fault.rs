@@ -45,7 +45,8 @@ fn refused(refusal: &dyn DatabaseError, error: DbErr) -> Error {
 
 /// The field of `users` whose value is taken. PostgreSQL names the constraint, SQLite the column.
 fn unique(refusal: &dyn DatabaseError) -> Option<&'static str> {
-    let named = |what: &str| refusal.constraint() == Some(what) || refusal.message().ends_with(what);
+    let named =
+        |what: &str| refusal.constraint() == Some(what) || refusal.message().ends_with(what);
     if named("users_email_key") || named("users.email") {
         Some("email")
     } else if named("users_username_key") || named("users.username") {
@@ -69,7 +70,12 @@ fn meaning(code: &str) -> Meaning {
         // Statement time-out, out of connections or memory or disk, shutting down or starting up,
         // a standby that cannot write.
         "57014" | "25006" => Meaning::Away,
-        state if state.len() == 5 && ["08", "53", "57", "58"].iter().any(|c| state.starts_with(c)) => {
+        state
+            if state.len() == 5
+                && ["08", "53", "57", "58"]
+                    .iter()
+                    .any(|c| state.starts_with(c)) =>
+        {
             Meaning::Away
         }
         number => match number.parse::<u32>().map(|code| code & 0xff) {

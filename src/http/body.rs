@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use actix_multipart::Multipart;
 use actix_web::{
-    FromRequest, HttpMessage, HttpRequest,
-    dev::Payload,
-    error::PayloadError,
-    http::header,
+    FromRequest, HttpMessage, HttpRequest, dev::Payload, error::PayloadError, http::header,
     web::Bytes,
 };
 use futures_util::{StreamExt, future::LocalBoxFuture, stream};
@@ -66,9 +63,9 @@ impl Format {
                 "the body must come without `Content-Encoding`",
             ));
         }
-        let mime = request.mime_type().map_err(|_| {
-            Problem::malformed("the header `Content-Type` is not a media type")
-        })?;
+        let mime = request
+            .mime_type()
+            .map_err(|_| Problem::malformed("the header `Content-Type` is not a media type"))?;
         let is = |essence: &str| mime.as_ref().is_some_and(|m| m.essence_str() == essence);
         let plus_json = mime.as_ref().and_then(mime::Mime::suffix) == Some(mime::JSON);
         if is("application/json") || plus_json {
@@ -82,7 +79,9 @@ impl Format {
                 "`Content-Type` must be application/x-www-form-urlencoded, multipart/form-data or application/json",
             ))
         } else {
-            Err(Problem::unsupported("`Content-Type` must be application/json"))
+            Err(Problem::unsupported(
+                "`Content-Type` must be application/json",
+            ))
         }
     }
 }
@@ -115,10 +114,7 @@ pub(super) fn members(pairs: Vec<(String, String)>) -> Result<Map<String, Value>
     Ok(members)
 }
 
-async fn multipart(
-    request: &HttpRequest,
-    bytes: Bytes,
-) -> Result<Vec<(String, String)>, Problem> {
+async fn multipart(request: &HttpRequest, bytes: Bytes) -> Result<Vec<(String, String)>, Problem> {
     let malformed = || Problem::malformed("the body is not multipart/form-data in UTF-8");
     let body = stream::iter([Ok::<_, PayloadError>(bytes)]);
     let mut form = Multipart::new(request.headers(), body);

@@ -4,12 +4,16 @@ use actix_web::{
     Error, HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    http::{
+        ConnectionType,
+        header::{HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    },
     middleware::Next,
+    web::Data,
 };
 
 use super::{
-    problem,
+    State, problem,
     request_id::{RequestId, X_REQUEST_ID},
 };
 
@@ -18,12 +22,21 @@ pub async fn envelope(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    let drain = request
+        .app_data::<Data<State>>()
+        .map(|state| state.drain.clone())
+        .unwrap_or_default();
+    let _under_way = drain.begin();
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let mut response = next.call(request).await?.map_into_boxed_body();
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         response = problem::render(response, &id);
+    }
+    if drain.is_stopping() {
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
     }
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

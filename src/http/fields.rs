@@ -98,7 +98,11 @@ fn sentence(error: &ValidationError) -> String {
         return message.clone().into_owned();
     }
     let bound = |name: &str| error.params.get(name).map(ToString::to_string);
-    let what = if error.code == "length" { " characters" } else { "" };
+    let what = if error.code == "length" {
+        " characters"
+    } else {
+        ""
+    };
     match (bound("min"), bound("max")) {
         (Some(min), Some(max)) => format!("must be {min} to {max}{what}"),
         (None, Some(max)) => format!("must be at most {max}{what}"),

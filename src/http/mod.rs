@@ -1,6 +1,7 @@
 //! What handlers share: the caller's identity, validated input, problem details, request ids.
 
 pub mod body;
+pub mod drain;
 pub mod envelope;
 mod fields;
 pub mod identity;
@@ -15,6 +16,7 @@ mod then;
 pub mod trace;
 
 pub use body::Body;
+pub use drain::Drain;
 pub use fields::Request;
 pub use identity::{Anyone, Caller, Reader};
 pub use path::Id;

@@ -1,5 +1,6 @@
 //! What every handler can reach.
 
+use super::Drain;
 use crate::{
     db::Db,
     services::{passwords::Passwords, tokens::Tokens},
@@ -16,6 +17,8 @@ pub struct State {
     pub tokens: Tokens,
     /// Whether posts can be read without a token.
     pub public_reads: bool,
+    /// What is under way.
+    pub drain: Drain,
 }
 
 impl State {

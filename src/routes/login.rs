@@ -13,7 +13,12 @@ use utoipa::{OpenApi, ToSchema};
 use validator::Validate;
 
 use crate::{
-    http::{Body, Problem, Request, State, problem::ProblemDetails, route::on, rules::{self, Secret}},
+    http::{
+        Body, Problem, Request, State,
+        problem::ProblemDetails,
+        route::on,
+        rules::{self, Secret},
+    },
     services::users,
 };
 

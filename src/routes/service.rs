@@ -90,6 +90,9 @@ async fn live() -> Json<Health> {
     ),
 )]
 async fn ready(state: Data<State>) -> Result<Json<Health>, Problem> {
+    if state.drain.is_stopping() {
+        return Err(Problem::unavailable("the server is stopping", None));
+    }
     match tokio::time::timeout(PATIENCE, state.db.pending()).await {
         Ok(Ok(pending)) if pending.is_empty() => Ok(Json(Health { status: "ok" })),
         Ok(Ok(_)) => Err(Problem::unavailable("the database lacks migrations", None)),

@@ -51,7 +51,12 @@ struct NewUser {
     /// Lower-cased; unique; made by the server when left out.
     #[serde(default, deserialize_with = "rules::some_lower_case")]
     #[validate(custom(function = "rules::username"))]
-    #[schema(min_length = 3, max_length = 30, pattern = "^[A-Za-z0-9_-]+$", example = "ada")]
+    #[schema(
+        min_length = 3,
+        max_length = 30,
+        pattern = "^[A-Za-z0-9_-]+$",
+        example = "ada"
+    )]
     username: Option<String>,
 }
 
@@ -107,10 +112,7 @@ impl User {
         (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
-async fn sign_up(
-    Body(new): Body<NewUser>,
-    state: Data<State>,
-) -> Result<HttpResponse, Problem> {
+async fn sign_up(Body(new): Body<NewUser>, state: Data<State>) -> Result<HttpResponse, Problem> {
     let new = users::NewUser {
         email: new.email,
         username: new.username,

@@ -11,9 +11,7 @@ use validator::Validate;
 
 use crate::{
     error::Error,
-    http::{
-        Body, Caller, Id, Problem, Request, State, Then, problem::ProblemDetails, route::on,
-    },
+    http::{Body, Caller, Id, Problem, Request, State, Then, problem::ProblemDetails, route::on},
     services::votes,
 };
 
@@ -39,7 +37,12 @@ struct Vote {
     post_id: i64,
     /// 1 adds the vote, 0 takes it back. `vote_dir` is read too.
     #[serde(default)]
-    #[validate(range(min = 0, max = 1, code = "range", message = "must be 1 (add) or 0 (take back)"))]
+    #[validate(range(
+        min = 0,
+        max = 1,
+        code = "range",
+        message = "must be 1 (add) or 0 (take back)"
+    ))]
     #[schema(required, minimum = 0, maximum = 1, example = 1)]
     dir: i64,
 }

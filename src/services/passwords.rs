@@ -123,7 +123,9 @@ fn work_off(queue: &Mutex<Receiver<Job>>) {
             Work::Verify(of, reply) if !reply.is_closed() => {
                 let same = match of {
                     Some(of) => verify(password, &of, &mut memory).map_err(Error::Internal),
-                    None => hash(password, &mut memory).map(|_| false).map_err(Error::Internal),
+                    None => hash(password, &mut memory)
+                        .map(|_| false)
+                        .map_err(Error::Internal),
                 };
                 let _ = reply.send(same);
             }
@@ -139,12 +141,16 @@ fn params() -> Params {
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
-fn hash(
-    password: &[u8],
-    memory: &mut Vec<Block>,
-) -> Result<PasswordHash, Failure> {
+fn hash(password: &[u8], memory: &mut Vec<Block>) -> Result<PasswordHash, Failure> {
     let salt = Salt::generate();
-    let output = digest(password, &salt, params(), Version::V0x13, Algorithm::Argon2id, memory)?;
+    let output = digest(
+        password,
+        &salt,
+        params(),
+        Version::V0x13,
+        Algorithm::Argon2id,
+        memory,
+    )?;
     let phc = Phc {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
@@ -155,18 +161,21 @@ fn hash(
     Ok(PasswordHash(phc.to_string()))
 }
 
-fn verify(
-    password: &[u8],
-    of: &PasswordHash,
-    memory: &mut Vec<Block>,
-) -> Result<bool, Failure> {
+fn verify(password: &[u8], of: &PasswordHash, memory: &mut Vec<Block>) -> Result<bool, Failure> {
     let phc = Phc::new(&of.0)?;
     let (Some(salt), Some(expected)) = (&phc.salt, &phc.hash) else {
         return Ok(false);
     };
     let version = phc.version.map_or(Ok(Version::V0x13), Version::try_from)?;
     let algorithm = Algorithm::try_from(phc.algorithm.as_str())?;
-    let output = digest(password, salt, Params::try_from(&phc)?, version, algorithm, memory)?;
+    let output = digest(
+        password,
+        salt,
+        Params::try_from(&phc)?,
+        version,
+        algorithm,
+        memory,
+    )?;
     // `Output` compares in constant time.
     Ok(output == *expected)
 }

@@ -54,7 +54,10 @@ pub async fn create(db: &Db, passwords: &Passwords, new: NewUser) -> Result<Mode
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn get(db: &Db, id: i64) -> Result<Model, Error> {
-    let found = Entity::find().filter(COLUMN.id.eq(id)).all(db.read()).await?;
+    let found = Entity::find()
+        .filter(COLUMN.id.eq(id))
+        .all(db.read())
+        .await?;
     found
         .into_iter()
         .next()

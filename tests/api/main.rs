@@ -4,6 +4,14 @@
 //! PostgreSQL is the server of `TEST_DATABASE_URL` where that is set, else a temporary one started
 //! from the programs found on the machine. `TEST_LOG=debug` shows what the servers log.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets what it does not expect has failed"
+)]
+
 mod harness;
 
 mod architecture;
@@ -54,20 +62,16 @@ fn main() -> ExitCode {
         eprintln!("testing on SQLite and on {server}");
         kinds.push(Kind::Postgres(server.url.clone()));
     }
-    let mut trials = [
-        architecture::plain(),
-        documents::plain(),
-        settings::plain(),
-    ]
-    .concat()
-    .into_iter()
-    .map(|(name, run)| {
-        Trial::test(name, move || {
-            run();
-            Ok(())
+    let mut trials = [architecture::plain(), documents::plain(), settings::plain()]
+        .concat()
+        .into_iter()
+        .map(|(name, run)| {
+            Trial::test(name, move || {
+                run();
+                Ok(())
+            })
         })
-    })
-    .collect::<Vec<_>>();
+        .collect::<Vec<_>>();
     let runtime = tokio::runtime::Runtime::new().expect("no runtime");
     let behaviours = [
         browsers::all(),

@@ -19,7 +19,12 @@ pub(super) struct NewPost {
         custom(function = "rules::not_blank"),
         custom(function = "rules::no_nul")
     )]
-    #[schema(required, min_length = 1, max_length = 300, example = "Notes on the Analytical Engine")]
+    #[schema(
+        required,
+        min_length = 1,
+        max_length = 300,
+        example = "Notes on the Analytical Engine"
+    )]
     title: String,
     #[serde(default)]
     #[validate(
@@ -27,7 +32,12 @@ pub(super) struct NewPost {
         custom(function = "rules::not_blank"),
         custom(function = "rules::no_nul")
     )]
-    #[schema(required, min_length = 1, max_length = 40_000, example = "It weaves algebraic patterns.")]
+    #[schema(
+        required,
+        min_length = 1,
+        max_length = 40_000,
+        example = "It weaves algebraic patterns."
+    )]
     content: String,
     /// False keeps it as a draft, which nobody else can see.
     #[serde(default = "published")]
@@ -68,7 +78,12 @@ pub(super) struct PostPatch {
         custom(function = "rules::not_blank"),
         custom(function = "rules::no_nul")
     )]
-    #[schema(nullable = false, min_length = 1, max_length = 300, example = "Notes on the Engine")]
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 300,
+        example = "Notes on the Engine"
+    )]
     title: Option<String>,
     #[serde(default, deserialize_with = "rules::present")]
     #[validate(

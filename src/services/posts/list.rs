@@ -69,7 +69,8 @@ pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Vec<Pos
 /// Letters compare without case as far as the database's `lower` knows them: ASCII on SQLite, the
 /// locale's on PostgreSQL.
 fn contains(column: Column, pattern: &str) -> Expr {
-    let pattern = Expr::from(Func::lower(pattern)).binary(BinOper::Escape, Expr::Constant('!'.into()));
+    let pattern =
+        Expr::from(Func::lower(pattern)).binary(BinOper::Escape, Expr::Constant('!'.into()));
     Func::lower(Expr::col((Entity, column))).binary(BinOper::Like, pattern)
 }
 

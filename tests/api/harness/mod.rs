@@ -16,9 +16,12 @@ use std::{
 use acclaim::{
     config::Origins,
     db::Db,
-    http::State,
+    http::{Drain, State},
     server,
-    services::{passwords::Passwords, tokens::Tokens},
+    services::{
+        passwords::{self, Passwords},
+        tokens::Tokens,
+    },
 };
 use actix_web::dev::ServerHandle;
 use migration::{Command, Database};
@@ -141,22 +144,24 @@ impl Fixture {
 
     pub async fn serve_as(&self, public_reads: bool, origins: Origins) -> Service {
         self.migrate().await;
-        self.serve_on(&self.database(), public_reads, origins).await
+        let mut state = self.state(&self.database()).await;
+        state.public_reads = public_reads;
+        self.start(state, origins)
     }
 
-    /// A server on `database`, which is migrated.
-    pub async fn serve_on(
-        &self,
-        database: &Database,
-        public_reads: bool,
-        origins: Origins,
-    ) -> Service {
-        let state = State {
+    /// What a server on `database` needs.
+    pub async fn state(&self, database: &Database) -> State {
+        State {
             db: Db::open(database).await.expect("the database is away"),
-            passwords: Passwords::start(2, 512).expect("no threads"),
+            passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
             tokens: Tokens::new(&SECRET.into(), std::time::Duration::from_hours(1)),
-            public_reads,
-        };
+            public_reads: false,
+            drain: Drain::default(),
+        }
+    }
+
+    /// A server of `state`, whose database is migrated.
+    pub fn start(&self, state: State, origins: Origins) -> Service {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("no port");
         let address = listener.local_addr().expect("no address");
         let server = server::build(listener, state, origins, 2).expect("no server");

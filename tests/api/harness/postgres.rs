@@ -75,7 +75,12 @@ fn start(programs: &Path) -> Server {
         .arg(&data)
         .args(["-c", "listen_addresses=127.0.0.1"])
         .args(["-c", &format!("port={port}")])
-        .args(["-c", "unix_socket_directories=", "-c", "max_connections=300"])
+        .args([
+            "-c",
+            "unix_socket_directories=",
+            "-c",
+            "max_connections=300",
+        ])
         // What a power cut would cost is no concern of a test's.
         .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
         .args(["-c", "ssl=on"])
@@ -103,7 +108,10 @@ fn start(programs: &Path) -> Server {
         .build()
         .expect("no runtime");
     let deadline = Instant::now() + Duration::from_secs(30);
-    while runtime.block_on(sea_orm::Database::connect(&server.url)).is_err() {
+    while runtime
+        .block_on(sea_orm::Database::connect(&server.url))
+        .is_err()
+    {
         assert!(Instant::now() < deadline, "PostgreSQL did not get ready");
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -118,11 +126,17 @@ fn unprivileged() -> Option<(u32, u32)> {
     });
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let find = |name: &str| {
-        let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+        let line = passwd
+            .lines()
+            .find(|line| line.split(':').next() == Some(name))?;
         let mut numbers = line.split(':').skip(2).map(str::parse);
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     };
-    root.then(|| find("postgres").or_else(|| find("nobody")).expect("only root"))
+    root.then(|| {
+        find("postgres")
+            .or_else(|| find("nobody"))
+            .expect("only root")
+    })
 }
 
 /// The kernel ends the program when this process ends, however that happens.
@@ -144,7 +158,8 @@ fn give(path: &Path, user: Option<(u32, u32)>) {
 }
 
 fn certificate(data: &Path, user: Option<(u32, u32)>) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("no certificate");
+    let made =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("no certificate");
     for (name, text) in [
         ("server.crt", made.cert.pem()),
         ("server.key", made.signing_key.serialize_pem()),

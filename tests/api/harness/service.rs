@@ -16,7 +16,6 @@ pub struct Service {
 #[derive(Clone)]
 pub struct User {
     pub id: i64,
-    pub username: String,
     pub token: String,
 }
 
@@ -56,10 +55,17 @@ impl Answer {
     #[track_caller]
     pub fn problem(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json")
+        );
         let problem = self.json();
         for member in ["type", "title", "detail"] {
-            assert_ne!(problem[member].as_str().unwrap_or_default(), "", "{problem}");
+            assert_ne!(
+                problem[member].as_str().unwrap_or_default(),
+                "",
+                "{problem}"
+            );
         }
         assert_eq!(problem["status"], status);
         assert_eq!(problem["instance"].as_str(), self.header("x-request-id"));
@@ -124,14 +130,16 @@ impl Service {
     pub async fn user(&self, name: &str) -> User {
         let email = format!("{name}@example.com");
         let body = json!({"email": email, "username": name, "password": PASSWORD});
-        let made = self.call("POST", "/users", None, Some(body)).await.expect(201);
+        let made = self
+            .call("POST", "/users", None, Some(body))
+            .await
+            .expect(201);
         let form = [("username", name), ("password", PASSWORD)];
         let request = self.request("POST", "/login").form(&form);
         let answer = Answer::of(request.send().await.expect("no answer")).await;
         let token = answer.expect(200).json()["access_token"].clone();
         User {
             id: made.json()["id"].as_i64().expect("no id"),
-            username: name.to_owned(),
             token: token.as_str().expect("no token").to_owned(),
         }
     }

@@ -1,20 +1,16 @@
 //! Problem details (RFC 9457): the one place where what went wrong becomes an HTTP answer.
 
+mod details;
+
 use std::fmt;
 
 use actix_web::{
     HttpResponse, ResponseError,
-    body::BoxBody,
-    dev::ServiceResponse,
-    http::{
-        StatusCode,
-        header::{self, HeaderValue},
-    },
+    http::{StatusCode, header},
 };
-use serde::Serialize;
 
-use super::request_id::RequestId;
 use crate::error::{Error, Fault};
+pub use details::{ProblemDetails, render};
 
 /// After how many seconds a client that was told 503 may come back.
 const RETRY_AFTER: &str = "2";
@@ -29,36 +25,6 @@ pub struct Problem {
     challenge: Option<&'static str>,
     /// For the operator alone.
     cause: Option<String>,
-}
-
-/// The body of every 4xx and 5xx answer.
-#[derive(Serialize, utoipa::ToSchema)]
-#[schema(as = Problem)]
-pub struct ProblemDetails<'a> {
-    /// What kind of problem it is.
-    #[serde(rename = "type")]
-    #[schema(example = "/problems/not-found")]
-    kind: &'a str,
-    /// The kind in words.
-    #[schema(example = "Not found")]
-    title: &'a str,
-    /// The HTTP status.
-    #[schema(example = 404)]
-    status: u16,
-    /// One sentence on what is wrong this time.
-    #[schema(example = "post 42 does not exist")]
-    detail: &'a str,
-    /// The request id.
-    #[schema(example = "01932f3e-8f0c-7c8e-b7d1-0c5a3f3f5d11")]
-    instance: &'a str,
-    /// With 422: everything that is wrong with the input.
-    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
-    #[schema(required = false)]
-    errors: &'a [Fault],
-    /// With 401 of `/login`: the error code of OAuth 2.0 (RFC 6749, section 5.2).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "invalid_grant")]
-    error: Option<&'a str>,
 }
 
 impl Problem {
@@ -170,69 +136,6 @@ impl Problem {
         };
         Self::new(status, detail)
     }
-
-    fn kind(&self) -> (&'static str, &'static str) {
-        match self.status {
-            StatusCode::BAD_REQUEST => ("/problems/bad-request", "Bad request"),
-            StatusCode::UNAUTHORIZED => ("/problems/unauthorized", "Unauthorized"),
-            StatusCode::FORBIDDEN => ("/problems/forbidden", "Forbidden"),
-            StatusCode::NOT_FOUND => ("/problems/not-found", "Not found"),
-            StatusCode::METHOD_NOT_ALLOWED => {
-                ("/problems/method-not-allowed", "Method not allowed")
-            }
-            StatusCode::REQUEST_TIMEOUT => ("/problems/request-timeout", "Request timeout"),
-            StatusCode::CONFLICT => ("/problems/conflict", "Conflict"),
-            StatusCode::PAYLOAD_TOO_LARGE => ("/problems/content-too-large", "Content too large"),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-                ("/problems/unsupported-media-type", "Unsupported media type")
-            }
-            StatusCode::UNPROCESSABLE_ENTITY => {
-                ("/problems/unprocessable-content", "Unprocessable content")
-            }
-            StatusCode::INTERNAL_SERVER_ERROR => {
-                ("/problems/internal-server-error", "Internal server error")
-            }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                ("/problems/service-unavailable", "Service unavailable")
-            }
-            // RFC 9457, section 4.2.1: no more than the status says.
-            other => (
-                "about:blank",
-                other.canonical_reason().unwrap_or("Unknown"),
-            ),
-        }
-    }
-
-    fn body(&self, instance: &str) -> BoxBody {
-        let (kind, title) = self.kind();
-        let details = ProblemDetails {
-            kind,
-            title,
-            status: self.status.as_u16(),
-            detail: &self.detail,
-            instance,
-            errors: &self.errors,
-            error: self.error,
-        };
-        // Nothing in it can fail to serialise.
-        BoxBody::new(serde_json::to_vec(&details).unwrap_or_default())
-    }
-}
-
-/// `response`, which is a 4xx or 5xx, with problem details for its body. Its headers stay.
-#[must_use]
-pub fn render(response: ServiceResponse, id: &RequestId) -> ServiceResponse {
-    let ours = response.response().error().and_then(|e| e.as_error());
-    let problem: Problem = match ours {
-        Some(problem) => Clone::clone(problem),
-        None => Problem::of_status(response.status()),
-    };
-    let mut response = response.map_body(|_, _| problem.body(&id.0));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
-    response
 }
 
 impl From<Error> for Problem {

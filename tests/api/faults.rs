@@ -1,0 +1,144 @@
+//! When the database goes away, and when a handler does.
+
+use std::sync::Arc;
+
+use acclaim::{config::Origins, services::passwords::Passwords};
+use migration::Database;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+
+use crate::harness::{Fixture, behaviours};
+
+behaviours![
+    a_database_that_goes_away_and_comes_back,
+    a_database_that_is_locked_is_waited_for,
+    a_full_password_queue_asks_to_come_back,
+];
+
+/// A way to the database that can be cut.
+struct Way {
+    port: u16,
+    open: Arc<watch::Sender<bool>>,
+}
+
+impl Way {
+    async fn to(address: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("no port");
+        let port = listener.local_addr().expect("no address").port();
+        let open = Arc::new(watch::Sender::new(true));
+        let state = Arc::clone(&open);
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (mut state, address) = (state.subscribe(), address.clone());
+                tokio::spawn(async move {
+                    if *state.borrow() {
+                        let mut far = TcpStream::connect(address).await.expect("no way");
+                        tokio::select! {
+                            _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                            _ = state.wait_for(|open| !open) => {}
+                        }
+                    }
+                });
+            }
+        });
+        Self { port, open }
+    }
+}
+
+async fn a_database_that_goes_away_and_comes_back(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let mut url = url::Url::parse(&fixture.url).unwrap();
+    let way = Way::to(format!(
+        "{}:{}",
+        url.host_str().unwrap(),
+        url.port().unwrap_or(5432)
+    ))
+    .await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(way.port)).unwrap();
+    let database = Database::parse(url.as_str()).unwrap();
+    let service = fixture.start(fixture.state(&database).await, Origins::Any);
+    let ada = service.user("ada").await;
+    service
+        .call("GET", "/health/ready", None, None)
+        .await
+        .expect(200);
+
+    way.open.send_replace(false);
+    let body = serde_json::json!({"title": "t", "content": "c"});
+    let (ready, read, write) = tokio::join!(
+        service.call("GET", "/health/ready", None, None),
+        service.get("/posts", &ada),
+        service.post("/posts", &ada, body.clone()),
+    );
+    for answer in [ready, read, write] {
+        assert_eq!(answer.problem(503)["type"], "/problems/service-unavailable");
+    }
+    service
+        .call("GET", "/health/live", None, None)
+        .await
+        .expect(200);
+
+    way.open.send_replace(true);
+    service
+        .call("GET", "/health/ready", None, None)
+        .await
+        .expect(200);
+    service.post("/posts", &ada, body).await.expect(201);
+    assert_eq!(
+        service
+            .get("/posts", &ada)
+            .await
+            .expect(200)
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+/// Another program's lock (a backup's, say) delays a write and does not fail it.
+async fn a_database_that_is_locked_is_waited_for(fixture: Fixture) {
+    use sea_orm::{ConnectionTrait, TransactionTrait};
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let lock = fixture.connect().await.begin().await.unwrap();
+    let sql = if fixture.is_postgres() {
+        "LOCK TABLE posts"
+    } else {
+        "UPDATE posts SET votes = 0"
+    };
+    lock.execute_unprepared(sql).await.unwrap();
+    let write = service.new_post(&ada, "Waits");
+    let unlock = async { lock.commit().await.unwrap() };
+    let (id, ()) = tokio::join!(write, unlock);
+    service.get(&format!("/posts/{id}"), &ada).await.expect(200);
+}
+
+async fn a_full_password_queue_asks_to_come_back(fixture: Fixture) {
+    fixture.migrate().await;
+    let mut state = fixture.state(&fixture.database()).await;
+    state.passwords = Passwords::start(1, 4).expect("no thread");
+    let service = fixture.start(state, Origins::Any);
+    let body = serde_json::json!({"username": "nobody", "password": "password"});
+    let calls = (0..100).map(|_| service.call("POST", "/login", None, Some(body.clone())));
+    let answers = futures_util::future::join_all(calls).await;
+    let (refused, worked): (Vec<_>, Vec<_>) = answers.iter().partition(|a| a.status == 503);
+    assert!(
+        !refused.is_empty() && worked.len() >= 5,
+        "{} were refused",
+        refused.len()
+    );
+    for answer in refused {
+        assert_eq!(answer.problem(503)["detail"], "too many sign-ins at once");
+    }
+    for answer in worked {
+        answer.problem(401);
+    }
+}

@@ -1,0 +1,257 @@
+//! `acclaim migrate`, as an operator types it.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use tokio::task::JoinSet;
+
+use crate::harness::{
+    Fixture, behaviours, column,
+    process::{Ended, run},
+};
+
+behaviours![
+    up_down_and_up_again_leave_the_same_schema,
+    status_tells_applied_from_pending,
+    four_runs_at_once_wait_for_one_another,
+    a_failing_migration_changes_nothing,
+    fresh_refresh_and_reset_do_what_they_say,
+    a_newer_database_is_refused,
+    what_cannot_be_reached_is_said_in_a_sentence,
+];
+
+async fn migrate(fixture: &Fixture, arguments: &[&str]) -> Ended {
+    let arguments: Vec<&str> = ["migrate"].iter().chain(arguments).copied().collect();
+    run(
+        fixture.folder(),
+        &arguments,
+        &[("DATABASE_URL", &fixture.url)],
+    )
+    .await
+}
+
+async fn lines(fixture: &Fixture, arguments: &[&str]) -> Vec<String> {
+    let ended = migrate(fixture, arguments).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    ended.stdout.lines().map(str::to_owned).collect()
+}
+
+fn each(what: &str, names: &[&str]) -> Vec<String> {
+    names
+        .iter()
+        .map(|name| format!("{what:<8} {name}"))
+        .collect()
+}
+
+const ALL: [&str; 3] = [
+    "m20261121_000001_create_users",
+    "m20261121_000002_create_posts",
+    "m20261121_000003_create_votes",
+];
+const NEWEST_FIRST: [&str; 3] = [ALL[2], ALL[1], ALL[0]];
+
+/// Everything that the catalogue knows.
+async fn schema(fixture: &Fixture) -> Vec<String> {
+    let connection = fixture.connect().await;
+    let queries: &[&str] = if fixture.is_postgres() {
+        &[
+            "SELECT concat_ws(' ', table_name, ordinal_position, column_name, data_type, is_nullable, \
+             column_default, is_identity) FROM information_schema.columns \
+             WHERE table_schema = 'public' ORDER BY table_name, ordinal_position",
+            "SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint \
+             WHERE connamespace = 'public'::regnamespace ORDER BY conname",
+            "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname",
+            "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname",
+            "SELECT pg_get_functiondef(oid) FROM pg_proc \
+             WHERE pronamespace = 'public'::regnamespace ORDER BY proname",
+        ]
+    } else {
+        &[
+            "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master ORDER BY type, name",
+        ]
+    };
+    let mut schema = Vec::new();
+    for query in queries {
+        schema.extend(column(&connection, query).await);
+    }
+    schema
+}
+
+async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
+    assert_eq!(
+        lines(&fixture, &["up", "-n", "2"]).await,
+        each("applied", &ALL[..2])
+    );
+    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &ALL[2..]));
+    let first = schema(&fixture).await;
+    assert!(
+        first.iter().any(|line| line.contains("votes_user_id_fkey")),
+        "{first:#?}"
+    );
+    assert_eq!(lines(&fixture, &["up"]).await, ["nothing to do"]);
+    assert_eq!(
+        lines(&fixture, &["down", "-n", "1"]).await,
+        each("reverted", &NEWEST_FIRST[..1])
+    );
+    assert_eq!(
+        lines(&fixture, &["down"]).await,
+        each("reverted", &NEWEST_FIRST[1..2])
+    );
+    assert_eq!(
+        lines(&fixture, &["down", "-n", "9"]).await,
+        each("reverted", &NEWEST_FIRST[2..])
+    );
+    let empty = schema(&fixture).await;
+    assert!(
+        empty
+            .iter()
+            .all(|line| line.contains("seaql_migrations") || line.contains("sqlite_")),
+        "{empty:#?}"
+    );
+    assert_eq!(lines(&fixture, &["down"]).await, ["nothing to do"]);
+    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &ALL));
+    assert_eq!(schema(&fixture).await, first);
+}
+
+async fn status_tells_applied_from_pending(fixture: Fixture) {
+    lines(&fixture, &["up", "-n", "1"]).await;
+    let some = migrate(&fixture, &["status"]).await;
+    let expected = [each("applied", &ALL[..1]), each("pending", &ALL[1..])].concat();
+    assert_eq!(some.stdout.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(some.code, Some(1));
+    lines(&fixture, &["up"]).await;
+    assert_eq!(lines(&fixture, &["status"]).await, each("applied", &ALL));
+}
+
+async fn four_runs_at_once_wait_for_one_another(fixture: Fixture) {
+    let mut runs = JoinSet::new();
+    for _ in 0..4 {
+        let fixture = fixture.clone();
+        runs.spawn(async move { lines(&fixture, &["up"]).await });
+    }
+    let mut printed = runs.join_all().await;
+    printed.sort();
+    let mut expected = vec![vec!["nothing to do".to_owned()]; 3];
+    expected.insert(0, each("applied", &ALL));
+    assert_eq!(printed, expected);
+}
+
+async fn execute(connection: &DatabaseConnection, sql: &str) {
+    connection.execute_unprepared(sql).await.expect(sql);
+}
+
+async fn a_failing_migration_changes_nothing(fixture: Fixture) {
+    lines(&fixture, &["up", "-n", "1"]).await;
+    let before = schema(&fixture).await;
+    // The third migration finds its table there already, after the second was applied.
+    let connection = sea_orm::Database::connect(format!(
+        "{}{}",
+        fixture.url,
+        if fixture.is_postgres() {
+            ""
+        } else {
+            "?mode=rwc"
+        }
+    ))
+    .await
+    .unwrap();
+    execute(&connection, "CREATE TABLE votes (x int)").await;
+    let failed = migrate(&fixture, &["up"]).await;
+    assert_eq!((failed.code, failed.stdout.as_str()), (Some(2), ""));
+    assert!(
+        failed.stderr.contains(ALL[2]) && failed.stderr.contains("nothing was changed"),
+        "{}",
+        failed.stderr
+    );
+    execute(&connection, "DROP TABLE votes").await;
+    assert_eq!(schema(&fixture).await, before);
+    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &ALL[1..]));
+}
+
+async fn fresh_refresh_and_reset_do_what_they_say(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let first = schema(&fixture).await;
+    let filled = async || {
+        let user = service.user("ada").await;
+        let post = service.new_post(&user, "Title").await;
+        service
+            .call("PUT", &format!("/posts/{post}/vote"), Some(&user), None)
+            .await
+            .expect(200);
+    };
+    filled().await;
+    let dropped = [
+        vec!["dropped  every table".to_owned()],
+        each("applied", &ALL),
+    ]
+    .concat();
+    assert_eq!(lines(&fixture, &["fresh"]).await, dropped);
+    filled().await;
+    let again = [each("reverted", &NEWEST_FIRST), each("applied", &ALL)].concat();
+    assert_eq!(lines(&fixture, &["refresh"]).await, again);
+    assert_eq!(schema(&fixture).await, first);
+    filled().await;
+    assert_eq!(
+        lines(&fixture, &["reset"]).await,
+        each("reverted", &NEWEST_FIRST)
+    );
+    let left = schema(&fixture).await;
+    assert!(
+        left.iter().all(|line| line.contains("sqlite_")),
+        "{left:#?}"
+    );
+}
+
+async fn a_newer_database_is_refused(fixture: Fixture) {
+    fixture.migrate().await;
+    let connection = fixture.connect().await;
+    execute(
+        &connection,
+        "INSERT INTO seaql_migrations VALUES ('m29991231_000000_later', 0)",
+    )
+    .await;
+    for arguments in [&["migrate", "up"][..], &["migrate", "status"], &["serve"]] {
+        let ended = run(
+            fixture.folder(),
+            arguments,
+            &[("DATABASE_URL", &fixture.url), ("PORT", "0")],
+        )
+        .await;
+        assert_eq!(ended.code, Some(2));
+        let last = ended.stderr.lines().last().unwrap_or_default();
+        assert!(
+            last.contains("newer than this program") && last.contains("m29991231_000000_later"),
+            "{last}"
+        );
+    }
+}
+
+async fn what_cannot_be_reached_is_said_in_a_sentence(fixture: Fixture) {
+    let (unknown, refused) = if fixture.is_postgres() {
+        let mut url = url::Url::parse(&fixture.url).unwrap();
+        url.set_path("/no_such_database");
+        (
+            url.to_string(),
+            "postgres://ada:hidden@127.0.0.1:1/x".to_owned(),
+        )
+    } else {
+        let none = fixture.folder().join("no/such/folder.db");
+        (
+            fixture.url.replace("test.db", "none.db"),
+            format!("sqlite://{}", none.display()),
+        )
+    };
+    for url in [unknown, refused] {
+        let ended = run(
+            fixture.folder(),
+            &["migrate", "status"],
+            &[("DATABASE_URL", &url)],
+        )
+        .await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        assert!(
+            ended.stderr.starts_with("acclaim: ") && !ended.stderr.contains("hidden"),
+            "{}",
+            ended.stderr
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! The running program: how it starts, what it logs, how it stops.
+
+use std::{error::Error, io, net::TcpListener, sync::Arc};
+
+use serde_json::{Value, json};
+use tokio::{sync::Notify, task::JoinSet};
+
+use crate::harness::{
+    Fixture, behaviours,
+    process::{Running, run},
+    service::PASSWORD,
+};
+
+behaviours![
+    a_stop_cuts_nothing_off,
+    an_interrupt_stops_too,
+    the_log_has_a_line_a_request_and_no_secrets,
+    sqlite_is_migrated_at_start_and_postgresql_when_told,
+    a_port_in_use_is_said_in_a_sentence,
+    a_database_that_cannot_be_written_is_said_in_a_sentence,
+    wrong_settings_are_all_named,
+];
+
+const SECRET: (&str, &str) = ("JWT_SECRET", "a secret of the tests, of enough bytes");
+
+/// Clients call as fast as they can, with kept and with new connections; once the server stops,
+/// each of them may be told nothing more, but no request that got a connection may go unanswered.
+async fn a_stop_cuts_nothing_off(fixture: Fixture) {
+    fixture.migrate().await;
+    let settings = [("DATABASE_URL", fixture.url.as_str()), SECRET];
+    let running = Running::start(fixture.folder(), &settings).await;
+    let user = running.service.user("ada").await;
+    let id = running.service.new_post(&user, "Title").await;
+    let warm = Arc::new(Notify::new());
+    let mut clients = JoinSet::new();
+    for number in 0..16 {
+        let (service, user, warm) = (running.service.clone(), user.clone(), Arc::clone(&warm));
+        clients.spawn(async move {
+            let mut answered = 0;
+            loop {
+                let mut request = match number % 4 {
+                    0 => service.request("GET", "/posts"),
+                    1 => service.request("GET", &format!("/posts/{id}")),
+                    2 => service.request("PUT", &format!("/posts/{id}/vote")),
+                    _ => {
+                        let new = json!({"title": "t", "content": "c"});
+                        service.request("POST", "/posts").json(&new)
+                    }
+                };
+                if number % 2 == 0 {
+                    request = request.header("connection", "close");
+                }
+                match request.bearer_auth(&user.token).send().await {
+                    Ok(answer) => {
+                        assert!(answer.status().is_success(), "{answer:?}");
+                        answer.bytes().await.expect("the answer was cut off");
+                        answered += 1;
+                        if answered == 20 {
+                            warm.notify_one();
+                        }
+                    }
+                    Err(error) => break (answered, error),
+                }
+            }
+        });
+    }
+    for _ in 0..4 {
+        warm.notified().await;
+    }
+    running.signal("TERM");
+    for (answered, error) in clients.join_all().await {
+        // A connection that nobody had taken yet is reset by the system, not by the server.
+        let refused = error.is_connect() || is_reset(&error);
+        assert!(
+            refused,
+            "after {answered} answers a request was cut off: {error:?}"
+        );
+    }
+    let (code, log) = running.end().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("stopped"), "{log}");
+    let failed = log.lines().find(|line| line.contains("ERROR"));
+    assert_eq!(failed, None);
+}
+
+fn is_reset(error: &(dyn Error + 'static)) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|io| io.kind() == io::ErrorKind::ConnectionReset)
+        || error.source().is_some_and(is_reset)
+}
+
+async fn an_interrupt_stops_too(fixture: Fixture) {
+    fixture.migrate().await;
+    let running = Running::start(fixture.folder(), &[("DATABASE_URL", &fixture.url)]).await;
+    running.signal("INT");
+    let (code, log) = running.end().await;
+    assert_eq!(code, Some(0), "{log}");
+}
+
+async fn the_log_has_a_line_a_request_and_no_secrets(fixture: Fixture) {
+    fixture.migrate().await;
+    let settings = [
+        ("DATABASE_URL", fixture.url.as_str()),
+        ("LOG_FORMAT", "json"),
+        ("RUST_LOG", "trace"),
+        SECRET,
+    ];
+    let running = Running::start(fixture.folder(), &settings).await;
+    let service = running.service.clone();
+    let user = service.user("ada").await;
+    let request = service
+        .request("GET", "/posts?search=private")
+        .bearer_auth(&user.token);
+    let answer = request
+        .header("x-request-id", "this-one")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    running.signal("TERM");
+    let (_, log) = running.end().await;
+    for secret in [
+        PASSWORD,
+        &PASSWORD.replace(' ', "+"),
+        &user.token,
+        SECRET.1,
+        "$argon2",
+    ] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .filter(|line: &Value| line["message"] == "request")
+        .collect();
+    assert_eq!(lines.len(), 3);
+    let line = &lines[2];
+    assert_eq!(line["method"], "GET");
+    assert_eq!(line["route"], "/posts");
+    assert_eq!(line["status"], 200);
+    assert_eq!(line["user_id"], user.id);
+    assert!(line["milliseconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(line["span"]["request_id"], "this-one");
+    assert!(!line.to_string().contains("private"), "{line}");
+}
+
+async fn sqlite_is_migrated_at_start_and_postgresql_when_told(fixture: Fixture) {
+    let url = ("DATABASE_URL", fixture.url.as_str());
+    if fixture.is_postgres() {
+        let refused = run(fixture.folder(), &["serve"], &[url, ("PORT", "0")]).await;
+        assert_eq!(refused.code, Some(2));
+        assert!(
+            refused.stderr.contains("run `acclaim migrate up`"),
+            "{}",
+            refused.stderr
+        );
+    }
+    let running = Running::start(fixture.folder(), &[url, ("AUTO_MIGRATE", "true")]).await;
+    running.service.user("ada").await;
+    running.signal("TERM");
+    assert_eq!(running.end().await.0, Some(0));
+}
+
+async fn a_port_in_use_is_said_in_a_sentence(fixture: Fixture) {
+    fixture.migrate().await;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let settings = [("DATABASE_URL", fixture.url.as_str()), ("PORT", &port)];
+    let ended = run(fixture.folder(), &[], &settings).await;
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&format!("{port} is in use")),
+        "{}",
+        ended.stderr
+    );
+}
+
+async fn a_database_that_cannot_be_written_is_said_in_a_sentence(fixture: Fixture) {
+    let url = if fixture.is_postgres() {
+        "postgres://ada:hidden@127.0.0.1:1/x".to_owned()
+    } else {
+        // A folder is no file, whoever asks.
+        format!("sqlite://{}", fixture.folder().display())
+    };
+    let ended = run(
+        fixture.folder(),
+        &["serve"],
+        &[("DATABASE_URL", &url), ("PORT", "0")],
+    )
+    .await;
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("hidden"), "{}", ended.stderr);
+}
+
+async fn wrong_settings_are_all_named(fixture: Fixture) {
+    let settings = [
+        ("DATABASE_URL", fixture.url.as_str()),
+        ("PORT", "x"),
+        ("JWT_SECRET", "too-short"),
+    ];
+    let ended = run(fixture.folder(), &["serve"], &settings).await;
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("PORT: `x`") && ended.stderr.contains("JWT_SECRET: has 9 bytes"));
+    assert!(!ended.stderr.contains("too-short"), "{}", ended.stderr);
+}

@@ -1,0 +1,70 @@
+//! Many at once.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::harness::{Fixture, behaviours, column, service::PASSWORD};
+
+behaviours![
+    two_hundred_sign_ups_with_one_address_make_one_user,
+    two_hundred_votes_of_one_user_count_once,
+    votes_of_two_hundred_users_all_count,
+];
+
+async fn two_hundred_sign_ups_with_one_address_make_one_user(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let body = json!({"email": "ada@example.com", "password": PASSWORD});
+    let calls = (0..200).map(|_| service.call("POST", "/users", None, Some(body.clone())));
+    let answers = join_all(calls).await;
+    let with = |status| {
+        answers
+            .iter()
+            .filter(|answer| answer.status == status)
+            .count()
+    };
+    assert_eq!((with(201), with(409)), (1, 199));
+    let connection = fixture.connect().await;
+    assert_eq!(
+        column(&connection, "SELECT count(*) FROM users").await,
+        ["1"]
+    );
+}
+
+async fn two_hundred_votes_of_one_user_count_once(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let id = service.new_post(&ada, "Title").await;
+    let body = json!({"post_id": id, "dir": 1});
+    let answers = join_all((0..200).map(|_| service.post("/vote", &ada, body.clone()))).await;
+    let with = |status| {
+        answers
+            .iter()
+            .filter(|answer| answer.status == status)
+            .count()
+    };
+    assert_eq!((with(201), with(409)), (1, 199));
+    let post = service.get(&format!("/posts/{id}"), &ada).await.json();
+    assert_eq!(post["votes"], 1);
+}
+
+async fn votes_of_two_hundred_users_all_count(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let id = service.new_post(&ada, "Title").await;
+    let names: Vec<String> = (0..200).map(|number| format!("user{number}")).collect();
+    let users = join_all(names.iter().map(|name| service.user(name))).await;
+    let body = json!({"post_id": id, "dir": 1});
+    let votes = users
+        .iter()
+        .map(|user| service.post("/vote", user, body.clone()));
+    let mut told: Vec<i64> = join_all(votes)
+        .await
+        .into_iter()
+        .map(|answer| answer.expect(201).json()["votes"].as_i64().unwrap())
+        .collect();
+    // Each was told a count that was true when its vote was in.
+    told.sort_unstable();
+    assert_eq!(told, (1..=200).collect::<Vec<_>>());
+    let post = service.get(&format!("/posts/{id}"), &ada).await.json();
+    assert_eq!(post["votes"], 200);
+}

@@ -1,0 +1,120 @@
+//! Settings are checked at start, all faults together.
+
+use std::collections::HashMap;
+
+use acclaim::config::{Config, Origins};
+
+use crate::harness::plain;
+
+plain![
+    nothing_needs_to_be_set,
+    what_is_set_is_read,
+    every_fault_is_reported_with_its_name,
+    a_secret_is_needed_where_others_can_reach_the_service,
+    weak_secrets_are_refused_and_not_repeated,
+];
+
+fn read(settings: &[(&str, &str)]) -> Result<Config, String> {
+    let settings: HashMap<&str, &str> = settings.iter().copied().collect();
+    let lookup = |name: &str| settings.get(name).map(|&value| value.to_owned());
+    Config::from_lookup(lookup).map_err(|faults| faults.to_string())
+}
+
+fn nothing_needs_to_be_set() {
+    let config = read(&[("PORT", " "), ("JWT_SECRET", "")]).unwrap();
+    assert_eq!(
+        config.database.to_string(),
+        "the SQLite database `acclaim.db`"
+    );
+    assert_eq!(
+        (config.host.to_string().as_str(), config.port),
+        ("127.0.0.1", 8000)
+    );
+    assert!(config.jwt_secret.is_none());
+    assert_eq!(config.access_token_lifetime.as_secs(), 3600);
+    assert_eq!(config.origins, Origins::These(Vec::new()));
+    assert!(!config.auto_migrate && !config.public_reads);
+}
+
+fn what_is_set_is_read() {
+    let config = read(&[
+        (
+            "DATABASE_URL",
+            "postgres://ada:hidden@db.example:6000/acclaim?sslmode=require",
+        ),
+        ("HOST", "::"),
+        ("PORT", "80"),
+        ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "5"),
+        (
+            "CORS_ALLOWED_ORIGINS",
+            "https://App.example/, http://localhost:5173",
+        ),
+        ("AUTO_MIGRATE", "TRUE"),
+        ("PUBLIC_READS", "1"),
+    ])
+    .unwrap();
+    let origins = ["https://app.example", "http://localhost:5173"].map(str::to_owned);
+    assert_eq!(config.origins, Origins::These(origins.to_vec()));
+    assert_eq!(config.access_token_lifetime.as_secs(), 300);
+    assert!(config.auto_migrate && config.public_reads);
+    let shown = format!("{config:?} {}", config.database);
+    assert!(shown.contains("db.example:6000"), "{shown}");
+    assert!(
+        !shown.contains("hidden") && !shown.contains("0123456789abcdef"),
+        "{shown}"
+    );
+}
+
+fn every_fault_is_reported_with_its_name() {
+    let faults = read(&[
+        ("DATABASE_URL", "mysql://root:hidden@localhost/x"),
+        ("HOST", "localhost"),
+        ("PORT", "65536"),
+        ("JWT_SECRET", "short"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
+        ("CORS_ALLOWED_ORIGINS", "https://a.example/path"),
+        ("AUTO_MIGRATE", "maybe"),
+        ("PUBLIC_READS", "2"),
+        ("RUST_LOG", "=="),
+        ("LOG_FORMAT", "xml"),
+    ])
+    .unwrap_err();
+    for setting in acclaim::config::SETTINGS {
+        let line = faults
+            .lines()
+            .find(|line| line.trim().starts_with(setting.name));
+        assert!(
+            line.is_some_and(|line| line.len() > setting.name.len() + 10),
+            "{faults}"
+        );
+    }
+    assert!(
+        !faults.contains("hidden") && !faults.contains("`short`"),
+        "{faults}"
+    );
+}
+
+fn a_secret_is_needed_where_others_can_reach_the_service() {
+    for host in ["0.0.0.0", "::", "192.168.1.2"] {
+        let faults = read(&[("HOST", host)]).unwrap_err();
+        assert!(faults.contains("JWT_SECRET: is unset"), "{faults}");
+    }
+    for host in ["127.0.0.1", "127.1.2.3", "::1"] {
+        assert!(read(&[("HOST", host)]).is_ok());
+    }
+}
+
+fn weak_secrets_are_refused_and_not_repeated() {
+    for secret in [
+        "0123456789abcdef0123456789abcde",
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ] {
+        let faults = read(&[("JWT_SECRET", secret)]).unwrap_err();
+        assert!(
+            faults.contains("JWT_SECRET") && !faults.contains(secret),
+            "{faults}"
+        );
+    }
+}

@@ -1,0 +1,34 @@
+//! `sslmode=require`
+
+use acclaim::config::Origins;
+use migration::Database;
+
+use crate::harness::{Fixture, behaviours, column};
+
+behaviours![postgresql_is_reached_over_tls];
+
+/// A server without TLS refuses in one sentence; SQLite has no wire.
+async fn postgresql_is_reached_over_tls(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let connection = fixture.connect().await;
+    let url = format!("{}?sslmode=require", fixture.url);
+    let database = Database::parse(&url).expect("not a URL");
+    if column(&connection, "SHOW ssl").await == ["off"] {
+        let refusal = acclaim::db::Db::open(&database)
+            .await
+            .expect_err("TLS without TLS");
+        assert!(
+            refusal.starts_with("cannot open the PostgreSQL database"),
+            "{refusal}"
+        );
+        return;
+    }
+    let service = fixture.start(fixture.state(&database).await, Origins::Any);
+    service.user("ada").await;
+    let encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                     WHERE ssl AND datname = current_database()";
+    assert_ne!(column(&connection, encrypted).await, ["0"]);
+}

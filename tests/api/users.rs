@@ -1,0 +1,179 @@
+//! Sign-up, and who is who.
+
+use serde_json::json;
+
+use crate::harness::{Fixture, behaviours, service::PASSWORD};
+
+behaviours![
+    sign_up_answers_with_the_user,
+    names_are_trimmed_and_lower_cased,
+    a_missing_username_is_made_up,
+    taken_names_conflict,
+    every_fault_of_a_sign_up_is_named,
+    the_bounds_of_a_sign_up_hold,
+    only_the_owner_sees_an_email_address,
+    unknown_users_are_not_found,
+];
+
+async fn sign_up_answers_with_the_user(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let body = json!({"email": "ada@example.com", "username": "ada", "password": PASSWORD, "x": 1});
+    let answer = service
+        .call("POST", "/users", None, Some(body))
+        .await
+        .expect(201);
+    let user = answer.json();
+    assert_eq!(
+        answer.header("location"),
+        Some(format!("/users/{}", user["id"]).as_str())
+    );
+    assert_eq!(user["email"], "ada@example.com");
+    assert_eq!(user["username"], "ada");
+    assert!(
+        user["created_at"].as_str().unwrap().ends_with('Z'),
+        "{user}"
+    );
+    assert_eq!(user.as_object().unwrap().len(), 4, "{user}");
+}
+
+async fn names_are_trimmed_and_lower_cased(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let body = json!({"email": " Ada@Example.COM ", "username": "Ada", "password": PASSWORD});
+    let user = service
+        .call("POST", "/users", None, Some(body))
+        .await
+        .expect(201)
+        .json();
+    assert_eq!(
+        (user["email"].as_str(), user["username"].as_str()),
+        (Some("ada@example.com"), Some("ada"))
+    );
+    let body = json!({"email": "ADA@example.com", "password": PASSWORD});
+    let again = service.call("POST", "/users", None, Some(body)).await;
+    assert_eq!(again.problem(409)["detail"], "the email is taken");
+}
+
+async fn a_missing_username_is_made_up(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let mut names = Vec::new();
+    for email in ["ada@example.com", "ada@example.org"] {
+        let body = json!({"email": email, "password": PASSWORD});
+        let user = service
+            .call("POST", "/users", None, Some(body))
+            .await
+            .expect(201)
+            .json();
+        let name = user["username"].as_str().unwrap().to_owned();
+        assert!(name.starts_with("user-") && !name.contains("ada"), "{name}");
+        names.push(name);
+    }
+    assert_ne!(names[0], names[1]);
+}
+
+async fn taken_names_conflict(fixture: Fixture) {
+    let service = fixture.serve().await;
+    service.user("ada").await;
+    for (email, username, detail) in [
+        ("ada@example.com", "bob", "the email is taken"),
+        ("bob@example.com", "ada", "the username is taken"),
+    ] {
+        let body = json!({"email": email, "username": username, "password": PASSWORD});
+        let answer = service.call("POST", "/users", None, Some(body)).await;
+        assert_eq!(answer.problem(409)["detail"], detail);
+    }
+}
+
+async fn every_fault_of_a_sign_up_is_named(fixture: Fixture) {
+    let service = fixture.serve().await;
+    for (body, faults) in [
+        (json!({}), vec!["email required", "password required"]),
+        (
+            json!({"email": 1, "password": 12_345_678}),
+            vec!["email type", "password type"],
+        ),
+        (
+            json!({"email": "no", "username": "a b", "password": "short"}),
+            vec!["email format", "password length", "username format"],
+        ),
+        (
+            json!({"email": null, "username": "ab", "password": "with\u{0}nul"}),
+            vec!["email type", "password nul", "username length"],
+        ),
+        (json!([]), vec![" type"]),
+    ] {
+        let answer = service.call("POST", "/users", None, Some(body)).await;
+        assert_eq!(answer.faults(), faults);
+        for secret in ["12345678", "short", "with"] {
+            assert!(!answer.text.contains(secret), "{}", answer.text);
+        }
+    }
+    assert_eq!(
+        service
+            .get("/users/1", &service.user("ada").await)
+            .await
+            .status,
+        200
+    );
+}
+
+async fn the_bounds_of_a_sign_up_hold(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let long = |local: usize| format!("{}@{}.example.com", "a".repeat(local), "b".repeat(63));
+    for (email, username, password, status) in [
+        ("a@b.co".to_owned(), "abc".to_owned(), "é".repeat(8), 201),
+        (long(60), "a_-9".repeat(7) + "xy", "é".repeat(128), 201),
+        ("c@b.co".to_owned(), "x".repeat(31), "p".repeat(8), 422),
+        (
+            "d@b.co".to_owned(),
+            "ok-name".to_owned(),
+            "p".repeat(129),
+            422,
+        ),
+        (
+            format!("{}@example.com", "a".repeat(250)),
+            "name".to_owned(),
+            "p".repeat(8),
+            422,
+        ),
+    ] {
+        let body = json!({"email": email, "username": username, "password": password});
+        service
+            .call("POST", "/users", None, Some(body))
+            .await
+            .expect(status);
+    }
+}
+
+async fn only_the_owner_sees_an_email_address(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let (ada, bob) = (service.user("ada").await, service.user("bob").await);
+    let path = format!("/users/{}", ada.id);
+    let own = service.get(&path, &ada).await.expect(200);
+    assert_eq!(own.json()["email"], "ada@example.com");
+    assert_eq!(own.header("cache-control"), Some("no-store"));
+    assert_eq!(
+        service.get("/users/me", &ada).await.expect(200).json(),
+        own.json()
+    );
+    let others = service.get(&path, &bob).await.expect(200).json();
+    assert_eq!(others["username"], "ada");
+    assert_eq!(others.get("email"), None);
+    let nobodys = service
+        .call("GET", &path, None, None)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(nobodys, others);
+}
+
+async fn unknown_users_are_not_found(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let answer = service.call("GET", "/users/42", None, None).await;
+    assert_eq!(answer.problem(404)["detail"], "user 42 does not exist");
+    for id in ["abc", "0", "-1", "1.5", "9223372036854775808", "%00"] {
+        let answer = service
+            .call("GET", &format!("/users/{id}"), None, None)
+            .await;
+        assert_eq!(answer.faults(), ["id type"]);
+    }
+}

@@ -29,6 +29,9 @@ use crate::{
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection stays open between two requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long the thread that accepts connections may take to hear that it is to pause. Were it longer,
+/// it would log that its listener is closed.
+const ACCEPTOR_PAUSE: Duration = Duration::from_millis(20);
 /// How long what is under way may take once the server stops: longer than any request may.
 const DRAIN: Duration = Duration::from_secs(30);
 /// How long the connections may take to close after that, in seconds.
@@ -77,6 +80,8 @@ pub fn build(
 pub async fn stop(server: ServerHandle, listener: &TcpListener, drain: &Drain) {
     drain.stop();
     server.pause().await;
+    // The acceptor gives no sign when it has heard; what it still took is answered.
+    tokio::time::sleep(ACCEPTOR_PAUSE).await;
     // Whoever connects from now on is refused at once, instead of waiting for nothing. An error
     // means that the listener is closed already.
     let _ = SockRef::from(listener).shutdown(Shutdown::Both);

@@ -15,6 +15,8 @@ impl From<DbErr> for Error {
             | DbErr::Query(RuntimeErr::SqlxError(cause)) => match cause.as_ref() {
                 sqlx::Error::Database(refusal) => refused(refusal.as_ref(), error.clone()),
                 sqlx::Error::Io(_)
+                // What a proxy or a dying server says instead of the protocol.
+                | sqlx::Error::Protocol(_)
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed

@@ -7,7 +7,8 @@ use std::{
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    process::{Child, ChildStderr, Command},
+    process::{Child, Command},
+    task::JoinHandle,
 };
 
 use super::service::Service;
@@ -53,7 +54,7 @@ pub async fn run(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -
 /// A running `acclaim serve` on a port that the system chose.
 pub struct Running {
     process: Child,
-    log: BufReader<ChildStderr>,
+    log: JoinHandle<String>,
     pub service: Service,
 }
 
@@ -73,6 +74,12 @@ impl Running {
                 break rest.split(',').next().expect("no address").to_owned();
             }
         };
+        // A log that nobody reads would fill its pipe and stop the server.
+        let log = tokio::spawn(async move {
+            let mut rest = String::new();
+            log.read_to_string(&mut rest).await.expect("no log");
+            rest
+        });
         Self {
             process,
             log,
@@ -86,8 +93,7 @@ impl Running {
 
     /// The exit status, and the log since it started to serve.
     pub async fn end(mut self) -> (Option<i32>, String) {
-        let mut log = String::new();
-        self.log.read_to_string(&mut log).await.expect("no log");
+        let log = self.log.await.expect("no log");
         let status = self.process.wait().await.expect("not ended");
         (status.code(), log)
     }

@@ -26,8 +26,10 @@ mod naughty;
 mod posts;
 mod process;
 mod races;
+mod refusals;
 mod settings;
 mod tls;
+mod tour;
 mod users;
 mod votes;
 
@@ -85,7 +87,9 @@ fn main() -> ExitCode {
         posts::all(),
         process::all(),
         races::all(),
+        refusals::all(),
         tls::all(),
+        tour::all(),
         users::all(),
         votes::all(),
     ];

@@ -14,8 +14,6 @@ behaviours![
     four_runs_at_once_wait_for_one_another,
     a_failing_migration_changes_nothing,
     fresh_refresh_and_reset_do_what_they_say,
-    a_newer_database_is_refused,
-    what_cannot_be_reached_is_said_in_a_sentence,
 ];
 
 async fn migrate(fixture: &Fixture, arguments: &[&str]) -> Ended {
@@ -198,60 +196,4 @@ async fn fresh_refresh_and_reset_do_what_they_say(fixture: Fixture) {
         left.iter().all(|line| line.contains("sqlite_")),
         "{left:#?}"
     );
-}
-
-async fn a_newer_database_is_refused(fixture: Fixture) {
-    fixture.migrate().await;
-    let connection = fixture.connect().await;
-    execute(
-        &connection,
-        "INSERT INTO seaql_migrations VALUES ('m29991231_000000_later', 0)",
-    )
-    .await;
-    for arguments in [&["migrate", "up"][..], &["migrate", "status"], &["serve"]] {
-        let ended = run(
-            fixture.folder(),
-            arguments,
-            &[("DATABASE_URL", &fixture.url), ("PORT", "0")],
-        )
-        .await;
-        assert_eq!(ended.code, Some(2));
-        let last = ended.stderr.lines().last().unwrap_or_default();
-        assert!(
-            last.contains("newer than this program") && last.contains("m29991231_000000_later"),
-            "{last}"
-        );
-    }
-}
-
-async fn what_cannot_be_reached_is_said_in_a_sentence(fixture: Fixture) {
-    let (unknown, refused) = if fixture.is_postgres() {
-        let mut url = url::Url::parse(&fixture.url).unwrap();
-        url.set_path("/no_such_database");
-        (
-            url.to_string(),
-            "postgres://ada:hidden@127.0.0.1:1/x".to_owned(),
-        )
-    } else {
-        let none = fixture.folder().join("no/such/folder.db");
-        (
-            fixture.url.replace("test.db", "none.db"),
-            format!("sqlite://{}", none.display()),
-        )
-    };
-    for url in [unknown, refused] {
-        let ended = run(
-            fixture.folder(),
-            &["migrate", "status"],
-            &[("DATABASE_URL", &url)],
-        )
-        .await;
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
-        assert!(
-            ended.stderr.starts_with("acclaim: ") && !ended.stderr.contains("hidden"),
-            "{}",
-            ended.stderr
-        );
-    }
 }

@@ -91,7 +91,11 @@ impl Answer {
 
 impl Service {
     pub fn new(base: String) -> Self {
-        let client = Client::builder().no_proxy().build().expect("no client");
+        let client = Client::builder()
+            .no_proxy()
+            .timeout(std::time::Duration::from_mins(1))
+            .build()
+            .expect("no client");
         Self { base, client }
     }
 

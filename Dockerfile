@@ -1,0 +1,34 @@
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /build
+
+# Dependencies alone first: this layer is rebuilt only when a manifest changes.
+COPY Cargo.toml Cargo.lock ./
+COPY entity/Cargo.toml entity/
+COPY migration/Cargo.toml migration/
+RUN mkdir -p src entity/src migration/src tests/api \
+    && echo 'fn main() {}' | tee src/main.rs migration/src/main.rs tests/api/main.rs \
+    && touch src/lib.rs entity/src/lib.rs migration/src/lib.rs \
+    && cargo build --release --locked --bin acclaim \
+    && rm -rf src entity/src migration/src
+
+COPY entity entity
+COPY migration migration
+COPY src src
+# The files may be older than what was built of the empty ones.
+RUN find src entity migration -name '*.rs' -exec touch {} + \
+    && cargo build --release --locked --bin acclaim
+
+FROM debian:bookworm-slim
+RUN useradd --system --uid 10001 --create-home --home-dir /data acclaim
+COPY --from=build /build/target/release/acclaim /usr/local/bin/acclaim
+USER acclaim
+WORKDIR /data
+VOLUME /data
+# All addresses of the container: JWT_SECRET must be set to start.
+ENV HOST=0.0.0.0 PORT=8000
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/$PORT && printf 'GET /health/ready HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["acclaim"]
+CMD ["serve"]

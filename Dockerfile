@@ -6,7 +6,9 @@ COPY Cargo.toml Cargo.lock ./
 COPY entity/Cargo.toml entity/
 COPY migration/Cargo.toml migration/
 RUN mkdir -p src entity/src migration/src tests/api \
-    && echo 'fn main() {}' | tee src/main.rs migration/src/main.rs tests/api/main.rs \
+    && echo 'fn main() {}' > src/main.rs \
+    && cp src/main.rs migration/src/main.rs \
+    && cp src/main.rs tests/api/main.rs \
     && touch src/lib.rs entity/src/lib.rs migration/src/lib.rs \
     && cargo build --release --locked --bin acclaim \
     && rm -rf src entity/src migration/src
@@ -21,7 +23,7 @@ RUN find src entity migration -name '*.rs' -exec touch {} + \
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /data acclaim
 COPY --from=build /build/target/release/acclaim /usr/local/bin/acclaim
-USER acclaim
+USER 10001
 WORKDIR /data
 VOLUME /data
 # All addresses of the container: JWT_SECRET must be set to start.

@@ -66,3 +66,50 @@ fn message(panic: &(dyn Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a message")
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{App, HttpResponse, ResponseError, http::StatusCode, test, web};
+    use tokio::time::{Instant, sleep};
+
+    use super::{Method, TIMEOUT, on};
+    use crate::http::Problem;
+
+    /// The status that a client is told, and what the operator is told.
+    async fn told(path: &str) -> (StatusCode, String) {
+        async fn panics() -> HttpResponse {
+            panic!("out of luck")
+        }
+        async fn hangs() -> HttpResponse {
+            sleep(TIMEOUT * 2).await;
+            HttpResponse::Ok().finish()
+        }
+        let app = App::new()
+            .service(web::resource("/panics").route(on(Method::GET, panics)))
+            .service(web::resource("/hangs").route(on(Method::GET, hangs)));
+        let app = test::init_service(app).await;
+        let request = test::TestRequest::get().uri(path).to_request();
+        let answer = test::call_service(&app, request).await;
+        let problem = answer.response().error().unwrap().as_error::<Problem>();
+        let problem = problem.unwrap();
+        assert_eq!(problem.status_code(), answer.status());
+        assert!(!problem.to_string().contains("luck"));
+        (answer.status(), problem.cause().unwrap().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500() {
+        let (status, cause) = told("/panics").await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(cause, "a handler panicked: out of luck");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_hangs_is_a_503() {
+        let start = Instant::now();
+        let (status, cause) = told("/hangs").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(cause.contains("took longer"), "{cause}");
+        assert!(start.elapsed() < TIMEOUT * 2);
+    }
+}

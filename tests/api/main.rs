@@ -29,6 +29,7 @@ mod races;
 mod refusals;
 mod settings;
 mod tls;
+mod tokens;
 mod tour;
 mod users;
 mod votes;
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
         races::all(),
         refusals::all(),
         tls::all(),
+        tokens::all(),
         tour::all(),
         users::all(),
         votes::all(),

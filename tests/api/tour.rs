@@ -19,7 +19,9 @@ async fn the_readmes_tour_gives_the_answers_printed_there(fixture: Fixture) {
     for line in blocks.flat_map(|block| block.split("```").next().unwrap().lines()) {
         if let Some(command) = line.strip_prefix("$ ") {
             script += &command.replace("http://127.0.0.1:8000", &service.base);
-            script += &format!("\necho '{MARK}'\n");
+            script += "\necho '";
+            script += MARK;
+            script += "'\n";
             expected.push(String::new());
         } else {
             *expected.last_mut().unwrap() += line;

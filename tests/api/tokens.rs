@@ -1,0 +1,168 @@
+//! Access tokens: which are good, and what is refused without one.
+
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+
+use crate::harness::{
+    Fixture, SECRET, behaviours,
+    service::{Answer, Service},
+};
+
+behaviours![
+    no_token_is_told_from_a_bad_one,
+    forged_and_expired_tokens_are_refused,
+    a_token_of_a_deleted_user_is_refused_everywhere,
+    credentials_come_before_everything_else,
+];
+
+async fn authorized(service: &Service, value: &str) -> Answer {
+    let request = service
+        .request("GET", "/users/me")
+        .header("authorization", value);
+    Answer::of(request.send().await.unwrap()).await
+}
+
+async fn no_token_is_told_from_a_bad_one(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let none = service.call("GET", "/users/me", None, None).await;
+    none.problem(401);
+    assert_eq!(none.header("www-authenticate"), Some("Bearer"));
+    let basic = authorized(&service, "Basic Og==").await;
+    basic.problem(401);
+    assert_eq!(basic.header("www-authenticate"), Some("Bearer"));
+    for bad in ["Bearer", "Bearer x", "bearer a.b.c"] {
+        let answer = authorized(&service, bad).await;
+        answer.problem(401);
+        assert_eq!(
+            answer.header("www-authenticate"),
+            Some(r#"Bearer error="invalid_token""#)
+        );
+    }
+    authorized(&service, &format!("bEARER  {}", ada.token))
+        .await
+        .expect(200);
+}
+
+async fn forged_and_expired_tokens_are_refused(fixture: Fixture) {
+    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let now = get_current_timestamp();
+    let right = json!({
+        "iss": "acclaim", "aud": "acclaim", "sub": ada.id.to_string(), "iat": now,
+        "exp": now + 60, "jti": "01a1fc92-8ed2-74ed-98f8-c8618d071a4c",
+    });
+    let with = |name: &str, value: serde_json::Value| {
+        let mut claims = right.clone();
+        claims[name] = value;
+        claims
+    };
+    let sign = |claims: &serde_json::Value, algorithm, secret: &str| {
+        let key = EncodingKey::from_secret(secret.as_bytes());
+        encode(&Header::new(algorithm), claims, &key).unwrap()
+    };
+    let none = "eyJhbGciOiJub25lIn0";
+    let good = sign(&right, Algorithm::HS256, SECRET);
+    authorized(&service, &format!("Bearer {good}"))
+        .await
+        .expect(200);
+    let claims = good.split('.').nth(1).unwrap();
+    for bad in [
+        sign(
+            &right,
+            Algorithm::HS256,
+            "another secret of enough bytes...",
+        ),
+        sign(&right, Algorithm::HS512, SECRET),
+        sign(&with("exp", json!(now - 1)), Algorithm::HS256, SECRET),
+        sign(&with("iss", json!("else")), Algorithm::HS256, SECRET),
+        sign(&with("aud", json!("else")), Algorithm::HS256, SECRET),
+        sign(&with("sub", json!("x")), Algorithm::HS256, SECRET),
+        sign(
+            &with("sub", json!("9223372036854775807")),
+            Algorithm::HS256,
+            SECRET,
+        ),
+        format!("{none}.{claims}."),
+        good[..good.len() - 2].to_owned(),
+    ] {
+        let answer = authorized(&service, &format!("Bearer {bad}")).await;
+        answer.problem(401);
+    }
+}
+
+async fn a_token_of_a_deleted_user_is_refused_everywhere(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let (ada, bob) = (service.user("ada").await, service.user("bob").await);
+    let post = service.new_post(&bob, "Bob's").await;
+    let delete = format!("DELETE FROM users WHERE id = {}", ada.id);
+    fixture
+        .connect()
+        .await
+        .execute_unprepared(&delete)
+        .await
+        .unwrap();
+    // Nobody gets the number of somebody who is gone.
+    assert!(service.user("eve").await.id > bob.id);
+    let new = json!({"title": "t", "content": "c"});
+    for (method, path, body) in [
+        ("GET", "/users/me".to_owned(), None),
+        ("GET", format!("/users/{}", bob.id), None),
+        ("GET", "/posts".to_owned(), None),
+        ("GET", format!("/posts/{post}"), None),
+        ("POST", "/posts".to_owned(), Some(new.clone())),
+        ("PUT", format!("/posts/{post}"), Some(new.clone())),
+        ("PATCH", format!("/posts/{post}"), Some(new)),
+        ("DELETE", format!("/posts/{post}"), None),
+        (
+            "POST",
+            "/vote".to_owned(),
+            Some(json!({"post_id": post, "dir": 1})),
+        ),
+        ("PUT", format!("/posts/{post}/vote"), None),
+        ("DELETE", format!("/posts/{post}/vote"), None),
+    ] {
+        let answer = service.call(method, &path, Some(&ada), body).await;
+        answer.problem(401);
+        assert_eq!(
+            answer.header("www-authenticate"),
+            Some(r#"Bearer error="invalid_token""#)
+        );
+    }
+    assert_eq!(
+        service
+            .get("/posts", &bob)
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+async fn credentials_come_before_everything_else(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let delete = format!("DELETE FROM users WHERE id = {}", ada.id);
+    fixture
+        .connect()
+        .await
+        .execute_unprepared(&delete)
+        .await
+        .unwrap();
+    for user in [None, Some(&ada)] {
+        for (method, path) in [
+            ("POST", "/posts"),
+            ("PUT", "/posts/abc"),
+            ("PATCH", "/posts/42"),
+            ("DELETE", "/posts/abc"),
+            ("GET", "/posts?limit=x"),
+            ("POST", "/vote"),
+        ] {
+            let body = (method != "GET").then(|| json!({"title": 5}));
+            service.call(method, path, user, body).await.problem(401);
+        }
+    }
+}

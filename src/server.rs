@@ -22,16 +22,13 @@ use crate::{
     http::{
         Drain, Problem, State, body, envelope::envelope, request_id::X_REQUEST_ID, trace::Lines,
     },
-    routes,
+    routes, telemetry,
 };
 
 /// How long a client may take to send the head of a request, and to close its connection.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection stays open between two requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long the thread that accepts connections may take to hear that it is to pause. Were it longer,
-/// it would log that its listener is closed.
-const ACCEPTOR_PAUSE: Duration = Duration::from_millis(20);
 /// How long what is under way may take once the server stops: longer than any request may.
 const DRAIN: Duration = Duration::from_secs(30);
 /// How long the connections may take to close after that, in seconds.
@@ -79,12 +76,11 @@ pub fn build(
 /// finishes what is under way within 30 s, and ends the server.
 pub async fn stop(server: ServerHandle, listener: &TcpListener, drain: &Drain) {
     drain.stop();
-    server.pause().await;
-    // The acceptor gives no sign when it has heard; what it still took is answered.
-    tokio::time::sleep(ACCEPTOR_PAUSE).await;
-    // Whoever connects from now on is refused at once, instead of waiting for nothing. An error
-    // means that the listener is closed already.
+    telemetry::listener_closed();
+    // Whoever connects from now on is refused at once; pausing the acceptor instead would leave
+    // them waiting for nothing. An error means that the listener is closed already.
     let _ = SockRef::from(listener).shutdown(Shutdown::Both);
+    server.pause().await;
     // actix closes connections that have no request under way, be it that one is about to be read.
     let _ = tokio::time::timeout(DRAIN, drain.quiet()).await;
     server.stop(true).await;

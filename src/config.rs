@@ -73,8 +73,7 @@ impl fmt::Display for Faults {
 impl Config {
     /// The settings of the environment, completed by a `.env` in the working folder or above it.
     pub fn load() -> Result<Self, Faults> {
-        let file = dotenv().map_err(|fault| Faults(vec![fault]))?;
-        Self::from_lookup(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+        Self::from_lookup(environment()?)
     }
 
     /// The settings that `lookup` gives by name. An empty one counts as unset.
@@ -153,6 +152,21 @@ impl Config {
             log_format,
         })
     }
+}
+
+/// `DATABASE_URL` alone: who changes the schema needs no secret to sign tokens with.
+pub fn load_database() -> Result<Database, Faults> {
+    let mut reader = Reader {
+        lookup: environment()?,
+        faults: Vec::new(),
+    };
+    let database = reader.read(&DATABASE_URL, Database::parse);
+    database.ok_or(Faults(reader.faults))
+}
+
+fn environment() -> Result<impl Fn(&str) -> Option<String>, Faults> {
+    let file = dotenv().map_err(|fault| Faults(vec![fault]))?;
+    Ok(move |name: &str| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
 }
 
 struct Reader<L> {

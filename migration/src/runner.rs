@@ -36,7 +36,15 @@ pub enum Error {
         cause: DbErr,
     },
     /// The database refused something else.
-    #[error("the database refused, and nothing was changed: {0}")]
+    #[error("{database} refused, and nothing was changed: {cause}")]
+    Refused {
+        /// What it is called.
+        database: String,
+        /// What it said.
+        cause: DbErr,
+    },
+    /// The same of a database that the caller knows the name of.
+    #[error("the database refused: {0}")]
     Database(#[from] DbErr),
 }
 
@@ -79,7 +87,13 @@ pub async fn run(database: &Database, command: &Command) -> Result<Report, Error
     };
     // A run that is over must not leave its connection to the time-out of the server.
     connection.close().await?;
-    outcome
+    outcome.map_err(|error| match error {
+        Error::Database(cause) => Error::Refused {
+            database: database.to_string(),
+            cause,
+        },
+        other => other,
+    })
 }
 
 async fn status(connection: &DatabaseConnection) -> Result<Report, Error> {

@@ -6,9 +6,6 @@ mod serve;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
-
-use crate::{config::Config, telemetry};
 
 /// A self-hosted social posting service
 ///
@@ -34,17 +31,9 @@ enum Command {
 /// Exits with 0 when all went well, with 1 when `migrate status` found something pending, and with
 /// 2 when the command could not be carried out.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let outcome = match Config::load() {
-        Ok(config) => match arguments.command.unwrap_or(Command::Serve) {
-            Command::Serve => {
-                // Checked when it was read.
-                let filter = EnvFilter::try_new(&config.log_filter).unwrap_or_default();
-                telemetry::start(filter, config.log_format);
-                serve::run(config).await.map(|()| 0)
-            }
-            Command::Migrate(command) => migrate::run(&config, command).await,
-        },
-        Err(faults) => Err(faults.to_string()),
+    let outcome = match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run().await.map(|()| 0),
+        Command::Migrate(command) => migrate::run(command).await,
     };
     ExitCode::from(outcome.unwrap_or_else(|sentence| {
         eprintln!("acclaim: {sentence}");

@@ -10,6 +10,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::Config,
@@ -20,13 +21,18 @@ use crate::{
         passwords::{self, Passwords},
         tokens::Tokens,
     },
+    telemetry,
 };
 
 /// How many connections the operating system keeps for the server to take.
 const BACKLOG: i32 = 1024;
 
 /// Serves until SIGINT or SIGTERM, and finishes what is under way.
-pub(super) async fn run(config: Config) -> Result<(), String> {
+pub(super) async fn run() -> Result<(), String> {
+    let config = Config::load().map_err(|faults| faults.to_string())?;
+    // Checked when it was read.
+    let filter = EnvFilter::try_new(&config.log_filter).unwrap_or_default();
+    telemetry::start(filter, config.log_format);
     // Before anything is listening, so that no signal is missed.
     let signals = signals().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let address = SocketAddr::new(config.host, config.port);

@@ -4,7 +4,7 @@ use std::{fmt, path::Path, str::FromStr, time::Duration};
 
 use sea_orm_migration::sea_orm::DatabaseConnection;
 use sqlx::{
-    ConnectOptions,
+    ConnectOptions, Connection,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
@@ -62,6 +62,7 @@ impl Database {
     /// SQLite's foreign keys are off on it, as rebuilding a table needs; the runner checks them all
     /// before it commits. The error is one sentence for the operator.
     pub(crate) async fn connect(&self, create: bool) -> Result<DatabaseConnection, String> {
+        self.reach().await?;
         let connected = match self {
             Self::Sqlite(options) => {
                 if !create && !options.get_filename().exists() {
@@ -85,6 +86,20 @@ impl Database {
                 .map(DatabaseConnection::from),
         };
         connected.map_err(|error| self.explain(&error))
+    }
+
+    /// Connects once to a server, so that what it says is known. A pool would go on trying, and
+    /// then tell of the time it took. The error is one sentence for the operator.
+    pub async fn reach(&self) -> Result<(), String> {
+        let Self::Postgres(options) = self else {
+            return Ok(());
+        };
+        match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
+            Ok(Ok(connection)) => connection.close().await,
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        }
+        .map_err(|error| self.explain(&error))
     }
 
     /// One sentence for the operator on why this database could not be opened.

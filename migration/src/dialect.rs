@@ -4,8 +4,8 @@ use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 /// Type words of one database.
 pub struct Dialect {
-    /// A 64-bit primary key that the database numbers and never gives twice: a token of a deleted
-    /// user must not become somebody else's.
+    /// A 64-bit primary key that the database numbers and, as long as the table stands, never gives
+    /// twice: a token of a deleted user must not become somebody else's.
     pub id: &'static str,
     /// A moment with its zone. SQLite has no such type and keeps the text of RFC 3339.
     pub timestamp: &'static str,

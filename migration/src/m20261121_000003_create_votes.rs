@@ -29,6 +29,8 @@ const POSTGRES: [&str; 4] = [
     FOR EACH STATEMENT EXECUTE FUNCTION votes_truncate()",
 ];
 
+/// `INSERT OR REPLACE`, which this service never uses, fires no delete trigger of what it replaces
+/// unless `recursive_triggers` is on.
 const SQLITE: [&str; 3] = [
     "CREATE TRIGGER votes_insert AFTER INSERT ON votes BEGIN
         UPDATE posts SET votes = votes + 1 WHERE id = NEW.post_id;

@@ -34,15 +34,22 @@ pub(super) async fn run() -> Result<(), String> {
     let filter = EnvFilter::try_new(&config.log_filter).unwrap_or_default();
     telemetry::start(filter, config.log_format);
     // Before anything is listening, so that no signal is missed.
-    let signals = signals().map_err(|error| format!("cannot listen to signals: {error}"))?;
+    let mut signals = signals().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let address = SocketAddr::new(config.host, config.port);
-    let listener = listen(address).map_err(|error| match error.kind() {
+    let in_use = |error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!("{address} is in use by another program; set PORT to another port")
         }
         _ => format!("cannot listen on {address}: {error}"),
-    })?;
-    let db = open(&config).await?;
+    };
+    let socket = bind(address).map_err(in_use)?;
+    // A migration may wait long for another one.
+    let db = tokio::select! {
+        opened = open(&config) => opened?,
+        () = signalled(&mut signals) => return Ok(()),
+    };
+    socket.listen(BACKLOG).map_err(in_use)?;
+    let listener = TcpListener::from(socket);
     let passwords = Passwords::start(db::workers(), passwords::QUEUE)
         .map_err(|error| format!("cannot start the password threads: {error}"))?;
     let secret = config.jwt_secret.clone().unwrap_or_else(|| {
@@ -64,7 +71,7 @@ pub(super) async fn run() -> Result<(), String> {
         server::build(listener, state, config.origins, db::workers()).map_err(cannot_serve)?;
     let handle = server.handle();
     tokio::spawn(async move {
-        signalled(signals).await;
+        signalled(&mut signals).await;
         tracing::info!("stopping: finishing what is under way");
         server::stop(handle, &other, &drain).await;
     });
@@ -101,7 +108,8 @@ async fn open(config: &Config) -> Result<Db, String> {
     ))
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Takes `address`, without listening yet.
+fn bind(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -110,8 +118,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // Else a restart would have to wait for the connections of the last run to fade.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// 43 letters and digits: 256 bits.
@@ -126,7 +133,7 @@ fn signals() -> io::Result<[Signal; 2]> {
     ])
 }
 
-async fn signalled([mut interrupt, mut terminate]: [Signal; 2]) {
+async fn signalled([interrupt, terminate]: &mut [Signal; 2]) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -9,9 +9,10 @@ use crate::error::Error;
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match &error {
-            DbErr::ConnectionAcquire(_) => Self::Unavailable(error.into()),
-            DbErr::Conn(RuntimeErr::SqlxError(cause))
-            | DbErr::Exec(RuntimeErr::SqlxError(cause))
+            // No connection, whatever the server says: the database may be dropped, or the password
+            // changed.
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(error.into()),
+            DbErr::Exec(RuntimeErr::SqlxError(cause))
             | DbErr::Query(RuntimeErr::SqlxError(cause)) => match cause.as_ref() {
                 sqlx::Error::Database(refusal) => refused(refusal.as_ref(), error.clone()),
                 sqlx::Error::Io(_)
@@ -34,8 +35,12 @@ fn refused(refusal: &dyn DatabaseError, error: DbErr) -> Error {
             Some(field) => Error::Taken { field },
             None => Error::Internal(error.into()),
         },
-        // Every row that a caller writes refers to the caller, and to nothing else that the same
-        // statement has not found: the user was deleted after the token was checked.
+        // The post was there when the statement looked, and was deleted while it waited. SQLite
+        // has one writer, which cannot meet another.
+        ErrorKind::ForeignKeyViolation if refusal.constraint() == Some("votes_post_id_fkey") => {
+            Error::PostGone
+        }
+        // Every other reference is to the caller, who was deleted after the token was checked.
         ErrorKind::ForeignKeyViolation => Error::InvalidToken,
         _ => match meaning(&refusal.code().unwrap_or_default()) {
             Meaning::TryAgain => Error::TryAgain(error.into()),

@@ -44,6 +44,7 @@ pub struct Db {
 impl Db {
     /// Connects. The error is one sentence for the operator.
     pub async fn open(database: &Database) -> Result<Self, String> {
+        database.reach().await?;
         let opened = match database {
             Database::Sqlite(options) => Self::open_sqlite(options).await,
             Database::Postgres(options) => Self::open_postgres(options).await,

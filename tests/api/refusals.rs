@@ -45,7 +45,12 @@ async fn what_cannot_be_reached_is_said_in_a_sentence(fixture: Fixture) {
             format!("sqlite://{}", none.display()),
         )
     };
-    for url in [unknown, refused] {
+    for (url, why) in [(unknown, "does not exist"), (refused, "refused")] {
+        let why = if fixture.is_postgres() {
+            why
+        } else {
+            "does not exist"
+        };
         let ended = run(
             fixture.folder(),
             &["migrate", "status"],
@@ -54,6 +59,7 @@ async fn what_cannot_be_reached_is_said_in_a_sentence(fixture: Fixture) {
         .await;
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
         assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        assert!(ended.stderr.contains(why), "{}", ended.stderr);
         assert!(
             ended.stderr.starts_with("acclaim: ") && !ended.stderr.contains("hidden"),
             "{}",

@@ -52,6 +52,13 @@ pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Vec<Pos
     if let Some(published) = query.published {
         select = select.filter(COLUMN.published.eq(published));
     }
+    if query.published == Some(false) {
+        // Only one's own drafts are visible, which neither planner concludes by itself.
+        let Some(reader) = reader else {
+            return Ok(Vec::new());
+        };
+        select = select.filter(COLUMN.owner_id.eq(reader));
+    }
     for word in query.search.split_whitespace() {
         let pattern = pattern(word);
         select = select.filter(

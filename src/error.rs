@@ -43,6 +43,9 @@ pub enum Error {
         /// Its number.
         id: i64,
     },
+    /// The post was deleted while the request was under way.
+    #[error("the post does not exist any more")]
+    PostGone,
     /// The thing belongs to somebody else.
     #[error("post {id} belongs to somebody else")]
     NotOwner {

@@ -25,7 +25,7 @@ use crate::{
     routes, telemetry,
 };
 
-/// How long a client may take to send the head of a request, and to close its connection.
+/// How long a client may take to send the head of its first request, and to close its connection.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection stays open between two requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);

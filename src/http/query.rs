@@ -1,5 +1,7 @@
 //! Query strings.
 
+use percent_encoding::percent_decode;
+
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use std::future::{Ready, ready};
 
@@ -24,6 +26,10 @@ impl<T: Request> FromRequest for Query<T> {
 
 /// Names and values of `application/x-www-form-urlencoded`.
 pub(super) fn pairs(bytes: &[u8]) -> Result<Vec<(String, String)>, Problem> {
+    // The parser would put U+FFFD for what is not UTF-8.
+    if percent_decode(bytes).decode_utf8().is_err() {
+        return Err(Problem::malformed("the form or query string is not UTF-8"));
+    }
     serde_urlencoded::from_bytes(bytes)
         .map_err(|_| Problem::malformed("the form or query string cannot be read"))
 }

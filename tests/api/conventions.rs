@@ -78,6 +78,7 @@ async fn what_cannot_be_read_is_told_from_what_is_not_valid(fixture: Fixture) {
         .request("GET", "/posts")
         .header("authorization", &b"Bearer \xff"[..]);
     Answer::of(bad.send().await.unwrap()).await.problem(400);
+    service.get("/posts?search=%FF", &ada).await.problem(400);
 }
 
 async fn a_body_has_a_largest_size(fixture: Fixture) {

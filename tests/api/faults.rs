@@ -15,6 +15,7 @@ behaviours![
     a_database_that_goes_away_and_comes_back,
     a_database_that_is_locked_is_waited_for,
     a_full_password_queue_asks_to_come_back,
+    a_vote_for_a_post_that_is_being_deleted_is_not_found,
 ];
 
 /// A way to the database that can be cut.
@@ -115,9 +116,12 @@ async fn a_database_that_is_locked_is_waited_for(fixture: Fixture) {
         "UPDATE posts SET votes = 0"
     };
     lock.execute_unprepared(sql).await.unwrap();
-    let write = service.new_post(&ada, "Waits");
-    let unlock = async { lock.commit().await.unwrap() };
-    let (id, ()) = tokio::join!(write, unlock);
+    let mut write = std::pin::pin!(service.new_post(&ada, "Waits"));
+    // Longer than all that the server would wait between its tries.
+    let early = tokio::time::timeout(std::time::Duration::from_secs(1), &mut write).await;
+    assert!(early.is_err(), "the write did not wait");
+    lock.commit().await.unwrap();
+    let id = write.await;
     service.get(&format!("/posts/{id}"), &ada).await.expect(200);
 }
 
@@ -141,4 +145,20 @@ async fn a_full_password_queue_asks_to_come_back(fixture: Fixture) {
     for answer in worked {
         answer.problem(401);
     }
+}
+
+async fn a_vote_for_a_post_that_is_being_deleted_is_not_found(fixture: Fixture) {
+    use sea_orm::{ConnectionTrait, TransactionTrait};
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let id = service.new_post(&ada, "Goes").await;
+    let deletion = fixture.connect().await.begin().await.unwrap();
+    let delete = format!("DELETE FROM posts WHERE id = {id}");
+    deletion.execute_unprepared(&delete).await.unwrap();
+    let path = format!("/posts/{id}/vote");
+    let mut vote = std::pin::pin!(service.call("PUT", &path, Some(&ada), None));
+    let early = tokio::time::timeout(std::time::Duration::from_secs(1), &mut vote).await;
+    assert!(early.is_err(), "the vote did not wait");
+    deletion.commit().await.unwrap();
+    vote.await.problem(404);
 }

@@ -38,6 +38,7 @@ async fn a_stop_cuts_nothing_off(fixture: Fixture) {
         clients.spawn(async move {
             let mut answered = 0;
             loop {
+                let call = format!("client-{number}-{answered}");
                 let mut request = match number % 4 {
                     0 => service.request("GET", "/posts"),
                     1 => service.request("GET", &format!("/posts/{id}")),
@@ -50,7 +51,8 @@ async fn a_stop_cuts_nothing_off(fixture: Fixture) {
                 if number % 2 == 0 {
                     request = request.header("connection", "close");
                 }
-                match request.bearer_auth(&user.token).send().await {
+                let request = request.bearer_auth(&user.token);
+                match request.header("x-request-id", &call).send().await {
                     Ok(answer) => {
                         assert!(answer.status().is_success(), "{answer:?}");
                         answer.bytes().await.expect("the answer was cut off");
@@ -59,7 +61,7 @@ async fn a_stop_cuts_nothing_off(fixture: Fixture) {
                             warm.notify_one();
                         }
                     }
-                    Err(error) => break (answered, error),
+                    Err(error) => break (call, error),
                 }
             }
         });
@@ -68,15 +70,18 @@ async fn a_stop_cuts_nothing_off(fixture: Fixture) {
         warm.notified().await;
     }
     running.signal("TERM");
-    for (answered, error) in clients.join_all().await {
-        // A connection that nobody had taken yet is reset by the system, not by the server.
+    let last = clients.join_all().await;
+    let (code, log) = running.end().await;
+    for (call, error) in last {
+        // What the system refuses or resets has never come to the server.
         let refused = error.is_connect() || is_reset(&error);
+        assert!(refused, "{call} was cut off: {error:?}");
         assert!(
-            refused,
-            "after {answered} answers a request was cut off: {error:?}"
+            !log.contains(&format!("\"{call}\"")),
+            "{call} was cut off: {error:?}"
         );
     }
-    let (code, log) = running.end().await;
+    assert!(log.contains("\"client-0-0\""), "{log}");
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("stopped"), "{log}");
     let failed = log.lines().find(|line| line.contains("ERROR"));

@@ -3,7 +3,10 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::harness::{Fixture, behaviours, column, service::PASSWORD};
+use crate::harness::{
+    Fixture, behaviours, column,
+    service::{Answer, PASSWORD},
+};
 
 behaviours![
     two_hundred_sign_ups_with_one_address_make_one_user,
@@ -11,18 +14,17 @@ behaviours![
     votes_of_two_hundred_users_all_count,
 ];
 
+fn one_of_two_hundred_succeeded(answers: &[Answer]) {
+    let with = |status| answers.iter().filter(|a| a.status == status).count();
+    assert_eq!((with(201), with(409)), (1, 199));
+}
+
 async fn two_hundred_sign_ups_with_one_address_make_one_user(fixture: Fixture) {
     let service = fixture.serve().await;
     let body = json!({"email": "ada@example.com", "password": PASSWORD});
     let calls = (0..200).map(|_| service.call("POST", "/users", None, Some(body.clone())));
     let answers = join_all(calls).await;
-    let with = |status| {
-        answers
-            .iter()
-            .filter(|answer| answer.status == status)
-            .count()
-    };
-    assert_eq!((with(201), with(409)), (1, 199));
+    one_of_two_hundred_succeeded(&answers);
     let connection = fixture.connect().await;
     assert_eq!(
         column(&connection, "SELECT count(*) FROM users").await,
@@ -36,13 +38,7 @@ async fn two_hundred_votes_of_one_user_count_once(fixture: Fixture) {
     let id = service.new_post(&ada, "Title").await;
     let body = json!({"post_id": id, "dir": 1});
     let answers = join_all((0..200).map(|_| service.post("/vote", &ada, body.clone()))).await;
-    let with = |status| {
-        answers
-            .iter()
-            .filter(|answer| answer.status == status)
-            .count()
-    };
-    assert_eq!((with(201), with(409)), (1, 199));
+    one_of_two_hundred_succeeded(&answers);
     let post = service.get(&format!("/posts/{id}"), &ada).await.json();
     assert_eq!(post["votes"], 1);
 }

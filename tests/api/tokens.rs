@@ -92,17 +92,17 @@ async fn forged_and_expired_tokens_are_refused(fixture: Fixture) {
     }
 }
 
+async fn delete_user(fixture: &Fixture, id: i64) {
+    let delete = format!("DELETE FROM users WHERE id = {id}");
+    let connection = fixture.connect().await;
+    connection.execute_unprepared(&delete).await.unwrap();
+}
+
 async fn a_token_of_a_deleted_user_is_refused_everywhere(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     let post = service.new_post(&bob, "Bob's").await;
-    let delete = format!("DELETE FROM users WHERE id = {}", ada.id);
-    fixture
-        .connect()
-        .await
-        .execute_unprepared(&delete)
-        .await
-        .unwrap();
+    delete_user(&fixture, ada.id).await;
     // Nobody gets the number of somebody who is gone.
     assert!(service.user("eve").await.id > bob.id);
     let new = json!({"title": "t", "content": "c"});
@@ -145,13 +145,7 @@ async fn a_token_of_a_deleted_user_is_refused_everywhere(fixture: Fixture) {
 async fn credentials_come_before_everything_else(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
-    let delete = format!("DELETE FROM users WHERE id = {}", ada.id);
-    fixture
-        .connect()
-        .await
-        .execute_unprepared(&delete)
-        .await
-        .unwrap();
+    delete_user(&fixture, ada.id).await;
     for user in [None, Some(&ada)] {
         for (method, path) in [
             ("POST", "/posts"),

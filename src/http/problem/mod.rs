@@ -142,7 +142,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = error.to_string();
         match &error {
-            Error::NotFound { .. } | Error::NoVote { .. } => {
+            Error::NotFound { .. } | Error::PostGone | Error::NoVote { .. } => {
                 Self::new(StatusCode::NOT_FOUND, detail)
             }
             Error::NotOwner { .. } => Self::new(StatusCode::FORBIDDEN, detail),

@@ -128,7 +128,8 @@ pub(super) struct PostQuery {
     #[serde(default)]
     #[param(inline, default = "new")]
     sort: Sort,
-    /// Words that must all occur in the title or the content, without regard to case.
+    /// Words that must all occur in the title or the content, without regard to case
+    /// (on SQLite for the letters a to z alone).
     #[serde(default)]
     #[validate(length(max = 1000), custom(function = "rules::no_nul"))]
     #[param(max_length = 1000)]

@@ -1,9 +1,9 @@
 //! Query strings.
 
-use percent_encoding::percent_decode;
+use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
-use std::future::{Ready, ready};
+use percent_encoding::percent_decode;
 
 use super::{Problem, Request, body, fields};
 

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod migrate;
+mod openapi;
 mod serve;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ enum Command {
     /// Change the schema of the database, or tell how it stands
     #[command(subcommand)]
     Migrate(migration::Command),
+    /// Print the OpenAPI document of the service
+    Openapi,
 }
 
 /// Runs the command that was given; what failed is said in one sentence on standard error.
@@ -34,6 +37,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run().await.map(|()| 0),
         Command::Migrate(command) => migrate::run(command).await,
+        Command::Openapi => openapi::run().map(|()| 0),
     };
     ExitCode::from(outcome.unwrap_or_else(|sentence| {
         eprintln!("acclaim: {sentence}");

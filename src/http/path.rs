@@ -4,6 +4,15 @@ use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
+use utoipa::{
+    IntoParams,
+    openapi::{
+        ObjectBuilder, Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{KnownFormat, SchemaFormat, Type},
+    },
+};
+
 use super::Problem;
 use crate::error::Fault;
 
@@ -25,5 +34,23 @@ impl FromRequest for Id {
                 "must be a whole number from 1 to 9223372036854775807",
             )])),
         })
+    }
+}
+
+impl IntoParams for Id {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(1))
+            .maximum(Some(i64::MAX))
+            .examples([1]);
+        let id = ParameterBuilder::new()
+            .name("id")
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .description(Some("Its number"))
+            .schema(Some(schema));
+        vec![id.build()]
     }
 }

@@ -85,18 +85,21 @@ pub fn any_password(secret: &Secret) -> Checked {
     Ok(())
 }
 
-/// Reads text trimmed and in lower case.
+/// Reads text trimmed and with A to Z in lower case. No other letter is folded: some would become
+/// one of a to z.
 pub fn lower_case<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(String::deserialize(deserializer)?.trim().to_lowercase())
+    Ok(String::deserialize(deserializer)?
+        .trim()
+        .to_ascii_lowercase())
 }
 
-/// The same for text that may be missing or null.
+/// Reads text that may be missing or null, with A to Z in lower case.
 pub fn some_lower_case<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
 where
     D: Deserializer<'de>,
 {
     let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.map(|text| text.trim().to_lowercase()))
+    Ok(text.map(|text| text.to_ascii_lowercase()))
 }
 
 /// Reads a member that may be missing but not null.

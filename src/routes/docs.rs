@@ -7,68 +7,15 @@ use actix_web::{
     http::header::{CONTENT_ENCODING, ContentEncoding},
     web::{self, Data, Json, ServiceConfig},
 };
-use utoipa::{
-    Modify, OpenApi,
-    openapi::{
-        self,
-        security::{Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme},
-    },
-};
+use utoipa::{OpenApi, openapi};
 use utoipa_swagger_ui::Config;
 
+use super::openapi::document;
 use crate::http::{Problem, route::get};
 
-/// The OpenAPI document.
-#[must_use]
-pub fn document() -> openapi::OpenApi {
-    let mut document = Document::openapi();
-    for part in [
-        super::users::Doc::openapi(),
-        super::login::Doc::openapi(),
-        super::posts::Doc::openapi(),
-        super::votes::Doc::openapi(),
-        super::service::Doc::openapi(),
-    ] {
-        document.merge(part);
-    }
-    document
-}
-
 #[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Acclaim",
-        description = "Sign up, sign in, publish posts and vote on them. Every error is problem details (RFC 9457).",
-        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
-    ),
-    servers((url = "/")),
-    tags(
-        (name = "users", description = "Sign up, and who is who"),
-        (name = "sign-in", description = "The token endpoint of OAuth 2.0"),
-        (name = "posts", description = "Write, read and list posts and drafts"),
-        (name = "votes", description = "Vote, and take a vote back"),
-        (name = "service", description = "How the service is"),
-    ),
-    modifiers(&Security),
-)]
-struct Document;
-
-struct Security;
-
-impl Modify for Security {
-    fn modify(&self, document: &mut openapi::OpenApi) {
-        let password = Password::new("/login", Scopes::new());
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme(
-            "password",
-            SecurityScheme::OAuth2(OAuth2::new([Flow::Password(password)])),
-        );
-        components.add_security_scheme(
-            "bearer",
-            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
-        );
-    }
-}
+#[openapi(paths(page, json))]
+pub(super) struct Doc;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     let swagger = Config::from("/openapi.json")
@@ -82,10 +29,22 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(get(web::resource(["/docs", "/docs/{file}"]), page));
 }
 
+/// This document
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "service", operation_id = "getOpenApi",
+    security(()),
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)),
+)]
 async fn json(document: Data<openapi::OpenApi>) -> Json<Data<openapi::OpenApi>> {
     Json(document)
 }
 
+/// Swagger UI
+#[utoipa::path(
+    get, path = "/docs", tag = "service", operation_id = "getDocs",
+    security(()),
+    responses((status = 200, description = "A page to read and to try", body = String, content_type = "text/html")),
+)]
 async fn page(
     file: Option<web::Path<String>>,
     swagger: Data<Config<'static>>,

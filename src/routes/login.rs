@@ -15,7 +15,6 @@ use validator::Validate;
 use crate::{
     http::{
         Body, Problem, Request, State,
-        problem::ProblemDetails,
         route::on,
         rules::{self, Secret},
     },
@@ -36,19 +35,20 @@ struct Credentials {
     /// The e-mail address or the username.
     #[serde(default, deserialize_with = "rules::lower_case")]
     #[validate(length(max = 254), custom(function = "rules::no_nul"))]
-    #[schema(required, max_length = 254, example = "ada@example.com")]
+    #[schema(required, max_length = 254, pattern = r"^[^\u0000]*$", example = "ada@example.com")]
     username: String,
     #[serde(default)]
     #[validate(custom(function = "rules::any_password"))]
     #[schema(required, value_type = String, format = Password, max_length = 128, example = "correct horse")]
     password: Secret,
     #[serde(default)]
-    #[schema(inline, default = "password")]
+    #[schema(inline)]
     grant_type: GrantType,
 }
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(default = json!("password"))]
 enum GrantType {
     #[default]
     Password,
@@ -63,6 +63,7 @@ impl Request for Credentials {
 #[derive(Serialize, ToSchema)]
 struct Grant {
     /// For `Authorization: Bearer`.
+    #[schema(example = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl")]
     access_token: String,
     #[schema(example = "bearer")]
     token_type: &'static str,
@@ -74,19 +75,15 @@ struct Grant {
 /// Sign in
 #[utoipa::path(
     post, path = "/login", tag = "sign-in", operation_id = "login",
+    security(()),
     request_body(content(
         (Credentials = "application/x-www-form-urlencoded"),
         (Credentials = "multipart/form-data"),
         (Credentials = "application/json"),
     )),
     responses(
-        (status = 200, description = "Signed in", body = Grant),
-        (status = 400, description = "The body cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "The username or the password is wrong", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, description = "Neither a form nor JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 200, description = "Signed in", body = Grant, headers(("Cache-Control" = String, description = "`no-store`"))),
+        (status = 401, description = "The username or the password is wrong"),
     ),
 )]
 async fn login(

@@ -3,14 +3,16 @@
 
 mod docs;
 mod login;
+mod openapi;
 mod posts;
+mod problems;
 mod service;
 mod users;
 mod votes;
 
 use actix_web::web::ServiceConfig;
 
-pub use docs::document;
+pub use openapi::document;
 
 /// Adds every route.
 pub fn configure(config: &mut ServiceConfig) {
@@ -18,6 +20,7 @@ pub fn configure(config: &mut ServiceConfig) {
     login::configure(config);
     posts::configure(config);
     votes::configure(config);
+    problems::configure(config);
     service::configure(config);
     docs::configure(config);
 }

@@ -6,7 +6,7 @@ use actix_web::web::{self, Data, Json, ServiceConfig};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
-use crate::http::{Problem, State, problem::ProblemDetails, route::get};
+use crate::http::{Problem, State, route::get};
 
 /// How long the database may take to show that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -56,6 +56,7 @@ struct Health {
 /// Where to go from here
 #[utoipa::path(
     get, path = "/", tag = "service", operation_id = "getWelcome",
+    security(()),
     responses((status = 200, description = "Links", body = Welcome)),
 )]
 async fn welcome() -> Json<Welcome> {
@@ -75,6 +76,7 @@ async fn welcome() -> Json<Welcome> {
 /// Whether the service runs
 #[utoipa::path(
     get, path = "/health/live", tag = "service", operation_id = "getLive",
+    security(()),
     responses((status = 200, description = "It does", body = Health)),
 )]
 async fn live() -> Json<Health> {
@@ -84,9 +86,10 @@ async fn live() -> Json<Health> {
 /// Whether the service can work: its database is reachable and migrated
 #[utoipa::path(
     get, path = "/health/ready", tag = "service", operation_id = "getReady",
+    security(()),
     responses(
         (status = 200, description = "It can", body = Health),
-        (status = 503, description = "Not now", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "Not now"),
     ),
 )]
 async fn ready(state: Data<State>) -> Result<Json<Health>, Problem> {

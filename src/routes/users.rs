@@ -17,7 +17,6 @@ use validator::Validate;
 use crate::{
     http::{
         Anyone, Body, Caller, Id, Problem, Request, State, Then,
-        problem::ProblemDetails,
         route::{get, on},
         rules::{self, Secret},
     },
@@ -46,7 +45,7 @@ struct NewUser {
     /// 8 to 128 characters.
     #[serde(default)]
     #[validate(custom(function = "rules::password"))]
-    #[schema(required, value_type = String, format = Password, min_length = 8, max_length = 128, example = "correct horse")]
+    #[schema(required, value_type = String, format = Password, min_length = 8, max_length = 128, pattern = r"^[^\u0000]*$", example = "correct horse")]
     password: Secret,
     /// Lower-cased; unique; made by the server when left out.
     #[serde(default, deserialize_with = "rules::some_lower_case")]
@@ -76,7 +75,7 @@ struct User {
     #[schema(nullable = false, example = "ada@example.com")]
     email: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     created_at: OffsetDateTime,
 }
 
@@ -101,15 +100,11 @@ impl User {
 /// Sign up
 #[utoipa::path(
     post, path = "/users", tag = "users", operation_id = "signUp",
+    security(()),
     request_body = NewUser,
     responses(
-        (status = 201, description = "Signed up", body = User, headers(("Location", description = "The user's path"))),
-        (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The e-mail address or the username is taken", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, description = "Not application/json", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 201, description = "Signed up", body = User, headers(("Location" = String, description = "The user's path"), ("Cache-Control" = String, description = "`no-store`"))),
+        (status = 409, description = "The e-mail address or the username is taken"),
     ),
 )]
 async fn sign_up(Body(new): Body<NewUser>, state: Data<State>) -> Result<HttpResponse, Problem> {
@@ -130,9 +125,7 @@ async fn sign_up(Body(new): Body<NewUser>, state: Data<State>) -> Result<HttpRes
     get, path = "/users/me", tag = "users", operation_id = "getMe",
     security(("password" = []), ("bearer" = [])),
     responses(
-        (status = 200, description = "The caller", body = User),
-        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 200, description = "The caller", body = User, headers(("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
 async fn me(Caller(caller): Caller, state: Data<State>) -> Result<HttpResponse, Problem> {
@@ -146,13 +139,11 @@ async fn me(Caller(caller): Caller, state: Data<State>) -> Result<HttpResponse, 
 #[utoipa::path(
     get, path = "/users/{id}", tag = "users", operation_id = "getUser",
     security((), ("password" = []), ("bearer" = [])),
-    params(("id" = i64, Path, description = "The user's number", minimum = 1)),
+    params(Id),
     responses(
         (status = 200, description = "The user; with the e-mail address when it is the caller", body = User),
-        (status = 401, description = "A token came, and is not valid", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such user", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not a number", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "A token came, and is not valid"),
+        (status = 404, description = "No such user"),
     ),
 )]
 async fn user(

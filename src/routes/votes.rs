@@ -11,7 +11,7 @@ use validator::Validate;
 
 use crate::{
     error::Error,
-    http::{Body, Caller, Id, Problem, Request, State, Then, problem::ProblemDetails, route::on},
+    http::{Body, Caller, Id, Problem, Request, State, Then, route::on},
     services::votes,
 };
 
@@ -32,8 +32,14 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// A vote to add or to take back.
 #[derive(Deserialize, Validate, ToSchema)]
 struct Vote {
-    #[serde(default)]
-    #[schema(required, example = 1)]
+    #[serde(default = "one")]
+    #[validate(range(min = 1))]
+    #[schema(
+        required,
+        minimum = 1,
+        maximum = 9_223_372_036_854_775_807_i64,
+        example = 1
+    )]
     post_id: i64,
     /// 1 adds the vote, 0 takes it back. `vote_dir` is read too.
     #[serde(default)]
@@ -45,6 +51,11 @@ struct Vote {
     ))]
     #[schema(required, minimum = 0, maximum = 1, example = 1)]
     dir: i64,
+}
+
+/// What stands for a missing number: none that is refused.
+const fn one() -> i64 {
+    1
 }
 
 impl Request for Vote {
@@ -73,6 +84,7 @@ struct Standing {
     #[schema(example = 1)]
     votes: i64,
     /// Whether the caller did.
+    #[schema(example = true)]
     voted: bool,
 }
 
@@ -83,14 +95,8 @@ struct Standing {
     request_body = Vote,
     responses(
         (status = 201, description = "The vote was added or taken back", body = Voted),
-        (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such post, or no vote to take back", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "Voted already", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, description = "Not application/json", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such post, or no vote to take back"),
+        (status = 409, description = "Voted already"),
     ),
 )]
 async fn vote(
@@ -124,13 +130,10 @@ async fn vote(
 #[utoipa::path(
     put, path = "/posts/{id}/vote", tag = "votes", operation_id = "putVote",
     security(("password" = []), ("bearer" = [])),
-    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    params(Id),
     responses(
         (status = 200, description = "The caller's vote is there", body = Standing),
-        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not a number", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such post"),
     ),
 )]
 async fn put_vote(
@@ -151,13 +154,10 @@ async fn put_vote(
 #[utoipa::path(
     delete, path = "/posts/{id}/vote", tag = "votes", operation_id = "deleteVote",
     security(("password" = []), ("bearer" = [])),
-    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    params(Id),
     responses(
         (status = 200, description = "The caller has no vote there", body = Standing),
-        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not a number", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such post"),
     ),
 )]
 async fn delete_vote(

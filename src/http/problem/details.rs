@@ -3,29 +3,26 @@
 use actix_web::{
     body::BoxBody,
     dev::ServiceResponse,
-    http::{
-        StatusCode,
-        header::{self, HeaderValue},
-    },
+    http::header::{self, HeaderValue},
 };
 use serde::Serialize;
 
-use super::Problem;
+use super::{Kind, Problem};
 use crate::{error::Fault, http::request_id::RequestId};
 
 /// The body of every 4xx and 5xx answer.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemDetails<'a> {
-    /// What kind of problem it is.
+    /// What kind of problem it is: the path of a page about it.
     #[serde(rename = "type")]
-    #[schema(example = "/problems/not-found")]
+    #[schema(format = UriReference, example = "/problems/not-found")]
     kind: &'a str,
     /// The kind in words.
     #[schema(example = "Not found")]
     title: &'a str,
     /// The HTTP status.
-    #[schema(example = 404)]
+    #[schema(minimum = 400, maximum = 599, example = 404)]
     status: u16,
     /// One sentence on what is wrong this time.
     #[schema(example = "post 42 does not exist")]
@@ -39,43 +36,21 @@ pub struct ProblemDetails<'a> {
     errors: &'a [Fault],
     /// With 401 of `/login`: the error code of OAuth 2.0 (RFC 6749, section 5.2).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "invalid_grant")]
+    #[schema(nullable = false, example = "invalid_grant")]
     error: Option<&'a str>,
 }
 
 impl Problem {
-    fn kind(&self) -> (&'static str, &'static str) {
-        match self.status {
-            StatusCode::BAD_REQUEST => ("/problems/bad-request", "Bad request"),
-            StatusCode::UNAUTHORIZED => ("/problems/unauthorized", "Unauthorized"),
-            StatusCode::FORBIDDEN => ("/problems/forbidden", "Forbidden"),
-            StatusCode::NOT_FOUND => ("/problems/not-found", "Not found"),
-            StatusCode::METHOD_NOT_ALLOWED => {
-                ("/problems/method-not-allowed", "Method not allowed")
-            }
-            StatusCode::REQUEST_TIMEOUT => ("/problems/request-timeout", "Request timeout"),
-            StatusCode::CONFLICT => ("/problems/conflict", "Conflict"),
-            StatusCode::PAYLOAD_TOO_LARGE => ("/problems/content-too-large", "Content too large"),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-                ("/problems/unsupported-media-type", "Unsupported media type")
-            }
-            StatusCode::UNPROCESSABLE_ENTITY => {
-                ("/problems/unprocessable-content", "Unprocessable content")
-            }
-            StatusCode::INTERNAL_SERVER_ERROR => {
-                ("/problems/internal-server-error", "Internal server error")
-            }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                ("/problems/service-unavailable", "Service unavailable")
-            }
+    pub(super) fn details<'a>(&'a self, instance: &'a str) -> ProblemDetails<'a> {
+        let (kind, title) = match Kind::of(self.status) {
+            Some(kind) => (kind.uri, kind.title),
             // RFC 9457, section 4.2.1: no more than the status says.
-            other => ("about:blank", other.canonical_reason().unwrap_or("Unknown")),
-        }
-    }
-
-    pub(super) fn body(&self, instance: &str) -> BoxBody {
-        let (kind, title) = self.kind();
-        let details = ProblemDetails {
+            None => (
+                "about:blank",
+                self.status.canonical_reason().unwrap_or("Unknown"),
+            ),
+        };
+        ProblemDetails {
             kind,
             title,
             status: self.status.as_u16(),
@@ -83,9 +58,12 @@ impl Problem {
             instance,
             errors: &self.errors,
             error: self.error,
-        };
+        }
+    }
+
+    pub(super) fn body(&self, instance: &str) -> BoxBody {
         // Nothing in it can fail to serialise.
-        BoxBody::new(serde_json::to_vec(&details).unwrap_or_default())
+        BoxBody::new(serde_json::to_vec(&self.details(instance)).unwrap_or_default())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Problem details (RFC 9457): the one place where what went wrong becomes an HTTP answer.
 
 mod details;
+mod kinds;
 
 use std::fmt;
 
@@ -11,6 +12,7 @@ use actix_web::{
 
 use crate::error::{Error, Fault};
 pub use details::{ProblemDetails, render};
+pub use kinds::{KINDS, Kind, Page};
 
 /// After how many seconds a client that was told 503 may come back.
 const RETRY_AFTER: &str = "2";

@@ -13,7 +13,6 @@ use self::types::{NewPost, Post, PostPatch, PostQuery};
 use crate::{
     http::{
         Body, Caller, Id, Problem, Query, Reader, State, Then,
-        problem::ProblemDetails,
         route::{get, on},
     },
     services::posts,
@@ -43,9 +42,6 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     params(PostQuery),
     responses(
         (status = 200, description = "The posts", body = [Post]),
-        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 async fn list(
@@ -62,13 +58,7 @@ async fn list(
     security(("password" = []), ("bearer" = [])),
     request_body = NewPost,
     responses(
-        (status = 201, description = "The post", body = Post, headers(("Location", description = "The post's path"))),
-        (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, description = "Not application/json", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 201, description = "The post", body = Post, headers(("Location" = String, description = "The post's path"))),
     ),
 )]
 async fn create(
@@ -85,13 +75,10 @@ async fn create(
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts", operation_id = "getPost",
     security(("password" = []), ("bearer" = [])),
-    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    params(Id),
     responses(
         (status = 200, description = "The post", body = Post),
-        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not a number", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "No such post"),
     ),
 )]
 async fn read(
@@ -108,18 +95,12 @@ async fn read(
 #[utoipa::path(
     put, path = "/posts/{id}", tag = "posts", operation_id = "replacePost",
     security(("password" = []), ("bearer" = [])),
-    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    params(Id),
     request_body = NewPost,
     responses(
         (status = 200, description = "The post as it is now", body = Post),
-        (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Somebody else's", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, description = "Not application/json", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Somebody else's"),
+        (status = 404, description = "No such post"),
     ),
 )]
 async fn replace(
@@ -134,18 +115,12 @@ async fn replace(
 #[utoipa::path(
     patch, path = "/posts/{id}", tag = "posts", operation_id = "patchPost",
     security(("password" = []), ("bearer" = [])),
-    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    params(Id),
     request_body(content((PostPatch = "application/merge-patch+json"), (PostPatch = "application/json"))),
     responses(
         (status = 200, description = "The post as it is now", body = Post),
-        (status = 400, description = "Not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Somebody else's", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON by its media type", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not valid", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Somebody else's"),
+        (status = 404, description = "No such post"),
     ),
 )]
 async fn patch(
@@ -160,14 +135,11 @@ async fn patch(
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", operation_id = "deletePost",
     security(("password" = []), ("bearer" = [])),
-    params(("id" = i64, Path, description = "The post's number", minimum = 1)),
+    params(Id),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 401, description = "Not signed in", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 403, description = "Somebody else's", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "No such post", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "Not a number", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Somebody else's"),
+        (status = 404, description = "No such post"),
     ),
 )]
 async fn delete(

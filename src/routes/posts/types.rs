@@ -23,6 +23,7 @@ pub(super) struct NewPost {
         required,
         min_length = 1,
         max_length = 300,
+        pattern = r"^[^\u0000]*[^\u0000\t-\r\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000]*$",
         example = "Notes on the Analytical Engine"
     )]
     title: String,
@@ -36,6 +37,7 @@ pub(super) struct NewPost {
         required,
         min_length = 1,
         max_length = 40_000,
+        pattern = r"^[^\u0000]*[^\u0000\t-\r\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000]*$",
         example = "It weaves algebraic patterns."
     )]
     content: String,
@@ -82,6 +84,7 @@ pub(super) struct PostPatch {
         nullable = false,
         min_length = 1,
         max_length = 300,
+        pattern = r"^[^\u0000]*[^\u0000\t-\r\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000]*$",
         example = "Notes on the Engine"
     )]
     title: Option<String>,
@@ -91,10 +94,16 @@ pub(super) struct PostPatch {
         custom(function = "rules::not_blank"),
         custom(function = "rules::no_nul")
     )]
-    #[schema(nullable = false, min_length = 1, max_length = 40_000)]
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 40_000,
+        pattern = r"^[^\u0000]*[^\u0000\t-\r\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000]*$",
+        example = "It weaves algebraic patterns just as the loom weaves flowers."
+    )]
     content: Option<String>,
     #[serde(default, deserialize_with = "rules::present")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, example = true)]
     published: Option<bool>,
 }
 
@@ -122,22 +131,22 @@ pub(super) struct PostQuery {
     /// How many to pass over first.
     #[serde(default, deserialize_with = "rules::number")]
     #[validate(range(min = 0))]
-    #[param(minimum = 0, default = 0)]
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
     skip: i64,
     /// `new`: newest first; `old`: oldest first.
     #[serde(default)]
-    #[param(inline, default = "new")]
+    #[param(inline)]
     sort: Sort,
     /// Words that must all occur in the title or the content, without regard to case
     /// (on SQLite for the letters a to z alone).
     #[serde(default)]
     #[validate(length(max = 1000), custom(function = "rules::no_nul"))]
-    #[param(max_length = 1000)]
+    #[param(max_length = 1000, pattern = r"^[^\u0000]*$")]
     search: String,
     /// Only this user's.
     #[serde(default, deserialize_with = "rules::some_number")]
     #[validate(range(min = 1))]
-    #[param(minimum = 1, nullable = false)]
+    #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_i64, nullable = false)]
     owner_id: Option<i64>,
     /// `true`: only published ones; `false`: only one's own drafts; both when left out.
     #[serde(default, deserialize_with = "rules::some_boolean")]
@@ -147,6 +156,7 @@ pub(super) struct PostQuery {
 
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(default = json!("new"))]
 enum Sort {
     #[default]
     New,
@@ -189,12 +199,13 @@ pub(super) struct Post {
     #[schema(example = "It weaves algebraic patterns.")]
     content: String,
     /// False for a draft.
+    #[schema(example = true)]
     published: bool,
     #[serde(with = "time::serde::rfc3339")]
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     updated_at: OffsetDateTime,
     #[schema(example = 1)]
     owner_id: i64,
@@ -203,6 +214,7 @@ pub(super) struct Post {
     #[schema(example = 0)]
     votes: i64,
     /// Whether the caller did.
+    #[schema(example = false)]
     voted: bool,
 }
 

@@ -1,0 +1,59 @@
+// Builds the page and serves it. `node serve.mjs` serves, `node serve.mjs build` writes dist/.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as esbuild from 'esbuild';
+
+const here = import.meta.dirname;
+
+/** esbuild's settings for a page that talks to the service at `api`. */
+function settings(api) {
+  const url = new URL(api);
+  return {
+    absWorkingDir: here,
+    entryPoints: ['src/main.ts', 'src/style.css', 'src/index.html', 'src/icon.svg'],
+    outdir: 'dist',
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    sourcemap: 'linked',
+    loader: { '.svg': 'copy' },
+    define: { ACCLAIM_URL: JSON.stringify(url.href.replace(/\/$/, '')) },
+    plugins: [
+      {
+        // The page's Content-Security-Policy lets it call this one service and nothing else.
+        name: 'policy',
+        setup(build) {
+          build.onLoad({ filter: /\.html$/ }, async ({ path }) => ({
+            contents: (await readFile(path, 'utf8')).replace('ACCLAIM_ORIGIN', url.origin),
+            loader: 'copy',
+          }));
+        },
+      },
+    ],
+  };
+}
+
+/** Serves the page on http://localhost:`port`, built anew at each load. */
+export async function serve({ api, port }) {
+  const context = await esbuild.context({ ...settings(api), write: false });
+  try {
+    // Loopback alone: a page under development is nobody else's to see.
+    const server = await context.serve({ host: '127.0.0.1', port, servedir: join(here, 'dist') });
+    return { url: `http://localhost:${server.port}`, close: () => context.dispose() };
+  } catch (error) {
+    await context.dispose();
+    throw error;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const api = process.env.ACCLAIM_URL || 'http://127.0.0.1:8000';
+  if (process.argv[2] === 'build') {
+    await esbuild.build({ ...settings(api), logLevel: 'info' });
+  } else {
+    const { url } = await serve({ api, port: Number(process.env.WEB_PORT || 5173) });
+    console.log(`Open ${url} (the service it talks to: ${api})`);
+  }
+}

@@ -1,0 +1,80 @@
+import createClient from 'openapi-fetch';
+import type { components, operations, paths } from './api';
+import { Failure, noAnswer, refusal } from './failure';
+import { begin, current, end } from './session';
+
+type Schemas = components['schemas'];
+export type Post = Schemas['Post'];
+export type NewPost = Schemas['NewPost'];
+export type NewUser = Schemas['NewUser'];
+export type Credentials = Schemas['Credentials'];
+export type PostQuery = NonNullable<operations['listPosts']['parameters']['query']>;
+
+const client = createClient<paths>({ baseUrl: ACCLAIM_URL });
+
+client.use({
+  onRequest({ request }) {
+    const session = current();
+    if (session) request.headers.set('Authorization', `Bearer ${session.token}`);
+    return request;
+  },
+});
+
+type Outcome<T> = { data?: T; error?: unknown; response: Response };
+
+/** What the service answered, or a Failure. A 401 while signed in means that the token is no good. */
+async function answer<T>(call: Promise<Outcome<T>>): Promise<T> {
+  let outcome: Outcome<T>;
+  try {
+    outcome = await call;
+  } catch (cause) {
+    throw noAnswer(cause);
+  }
+  if (outcome.response.ok) return outcome.data as T;
+  const failure = refusal(outcome.response, outcome.error);
+  if (outcome.response.status === 401 && current()) {
+    failure.endedSession = true;
+    end(failure);
+  }
+  throw failure;
+}
+
+export async function signUp(body: NewUser): Promise<void> {
+  await answer(client.POST('/users', { body }));
+}
+
+/** The OAuth 2.0 password grant, as the form that RFC 6749 asks for. */
+export async function signIn(username: string, password: string): Promise<void> {
+  const { access_token: token } = await answer(
+    client.POST('/login', {
+      body: { grant_type: 'password' as NonNullable<Credentials['grant_type']>, username, password },
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    }),
+  );
+  const me = await answer(client.GET('/users/me', { headers: { Authorization: `Bearer ${token}` } }));
+  begin({ token, user: { id: me.id, username: me.username } });
+}
+
+export function listPosts(query: PostQuery): Promise<Post[]> {
+  return answer(client.GET('/posts', { params: { query } }));
+}
+
+export function createPost(body: NewPost): Promise<Post> {
+  return answer(client.POST('/posts', { body }));
+}
+
+export function publishPost(id: number): Promise<Post> {
+  return answer(client.PATCH('/posts/{id}', { params: { path: { id } }, body: { published: true } }));
+}
+
+export async function deletePost(id: number): Promise<void> {
+  await answer(client.DELETE('/posts/{id}', { params: { path: { id } } }));
+}
+
+/** Idempotent, unlike POST /vote: a vote that was cast in another tab is no error here. */
+export function setVote(id: number, voted: boolean): Promise<Schemas['Standing']> {
+  const options = { params: { path: { id } } };
+  return answer(voted ? client.PUT('/posts/{id}/vote', options) : client.DELETE('/posts/{id}/vote', options));
+}
+
+export { Failure };

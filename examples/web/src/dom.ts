@@ -1,0 +1,32 @@
+type Attributes = Record<string, string | number | boolean>;
+
+/**
+ * Makes an element. Strings among the children become text nodes, never markup, so whatever people
+ * write in a post stays text. `true` sets an attribute, `false` leaves it out.
+ */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false) element.setAttribute(name, value === true ? '' : String(value));
+  }
+  element.append(...children);
+  return element;
+}
+
+/** An element of index.html. */
+export function byId(id: string): HTMLElement {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`index.html has no #${id}`);
+  return element;
+}
+
+/** A button that calls `action`; never one that submits a form. */
+export function button(label: string, kind: string, action: () => void): HTMLButtonElement {
+  const element = h('button', { type: 'button', class: kind }, label);
+  element.addEventListener('click', action);
+  return element;
+}

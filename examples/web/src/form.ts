@@ -1,0 +1,77 @@
+import { h } from './dom';
+import { Failure } from './failure';
+import { explanation } from './notices';
+
+export interface Field<Name extends string> {
+  /** As the service names it, for its faults to find the way here. */
+  name: Name;
+  label: string;
+  hint?: string;
+  type?: 'text' | 'email' | 'password' | 'area';
+  autocomplete?: string;
+}
+
+interface Options<Name extends string> {
+  fields: Field<Name>[];
+  /** The first one is what Enter does. */
+  buttons: { name: string; label: string }[];
+  submit: (values: Record<Name, string>, button: string) => Promise<void>;
+}
+
+/**
+ * A form that leaves judging to the service (`novalidate`), so that the rules stand in one place, and
+ * shows its verdict beside the fields.
+ */
+export function form<Name extends string>({ fields, buttons, submit }: Options<Name>): HTMLFormElement {
+  const rows = fields.map(row);
+  const summary = h('div', { class: 'summary', role: 'alert' });
+  const actions = h(
+    'div',
+    { class: 'actions' },
+    ...buttons.map(({ name, label }, i) => h('button', { value: name, class: i ? 'plain' : 'primary' }, label)),
+  );
+  const element = h('form', { novalidate: true }, summary, ...rows.map((r) => r.element), actions);
+  let busy = false;
+
+  element.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    // The buttons are not disabled meanwhile: that would throw the focus out of the form.
+    if (busy) return;
+    busy = true;
+    summary.replaceChildren();
+    for (const { fault } of rows) fault('');
+    const values = Object.fromEntries(rows.map(({ name, input }) => [name, input.value]));
+    const pressed = event.submitter instanceof HTMLButtonElement ? event.submitter.value : '';
+    try {
+      await submit(values as Record<Name, string>, pressed);
+    } catch (failure) {
+      if (!(failure instanceof Failure)) throw failure;
+      summary.replaceChildren(explanation(failure));
+      for (const { name, fault } of rows) {
+        fault(failure.faults.filter((f) => f.field === name).map((f) => f.message).join('; '));
+      }
+      rows.find(({ input }) => input.ariaInvalid)?.input.focus();
+    } finally {
+      busy = false;
+    }
+  });
+  return element;
+}
+
+function row<Name extends string>({ name, label, hint, type = 'text', autocomplete = 'off' }: Field<Name>) {
+  const id = `field-${name}`;
+  const shared = { id, name, autocomplete, 'aria-describedby': `${id}-fault${hint ? ` ${id}-hint` : ''}` };
+  const input =
+    type === 'area'
+      ? h('textarea', { ...shared, rows: 8 })
+      : h('input', { ...shared, type, autocapitalize: name === 'title' ? 'sentences' : 'none', spellcheck: name === 'title' });
+  const message = h('p', { id: `${id}-fault`, class: 'fault' });
+  const element = h('div', { class: 'field' }, h('label', { for: id }, label), input, message);
+  if (hint) element.append(h('p', { id: `${id}-hint`, class: 'hint' }, hint));
+
+  function fault(text: string): void {
+    message.textContent = text;
+    input.ariaInvalid = text ? 'true' : null;
+  }
+  return { name, element, input, fault };
+}

@@ -1,0 +1,60 @@
+import { byId, button, h } from './dom';
+import { alarm, clear, say } from './notices';
+import { current, end, onChange } from './session';
+import { signInView, signUpView } from './views/account';
+import { composeView } from './views/compose';
+import { feedView } from './views/feed';
+
+const main = byId('main');
+
+/** The view for the address's fragment; whoever is signed out can sign in or sign up, and no more. */
+function view(): HTMLElement {
+  const route = location.hash.slice(1);
+  if (!current()) return route === 'sign-up' ? signUpView() : signInView();
+  return route === 'new' ? composeView(() => go('')) : feedView();
+}
+
+function show(): void {
+  clear();
+  main.replaceChildren(view());
+  byId('account').replaceChildren(...account());
+  const heading = main.querySelector('h1');
+  document.title = `${heading?.textContent} · Acclaim`;
+  // The new view's name is read out, and Tab goes on from its top.
+  heading?.focus();
+  window.scrollTo(0, 0);
+}
+
+function go(route: string): void {
+  if (location.hash.slice(1) !== route) history.pushState(null, '', route ? `#${route}` : location.pathname);
+  show();
+}
+
+function account(): HTMLElement[] {
+  const session = current();
+  if (!session) return [];
+  return [
+    h('span', { class: 'who' }, h('span', { class: 'heard' }, 'Signed in as '), session.user.username),
+    button('Sign out', 'quiet', () => {
+      end();
+      say('Signed out.');
+    }),
+    h('a', { href: '#new', class: 'primary' }, 'New post'),
+  ];
+}
+
+window.addEventListener('hashchange', show);
+window.addEventListener('popstate', show);
+onChange((why) => {
+  go('');
+  if (why) alarm(why);
+});
+document.querySelector('.skip')?.addEventListener('click', (event) => {
+  // The fragment is the view's name here, so the link cannot move the focus by itself.
+  event.preventDefault();
+  main.focus();
+});
+byId('footer').append(
+  h('p', {}, 'An example front end for ', h('a', { href: `${ACCLAIM_URL}/docs` }, 'the service at ', ACCLAIM_URL)),
+);
+show();

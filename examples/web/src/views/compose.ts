@@ -1,0 +1,50 @@
+import { createPost, type NewPost } from '../client';
+import { h } from '../dom';
+import { form, type Field } from '../form';
+import { say } from '../notices';
+import { current } from '../session';
+
+type Words = Exclude<keyof NewPost, 'published'>;
+
+// What was written and not sent, so that a token that runs out, or a look at the feed, costs nobody
+// their words. For its author's eyes: somebody else may sign in in this tab.
+let unsent: { owner: number; title: string; content: string } | undefined;
+
+export function composeView(done: () => void): HTMLElement {
+  const owner = current()?.user.id ?? 0;
+  const fields: Field<'title' | 'content' & Words>[] = [
+    { name: 'title', label: 'Title' },
+    { name: 'content', label: 'Text', type: 'area' },
+  ];
+  const element = form({
+    fields,
+    buttons: [
+      { name: 'publish', label: 'Publish' },
+      { name: 'draft', label: 'Save as draft' },
+    ],
+    submit: async ({ title, content }, pressed) => {
+      const post = await createPost({ title, content, published: pressed !== 'draft' });
+      unsent = undefined;
+      done();
+      say(post.published ? `Published “${post.title}”.` : `Saved “${post.title}” as a draft. Nobody else can see it.`);
+    },
+  });
+  const title = element.querySelector('input');
+  const content = element.querySelector('textarea');
+  if (title && content) {
+    if (unsent?.owner === owner) {
+      title.value = unsent.title;
+      content.value = unsent.content;
+    }
+    element.addEventListener('input', () => {
+      unsent = { owner, title: title.value, content: content.value };
+    });
+  }
+  return h(
+    'section',
+    { class: 'compose', 'aria-labelledby': 'title' },
+    h('h1', { id: 'title', tabindex: -1 }, 'New post'),
+    element,
+    h('p', { class: 'aside' }, h('a', { href: '#' }, 'Back to the posts')),
+  );
+}

@@ -1,0 +1,131 @@
+import { Failure, listPosts, type Post, type PostQuery } from '../client';
+import { button, h } from '../dom';
+import { alarm, clear, whisper } from '../notices';
+import { postView } from './post';
+
+const PAGE = 10;
+
+type Sort = NonNullable<PostQuery['sort']>;
+const SORTS: [Sort, string][] = [
+  ['new' as Sort, 'Newest'],
+  ['old' as Sort, 'Oldest'],
+];
+
+export function feedView(): HTMLElement {
+  const heading = h('h1', { id: 'title', tabindex: -1 }, 'Posts');
+  const list = h('div', { class: 'posts' });
+  const end = h('div', { class: 'end' });
+  const shown = new Set<number>();
+  let search = '';
+  let sort: Sort = SORTS[0]![0];
+  // Counts the loads: an answer that comes after a newer question was asked is dropped.
+  let latest = 0;
+
+  async function load(more: boolean): Promise<void> {
+    const mine = ++latest;
+    list.ariaBusy = 'true';
+    try {
+      // One post more than is shown tells whether there is a next page.
+      const query = { limit: PAGE + 1, skip: more ? shown.size : 0, sort, ...(search && { search }) };
+      const posts = await listPosts(query);
+      if (mine === latest) show(posts, more);
+    } catch (failure) {
+      if (!(failure instanceof Failure)) throw failure;
+      if (mine !== latest) return;
+      alarm(failure);
+      end.replaceChildren(button('Try again', 'plain', () => restart(more)));
+    } finally {
+      if (mine === latest) list.ariaBusy = null;
+    }
+  }
+
+  function show(posts: Post[], more: boolean): void {
+    if (!more) {
+      shown.clear();
+      list.replaceChildren();
+    }
+    // Somebody may have posted since, which moves posts that are here into the next page.
+    const fresh = posts.slice(0, PAGE).filter((post) => !shown.has(post.id)).map(add);
+    const next = posts.length > PAGE;
+    end.replaceChildren();
+    if (next) end.append(button('Load more', 'plain', () => restart(true)));
+    else if (shown.size === 0) end.append(empty());
+    whisper(shown.size === 0 ? nothing() : `${shown.size} posts are shown${next ? ', and there are more' : ''}.`);
+    // “Load more” was under the focus, and is gone.
+    if (more) (fresh[0]?.querySelector('h2') ?? heading).focus();
+  }
+
+  function add(post: Post): HTMLElement {
+    const element = postView(post, () => {
+      const neighbour = element.nextElementSibling ?? element.previousElementSibling;
+      shown.delete(post.id);
+      element.remove();
+      (neighbour?.querySelector('h2') ?? heading).focus();
+      if (shown.size === 0) void load(false);
+    });
+    shown.add(post.id);
+    list.append(element);
+    return element;
+  }
+
+  function restart(more: boolean): void {
+    clear();
+    void load(more);
+  }
+
+  function nothing(): string {
+    return search ? `No post has “${search}”.` : 'There are no posts yet.';
+  }
+
+  function empty(): HTMLElement {
+    const paragraph = h('p', { class: 'empty' }, nothing());
+    if (!search) paragraph.append(' ', h('a', { href: '#new' }, 'Write the first one'));
+    return paragraph;
+  }
+
+  void load(false);
+  const tools = h(
+    'div',
+    { class: 'tools' },
+    searchForm((words) => {
+      search = words;
+      restart(false);
+    }),
+    sortChoice((chosen) => {
+      sort = chosen;
+      restart(false);
+    }),
+  );
+  return h('section', { class: 'feed', 'aria-labelledby': 'title' }, heading, tools, list, end);
+}
+
+function searchForm(ask: (words: string) => void): HTMLElement {
+  const input = h('input', { id: 'search', type: 'search', autocomplete: 'off', maxlength: 1000, placeholder: 'Words in title or text' });
+  const element = h(
+    'form',
+    { role: 'search', class: 'search' },
+    h('label', { for: 'search', class: 'heard' }, 'Search the posts'),
+    input,
+    h('button', { class: 'plain' }, 'Search'),
+  );
+  let asked = '';
+  element.addEventListener('submit', (event) => {
+    event.preventDefault();
+    asked = input.value.trim();
+    ask(asked);
+  });
+  // Emptying the field, with the browser's own cross for instance, brings all posts back.
+  input.addEventListener('input', () => {
+    if (input.value === '' && asked !== '') ask((asked = ''));
+  });
+  return element;
+}
+
+function sortChoice(choose: (sort: Sort) => void): HTMLElement {
+  const choices = SORTS.map(([value, label], i) => {
+    const input = h('input', { type: 'radio', name: 'sort', value, checked: i === 0 });
+    input.addEventListener('change', () => choose(value));
+    return h('label', {}, input, label);
+  });
+  return h('fieldset', { class: 'sort' }, h('legend', { class: 'heard' }, 'Order'), ...choices);
+}

@@ -1,0 +1,13 @@
+//! `acclaim openapi`
+
+use std::io::{self, Write};
+
+use crate::routes;
+
+/// Prints the OpenAPI document, as `docs/openapi.json` has it.
+pub(super) fn run() -> Result<(), String> {
+    let document = routes::document().to_pretty_json();
+    let document = document.map_err(|error| format!("the document cannot be written: {error}"))?;
+    writeln!(io::stdout(), "{document}")
+        .map_err(|error| format!("the document cannot be printed: {error}"))
+}

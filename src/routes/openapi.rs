@@ -1,0 +1,194 @@
+//! The OpenAPI document: what each route says of itself, and what holds for all of them.
+
+use actix_web::http::StatusCode;
+use utoipa::{
+    OpenApi, PartialSchema, ToSchema,
+    openapi::{
+        self, Components, ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder,
+        example::ExampleBuilder,
+        header::Header,
+        path::{Operation, ParameterBuilder, ParameterIn},
+        security::{Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme},
+    },
+};
+
+use crate::http::problem::{KINDS, Kind, ProblemDetails};
+
+/// The OpenAPI document.
+#[must_use]
+pub fn document() -> openapi::OpenApi {
+    let mut document = Document::openapi();
+    for part in [
+        super::users::Doc::openapi(),
+        super::login::Doc::openapi(),
+        super::posts::Doc::openapi(),
+        super::votes::Doc::openapi(),
+        super::service::Doc::openapi(),
+        super::docs::Doc::openapi(),
+        super::problems::Doc::openapi(),
+    ] {
+        document.merge(part);
+    }
+    share(document.components.get_or_insert_default());
+    for item in document.paths.paths.values_mut() {
+        item.parameters = Some(vec![RefOr::Ref(Ref::new("#/components/parameters/RequestId"))]);
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.patch,
+        ];
+        operations.into_iter().flatten().for_each(complete);
+    }
+    document
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Acclaim",
+        description = "Sign up, sign in, publish posts and vote on them.\n\nEvery 4xx and 5xx answer is problem details (RFC 9457), whose `type` leads to a page about it. Every answer has an `X-Request-Id`. Paths answer with and without a trailing slash, GET routes answer HEAD too, and unknown members and parameters are passed over. A method that a path does not take is answered with 405 and `Allow`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/")),
+    tags(
+        (name = "users", description = "Sign up, and who is who"),
+        (name = "sign-in", description = "The token endpoint of OAuth 2.0"),
+        (name = "posts", description = "Write, read and list posts and drafts"),
+        (name = "votes", description = "Vote, and take a vote back"),
+        (name = "service", description = "How the service is, and what it says of itself"),
+    ),
+)]
+struct Document;
+
+/// What operations refer to.
+fn share(components: &mut Components) {
+    let password = Password::new("/login", Scopes::new());
+    components.add_security_scheme(
+        "password",
+        SecurityScheme::OAuth2(OAuth2::new([Flow::Password(password)])),
+    );
+    components.add_security_scheme(
+        "bearer",
+        SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
+    );
+    let id = ParameterBuilder::new()
+        .name("X-Request-Id")
+        .parameter_in(ParameterIn::Header)
+        .description(Some("Names the request in the log and in the answer, if it is 1 to 64 of `A-Z a-z 0-9 . _ -`; else the service makes a name."))
+        .schema(Some(String::schema()))
+        .build();
+    components.parameters.insert("RequestId".to_owned(), id.into());
+    let headers = [
+        (
+            "RequestId",
+            header(String::schema(), "Names the request in the log: yours, or a new UUID."),
+        ),
+        (
+            "Challenge",
+            header(
+                String::schema(),
+                "`Bearer`, with `error=\"invalid_token\"` when a token came (RFC 6750).",
+            ),
+        ),
+        (
+            "RetryAfter",
+            header(u32::schema(), "In how many seconds to try again."),
+        ),
+    ];
+    for (name, header) in headers {
+        components.headers.insert(name.to_owned(), header.into());
+    }
+    // Only what the document does not know can be answered with 405.
+    let answered = |kind: &&Kind| kind.status != StatusCode::METHOD_NOT_ALLOWED;
+    for kind in KINDS.iter().filter(answered) {
+        let example = ExampleBuilder::new()
+            .summary(kind.title)
+            .value(Some(kind.example()))
+            .build();
+        components.examples.insert(name(kind), example.into());
+    }
+}
+
+fn header(schema: RefOr<openapi::Schema>, meaning: &str) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(schema))
+        .description(Some(meaning))
+        .build()
+}
+
+/// Adds the answers that follow from what an operation takes, and to each what its status brings.
+fn complete(operation: &mut Operation) {
+    let body = operation.request_body.is_some();
+    let asked = |place| {
+        let parameters = operation.parameters.iter().flatten();
+        parameters.into_iter().any(
+            |parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == place),
+        )
+    };
+    let (query, path) = (asked(ParameterIn::Query), asked(ParameterIn::Path));
+    let requirements = operation.security.as_deref().unwrap_or_default();
+    let signed_in = !requirements.is_empty() && !requirements.contains(&Default::default());
+    let token = requirements.iter().any(|one| *one != Default::default());
+    let implied = [
+        (400, body || query || token),
+        (401, signed_in),
+        (408, body),
+        (413, body),
+        (415, body),
+        (422, body || query || path),
+        (500, true),
+        (503, true),
+    ];
+    let answers = &mut operation.responses.responses;
+    for (status, _) in implied.into_iter().filter(|(_, holds)| *holds) {
+        let meaning = kind(status).map_or("", |kind| kind.meaning);
+        answers
+            .entry(status.to_string())
+            .or_insert_with(|| Response::new(meaning).into());
+    }
+    for (status, answer) in answers {
+        if let RefOr::T(answer) = answer {
+            let status = status.parse().unwrap_or_default();
+            let whole = of_status(std::mem::take(answer).into(), status);
+            *answer = whole;
+        }
+    }
+}
+
+fn of_status(answer: ResponseBuilder, status: u16) -> Response {
+    let shared = |name| Ref::new(format!("#/components/headers/{name}"));
+    let answer = answer.header_ref("X-Request-Id", shared("RequestId"));
+    let answer = match status {
+        401 => answer.header_ref("WWW-Authenticate", shared("Challenge")),
+        503 => answer.header_ref("Retry-After", shared("RetryAfter")),
+        _ => answer,
+    };
+    let Some(kind) = kind(status) else {
+        return answer.build();
+    };
+    let name = name(kind);
+    let example = Ref::new(format!("#/components/examples/{name}"));
+    let body = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(ProblemDetails::name())))
+        .examples_from_iter([(name, RefOr::Ref(example))])
+        .build();
+    answer.content("application/problem+json", body).build()
+}
+
+fn kind(status: u16) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.status.as_u16() == status)
+}
+
+/// `NotFound` of `/problems/not-found`.
+fn name(kind: &Kind) -> String {
+    kind.uri
+        .trim_start_matches("/problems/")
+        .split('-')
+        .flat_map(|word| {
+            let (first, rest) = word.split_at(1);
+            [first.to_uppercase(), rest.to_owned()]
+        })
+        .collect()
+}

@@ -39,12 +39,12 @@ impl<T: Request> FromRequest for Body<T> {
                     Some(PayloadError::Overflow) => Problem::too_large(LIMIT),
                     _ => Problem::malformed("the request's body broke off"),
                 })?;
-            let members = match format {
-                Format::Json => json(&bytes)?,
-                Format::Urlencoded => members(super::query::pairs(&bytes)?)?,
-                Format::Multipart => members(multipart(&request, bytes).await?)?,
+            let read = match format {
+                Format::Json => fields::read(json(&bytes)?),
+                Format::Urlencoded => fields::read_pairs(super::query::pairs(&bytes)?),
+                Format::Multipart => fields::read_pairs(multipart(&request, bytes).await?),
             };
-            fields::read(members).map(Self).map_err(Problem::invalid)
+            read.map(Self).map_err(Problem::invalid)
         })
     }
 }
@@ -100,18 +100,6 @@ fn json(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
             error.column()
         ))),
     }
-}
-
-/// Each name once; a second value would silently win or lose.
-pub(super) fn members(pairs: Vec<(String, String)>) -> Result<Map<String, Value>, Problem> {
-    let mut members = Map::new();
-    for (name, value) in pairs {
-        if members.insert(name.clone(), Value::String(value)).is_some() {
-            let fault = Fault::new(name, "duplicate", "must be given once");
-            return Err(Problem::invalid(vec![fault]));
-        }
-    }
-    Ok(members)
 }
 
 async fn multipart(request: &HttpRequest, bytes: Bytes) -> Result<Vec<(String, String)>, Problem> {

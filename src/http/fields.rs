@@ -18,6 +18,33 @@ pub trait Request: DeserializeOwned + Validate {
     const FORMS: bool = false;
 }
 
+/// Reads a [`Request`] from the names and values of a form or a query string.
+///
+/// # Errors
+/// As those of [`read`], and one for each known name that comes twice: a second value would
+/// silently win or lose.
+pub fn read_pairs<T: Request>(pairs: Vec<(String, String)>) -> Result<T, Vec<Fault>> {
+    let mut members = Map::new();
+    let mut repeated = Vec::new();
+    for (name, value) in pairs {
+        if members.contains_key(&name) {
+            // No type of a single value reads it, and a name that nobody knows does not matter.
+            members.insert(name.clone(), Value::Array(Vec::new()));
+            repeated.push(name);
+        } else {
+            members.insert(name, Value::String(value));
+        }
+    }
+    read(members).map_err(|mut faults| {
+        for fault in &mut faults {
+            if repeated.contains(&fault.field) {
+                *fault = Fault::new(&*fault.field, "duplicate", "must be given once");
+            }
+        }
+        faults
+    })
+}
+
 /// Reads a [`Request`] from `members`.
 ///
 /// # Errors
@@ -28,6 +55,7 @@ pub fn read<T: Request>(mut members: Map<String, Value>) -> Result<T, Vec<Fault>
             members.entry(name).or_insert(value);
         }
     }
+    members.values_mut().for_each(whole);
     let mut faults: Vec<Fault> = T::REQUIRED
         .iter()
         .filter(|&&name| !members.contains_key(name))
@@ -59,6 +87,19 @@ pub fn read<T: Request>(mut members: Map<String, Value>) -> Result<T, Vec<Fault>
     }
     faults.sort_by(|a, b| (&a.field, &a.code).cmp(&(&b.field, &b.code)));
     Err(faults)
+}
+
+/// JSON has one kind of number: 1.0 is 1.
+fn whole(value: &mut Value) {
+    let Some(number) = value.as_f64().filter(|_| value.is_f64()) else {
+        return;
+    };
+    // Beyond 2^53 a float does not tell which whole number was meant.
+    if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 {
+        #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and fits")]
+        let number = number as i64;
+        *value = number.into();
+    }
 }
 
 /// serde's messages repeat the value before `expected`, so only what stands behind it is told.

@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use percent_encoding::percent_decode;
 
-use super::{Problem, Request, body, fields};
+use super::{Problem, Request, fields};
 
 /// A checked query string; parameters that nobody knows are passed over. Answers 400 or 422.
 pub struct Query<T>(pub T);
@@ -17,8 +17,7 @@ impl<T: Request> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(
             pairs(request.query_string().as_bytes())
-                .and_then(body::members)
-                .and_then(|members| fields::read(members).map_err(Problem::invalid))
+                .and_then(|pairs| fields::read_pairs(pairs).map_err(Problem::invalid))
                 .map(Self),
         )
     }

@@ -7,7 +7,7 @@ use utoipa::{
         self, Components, ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder,
         example::ExampleBuilder,
         header::Header,
-        path::{Operation, ParameterBuilder, ParameterIn},
+        path::{Operation, ParameterIn},
         security::{Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme},
     },
 };
@@ -31,7 +31,6 @@ pub fn document() -> openapi::OpenApi {
     }
     share(document.components.get_or_insert_default());
     for item in document.paths.paths.values_mut() {
-        item.parameters = Some(vec![RefOr::Ref(Ref::new("#/components/parameters/RequestId"))]);
         let operations = [
             &mut item.get,
             &mut item.put,
@@ -48,7 +47,7 @@ pub fn document() -> openapi::OpenApi {
 #[openapi(
     info(
         title = "Acclaim",
-        description = "Sign up, sign in, publish posts and vote on them.\n\nEvery 4xx and 5xx answer is problem details (RFC 9457), whose `type` leads to a page about it. Every answer has an `X-Request-Id`. Paths answer with and without a trailing slash, GET routes answer HEAD too, and unknown members and parameters are passed over. A method that a path does not take is answered with 405 and `Allow`.",
+        description = "Sign up, sign in, publish posts and vote on them.\n\nEvery 4xx and 5xx answer is problem details (RFC 9457), whose `type` leads to a page about it. Every answer has an `X-Request-Id`, which is the request's own if it has one of 1 to 64 of `A-Z a-z 0-9 . _ -`. Paths answer with and without a trailing slash, GET routes answer HEAD too, and unknown members and parameters are passed over. A method that a path does not take is answered with 405 and `Allow`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/")),
@@ -73,17 +72,10 @@ fn share(components: &mut Components) {
         "bearer",
         SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
     );
-    let id = ParameterBuilder::new()
-        .name("X-Request-Id")
-        .parameter_in(ParameterIn::Header)
-        .description(Some("Names the request in the log and in the answer, if it is 1 to 64 of `A-Z a-z 0-9 . _ -`; else the service makes a name."))
-        .schema(Some(String::schema()))
-        .build();
-    components.parameters.insert("RequestId".to_owned(), id.into());
     let headers = [
         (
             "RequestId",
-            header(String::schema(), "Names the request in the log: yours, or a new UUID."),
+            header(String::schema(), "Names the request in the log: what the request's own `X-Request-Id` said, or a new UUID."),
         ),
         (
             "Challenge",

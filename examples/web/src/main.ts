@@ -14,14 +14,15 @@ function view(): HTMLElement {
   return route === 'new' ? composeView(() => go('')) : feedView();
 }
 
-function show(): void {
+function show(moved = true): void {
   clear();
   main.replaceChildren(view());
   byId('account').replaceChildren(...account());
   const heading = main.querySelector('h1');
   document.title = `${heading?.textContent} · Acclaim`;
+  if (!moved) return;
   // The new view's name is read out, and Tab goes on from its top.
-  heading?.focus();
+  heading?.focus({ preventScroll: true });
   window.scrollTo(0, 0);
 }
 
@@ -43,8 +44,7 @@ function account(): HTMLElement[] {
   ];
 }
 
-window.addEventListener('hashchange', show);
-window.addEventListener('popstate', show);
+window.addEventListener('hashchange', () => show());
 onChange((why) => {
   go('');
   if (why) alarm(why);
@@ -57,4 +57,4 @@ document.querySelector('.skip')?.addEventListener('click', (event) => {
 byId('footer').append(
   h('p', {}, 'An example front end for ', h('a', { href: `${ACCLAIM_URL}/docs` }, 'the service at ', ACCLAIM_URL)),
 );
-show();
+show(false);

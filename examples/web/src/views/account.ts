@@ -4,10 +4,8 @@ import { form, type Field } from '../form';
 import { current } from '../session';
 import { say } from '../notices';
 
-type SignInField = Exclude<keyof Credentials, 'grant_type'>;
-
 export function signInView(): HTMLElement {
-  const fields: Field<SignInField>[] = [
+  const fields: Field<keyof Credentials & ('username' | 'password')>[] = [
     { name: 'username', label: 'Username or e-mail', autocomplete: 'username' },
     { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password' },
   ];
@@ -23,7 +21,7 @@ export function signInView(): HTMLElement {
 }
 
 export function signUpView(): HTMLElement {
-  const fields: Field<keyof NewUser>[] = [
+  const fields: Field<keyof NewUser & ('email' | 'username' | 'password')>[] = [
     { name: 'email', label: 'E-mail', type: 'email', autocomplete: 'email', hint: 'Nobody else gets to see it.' },
     {
       name: 'username',

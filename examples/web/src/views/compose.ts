@@ -4,15 +4,13 @@ import { form, type Field } from '../form';
 import { say } from '../notices';
 import { current } from '../session';
 
-type Words = Exclude<keyof NewPost, 'published'>;
-
 // What was written and not sent, so that a token that runs out, or a look at the feed, costs nobody
 // their words. For its author's eyes: somebody else may sign in in this tab.
 let unsent: { owner: number; title: string; content: string } | undefined;
 
 export function composeView(done: () => void): HTMLElement {
   const owner = current()?.user.id ?? 0;
-  const fields: Field<'title' | 'content' & Words>[] = [
+  const fields: Field<keyof NewPost & ('title' | 'content')>[] = [
     { name: 'title', label: 'Title' },
     { name: 'content', label: 'Text', type: 'area' },
   ];

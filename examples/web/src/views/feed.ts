@@ -50,16 +50,16 @@ export function feedView(): HTMLElement {
     end.replaceChildren();
     if (next) end.append(button('Load more', 'plain', () => restart(true)));
     else if (shown.size === 0) end.append(empty());
-    whisper(shown.size === 0 ? nothing() : `${shown.size} posts are shown${next ? ', and there are more' : ''}.`);
+    whisper(shown.size === 0 ? nothing() : `Posts shown: ${shown.size}${next ? ', and there are more' : ''}.`);
     // “Load more” was under the focus, and is gone.
     if (more) (fresh[0]?.querySelector('h2') ?? heading).focus();
   }
 
   function add(post: Post): HTMLElement {
-    const element = postView(post, () => {
-      const neighbour = element.nextElementSibling ?? element.previousElementSibling;
+    const element = postView(post, (gone) => {
+      const neighbour = gone.nextElementSibling ?? gone.previousElementSibling;
       shown.delete(post.id);
-      element.remove();
+      gone.remove();
       (neighbour?.querySelector('h2') ?? heading).focus();
       if (shown.size === 0) void load(false);
     });

@@ -6,8 +6,10 @@ import { confirmed } from './confirm';
 
 const dates = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: 'medium', timeStyle: 'short' });
 
-/** One post of the feed. `removed` is called when its owner has deleted it. */
-export function postView(post: Post, removed: () => void): HTMLElement {
+type Removed = (element: HTMLElement) => void;
+
+/** One post of the feed. `removed` gets the element whose post its owner has deleted. */
+export function postView(post: Post, removed: Removed): HTMLElement {
   const id = `post-${post.id}`;
   const meta = h(
     'p',
@@ -24,7 +26,7 @@ export function postView(post: Post, removed: () => void): HTMLElement {
     h('p', { class: 'content' }, post.content),
   );
   const element = h('article', { class: 'post', 'aria-labelledby': id }, voteButton(post), words);
-  if (post.owner_id === current()?.user.id) words.append(ownerActions(post, element, removed));
+  if (post.owner_id === current()?.user.id) meta.append(ownerActions(post, element, removed));
   return element;
 }
 
@@ -47,8 +49,8 @@ function voteButton(post: Post): HTMLElement {
   return element;
 }
 
-function ownerActions(post: Post, element: HTMLElement, removed: () => void): HTMLElement {
-  const actions = h('div', { class: 'own' });
+function ownerActions(post: Post, element: HTMLElement, removed: Removed): HTMLElement {
+  const actions = h('span', { class: 'own' });
   if (!post.published) {
     const publish = button('Publish', 'quiet', once(async () => {
       const fresh = postView(await publishPost(post.id), removed);
@@ -62,7 +64,7 @@ function ownerActions(post: Post, element: HTMLElement, removed: () => void): HT
   const remove = button('Delete', 'quiet', once(async () => {
     if (!(await confirmed(`Delete “${post.title}”?`, 'The post and its votes are gone for good.', 'Delete'))) return;
     await deletePost(post.id);
-    removed();
+    removed(element);
     say(`Deleted “${post.title}”.`);
   }));
   remove.ariaLabel = `Delete “${post.title}”`;

@@ -1,0 +1,37 @@
+import { chromium } from 'playwright-core';
+import { serve } from '../../examples/web/serve.mjs';
+const api='http://127.0.0.1:8201';
+const s = await serve({api, port:5173});
+const b = await chromium.launch({executablePath:'/usr/bin/chromium',args:['--no-sandbox','--disable-gpu','--disable-background-networking']});
+const p = await (await b.newContext({viewport:{width:+(process.argv[2]||360),height:800}, colorScheme: process.argv[3]||'light'})).newPage();
+p.setDefaultTimeout(5000);
+try {
+await p.goto(s.url);
+const over=async(n)=>{console.log(n, await p.evaluate(()=>[document.documentElement.scrollWidth, innerWidth, [...document.querySelectorAll('body *')].filter(e=>e.getBoundingClientRect().right>innerWidth+0.5).map(e=>e.tagName+'.'+e.className+' '+Math.round(e.getBoundingClientRect().right))])); await p.screenshot({path:`/tmp/shots/dbg-${n}.png`});};
+await over('signin');
+await p.goto(s.url+'/#sign-up');
+await p.getByRole('button',{name:'Sign up'}).click();
+await p.getByText('must be an e-mail').first().waitFor();
+await over('signup');
+const u='u'+Date.now().toString(36);
+await p.getByLabel('E-mail').fill(u+'@example.com');await p.getByLabel('Username').fill(u+'_abcdefghijklmnop');await p.getByLabel('Password').fill('correct horse');
+await p.getByRole('button',{name:'Sign up'}).click();
+await p.getByRole('heading',{name:'Posts'}).waitFor();
+await over('feed');
+await p.getByRole('link',{name:'New post'}).click();
+await p.getByRole('button',{name:'Publish'}).click();
+await p.getByRole('link',{name:'About'}).waitFor();
+await over('compose');
+await p.getByLabel('Title').fill('A title with averyveryveryverylongwordthatdoesnotbreakanywhereatallbutmust');await p.getByLabel('Text').fill('x'.repeat(200));
+await p.getByRole('button',{name:'Publish'}).click();
+await p.getByRole('article').first().waitFor();
+await over('toast');
+console.log(await p.locator('body').ariaSnapshot());
+await p.getByRole('article').first().getByRole('button',{name:'Delete'}).click();
+await over('dialog');
+await p.keyboard.press('Escape');
+await p.route('**/vote', r=>r.abort());
+await p.getByRole('button',{name:/^Vote for/}).first().click();
+await p.getByRole('alert').getByText('cannot be').waitFor();
+await over('alarm');
+} finally { await b.close(); await s.close(); }

@@ -12,7 +12,7 @@ use actix_web::{
     dev::{Server, ServerHandle},
     http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION, RETRY_AFTER},
     middleware::{NormalizePath, from_fn},
-    web::{self, Data, PayloadConfig},
+    web::{self, Data, PayloadConfig, ServiceConfig},
 };
 use socket2::SockRef;
 use tracing_actix_web::TracingLogger;
@@ -22,7 +22,7 @@ use crate::{
     http::{
         Drain, Problem, State, body, envelope::envelope, request_id::X_REQUEST_ID, trace::Lines,
     },
-    routes, telemetry,
+    telemetry,
 };
 
 /// How long a client may take to send the head of its first request, and to close its connection.
@@ -36,8 +36,8 @@ const CLOSE_SECONDS: u64 = 5;
 /// How long a browser may keep the answer to a preflight request, in seconds.
 const PREFLIGHT_MAX_AGE: usize = 3600;
 
-/// A server on `listener`, running as soon as it is awaited. Stopped gracefully by its handle, it
-/// takes no more requests and finishes those that it has.
+/// A server of `routes` on `listener`, running as soon as it is awaited. Stopped gracefully by its
+/// handle, it takes no more requests and finishes those that it has.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -46,13 +46,14 @@ pub fn build(
     state: State,
     origins: Origins,
     workers: usize,
+    routes: fn(&mut ServiceConfig),
 ) -> io::Result<Server> {
     let server = HttpServer::new(move || {
         // Outermost last.
         App::new()
             .app_data(Data::new(state.for_worker()))
             .app_data(PayloadConfig::new(body::LIMIT))
-            .configure(routes::configure)
+            .configure(routes)
             .default_service(web::to(
                 async || Err::<HttpResponse, _>(Problem::no_route()),
             ))

@@ -1,16 +1,14 @@
 // Builds the page and serves it. `node serve.mjs` serves, `node serve.mjs build` writes dist/.
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 
-const here = import.meta.dirname;
-
 /** esbuild's settings for a page that talks to the service at `api`. */
 function settings(api) {
+  if (!URL.canParse(api)) throw new Error(`ACCLAIM_URL is not a URL: ${api}`);
   const url = new URL(api);
   return {
-    absWorkingDir: here,
+    absWorkingDir: import.meta.dirname,
     entryPoints: ['src/main.ts', 'src/style.css', 'src/index.html', 'src/icon.svg'],
     outdir: 'dist',
     bundle: true,
@@ -35,12 +33,12 @@ function settings(api) {
   };
 }
 
-/** Serves the page on http://localhost:`port`, built anew at each load. */
+/** Serves the page on http://localhost:`port`, or a free port when that is 0, built anew at each load. */
 export async function serve({ api, port }) {
   const context = await esbuild.context({ ...settings(api), write: false });
   try {
     // Loopback alone: a page under development is nobody else's to see.
-    const server = await context.serve({ host: '127.0.0.1', port, servedir: join(here, 'dist') });
+    const server = await context.serve({ host: '127.0.0.1', port });
     return { url: `http://localhost:${server.port}`, close: () => context.dispose() };
   } catch (error) {
     await context.dispose();
@@ -50,10 +48,15 @@ export async function serve({ api, port }) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const api = process.env.ACCLAIM_URL || 'http://127.0.0.1:8000';
-  if (process.argv[2] === 'build') {
-    await esbuild.build({ ...settings(api), logLevel: 'info' });
-  } else {
-    const { url } = await serve({ api, port: Number(process.env.WEB_PORT || 5173) });
-    console.log(`Open ${url} (the service it talks to: ${api})`);
+  try {
+    if (process.argv[2] === 'build') {
+      await esbuild.build({ ...settings(api), logLevel: 'info' });
+    } else {
+      const { url } = await serve({ api, port: Number(process.env.WEB_PORT || 5173) });
+      console.log(`Open ${url} (the service it talks to: ${api})`);
+    }
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
   }
 }

@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     db::{self, Db},
     http::{Drain, State},
-    server,
+    routes, server,
     services::{
         passwords::{self, Passwords},
         tokens::Tokens,
@@ -67,8 +67,9 @@ pub(super) async fn run() -> Result<(), String> {
     let address = listener.local_addr().unwrap_or(address);
     let cannot_serve = |error| format!("cannot serve on {address}: {error}");
     let other = listener.try_clone().map_err(cannot_serve)?;
-    let server =
-        server::build(listener, state, config.origins, db::workers()).map_err(cannot_serve)?;
+    let workers = db::workers();
+    let server = server::build(listener, state, config.origins, workers, routes::configure)
+        .map_err(cannot_serve)?;
     let handle = server.handle();
     tokio::spawn(async move {
         signalled(&mut signals).await;

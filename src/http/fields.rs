@@ -96,7 +96,10 @@ fn whole(value: &mut Value) {
     };
     // Beyond 2^53 a float does not tell which whole number was meant.
     if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 {
-        #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and fits")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it has no fraction and fits"
+        )]
         let number = number as i64;
         *value = number.into();
     }

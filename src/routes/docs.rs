@@ -21,6 +21,8 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     let swagger = Config::from("/openapi.json")
         // Else the page asks a server of somebody else's whether the document is valid.
         .validator_url("none")
+        // Without the bar to load other documents.
+        .use_base_layout()
         .persist_authorization(true);
     config
         .app_data(Data::new(document()))

@@ -33,9 +33,14 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 #[derive(Deserialize, Validate, ToSchema)]
 struct Credentials {
     /// The e-mail address or the username.
-    #[serde(default, deserialize_with = "rules::lower_case")]
+    #[serde(default)]
     #[validate(length(max = 254), custom(function = "rules::no_nul"))]
-    #[schema(required, max_length = 254, pattern = r"^[^\u0000]*$", example = "ada@example.com")]
+    #[schema(
+        required,
+        max_length = 254,
+        pattern = r"^[^\u0000]*$",
+        example = "ada@example.com"
+    )]
     username: String,
     #[serde(default)]
     #[validate(custom(function = "rules::any_password"))]
@@ -91,7 +96,7 @@ async fn login(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let GrantType::Password = credentials.grant_type;
-    let name = &credentials.username;
+    let name = &credentials.username.trim().to_ascii_lowercase();
     let id = users::sign_in(&state.db, &state.passwords, name, credentials.password.0).await?;
     let answer = Grant {
         access_token: state.tokens.issue(id)?,

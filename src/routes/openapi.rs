@@ -47,7 +47,7 @@ pub fn document() -> openapi::OpenApi {
 #[openapi(
     info(
         title = "Acclaim",
-        description = "Sign up, sign in, publish posts and vote on them.\n\nEvery 4xx and 5xx answer is problem details (RFC 9457), whose `type` leads to a page about it. Every answer has an `X-Request-Id`, which is the request's own if it has one of 1 to 64 of `A-Z a-z 0-9 . _ -`. Paths answer with and without a trailing slash, GET routes answer HEAD too, and unknown members and parameters are passed over. A method that a path does not take is answered with 405 and `Allow`.",
+        description = "Sign up, sign in, publish posts and vote on them. To try it here: `POST /users` signs you up, the button Authorize signs you in.\n\nEvery 4xx and 5xx answer is problem details (RFC 9457), whose `type` leads to a page about it. Every answer has an `X-Request-Id`, which is the request's own if it has one of 1 to 64 of `A-Z a-z 0-9 . _ -`. Paths answer with and without a trailing slash, GET routes answer HEAD too, and unknown members and parameters are passed over. A method that a path does not take is answered with 405 and `Allow`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/")),
@@ -64,18 +64,22 @@ struct Document;
 /// What operations refer to.
 fn share(components: &mut Components) {
     let password = Password::new("/login", Scopes::new());
-    components.add_security_scheme(
-        "password",
-        SecurityScheme::OAuth2(OAuth2::new([Flow::Password(password)])),
+    let password = OAuth2::with_description(
+        [Flow::Password(password)],
+        "The e-mail address or username, and the password, that you signed up with; the client's name and secret stay empty.",
     );
-    components.add_security_scheme(
-        "bearer",
-        SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
-    );
+    let mut token = Http::new(HttpAuthScheme::Bearer);
+    token.description = Some("An access token, as `POST /login` answers it.".to_owned());
+    // In the order of their names, as Swagger UI shows them: what a newcomer has comes first.
+    components.add_security_scheme("password", SecurityScheme::OAuth2(password));
+    components.add_security_scheme("token", SecurityScheme::Http(token));
     let headers = [
         (
             "RequestId",
-            header(String::schema(), "Names the request in the log: what the request's own `X-Request-Id` said, or a new UUID."),
+            header(
+                String::schema(),
+                "Names the request in the log: what the request's own `X-Request-Id` said, or a new UUID.",
+            ),
         ),
         (
             "Challenge",

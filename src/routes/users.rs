@@ -123,7 +123,7 @@ async fn sign_up(Body(new): Body<NewUser>, state: Data<State>) -> Result<HttpRes
 /// The signed-in user
 #[utoipa::path(
     get, path = "/users/me", tag = "users", operation_id = "getMe",
-    security(("password" = []), ("bearer" = [])),
+    security(("password" = []), ("token" = [])),
     responses(
         (status = 200, description = "The caller", body = User, headers(("Cache-Control" = String, description = "`no-store`"))),
     ),
@@ -138,7 +138,7 @@ async fn me(Caller(caller): Caller, state: Data<State>) -> Result<HttpResponse, 
 /// A user
 #[utoipa::path(
     get, path = "/users/{id}", tag = "users", operation_id = "getUser",
-    security((), ("password" = []), ("bearer" = [])),
+    security((), ("password" = []), ("token" = [])),
     params(Id),
     responses(
         (status = 200, description = "The user; with the e-mail address when it is the caller", body = User),

@@ -91,7 +91,7 @@ struct Standing {
 /// Vote
 #[utoipa::path(
     post, path = "/vote", tag = "votes", operation_id = "vote",
-    security(("password" = []), ("bearer" = [])),
+    security(("password" = []), ("token" = [])),
     request_body = Vote,
     responses(
         (status = 201, description = "The vote was added or taken back", body = Voted),
@@ -129,7 +129,7 @@ async fn vote(
 /// Answers the same when the vote is there already.
 #[utoipa::path(
     put, path = "/posts/{id}/vote", tag = "votes", operation_id = "putVote",
-    security(("password" = []), ("bearer" = [])),
+    security(("password" = []), ("token" = [])),
     params(Id),
     responses(
         (status = 200, description = "The caller's vote is there", body = Standing),
@@ -153,7 +153,7 @@ async fn put_vote(
 /// Answers the same when there was none.
 #[utoipa::path(
     delete, path = "/posts/{id}/vote", tag = "votes", operation_id = "deleteVote",
-    security(("password" = []), ("bearer" = [])),
+    security(("password" = []), ("token" = [])),
     params(Id),
     responses(
         (status = 200, description = "The caller has no vote there", body = Standing),

@@ -1,12 +1,18 @@
 //! The documents and the service say the same.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, process::Command};
 
 use acclaim::config::SETTINGS;
+use serde_json::Value;
 
 use crate::harness::{Fixture, behaviours, plain};
 
-plain![env_example_has_every_setting, the_readme_has_every_setting];
+plain![
+    env_example_has_every_setting,
+    the_readme_has_every_setting,
+    the_committed_openapi_document_is_the_services,
+    the_postman_collection_has_every_operation,
+];
 behaviours![
     the_openapi_document_and_the_router_agree,
     swagger_ui_needs_nothing_from_elsewhere
@@ -44,6 +50,64 @@ fn the_readme_has_every_setting() {
     }
 }
 
+fn the_committed_openapi_document_is_the_services() {
+    let printed = Command::new(env!("CARGO_BIN_EXE_acclaim"))
+        .arg("openapi")
+        .output()
+        .expect("acclaim did not start");
+    let printed = String::from_utf8(printed.stdout).expect("not UTF-8");
+    assert!(
+        file("docs/openapi.json") == printed,
+        "docs/openapi.json is not what the service says of itself; write it anew: cargo run -- openapi > docs/openapi.json"
+    );
+}
+
+/// `METHOD /path` of every operation of the document.
+fn operations(document: &Value) -> BTreeSet<String> {
+    let paths = document["paths"].as_object().expect("no paths");
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let methods = item.as_object().expect("no operations").keys();
+            methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect()
+}
+
+fn the_postman_collection_has_every_operation() {
+    fn requests(folder: &Value, found: &mut BTreeSet<String>) {
+        for item in folder["item"].as_array().into_iter().flatten() {
+            requests(item, found);
+            let url = &item["request"]["url"];
+            let Some(url) = url["raw"].as_str().or(url.as_str()) else {
+                continue;
+            };
+            let tested = item["event"].as_array().into_iter().flatten();
+            assert!(
+                tested.into_iter().any(|event| event["listen"] == "test"),
+                "{} asserts nothing",
+                item["name"]
+            );
+            let path = url.trim_start_matches("{{baseUrl}}/").split('?').next();
+            let parts = path.unwrap_or_default().split('/');
+            let parts = parts.map(|part| if part.starts_with("{{") { "{id}" } else { part });
+            let method = item["request"]["method"].as_str().unwrap_or_default();
+            found.insert(format!("{method} /{}", parts.collect::<Vec<_>>().join("/")));
+        }
+    }
+    let document = serde_json::from_str(&file("docs/openapi.json")).expect("not JSON");
+    let collection = file("docs/postman/acclaim.postman_collection.json");
+    let collection = serde_json::from_str(&collection).expect("not JSON");
+    let mut found = BTreeSet::new();
+    requests(&collection, &mut found);
+    let expected: BTreeSet<String> = operations(&document)
+        .iter()
+        .map(|operation| operation.replace("{slug}", "not-found"))
+        .collect();
+    let missing: Vec<_> = expected.difference(&found).collect();
+    assert!(missing.is_empty(), "the collection lacks {missing:?}");
+}
+
 async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
     let service = fixture.serve().await;
     let document = service
@@ -61,7 +125,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
             .keys()
             .map(|method| method.to_uppercase())
             .collect();
-        let probe = path.replace("{id}", "1");
+        let probe = path.replace("{id}", "1").replace("{slug}", "not-found");
         let refused = service.call("BREW", &probe, None, None).await;
         refused.problem(405);
         let allowed: BTreeSet<String> = refused
@@ -77,7 +141,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
             assert!(operations.insert(id), "{operation}");
         }
     }
-    assert_eq!(operations.len(), 16);
+    assert_eq!(operations.len(), 19);
 }
 
 async fn swagger_ui_needs_nothing_from_elsewhere(fixture: Fixture) {

@@ -16,6 +16,7 @@ mod harness;
 
 mod architecture;
 mod browsers;
+mod constraints;
 mod conventions;
 mod documents;
 mod faults;
@@ -24,6 +25,7 @@ mod login;
 mod migrations;
 mod naughty;
 mod posts;
+mod problems;
 mod process;
 mod races;
 mod refusals;
@@ -36,48 +38,11 @@ mod votes;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
-
-use harness::{Behaviour, Fixture, Kind, postgres};
-
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    if let Ok(filter) = std::env::var("TEST_LOG") {
-        acclaim::telemetry::start(
-            filter.parse().expect("TEST_LOG is not a filter"),
-            acclaim::config::LogFormat::Text,
-        );
-    }
-    let server = if arguments.list {
-        None
-    } else {
-        postgres::find()
-    };
-    if server.is_none() && !arguments.list {
-        eprintln!("\n!!! NO POSTGRESQL FOUND: everything is tested on SQLite alone !!!\n");
-        if std::env::var_os("CI").is_some() {
-            eprintln!("CI must test on both: install PostgreSQL or set TEST_DATABASE_URL");
-            return ExitCode::FAILURE;
-        }
-    }
-    let mut kinds = vec![Kind::Sqlite];
-    if let Some(server) = &server {
-        eprintln!("testing on SQLite and on {server}");
-        kinds.push(Kind::Postgres(server.url.clone()));
-    }
-    let mut trials = [architecture::plain(), documents::plain(), settings::plain()]
-        .concat()
-        .into_iter()
-        .map(|(name, run)| {
-            Trial::test(name, move || {
-                run();
-                Ok(())
-            })
-        })
-        .collect::<Vec<_>>();
-    let runtime = tokio::runtime::Runtime::new().expect("no runtime");
+    let plain = [architecture::plain(), documents::plain(), settings::plain()];
     let behaviours = [
         browsers::all(),
+        constraints::all(),
         conventions::all(),
         documents::all(),
         faults::all(),
@@ -86,6 +51,7 @@ fn main() -> ExitCode {
         migrations::all(),
         naughty::all(),
         posts::all(),
+        problems::all(),
         process::all(),
         races::all(),
         refusals::all(),
@@ -95,22 +61,5 @@ fn main() -> ExitCode {
         users::all(),
         votes::all(),
     ];
-    for Behaviour { name, run } in behaviours.concat() {
-        for kind in kinds.clone() {
-            let name = format!("{name}::{kind}");
-            let handle = runtime.handle().clone();
-            trials.push(Trial::test(name, move || {
-                handle.block_on(async {
-                    let fixture = Fixture::new(kind).await;
-                    let ran = tokio::spawn(run(fixture.clone())).await;
-                    fixture.end().await;
-                    ran.map_err(|panic| panic.to_string().into())
-                })
-            }));
-        }
-    }
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    drop(runtime);
-    drop(server);
-    conclusion.exit_code()
+    harness::run(plain.concat(), behaviours.concat())
 }

@@ -1,6 +1,6 @@
 import createClient from 'openapi-fetch';
 import type { components, operations, paths } from './api';
-import { Failure, noAnswer, refusal } from './failure';
+import { noAnswer, refusal } from './failure';
 import { begin, current, end } from './session';
 
 type Schemas = components['schemas'];
@@ -47,7 +47,7 @@ export async function signUp(body: NewUser): Promise<void> {
 export async function signIn(username: string, password: string): Promise<void> {
   const { access_token: token } = await answer(
     client.POST('/login', {
-      body: { grant_type: 'password' as NonNullable<Credentials['grant_type']>, username, password },
+      body: { grant_type: 'password', username, password },
       headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
     }),
   );
@@ -76,5 +76,3 @@ export function setVote(id: number, voted: boolean): Promise<Schemas['Standing']
   const options = { params: { path: { id } } };
   return answer(voted ? client.PUT('/posts/{id}/vote', options) : client.DELETE('/posts/{id}/vote', options));
 }
-
-export { Failure };

@@ -20,7 +20,11 @@ export function alarm(failure: Failure): void {
   // The view that the session's end left behind gets the failure as well; it has been shown by then.
   if (failure.endedSession && byId('alarm').hasChildNodes()) return;
   clear();
-  byId('alarm').append(explanation(failure), button('Dismiss', 'quiet', clear));
+  const dismiss = button('Dismiss', 'quiet', () => {
+    clear();
+    byId('main').focus();
+  });
+  byId('alarm').append(explanation(failure), dismiss);
 }
 
 export function clear(): void {

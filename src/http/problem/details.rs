@@ -1,5 +1,6 @@
 //! The body of an answer that is a problem.
 
+use actix_cors::CorsError;
 use actix_web::{
     body::BoxBody,
     dev::ServiceResponse,
@@ -70,11 +71,13 @@ impl Problem {
 /// `response`, which is a 4xx or 5xx, with problem details for its body. Its headers stay.
 #[must_use]
 pub fn render(response: ServiceResponse, id: &RequestId) -> ServiceResponse {
-    let ours = response.response().error().and_then(|e| e.as_error());
-    let problem: Problem = match ours {
-        Some(problem) => Clone::clone(problem),
-        None => Problem::of_status(response.status()),
-    };
+    let status = response.status();
+    let problem = response.response().error().and_then(|error| {
+        let ours = error.as_error::<Problem>().cloned();
+        let cors = || error.as_error::<CorsError>();
+        ours.or_else(|| cors().map(|error| Problem::new(status, error.to_string())))
+    });
+    let problem = problem.unwrap_or_else(|| Problem::of_status(status));
     let mut response = response.map_body(|_, _| problem.body(&id.0));
     response.headers_mut().insert(
         header::CONTENT_TYPE,

@@ -116,7 +116,13 @@ pub static KINDS: [Kind; 12] = [
         title: "Not found",
         meaning: "There is nothing at this path, or no such thing that you may know of: to everyone but its owner a draft does not exist.",
         advice: "Check the path and the number in it; GET /openapi.json lists every path.",
-        example: || Error::NotFound { what: "post", id: 42 }.into(),
+        example: || {
+            Error::NotFound {
+                what: "post",
+                id: 42,
+            }
+            .into()
+        },
     },
     Kind {
         status: StatusCode::METHOD_NOT_ALLOWED,

@@ -38,7 +38,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// Published posts and one's own drafts.
 #[utoipa::path(
     get, path = "/posts", tag = "posts", operation_id = "listPosts",
-    security(("password" = []), ("bearer" = [])),
+    security(("password" = []), ("token" = [])),
     params(PostQuery),
     responses(
         (status = 200, description = "The posts", body = [Post]),
@@ -55,7 +55,7 @@ async fn list(
 /// Publish a post, or keep a draft
 #[utoipa::path(
     post, path = "/posts", tag = "posts", operation_id = "createPost",
-    security(("password" = []), ("bearer" = [])),
+    security(("password" = []), ("token" = [])),
     request_body = NewPost,
     responses(
         (status = 201, description = "The post", body = Post, headers(("Location" = String, description = "The post's path"))),
@@ -74,7 +74,7 @@ async fn create(
 /// A post
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts", operation_id = "getPost",
-    security(("password" = []), ("bearer" = [])),
+    security(("password" = []), ("token" = [])),
     params(Id),
     responses(
         (status = 200, description = "The post", body = Post),
@@ -94,7 +94,7 @@ async fn read(
 /// An optional field that is left out takes its default.
 #[utoipa::path(
     put, path = "/posts/{id}", tag = "posts", operation_id = "replacePost",
-    security(("password" = []), ("bearer" = [])),
+    security(("password" = []), ("token" = [])),
     params(Id),
     request_body = NewPost,
     responses(
@@ -114,7 +114,7 @@ async fn replace(
 /// Change a post
 #[utoipa::path(
     patch, path = "/posts/{id}", tag = "posts", operation_id = "patchPost",
-    security(("password" = []), ("bearer" = [])),
+    security(("password" = []), ("token" = [])),
     params(Id),
     request_body(content((PostPatch = "application/merge-patch+json"), (PostPatch = "application/json"))),
     responses(
@@ -134,7 +134,7 @@ async fn patch(
 /// Delete a post, its votes with it
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", operation_id = "deletePost",
-    security(("password" = []), ("bearer" = [])),
+    security(("password" = []), ("token" = [])),
     params(Id),
     responses(
         (status = 204, description = "Deleted"),

@@ -2,6 +2,7 @@
 
 pub mod postgres;
 pub mod process;
+mod runner;
 pub mod service;
 
 use std::{
@@ -17,14 +18,15 @@ use acclaim::{
     config::Origins,
     db::Db,
     http::{Drain, State},
-    server,
+    routes, server,
     services::{
         passwords::{self, Passwords},
         tokens::Tokens,
     },
 };
-use actix_web::dev::ServerHandle;
+use actix_web::{dev::ServerHandle, web::ServiceConfig};
 use migration::{Command, Database};
+pub use runner::run;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use service::Service;
 
@@ -162,9 +164,19 @@ impl Fixture {
 
     /// A server of `state`, whose database is migrated.
     pub fn start(&self, state: State, origins: Origins) -> Service {
+        self.start_with(state, origins, routes::configure)
+    }
+
+    /// The same with `routes` for the service's own.
+    pub fn start_with(
+        &self,
+        state: State,
+        origins: Origins,
+        routes: fn(&mut ServiceConfig),
+    ) -> Service {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("no port");
         let address = listener.local_addr().expect("no address");
-        let server = server::build(listener, state, origins, 2).expect("no server");
+        let server = server::build(listener, state, origins, 2, routes).expect("no server");
         self.servers.lock().unwrap().push(server.handle());
         tokio::spawn(server);
         Service::new(format!("http://{address}"))

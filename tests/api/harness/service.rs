@@ -4,7 +4,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 /// What every test's users sign in with.
-pub const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse";
 
 #[derive(Clone)]
 pub struct Service {

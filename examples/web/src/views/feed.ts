@@ -1,5 +1,6 @@
-import { Failure, listPosts, type Post, type PostQuery } from '../client';
+import { listPosts, type Post, type PostQuery } from '../client';
 import { button, h } from '../dom';
+import { Failure } from '../failure';
 import { alarm, clear, whisper } from '../notices';
 import { postView } from './post';
 
@@ -7,8 +8,8 @@ const PAGE = 10;
 
 type Sort = NonNullable<PostQuery['sort']>;
 const SORTS: [Sort, string][] = [
-  ['new' as Sort, 'Newest'],
-  ['old' as Sort, 'Oldest'],
+  ['new', 'Newest'],
+  ['old', 'Oldest'],
 ];
 
 export function feedView(): HTMLElement {
@@ -17,7 +18,7 @@ export function feedView(): HTMLElement {
   const end = h('div', { class: 'end' });
   const shown = new Set<number>();
   let search = '';
-  let sort: Sort = SORTS[0]![0];
+  let sort: Sort = 'new';
   // Counts the loads: an answer that comes after a newer question was asked is dropped.
   let latest = 0;
 
@@ -33,7 +34,8 @@ export function feedView(): HTMLElement {
       if (!(failure instanceof Failure)) throw failure;
       if (mine !== latest) return;
       alarm(failure);
-      end.replaceChildren(button('Try again', 'plain', () => restart(more)));
+      const again = button('Try again', 'plain', () => restart(more));
+      if (replaceEnd(again)) again.focus();
     } finally {
       if (mine === latest) list.ariaBusy = null;
     }
@@ -47,12 +49,17 @@ export function feedView(): HTMLElement {
     // Somebody may have posted since, which moves posts that are here into the next page.
     const fresh = posts.slice(0, PAGE).filter((post) => !shown.has(post.id)).map(add);
     const next = posts.length > PAGE;
-    end.replaceChildren();
-    if (next) end.append(button('Load more', 'plain', () => restart(true)));
-    else if (shown.size === 0) end.append(empty());
+    const nothingMore = shown.size === 0 ? [empty()] : [];
+    const held = replaceEnd(...(next ? [button('Load more', 'plain', () => restart(true))] : nothingMore));
+    if (held) (fresh[0]?.querySelector('h2') ?? heading).focus();
     whisper(shown.size === 0 ? nothing() : `Posts shown: ${shown.size}${next ? ', and there are more' : ''}.`);
-    // “Load more” was under the focus, and is gone.
-    if (more) (fresh[0]?.querySelector('h2') ?? heading).focus();
+  }
+
+  /** Tells whether what stood there had the focus, which has to go somewhere then. */
+  function replaceEnd(...children: HTMLElement[]): boolean {
+    const held = end.contains(document.activeElement);
+    end.replaceChildren(...children);
+    return held;
   }
 
   function add(post: Post): HTMLElement {

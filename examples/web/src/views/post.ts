@@ -1,5 +1,6 @@
-import { deletePost, Failure, publishPost, setVote, type Post } from '../client';
+import { deletePost, publishPost, setVote, type Post } from '../client';
 import { button, h } from '../dom';
+import { Failure } from '../failure';
 import { alarm, clear, say, whisper } from '../notices';
 import { current } from '../session';
 import { confirmed } from './confirm';

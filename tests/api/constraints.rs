@@ -1,0 +1,216 @@
+//! What the OpenAPI document says of a value is what the service checks.
+
+use regex::Regex;
+use serde_json::{Map, Value, json};
+
+use crate::harness::{
+    Fixture, behaviours,
+    service::{Service, User},
+};
+
+behaviours![the_service_refuses_what_the_document_refuses_and_nothing_else];
+
+/// Texts that a rule may tell apart: each is tried at every length at which a rule may change.
+const TEXTS: [&str; 12] = [
+    "a", "Z", "0", "_", "!", "ä", " ", "\u{85}", "\u{3000}", "\u{feff}", "\u{212a}", "\0",
+];
+
+/// Where a value goes.
+struct Place<'a> {
+    method: String,
+    path: &'a str,
+    /// The example body, or none when the value goes into the path or the query string.
+    body: Option<Map<String, Value>>,
+    name: &'a str,
+    schema: &'a Value,
+    required: bool,
+}
+
+impl Place<'_> {
+    /// Whether the service finds a fault in `value`, or in its absence.
+    async fn refused(&self, service: &Service, user: &User, value: Option<&Value>) -> bool {
+        let mut path = self.path.to_owned();
+        let mut query = Vec::new();
+        let body = self.body.clone().map(|mut body| {
+            body.remove(self.name);
+            body.extend(value.map(|value| (self.name.to_owned(), value.clone())));
+            Value::Object(body)
+        });
+        if let (None, Some(value)) = (&body, value) {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            if path.contains("{id}") {
+                path = path.replace("{id}", &text);
+            } else {
+                query.push((self.name, text));
+            }
+        }
+        let mut request = service
+            .request(&self.method, &path.replace("{id}", "1"))
+            .bearer_auth(&user.token)
+            .query(&query);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.expect("no answer");
+        let status = answer.status().as_u16();
+        let problem: Value = answer.json().await.unwrap_or_default();
+        assert!(status < 500 && status != 400, "{value:?}: {problem}");
+        let faults = problem["errors"].as_array().into_iter().flatten();
+        status == 422 && faults.into_iter().any(|fault| fault["field"] == self.name)
+    }
+
+    /// Values on both sides of every bound, each with whether the document allows it.
+    fn values(&self) -> Vec<(Value, bool)> {
+        let schema = self.schema;
+        let is = |kind: &str| {
+            schema["type"] == kind
+                || schema["type"]
+                    .as_array()
+                    .is_some_and(|of| of.contains(&json!(kind)))
+        };
+        let known = schema["enum"].as_array();
+        let mut values = Vec::new();
+        if let Some(known) = known {
+            values.extend(known.iter().map(|value| (value.clone(), true)));
+            values.push((json!("magic"), false));
+        } else if is("integer") {
+            let bound = |name: &str| {
+                schema[name]
+                    .as_i64()
+                    .unwrap_or_else(|| panic!("{}: no {name}", self.name))
+            };
+            let (min, max) = (i128::from(bound("minimum")), i128::from(bound("maximum")));
+            for number in [min - 1, min, max, max + 1] {
+                let value = serde_json::from_str(&number.to_string()).expect("a number");
+                values.push((value, (min..=max).contains(&number)));
+            }
+            values.push((json!(1.5), false));
+        } else if is("boolean") {
+            values.extend([(json!(true), true), (json!(false), true), (json!(2), false)]);
+        } else {
+            values.extend(self.texts());
+        }
+        if self.body.is_some() {
+            values.push((json!(null), is("null")));
+            values.push((json!([]), false));
+            let other = if is("string") { json!(1) } else { json!("1") };
+            values.push((other, false));
+        }
+        values
+    }
+
+    fn texts(&self) -> Vec<(Value, bool)> {
+        let bound = |name: &str| {
+            self.schema[name]
+                .as_u64()
+                .map(|n| usize::try_from(n).expect("too many"))
+        };
+        let (min, max) = (
+            bound("minLength").unwrap_or(0),
+            bound("maxLength").expect(self.name),
+        );
+        if self.schema["format"] == "email" {
+            let of = |length: usize| {
+                let (local, label) = ("a".repeat(60), "b".repeat(60));
+                let rest = length - 4 * 61;
+                format!("{local}@{label}.{label}.{label}.{}", "c".repeat(rest))
+            };
+            return vec![
+                (json!(of(max)), true),
+                (json!(of(max + 1)), false),
+                (json!("a@example.com"), true),
+                (json!("a@example.com\0"), false),
+                (json!("a"), false),
+                (json!(""), false),
+            ];
+        }
+        let pattern = self.schema["pattern"].as_str().unwrap_or_default();
+        let pattern = Regex::new(pattern).expect(pattern);
+        let lengths = [min.checked_sub(1), Some(min), Some(max), Some(max + 1)];
+        let lengths = lengths.into_iter().flatten();
+        lengths
+            .flat_map(|length| TEXTS.map(|text| text.repeat(length)))
+            .map(|text| {
+                let length = text.chars().count();
+                let allowed = (min..=max).contains(&length) && pattern.is_match(&text);
+                (json!(text), allowed)
+            })
+            .collect()
+    }
+}
+
+/// Every value that a client can send to a route.
+fn places(document: &Value) -> Vec<Place<'_>> {
+    let of = |reference: &Value| {
+        let pointer = reference["$ref"].as_str().expect("no reference");
+        document
+            .pointer(pointer.trim_start_matches('#'))
+            .expect(pointer)
+    };
+    let mut places = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("no paths") {
+        for (method, operation) in item.as_object().expect("no operations") {
+            let method = method.to_uppercase();
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let name = parameter["name"].as_str().expect("no name");
+                if name != "slug" {
+                    places.push(Place {
+                        method: method.clone(),
+                        path,
+                        body: None,
+                        name,
+                        schema: &parameter["schema"],
+                        required: false,
+                    });
+                }
+            }
+            let content = &operation["requestBody"]["content"]["application/json"];
+            if content.is_null() {
+                continue;
+            }
+            let schema = of(&content["schema"]);
+            let properties = schema["properties"].as_object().expect("no properties");
+            let example = |(name, schema): (&String, &Value)| {
+                Some((name.clone(), schema.get("example")?.clone()))
+            };
+            let body: Map<_, _> = properties.iter().filter_map(example).collect();
+            for (name, property) in properties {
+                let required = schema["required"].as_array();
+                places.push(Place {
+                    method: method.clone(),
+                    path,
+                    body: Some(body.clone()),
+                    name,
+                    schema: property,
+                    required: required.is_some_and(|all| all.contains(&json!(name))),
+                });
+            }
+        }
+    }
+    places
+}
+
+async fn the_service_refuses_what_the_document_refuses_and_nothing_else(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let user = service.user("ada").await;
+    let document = service
+        .call("GET", "/openapi.json", None, None)
+        .await
+        .json();
+    let places = places(&document);
+    assert!(places.len() > 25, "only {} places", places.len());
+    for place in places {
+        let which = format!("{} {} {}", place.method, place.path, place.name);
+        if place.body.is_some() {
+            let refused = place.refused(&service, &user, None).await;
+            assert_eq!(refused, place.required, "{which} left out");
+        }
+        for (value, allowed) in place.values() {
+            let refused = place.refused(&service, &user, Some(&value)).await;
+            let shown: String = value.to_string().chars().take(40).collect();
+            assert_eq!(refused, !allowed, "{which} = {shown}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Runs tests, each behaviour once a database.
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use super::{Behaviour, Fixture, Kind, postgres};
+
+/// Runs what the command line selects of `plain` functions, which need no database, and of
+/// `behaviours`.
+pub fn run(plain: Vec<(&'static str, fn())>, behaviours: Vec<Behaviour>) -> ExitCode {
+    let arguments = Arguments::from_args();
+    if let Ok(filter) = std::env::var("TEST_LOG") {
+        acclaim::telemetry::start(
+            filter.parse().expect("TEST_LOG is not a filter"),
+            acclaim::config::LogFormat::Text,
+        );
+    }
+    let server = if arguments.list {
+        None
+    } else {
+        postgres::find()
+    };
+    if server.is_none() && !arguments.list {
+        eprintln!("\n!!! NO POSTGRESQL FOUND: everything is tested on SQLite alone !!!\n");
+        if std::env::var_os("CI").is_some() {
+            eprintln!("CI must test on both: install PostgreSQL or set TEST_DATABASE_URL");
+            return ExitCode::FAILURE;
+        }
+    }
+    let mut kinds = vec![Kind::Sqlite];
+    if let Some(server) = &server {
+        eprintln!("testing on SQLite and on {server}");
+        kinds.push(Kind::Postgres(server.url.clone()));
+    }
+    let mut trials = plain
+        .into_iter()
+        .map(|(name, run)| {
+            Trial::test(name, move || {
+                run();
+                Ok(())
+            })
+        })
+        .collect::<Vec<_>>();
+    let runtime = tokio::runtime::Runtime::new().expect("no runtime");
+    for Behaviour { name, run } in behaviours {
+        for kind in kinds.clone() {
+            let name = format!("{name}::{kind}");
+            let handle = runtime.handle().clone();
+            trials.push(Trial::test(name, move || {
+                handle.block_on(async {
+                    let fixture = Fixture::new(kind).await;
+                    let ran = tokio::spawn(run(fixture.clone())).await;
+                    fixture.end().await;
+                    ran.map_err(|panic| panic.to_string().into())
+                })
+            }));
+        }
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(runtime);
+    drop(server);
+    conclusion.exit_code()
+}

@@ -1,0 +1,162 @@
+//! What a client is told when something is wrong, from every place where that can be found out.
+
+mod sources;
+
+use std::fmt::Write;
+
+use acclaim::{
+    config::Origins,
+    http::{
+        problem::KINDS,
+        route::{TIMEOUT, on},
+    },
+    routes,
+};
+use actix_web::{HttpResponse, http::Method, web};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::harness::{
+    Fixture, behaviours,
+    service::{Answer, Service},
+};
+
+behaviours![
+    every_source_of_an_error_answers_as_it_ever_did,
+    every_type_leads_to_a_page,
+];
+
+/// The service with two routes that fail as no route of its own should.
+fn with_failures(config: &mut web::ServiceConfig) {
+    async fn panics() -> HttpResponse {
+        panic!("out of luck")
+    }
+    async fn hangs() -> HttpResponse {
+        tokio::time::sleep(TIMEOUT * 2).await;
+        HttpResponse::Ok().finish()
+    }
+    routes::configure(config);
+    config
+        .service(web::resource("/panics").route(on(Method::GET, panics)))
+        .service(web::resource("/hangs").route(on(Method::GET, hangs)));
+}
+
+/// Adds what `answer` tells a client to `seen`.
+fn note(seen: &mut String, source: &str, answer: &Answer) {
+    let mut problem = answer.problem(answer.status);
+    problem["instance"] = json!("(the request id)");
+    writeln!(seen, "## {source}\n\n{}", answer.status).unwrap();
+    for name in ["allow", "cache-control", "retry-after", "www-authenticate"] {
+        if let Some(value) = answer.header(name) {
+            writeln!(seen, "{name}: {value}").unwrap();
+        }
+    }
+    writeln!(
+        seen,
+        "{}\n",
+        serde_json::to_string_pretty(&problem).unwrap()
+    )
+    .unwrap();
+}
+
+async fn every_source_of_an_error_answers_as_it_ever_did(fixture: Fixture) {
+    fixture.migrate().await;
+    let state = fixture.state(&fixture.database()).await;
+    let drain = state.drain.clone();
+    let listed = Origins::These(vec!["https://app.example".to_owned()]);
+    let service = fixture.start_with(state, listed, with_failures);
+    let (ada, grace) = (service.user("ada").await, service.user("grace").await);
+    let id = service.new_post(&ada, "Title").await;
+    assert_eq!((ada.id, grace.id, id), (1, 2, 1));
+    service
+        .call("PUT", "/posts/1/vote", Some(&ada), None)
+        .await
+        .expect(200);
+
+    let mut seen = String::new();
+    for (source, request) in sources::requests(&service, &ada, &grace) {
+        let answer = Answer::of(request.send().await.expect(source)).await;
+        note(&mut seen, source, &answer);
+    }
+    let (hung, slow) = tokio::join!(service.call("GET", "/hangs", None, None), slow(&service));
+    note(&mut seen, "a handler that takes too long", &hung);
+    writeln!(seen, "## a body that does not arrive\n\n{slow}\n").unwrap();
+
+    let down = migration::Command::Reset;
+    migration::run(&fixture.database(), &down).await.unwrap();
+    note(
+        &mut seen,
+        "a database that lacks a table",
+        &service.get("/posts", &ada).await,
+    );
+    let ready = service.call("GET", "/health/ready", None, None).await;
+    note(&mut seen, "a database that lacks migrations", &ready);
+    drain.stop();
+    let ready = service.call("GET", "/health/ready", None, None).await;
+    note(&mut seen, "a server that is stopping", &ready);
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("problems", seen);
+    });
+}
+
+/// The head and the body of the answer to a body that does not come.
+async fn slow(service: &Service) -> String {
+    let address = service.base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.expect("no connection");
+    let head = "POST /users HTTP/1.1\r\nhost: x\r\nx-request-id: slow\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("not sent");
+    let mut answer = vec![0; 4096];
+    let read = stream.read(&mut answer).await.expect("no answer");
+    let answer = String::from_utf8_lossy(&answer[..read]);
+    let (head, body) = answer.split_once("\r\n\r\n").expect("no body");
+    let status = head.lines().next().expect("no head");
+    assert!(head.contains("application/problem+json"), "{head}");
+    format!("{status}\n{body}")
+}
+
+async fn every_type_leads_to_a_page(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let page = |uri: &str, accept: &str| {
+        let request = service.request("GET", uri).header("accept", accept);
+        async {
+            Answer::of(request.send().await.expect("no answer"))
+                .await
+                .expect(200)
+        }
+    };
+    for kind in &KINDS {
+        let json = page(kind.uri, "*/*").await;
+        assert!(json.header("vary").unwrap().starts_with("Accept,"));
+        let told = json.json();
+        assert_eq!(told["type"], kind.uri);
+        assert_eq!(told["status"], kind.status.as_u16());
+        for member in ["type", "title", "status"] {
+            assert_eq!(told[member], told["example"][member]);
+        }
+        let html = page(kind.uri, "text/html,application/xhtml+xml,*/*;q=0.8").await;
+        assert_eq!(
+            html.header("content-type"),
+            Some("text/html; charset=utf-8")
+        );
+        for member in ["title", "meaning", "advice"] {
+            let text = told[member].as_str().unwrap();
+            assert!(text.len() > 4 && html.text.contains(text), "{}", html.text);
+        }
+    }
+    for (accept, html) in [
+        ("application/json", false),
+        ("text/html;q=0", false),
+        ("text/html;q=0.5, application/json;q=0.4", true),
+        ("text/*, application/json;q=0.9", true),
+        ("application/*;q=0.1, text/html;q=0.1", false),
+        ("text/plain", false),
+        ("text/plain, text/*;q=0.1", true),
+        ("nonsense", false),
+    ] {
+        let answer = page("/problems/not-found", accept).await;
+        assert_eq!(answer.text.starts_with('{'), !html, "{accept}");
+    }
+}

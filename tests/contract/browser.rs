@@ -1,0 +1,51 @@
+//! Browsers: Swagger UI, and the example page on another origin.
+
+use std::{net::TcpListener, path::PathBuf};
+
+use acclaim::config::Origins;
+
+use crate::{
+    harness::{Fixture, behaviours},
+    tools::{project, succeeds, tool},
+};
+
+behaviours![
+    swagger_ui_signs_in_posts_and_votes,
+    a_page_of_another_origin_works_if_it_is_listed,
+];
+
+async fn swagger_ui_signs_in_posts_and_votes(fixture: Fixture) {
+    let service = fixture.serve().await;
+    service.user("ada").await;
+    let mut browser = tool("node", fixture.folder());
+    browser
+        .arg(project("tests/contract/swagger.mjs"))
+        .env("API_URL", &service.base)
+        .env("SCREENSHOTS", screenshots(&fixture));
+    println!("{}", succeeds(&mut browser).await.trim());
+}
+
+async fn a_page_of_another_origin_works_if_it_is_listed(fixture: Fixture) {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("no port")
+        .port();
+    let listed = Origins::These(vec![format!("http://localhost:{port}")]);
+    let service = fixture.serve_as(false, listed).await;
+    let mut browser = tool("node", fixture.folder());
+    browser
+        .arg(project("tests/contract/web.mjs"))
+        .env("API_URL", &service.base)
+        .env("WEB_PORT", port.to_string())
+        .env("SCREENSHOTS", screenshots(&fixture));
+    println!("{}", succeeds(&mut browser).await.trim());
+}
+
+/// Where a person looks at what the browser showed.
+fn screenshots(fixture: &Fixture) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join("screenshots")
+        .join(fixture.kind.to_string());
+    std::fs::create_dir_all(&folder).expect("no folder");
+    folder
+}

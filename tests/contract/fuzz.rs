@@ -1,0 +1,51 @@
+//! Schemathesis over the whole document: every check, signed in and not.
+
+use serde_json::json;
+
+use crate::{
+    harness::{Fixture, behaviours, service::Service},
+    tools::{project, succeeds, tool},
+};
+
+behaviours![
+    nothing_is_found_by_who_is_signed_in,
+    nothing_is_found_by_strangers,
+];
+
+async fn nothing_is_found_by_who_is_signed_in(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let mut users = Vec::new();
+    for name in ["ada", "grace"] {
+        let token = format!("Bearer {}", service.user(name).await.token);
+        let header = json!({"name": "Authorization", "value": token});
+        users.push(json!({"name": name, "fixedHeaders": [header]}));
+    }
+    let users = json!({"auth": users}).to_string();
+    let file = fixture.folder().join("users.json");
+    std::fs::write(&file, users).expect("not written");
+    run(&fixture, &service, "signed-in").await;
+}
+
+async fn nothing_is_found_by_strangers(fixture: Fixture) {
+    let service = fixture.serve().await;
+    run(&fixture, &service, "strangers").await;
+}
+
+/// Runs with the settings of `tests/contract/schemathesis/WHO.toml`.
+async fn run(fixture: &Fixture, service: &Service, who: &str) {
+    let settings = project(&format!("tests/contract/schemathesis/{who}.toml"));
+    let mut schemathesis = tool("schemathesis", fixture.folder());
+    schemathesis
+        .arg("--no-color")
+        .arg("--config-file")
+        .arg(settings)
+        .arg("run")
+        .arg(format!("{}/openapi.json", service.base));
+    let printed = succeeds(&mut schemathesis).await;
+    let tried = printed.lines().skip_while(|line| *line != "Test cases:");
+    let tried = tried.skip(1).take(1).collect::<String>();
+    let (cases, _) = tried.trim().split_once(" generated").expect(&printed);
+    assert!(cases.parse::<u32>().expect(&printed) > 500, "{printed}");
+    assert!(!tried.contains("errored"), "{printed}");
+    println!("schemathesis, {who} on {}: {}", fixture.kind, tried.trim());
+}

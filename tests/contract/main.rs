@@ -1,0 +1,34 @@
+//! The contract as strangers' tools see it: a linter, a fuzzer, Postman, browsers, generated clients
+//! and an OAuth 2.0 library, each against a real server on SQLite and on PostgreSQL.
+//!
+//! `tests/contract/install` installs the tools. `.ci/run` runs both; by hand:
+//! `tests/contract/install && cargo test --test contract`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that meets what it does not expect has failed"
+)]
+
+#[path = "../api/harness/mod.rs"]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    dead_code,
+    reason = "shared with the other tests, which use all of it"
+)]
+mod harness;
+
+mod browser;
+mod clients;
+mod document;
+mod fuzz;
+mod postman;
+mod tools;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let behaviours = [browser::all(), clients::all(), fuzz::all(), postman::all()];
+    harness::run(document::plain(), behaviours.concat())
+}

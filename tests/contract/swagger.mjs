@@ -1,0 +1,63 @@
+// Swagger UI at /docs as a newcomer uses it: authorise with e-mail and password, create a post,
+// vote, read the count. Environment: API_URL, where ada has signed up; SCREENSHOTS, a folder.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { launch } from "./browser.mjs";
+
+const { API_URL, SCREENSHOTS } = process.env;
+const browser = await launch();
+try {
+  const page = await browser.newPage({ viewport: { width: 1200, height: 1000 } });
+  const elsewhere = [];
+  page.on("request", (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (protocol !== "data:" && origin !== API_URL) elsewhere.push(request.url());
+  });
+  const faults = [];
+  page.on("pageerror", (error) => faults.push(error.message));
+  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+
+  await page.goto(`${API_URL}/docs`);
+  assert.equal(await page.title(), "Acclaim API");
+  await page.locator(".opblock-tag").first().waitFor();
+  const tags = await page.locator(".opblock-tag").evaluateAll((all) => all.map((tag) => tag.dataset.tag));
+  assert.deepEqual(tags, ["users", "sign-in", "posts", "votes", "service"]);
+  await page.screenshot({ path: join(SCREENSHOTS, "swagger.png") });
+
+  await page.getByRole("button", { name: "Authorize" }).first().click();
+  await page.locator("#oauth_username").fill("ada@example.com");
+  await page.locator("#oauth_password").fill("correct horse");
+  const form = page.locator(".auth-container", { has: page.locator("#oauth_username") });
+  await form.getByRole("button", { name: "Apply given OAuth2 credentials" }).click();
+  await page.getByRole("button", { name: "Remove authorization" }).waitFor();
+  await page.locator(".close-modal").click();
+
+  const post = await tryOut("posts", "createPost", 201, '{"title": "Note G", "content": "Bernoulli numbers"}');
+  assert.equal(post.owner.username, "ada");
+  const voted = await tryOut("votes", "vote", 201, JSON.stringify({ post_id: post.id, dir: 1 }));
+  assert.equal(voted.votes, 1);
+  const [listed] = await tryOut("posts", "listPosts", 200);
+  assert.deepEqual([listed.title, listed.votes, listed.voted], ["Note G", 1, true]);
+  await page.screenshot({ path: join(SCREENSHOTS, "swagger-tried.png") });
+
+  assert.deepEqual(elsewhere, [], "fetched from elsewhere");
+  assert.deepEqual(faults, []);
+  console.log("Swagger UI: authorised, created a post, voted, read the count 1");
+
+  // Executes the operation with `body` (or none) and returns what the page shows as the answer.
+  async function tryOut(tag, operation, status, body) {
+    const block = page.locator(`#operations-${tag}-${operation}`);
+    await block.locator(".opblock-summary-control").click();
+    await block.getByRole("button", { name: "Try it out" }).click();
+    if (body) await block.locator("textarea.body-param__text").fill(body);
+    await block.getByRole("button", { name: "Execute" }).click();
+    const answer = block.locator(".live-responses-table");
+    await answer.locator("tbody .response-col_status").first().waitFor();
+    const shown = await answer.locator("tbody .response-col_status").first().innerText();
+    assert.equal(Number.parseInt(shown, 10), status, await answer.innerText());
+    await block.scrollIntoViewIfNeeded();
+    return JSON.parse(await answer.locator("pre.microlight").first().innerText());
+  }
+} finally {
+  await browser.close();
+}

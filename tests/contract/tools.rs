@@ -1,0 +1,61 @@
+//! Programs of others, as `tests/contract/install` puts them in place.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use tokio::process::Command;
+
+/// No tool may take longer.
+const PATIENCE: Duration = Duration::from_mins(8);
+
+/// A path in the project.
+pub fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The OpenAPI document as it was committed.
+pub fn document() -> PathBuf {
+    project("docs/openapi.json")
+}
+
+/// A tool to be run in `folder`.
+pub fn tool(name: &str, folder: &Path) -> Command {
+    let ours = [
+        "tests/contract/.venv/bin",
+        "tests/contract/node_modules/.bin",
+    ]
+    .map(project);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path: OsString =
+        std::env::join_paths(ours.iter().cloned().chain(std::env::split_paths(&path)))
+            .expect("a folder with a colon");
+    let program = ours.iter().map(|folder| folder.join(name));
+    let program = program.into_iter().find(|program| program.exists());
+    let mut command = Command::new(program.unwrap_or_else(|| name.into()));
+    command
+        .current_dir(folder)
+        .env("PATH", path)
+        // The service is on this machine.
+        .env("NO_PROXY", "127.0.0.1,localhost")
+        .env("no_proxy", "127.0.0.1,localhost")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// What `command` printed. It must succeed.
+pub async fn succeeds(command: &mut Command) -> String {
+    let running = command.output();
+    let output = tokio::time::timeout(PATIENCE, running)
+        .await
+        .expect("the tool took too long")
+        .expect("the tool did not start: run tests/contract/install");
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    assert!(output.status.success(), "{}\n{printed}", output.status);
+    printed
+}

@@ -8,7 +8,10 @@ use utoipa::{
         example::ExampleBuilder,
         header::Header,
         path::{Operation, ParameterIn},
-        security::{Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme},
+        security::{
+            Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityRequirement,
+            SecurityScheme,
+        },
     },
 };
 
@@ -125,8 +128,9 @@ fn complete(operation: &mut Operation) {
     };
     let (query, path) = (asked(ParameterIn::Query), asked(ParameterIn::Path));
     let requirements = operation.security.as_deref().unwrap_or_default();
-    let signed_in = !requirements.is_empty() && !requirements.contains(&Default::default());
-    let token = requirements.iter().any(|one| *one != Default::default());
+    let nobody = SecurityRequirement::default();
+    let signed_in = !requirements.is_empty() && !requirements.contains(&nobody);
+    let token = requirements.iter().any(|one| *one != nobody);
     let implied = [
         (400, body || query || token),
         (401, signed_in),

@@ -166,10 +166,11 @@ fn places(document: &Value) -> Vec<Place<'_>> {
                     });
                 }
             }
-            let content = &operation["requestBody"]["content"]["application/json"];
-            if content.is_null() {
+            let content = operation["requestBody"]["content"].as_object();
+            // JSON with the same members is read wherever a form is.
+            let Some(content) = content.and_then(|content| content.values().next()) else {
                 continue;
-            }
+            };
             let schema = of(&content["schema"]);
             let properties = schema["properties"].as_object().expect("no properties");
             let example = |(name, schema): (&String, &Value)| {

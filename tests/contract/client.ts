@@ -16,7 +16,10 @@ if (again.error?.status !== 409 || again.error.type !== "/problems/conflict") {
   throw new Error("a taken address was not refused");
 }
 
-const { data: grant } = await client.POST("/login", { body: credentials });
+const { data: grant } = await client.POST("/login", {
+  body: credentials,
+  headers: { "Content-Type": "application/x-www-form-urlencoded" },
+});
 client.use({
   onRequest({ request }) {
     request.headers.set("Authorization", `Bearer ${grant?.access_token}`);

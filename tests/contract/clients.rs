@@ -26,7 +26,9 @@ async fn a_generated_typescript_client_works(fixture: Fixture) {
         std::fs::copy(from, folder.join(name)).expect(name);
     }
     let mut generator = tool("openapi-typescript", folder);
-    generator.arg(document()).args(["-o", "api.d.ts"]);
+    generator
+        .arg(document())
+        .args(["-o", "api.d.ts", "--default-non-nullable=false"]);
     succeeds(&mut generator).await;
     succeeds(&mut tool("tsc", folder)).await;
     let mut client = tool("node", folder);

@@ -1,15 +1,14 @@
 // Drives examples/web in a real browser against a running service, the way a person would: by roles
 // and labels. Wants API_URL (a service with a fresh database, whose CORS list names
-// http://localhost:WEB_PORT alone), WEB_PORT, SCREENSHOTS (a folder), and CHROMIUM if it is elsewhere.
+// http://localhost:WEB_PORT alone), WEB_PORT and SCREENSHOTS (a folder).
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
 import { serve } from '../../examples/web/serve.mjs';
+import { launch } from './browser.mjs';
 
-const { API_URL, WEB_PORT, SCREENSHOTS, CHROMIUM = '/usr/bin/chromium' } = process.env;
+const { API_URL, WEB_PORT, SCREENSHOTS } = process.env;
 assert.ok(API_URL && WEB_PORT && SCREENSHOTS, 'API_URL, WEB_PORT and SCREENSHOTS have to be set');
 const api = API_URL.replace(/\/$/, '');
 const PASSWORD = 'correct horse';
-const FLAGS = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
 const POSTS = {
   ada: [
     ['Notes on the Analytical Engine', 'The Engine weaves algebraic patterns just as the Jacquard loom weaves flowers and leaves. It has no pretensions to originate anything: it can do whatever we know how to order it to perform.'],
@@ -191,7 +190,7 @@ try {
   closing.push(allowed.close);
   const refused = await serve({ api, port: 0 });
   closing.push(refused.close);
-  const browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS.split(' ') });
+  const browser = await launch();
   closing.push(() => browser.close());
 
   const visit = await open(browser, allowed.url);

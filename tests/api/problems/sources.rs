@@ -5,39 +5,36 @@ use serde_json::{Value, json};
 
 use crate::harness::service::{Service, User};
 
+type Sources = Vec<(&'static str, RequestBuilder)>;
+
 /// A request for each thing that can be found wrong with one.
-pub fn requests(
-    service: &Service,
-    ada: &User,
-    grace: &User,
-) -> Vec<(&'static str, RequestBuilder)> {
+pub fn requests(service: &Service, ada: &User, grace: &User) -> Sources {
+    let parts = [
+        unreadable(service, ada),
+        invalid(service, ada),
+        refused(service, ada, grace),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+/// What cannot be read at all.
+fn unreadable(service: &Service, ada: &User) -> Sources {
     let call = |method: &str, path: &str| service.request(method, path);
     let as_ada = |method: &str, path: &str| call(method, path).bearer_auth(&ada.token);
-    let post = |body: Value| as_ada("POST", "/posts").json(&body);
     let raw = |kind: &str, body: &'static [u8]| {
         as_ada("POST", "/posts")
             .header("content-type", kind)
             .body(body)
     };
-    let origin = |method: &str| {
+    let origin = |origin: &str| {
         call("OPTIONS", "/posts")
-            .header("origin", method)
+            .header("origin", origin)
             .header("access-control-request-method", "GET")
     };
     vec![
-        ("no token", call("GET", "/posts")),
-        ("a bad token", call("GET", "/posts").bearer_auth("bad")),
         (
             "a header that is not ASCII",
             call("GET", "/posts").header("authorization", &b"Bearer \xff"[..]),
-        ),
-        (
-            "a wrong password",
-            call("POST", "/login").form(&[("username", "ada"), ("password", "wrong")]),
-        ),
-        (
-            "a missing password",
-            call("POST", "/login").form(&[("username", "ada")]),
         ),
         (
             "a form that is not UTF-8",
@@ -52,67 +49,10 @@ pub fn requests(
                 .body("--x\r\n"),
         ),
         (
-            "another grant type",
-            call("POST", "/login").json(
-                &json!({"username": "ada", "password": "correct horse", "grant_type": "magic"}),
-            ),
-        ),
-        (
-            "an e-mail address that is taken",
-            call("POST", "/users")
-                .json(&json!({"email": "ada@example.com", "password": "correct horse"})),
-        ),
-        (
-            "a username that is taken",
-            call("POST", "/users").json(
-                &json!({"email": "a@example.com", "password": "correct horse", "username": "ada"}),
-            ),
-        ),
-        (
-            "everything wrong with a user",
-            call("POST", "/users")
-                .json(&json!({"email": "ada", "password": "short", "username": "!"})),
-        ),
-        (
-            "somebody else's post",
-            call("DELETE", "/posts/1").bearer_auth(&grace.token),
-        ),
-        ("no such post", as_ada("GET", "/posts/42")),
-        ("no such user", as_ada("GET", "/users/42")),
-        (
-            "a path id that is not a number",
-            as_ada("GET", "/posts/abc"),
-        ),
-        (
-            "a query that is not valid",
-            as_ada(
-                "GET",
-                "/posts?limit=0&skip=-1&sort=best&published=maybe&limit=1",
-            ),
-        ),
-        (
             "a query that is not UTF-8",
             as_ada("GET", "/posts?search=%FF"),
         ),
-        (
-            "voted already",
-            as_ada("POST", "/vote").json(&json!({"post_id": 1, "dir": 1})),
-        ),
-        (
-            "no vote to take back",
-            call("POST", "/vote")
-                .bearer_auth(&grace.token)
-                .json(&json!({"post_id": 1, "dir": 0})),
-        ),
-        (
-            "a vote that is neither",
-            as_ada("POST", "/vote").json(&json!({"post_id": 0, "dir": 2})),
-        ),
         ("a body that is not JSON", raw("application/json", b"{")),
-        (
-            "a body that is not an object",
-            raw("application/json", b"[]"),
-        ),
         (
             "a header that is no media type",
             raw("not a media type", b"{}"),
@@ -126,16 +66,97 @@ pub fn requests(
             "a body that is too large",
             raw("application/json", &[b' '; 1024 * 1024 + 1]),
         ),
+        ("a page of another origin", origin("https://evil.example")),
+    ]
+}
+
+/// What can be read and is not valid.
+fn invalid(service: &Service, ada: &User) -> Sources {
+    let call = |method: &str, path: &str| service.request(method, path);
+    let as_ada = |method: &str, path: &str| call(method, path).bearer_auth(&ada.token);
+    let post = |body: &Value| as_ada("POST", "/posts").json(body);
+    vec![
+        (
+            "a missing password",
+            call("POST", "/login").form(&[("username", "ada")]),
+        ),
+        (
+            "another grant type",
+            call("POST", "/login").json(
+                &json!({"username": "ada", "password": "correct horse", "grant_type": "magic"}),
+            ),
+        ),
+        (
+            "everything wrong with a user",
+            call("POST", "/users")
+                .json(&json!({"email": "ada", "password": "short", "username": "!"})),
+        ),
+        (
+            "a path id that is not a number",
+            as_ada("GET", "/posts/abc"),
+        ),
+        (
+            "a query that is not valid",
+            as_ada(
+                "GET",
+                "/posts?limit=0&skip=-1&sort=best&published=maybe&limit=1",
+            ),
+        ),
+        (
+            "a vote that is neither",
+            as_ada("POST", "/vote").json(&json!({"post_id": 0, "dir": 2})),
+        ),
+        ("a body that is not an object", post(&json!([]))),
         (
             "everything wrong with a post",
-            post(json!({"title": " ", "content": "\0", "published": 1})),
+            post(&json!({"title": " ", "content": "\0", "published": 1})),
         ),
-        ("nothing in a post", post(json!({}))),
+        ("nothing in a post", post(&json!({}))),
+    ]
+}
+
+/// What the state of things forbids.
+fn refused(service: &Service, ada: &User, grace: &User) -> Sources {
+    let call = |method: &str, path: &str| service.request(method, path);
+    let as_ada = |method: &str, path: &str| call(method, path).bearer_auth(&ada.token);
+    vec![
+        ("no token", call("GET", "/posts")),
+        ("a bad token", call("GET", "/posts").bearer_auth("bad")),
+        (
+            "a wrong password",
+            call("POST", "/login").form(&[("username", "ada"), ("password", "wrong")]),
+        ),
+        (
+            "an e-mail address that is taken",
+            call("POST", "/users")
+                .json(&json!({"email": "ada@example.com", "password": "correct horse"})),
+        ),
+        (
+            "a username that is taken",
+            call("POST", "/users").json(
+                &json!({"email": "a@example.com", "password": "correct horse", "username": "ada"}),
+            ),
+        ),
+        (
+            "somebody else's post",
+            call("DELETE", "/posts/1").bearer_auth(&grace.token),
+        ),
+        ("no such post", as_ada("GET", "/posts/42")),
+        ("no such user", as_ada("GET", "/users/42")),
+        (
+            "voted already",
+            as_ada("POST", "/vote").json(&json!({"post_id": 1, "dir": 1})),
+        ),
+        (
+            "no vote to take back",
+            call("POST", "/vote")
+                .bearer_auth(&grace.token)
+                .json(&json!({"post_id": 1, "dir": 0})),
+        ),
         ("no such path", call("GET", "/nothing")),
         ("no such kind of problem", call("GET", "/problems/nothing")),
         ("no such file of a page", call("GET", "/docs/nothing.js")),
         ("another method", call("PATCH", "/posts")),
-        ("a page of another origin", origin("https://evil.example")),
         ("a handler that panics", call("GET", "/panics")),
     ]
 }

@@ -22,8 +22,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         // Else the page asks a server of somebody else's whether the document is valid.
         .validator_url("none")
         // Without the bar to load other documents.
-        .use_base_layout()
-        .persist_authorization(true);
+        .use_base_layout();
     config
         .app_data(Data::new(document()))
         .app_data(Data::new(swagger))

@@ -88,7 +88,7 @@ struct Grant {
     ),
     responses(
         (status = 200, description = "Signed in", body = Grant, headers(("Cache-Control" = String, description = "`no-store`"))),
-        (status = 401, description = "The username or the password is wrong"),
+        (status = 401, description = "The username or the password is wrong", headers(("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
 async fn login(

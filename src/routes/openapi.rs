@@ -7,7 +7,7 @@ use utoipa::{
         self, Components, ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder,
         example::ExampleBuilder,
         header::Header,
-        path::{Operation, ParameterIn},
+        path::{Operation, Parameter, ParameterIn},
         security::{
             Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityRequirement,
             SecurityScheme,
@@ -120,13 +120,15 @@ fn header(schema: RefOr<openapi::Schema>, meaning: &str) -> Header {
 /// Adds the answers that follow from what an operation takes, and to each what its status brings.
 fn complete(operation: &mut Operation) {
     let body = operation.request_body.is_some();
-    let asked = |place| {
+    let asked = |what: fn(&Parameter) -> bool| {
         let parameters = operation.parameters.iter().flatten();
-        parameters.into_iter().any(
-            |parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == place),
-        )
+        parameters
+            .into_iter()
+            .any(|parameter| matches!(parameter, RefOr::T(parameter) if what(parameter)))
     };
-    let (query, path) = (asked(ParameterIn::Query), asked(ParameterIn::Path));
+    let query = asked(|parameter| parameter.parameter_in == ParameterIn::Query);
+    // The other paths are text, of which there is such a thing or not.
+    let id = asked(|parameter| parameter.name == "id");
     let requirements = operation.security.as_deref().unwrap_or_default();
     let nobody = SecurityRequirement::default();
     let signed_in = !requirements.is_empty() && !requirements.contains(&nobody);
@@ -137,7 +139,7 @@ fn complete(operation: &mut Operation) {
         (408, body),
         (413, body),
         (415, body),
-        (422, body || query || path),
+        (422, body || query || id),
         (500, true),
         (503, true),
     ];
@@ -178,7 +180,7 @@ fn of_status(answer: ResponseBuilder, status: u16) -> Response {
 }
 
 fn kind(status: u16) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.status.as_u16() == status)
+    StatusCode::from_u16(status).ok().and_then(Kind::of)
 }
 
 /// `NotFound` of `/problems/not-found`.

@@ -40,7 +40,7 @@ struct NewUser {
     /// Trimmed and lower-cased; unique; shown to nobody else.
     #[serde(default, deserialize_with = "rules::lower_case")]
     #[validate(custom(function = "rules::email"))]
-    #[schema(required, format = Email, max_length = 254, example = "ada@example.com")]
+    #[schema(required, format = Email, max_length = 254, pattern = r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$", example = "ada@example.com")]
     email: String,
     /// 8 to 128 characters.
     #[serde(default)]
@@ -141,7 +141,7 @@ async fn me(Caller(caller): Caller, state: Data<State>) -> Result<HttpResponse, 
     security((), ("password" = []), ("token" = [])),
     params(Id),
     responses(
-        (status = 200, description = "The user; with the e-mail address when it is the caller", body = User),
+        (status = 200, description = "The user; with the e-mail address when it is the caller", body = User, headers(("Cache-Control" = String, description = "`no-store` when it is the caller"))),
         (status = 401, description = "A token came, and is not valid"),
         (status = 404, description = "No such user"),
     ),

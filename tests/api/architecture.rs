@@ -28,11 +28,11 @@ const CRATES: [(&str, &[&str]); 2] = [
     ("migration", &["db", "cli", "config"]),
 ];
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("no folder") {
         let path = entry.expect("no entry").path();

@@ -5,13 +5,17 @@ use std::{collections::BTreeSet, fs, process::Command};
 use acclaim::config::SETTINGS;
 use serde_json::Value;
 
-use crate::harness::{Fixture, behaviours, plain};
+use crate::{
+    architecture::{root, sources},
+    harness::{Fixture, behaviours, plain},
+};
 
 plain![
     env_example_has_every_setting,
     the_readme_has_every_setting,
     the_committed_openapi_document_is_the_services,
     the_postman_collection_has_every_operation,
+    every_route_is_in_the_openapi_document,
 ];
 behaviours![
     the_openapi_document_and_the_router_agree,
@@ -106,6 +110,25 @@ fn the_postman_collection_has_every_operation() {
         .collect();
     let missing: Vec<_> = expected.difference(&found).collect();
     assert!(missing.is_empty(), "the collection lacks {missing:?}");
+}
+
+fn every_route_is_in_the_openapi_document() {
+    let document: Value = serde_json::from_str(&file("docs/openapi.json")).expect("not JSON");
+    let paths = document["paths"].as_object().expect("no paths");
+    let mut seen = 0;
+    for source in sources(&root().join("src/routes")) {
+        let text = fs::read_to_string(&source).expect("not UTF-8");
+        for resource in text.split("web::resource(").skip(1) {
+            let (resource, _) = resource.split_once(')').expect("no end");
+            for path in resource.split('"').skip(1).step_by(2) {
+                seen += 1;
+                // Parts of the page at `/docs`.
+                let known = path == "/docs/{file}" || paths.contains_key(path);
+                assert!(known, "{path} is not in the document");
+            }
+        }
+    }
+    assert!(seen >= paths.len(), "the test found only {seen} routes");
 }
 
 async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {

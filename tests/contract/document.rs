@@ -1,11 +1,16 @@
 //! The committed document by itself.
 
+use tokio::process::Command;
+
 use crate::{
     harness::plain,
     tools::{document, project, succeeds, tool},
 };
 
-plain![the_document_passes_a_linter];
+plain![
+    the_document_passes_a_linter,
+    the_example_page_fits_the_document,
+];
 
 fn the_document_passes_a_linter() {
     let mut redocly = tool("redocly", &project("tests/contract"));
@@ -13,10 +18,21 @@ fn the_document_passes_a_linter() {
         .arg("lint")
         .arg(document())
         .env("REDOCLY_TELEMETRY", "off");
-    let runtime = tokio::runtime::Runtime::new().expect("no runtime");
-    let printed = runtime.block_on(succeeds(&mut redocly));
+    let printed = run(&mut redocly);
     assert!(
         printed.contains("Your API description is valid"),
         "{printed}"
     );
+}
+
+/// Its types are made of the document, and every call is checked against them.
+fn the_example_page_fits_the_document() {
+    let mut npm = tool("npm", &project("examples/web"));
+    let printed = run(npm.args(["run", "check"]));
+    assert!(printed.contains("openapi.json"), "{printed}");
+}
+
+fn run(command: &mut Command) -> String {
+    let runtime = tokio::runtime::Runtime::new().expect("no runtime");
+    runtime.block_on(succeeds(command))
 }

@@ -16,14 +16,21 @@ async fn nothing_is_found_by_who_is_signed_in(fixture: Fixture) {
     let service = fixture.serve().await;
     let mut users = Vec::new();
     for name in ["ada", "grace"] {
-        let token = format!("Bearer {}", service.user(name).await.token);
-        let header = json!({"name": "Authorization", "value": token});
-        users.push(json!({"name": name, "fixedHeaders": [header]}));
+        users.push((name, service.user(name).await));
     }
-    let users = json!({"auth": users}).to_string();
+    let ada = users[0].1.clone();
+    let users = users.iter().map(|(name, user)| {
+        let token = format!("Bearer {}", user.token);
+        let header = json!({"name": "Authorization", "value": token});
+        json!({"name": name, "fixedHeaders": [header]})
+    });
+    let users = json!({"auth": users.collect::<Vec<_>>()}).to_string();
     let file = fixture.folder().join("users.json");
     std::fs::write(&file, users).expect("not written");
     run(&fixture, &service, "signed-in").await;
+    // Else it was not signed in, and found nothing because it saw nothing.
+    let posts = service.get("/posts?published=true", &ada).await.expect(200);
+    assert_ne!(posts.json().as_array().map(Vec::len), Some(0));
 }
 
 async fn nothing_is_found_by_strangers(fixture: Fixture) {

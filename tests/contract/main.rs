@@ -6,13 +6,13 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test that meets what it does not expect has failed"
 )]
 
 #[path = "../api/harness/mod.rs"]
 #[expect(
-    clippy::indexing_slicing,
     clippy::panic,
     dead_code,
     reason = "shared with the other tests, which use all of it"

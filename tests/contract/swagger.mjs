@@ -40,6 +40,8 @@ try {
   assert.deepEqual([listed.title, listed.votes, listed.voted], ["Note G", 1, true]);
   await page.screenshot({ path: join(SCREENSHOTS, "swagger-tried.png") });
 
+  const kept = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage]));
+  assert.ok(!kept.includes("correct horse"), "the browser keeps the password");
   assert.deepEqual(elsewhere, [], "fetched from elsewhere");
   assert.deepEqual(faults, []);
   console.log("Swagger UI: authorised, created a post, voted, read the count 1");

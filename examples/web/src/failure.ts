@@ -22,9 +22,11 @@ export class Failure extends Error {
 /** The answer of the service, or of a proxy in front of it, which speaks no problem details. */
 export function refusal(response: Response, body: unknown): Failure {
   if (!isProblem(body)) return new Failure(`The service at ${ACCLAIM_URL} answered ${response.status}.`);
-  const about = new URL(body.type, `${ACCLAIM_URL}/`);
-  // RFC 9457: about:blank says no more than the status. No other scheme than the web's becomes a link.
-  return new Failure(body.detail, about.protocol.startsWith('http') ? about.href : undefined, body.errors);
+  // RFC 9457: about:blank, which stands for no type too, says no more than the status. No other scheme
+  // than the web's becomes a link.
+  const base = `${ACCLAIM_URL}/`;
+  const about = body.type && URL.canParse(body.type, base) ? new URL(body.type, base) : undefined;
+  return new Failure(body.detail, about?.protocol.startsWith('http') ? about.href : undefined, body.errors);
 }
 
 /**
@@ -39,6 +41,6 @@ export function noAnswer(cause: unknown): Failure {
   );
 }
 
-function isProblem(body: unknown): body is Problem {
-  return typeof body === 'object' && body !== null && 'detail' in body && 'type' in body;
+function isProblem(body: unknown): body is Partial<Problem> & Pick<Problem, 'detail'> {
+  return typeof body === 'object' && body !== null && 'detail' in body && typeof body.detail === 'string';
 }

@@ -11,7 +11,16 @@ let listener: (why?: Failure) => void = () => {};
 
 // sessionStorage, because it survives a reload, and ends with the tab. Any script of this origin can
 // read it; the Content-Security-Policy allows none but the page's own.
-let session: Session | undefined = JSON.parse(sessionStorage.getItem(KEY) ?? 'null') ?? undefined;
+let session = kept();
+
+function kept(): Session | undefined {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEY) ?? 'null') ?? undefined;
+  } catch {
+    sessionStorage.removeItem(KEY);
+    return undefined;
+  }
+}
 
 export function current(): Session | undefined {
   return session;

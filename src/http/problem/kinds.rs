@@ -90,7 +90,7 @@ pub static KINDS: [Kind; 12] = [
         status: StatusCode::BAD_REQUEST,
         uri: "/problems/bad-request",
         title: "Bad request",
-        meaning: "The request could not be read: its body is not JSON at all, it is not UTF-8, or a header is malformed.",
+        meaning: "The request could not be read: its body is not JSON at all, it is not UTF-8, or a header is malformed; or a browser asked for a page whose origin is not on the service's list.",
         advice: "Send what the detail asks for. The same request will be refused again.",
         example: || Problem::malformed("the body is not JSON: see line 1 column 12"),
     },

@@ -35,7 +35,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 
 /// List posts
 ///
-/// Published posts and one's own drafts.
+/// Published posts and one's own drafts. Needs no token where the operator has set `PUBLIC_READS`.
 #[utoipa::path(
     get, path = "/posts", tag = "posts", operation_id = "listPosts",
     security(("password" = []), ("token" = [])),
@@ -72,6 +72,8 @@ async fn create(
 }
 
 /// A post
+///
+/// Needs no token where the operator has set `PUBLIC_READS`.
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts", operation_id = "getPost",
     security(("password" = []), ("token" = [])),

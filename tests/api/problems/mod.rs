@@ -106,11 +106,11 @@ async fn every_source_of_an_error_answers_as_it_ever_did(fixture: Fixture) {
 async fn slow(service: &Service) -> String {
     let address = service.base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.expect("no connection");
-    let head = "POST /users HTTP/1.1\r\nhost: x\r\nx-request-id: slow\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n";
+    let head = "POST /users HTTP/1.1\r\nhost: x\r\nx-request-id: slow\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await.expect("not sent");
-    let mut answer = vec![0; 4096];
-    let read = stream.read(&mut answer).await.expect("no answer");
-    let answer = String::from_utf8_lossy(&answer[..read]);
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer).await;
+    read.expect("no answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("no body");
     let status = head.lines().next().expect("no head");
     assert!(head.contains("application/problem+json"), "{head}");

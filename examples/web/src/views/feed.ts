@@ -17,6 +17,8 @@ export function feedView(): HTMLElement {
   const list = h('div', { class: 'posts' });
   const end = h('div', { class: 'end' });
   const shown = new Set<number>();
+  // Where the next page starts, as far as this page knows.
+  let skip = 0;
   let search = '';
   let sort: Sort = 'new';
   // Counts the loads: an answer that comes after a newer question was asked is dropped.
@@ -27,7 +29,7 @@ export function feedView(): HTMLElement {
     list.ariaBusy = 'true';
     try {
       // One post more than is shown tells whether there is a next page.
-      const query = { limit: PAGE + 1, skip: more ? shown.size : 0, sort, ...(search && { search }) };
+      const query = { limit: PAGE + 1, skip: more ? skip : 0, sort, ...(search && { search }) };
       const posts = await listPosts(query);
       if (mine === latest) show(posts, more);
     } catch (failure) {
@@ -45,7 +47,9 @@ export function feedView(): HTMLElement {
     if (!more) {
       shown.clear();
       list.replaceChildren();
+      skip = 0;
     }
+    skip += Math.min(posts.length, PAGE);
     // Somebody may have posted since, which moves posts that are here into the next page.
     const fresh = posts.slice(0, PAGE).filter((post) => !shown.has(post.id)).map(add);
     const next = posts.length > PAGE;
@@ -66,6 +70,7 @@ export function feedView(): HTMLElement {
     const element = postView(post, (gone) => {
       const neighbour = gone.nextElementSibling ?? gone.previousElementSibling;
       shown.delete(post.id);
+      skip -= 1;
       gone.remove();
       (neighbour?.querySelector('h2') ?? heading).focus();
       if (shown.size === 0) void load(false);

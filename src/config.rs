@@ -9,10 +9,10 @@ use migration::Database;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
-use parse::{boolean, minutes, origins, parsed, secret};
+use parse::{boolean, days, minutes, origins, parsed, secret};
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_URL, HOST,
-    JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS, RUST_LOG,
+    JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
 };
 pub use settings::{SETTINGS, Setting};
 
@@ -47,6 +47,8 @@ pub struct Config {
     pub jwt_secret: Option<SecretString>,
     /// `ACCESS_TOKEN_EXPIRE_MINUTES`.
     pub access_token_lifetime: Duration,
+    /// `REFRESH_TOKEN_EXPIRE_DAYS`.
+    pub refresh_token_lifetime: time::Duration,
     /// `CORS_ALLOWED_ORIGINS`.
     pub origins: Origins,
     /// `AUTO_MIGRATE`.
@@ -91,6 +93,7 @@ impl Config {
         });
         let jwt_secret = reader.read(&JWT_SECRET, secret).flatten();
         let access_token_lifetime = reader.read(&ACCESS_TOKEN_EXPIRE_MINUTES, minutes);
+        let refresh_token_lifetime = reader.read(&REFRESH_TOKEN_EXPIRE_DAYS, days);
         let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
         let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
         let public_reads = reader.read(&PUBLIC_READS, boolean);
@@ -118,6 +121,7 @@ impl Config {
             Some(host),
             Some(port),
             Some(access_token_lifetime),
+            Some(refresh_token_lifetime),
             Some(origins),
             Some(auto_migrate),
             Some(public_reads),
@@ -129,6 +133,7 @@ impl Config {
             host,
             port,
             access_token_lifetime,
+            refresh_token_lifetime,
             origins,
             auto_migrate,
             public_reads,
@@ -145,6 +150,7 @@ impl Config {
             port,
             jwt_secret,
             access_token_lifetime,
+            refresh_token_lifetime,
             origins,
             auto_migrate,
             public_reads,

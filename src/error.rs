@@ -73,6 +73,41 @@ pub enum Error {
     /// No user with this name and password: the same words for an unknown name.
     #[error("the username or the password is wrong")]
     BadCredentials,
+    /// The refresh token is unknown, expired, or was used before.
+    #[error("the refresh token is not valid")]
+    InvalidGrant,
+    /// The user signed in rightly, and is shut out.
+    #[error("this account is suspended")]
+    Suspended,
+    /// `current_password` is not the user's.
+    #[error("the current password is wrong")]
+    WrongPassword,
+    /// The token may not do this.
+    #[error("the token needs the scope {scope}")]
+    InsufficientScope {
+        /// One that would do.
+        scope: &'static str,
+    },
+    /// A personal access token came where only a signed-in user may do something.
+    #[error("this needs a sign-in; a personal access token cannot do it")]
+    SessionNeeded,
+    /// The user has not the role for this.
+    #[error("this needs the role {role}")]
+    RoleNeeded {
+        /// The least that would do.
+        role: &'static str,
+    },
+    /// There are as many as there may be.
+    #[error("you have {most} {what} already, the most there may be")]
+    TooMany {
+        /// `tokens`.
+        what: &'static str,
+        /// How many there may be.
+        most: usize,
+    },
+    /// Nobody does this to themselves.
+    #[error("you cannot do this to yourself")]
+    Oneself,
     /// The access token is malformed, forged, expired, or its user is gone.
     #[error("the access token is not valid")]
     InvalidToken,

@@ -1,5 +1,9 @@
 //! The tables of Acclaim as SeaORM entities, one file a table.
 
+pub mod audit_log;
 pub mod posts;
+pub mod refresh_tokens;
+pub mod sessions;
+pub mod tokens;
 pub mod users;
 pub mod votes;

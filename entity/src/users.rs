@@ -24,6 +24,10 @@ pub struct Model {
     pub created_at: TimeDateTimeWithTimeZone,
     /// In UTC, whole microseconds.
     pub updated_at: TimeDateTimeWithTimeZone,
+    /// What the user may do.
+    pub role: Role,
+    /// Since when the user is shut out, if so. In UTC, whole microseconds.
+    pub suspended_at: Option<TimeDateTimeWithTimeZone>,
     /// What the user wrote.
     #[sea_orm(has_many)]
     pub posts: HasMany<super::posts::Entity>,
@@ -33,6 +37,21 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// What a user may do, the least first.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
+pub enum Role {
+    /// What concerns the user's own things.
+    #[default]
+    User,
+    /// And delete anybody's post.
+    Moderator,
+    /// And suspend and restore users, and read the audit log.
+    Admin,
+}
 
 /// An Argon2id hash in PHC string format. Its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, DeriveValueType)]

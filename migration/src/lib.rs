@@ -11,6 +11,9 @@ mod dialect;
 mod m20261121_000001_create_users;
 mod m20261121_000002_create_posts;
 mod m20261121_000003_create_votes;
+mod m20261121_000004_create_sessions;
+mod m20261121_000005_create_tokens;
+mod m20261121_000006_add_roles;
 mod runner;
 
 pub use cli::Command;
@@ -26,6 +29,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_create_users::Migration),
             Box::new(m20261121_000002_create_posts::Migration),
             Box::new(m20261121_000003_create_votes::Migration),
+            Box::new(m20261121_000004_create_sessions::Migration),
+            Box::new(m20261121_000005_create_tokens::Migration),
+            Box::new(m20261121_000006_add_roles::Migration),
         ]
     }
 }

@@ -18,6 +18,8 @@ use crate::{
     http::{Drain, State},
     routes, server,
     services::{
+        access::Access,
+        cleanup,
         passwords::{self, Passwords},
         tokens::Tokens,
     },
@@ -60,10 +62,13 @@ pub(super) async fn run() -> Result<(), String> {
         db,
         passwords,
         tokens: Tokens::new(&secret, config.access_token_lifetime),
+        access: Access::default(),
+        refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,
         drain: Drain::default(),
     };
     let drain = state.drain.clone();
+    let clean_up = clean_up(state.db.clone(), state.refresh_lifetime);
     let address = listener.local_addr().unwrap_or(address);
     let cannot_serve = |error| format!("cannot serve on {address}: {error}");
     let other = listener.try_clone().map_err(cannot_serve)?;
@@ -80,11 +85,24 @@ pub(super) async fn run() -> Result<(), String> {
         database = %config.database,
         "serving on http://{address}, try http://{address}/docs"
     );
-    server
-        .await
-        .map_err(|error| format!("the server failed: {error}"))?;
+    tokio::select! {
+        ended = server => ended.map_err(|error| format!("the server failed: {error}"))?,
+        () = clean_up => {}
+    }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Deletes what has expired, as long as the program runs.
+async fn clean_up(db: Db, refresh_lifetime: time::Duration) {
+    loop {
+        tokio::time::sleep(cleanup::PAUSE).await;
+        match cleanup::round(&db, refresh_lifetime).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "deleted what has expired"),
+            Err(error) => tracing::warn!(%error, "what has expired was not deleted"),
+        }
+    }
 }
 
 /// Opens the database with every migration applied.

@@ -38,6 +38,13 @@ pub(super) fn minutes(text: &str) -> Result<Duration, String> {
     }
 }
 
+pub(super) fn days(text: &str) -> Result<time::Duration, String> {
+    match text.parse::<i64>() {
+        Ok(days @ 1..=365) => Ok(time::Duration::days(days)),
+        _ => Err(format!("`{text}` is not a whole number from 1 to 365")),
+    }
+}
+
 pub(super) fn secret(text: &str) -> Result<Option<SecretString>, String> {
     let secret = SecretString::from(text);
     let exposed = secret.expose_secret();

@@ -39,6 +39,11 @@ pub(super) const ACCESS_TOKEN_EXPIRE_MINUTES: Setting = setting(
     "60",
     "How long an access token is good for, 1 to 43200 minutes",
 );
+pub(super) const REFRESH_TOKEN_EXPIRE_DAYS: Setting = setting(
+    "REFRESH_TOKEN_EXPIRE_DAYS",
+    "30",
+    "How long a session lasts after its last refresh, 1 to 365 days",
+);
 pub(super) const CORS_ALLOWED_ORIGINS: Setting = setting(
     "CORS_ALLOWED_ORIGINS",
     "",
@@ -63,12 +68,13 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "How it is logged: text or json");
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [&Setting; 10] = [
+pub const SETTINGS: [&Setting; 11] = [
     &DATABASE_URL,
     &HOST,
     &PORT,
     &JWT_SECRET,
     &ACCESS_TOKEN_EXPIRE_MINUTES,
+    &REFRESH_TOKEN_EXPIRE_DAYS,
     &CORS_ALLOWED_ORIGINS,
     &AUTO_MIGRATE,
     &PUBLIC_READS,

@@ -10,7 +10,7 @@ use actix_web::{
 use futures_util::{StreamExt, future::LocalBoxFuture, stream};
 use serde_json::{Map, Value};
 
-use super::{Problem, Request, fields};
+use super::{Problem, Read, fields};
 use crate::error::Fault;
 
 /// Largest body that is read, in bytes.
@@ -18,12 +18,12 @@ pub const LIMIT: usize = 1024 * 1024;
 /// How long a body may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A checked body: JSON, or a form where [`Request::FORMS`] says so.
+/// A checked body: JSON, or a form where [`Read::FORMS`] says so.
 ///
 /// Answers 400, 408, 413, 415 or 422.
 pub struct Body<T>(pub T);
 
-impl<T: Request> FromRequest for Body<T> {
+impl<T: Read> FromRequest for Body<T> {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
@@ -40,7 +40,7 @@ impl<T: Request> FromRequest for Body<T> {
                     _ => Problem::malformed("the request's body broke off"),
                 })?;
             let read = match format {
-                Format::Json => fields::read(json(&bytes)?),
+                Format::Json => T::read(json(&bytes)?),
                 Format::Urlencoded => fields::read_pairs(super::query::pairs(&bytes)?),
                 Format::Multipart => fields::read_pairs(multipart(&request, bytes).await?),
             };

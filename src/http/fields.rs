@@ -18,12 +18,32 @@ pub trait Request: DeserializeOwned + Validate {
     const FORMS: bool = false;
 }
 
-/// Reads a [`Request`] from the names and values of a form or a query string.
+/// What a body can be read as: every [`Request`], and what chooses between some.
+pub trait Read: Sized {
+    /// Whether HTML forms are read beside JSON.
+    const FORMS: bool;
+
+    /// Reads it from `members`.
+    ///
+    /// # Errors
+    /// One [`Fault`] for each thing that is wrong; none repeats a value that was sent.
+    fn read(members: Map<String, Value>) -> Result<Self, Vec<Fault>>;
+}
+
+impl<T: Request> Read for T {
+    const FORMS: bool = T::FORMS;
+
+    fn read(members: Map<String, Value>) -> Result<Self, Vec<Fault>> {
+        read(members)
+    }
+}
+
+/// Reads a [`Read`] from the names and values of a form or a query string.
 ///
 /// # Errors
-/// As those of [`read`], and one for each known name that comes twice: a second value would
+/// As those of [`Read::read`], and one for each known name that comes twice: a second value would
 /// silently win or lose.
-pub fn read_pairs<T: Request>(pairs: Vec<(String, String)>) -> Result<T, Vec<Fault>> {
+pub fn read_pairs<T: Read>(pairs: Vec<(String, String)>) -> Result<T, Vec<Fault>> {
     let mut members = Map::new();
     let mut repeated = Vec::new();
     for (name, value) in pairs {
@@ -35,7 +55,7 @@ pub fn read_pairs<T: Request>(pairs: Vec<(String, String)>) -> Result<T, Vec<Fau
             members.insert(name, Value::String(value));
         }
     }
-    read(members).map_err(|mut faults| {
+    T::read(members).map_err(|mut faults| {
         for fault in &mut faults {
             if repeated.contains(&fault.field) {
                 *fault = Fault::new(&*fault.field, "duplicate", "must be given once");
@@ -45,11 +65,7 @@ pub fn read_pairs<T: Request>(pairs: Vec<(String, String)>) -> Result<T, Vec<Fau
     })
 }
 
-/// Reads a [`Request`] from `members`.
-///
-/// # Errors
-/// One [`Fault`] for each thing that is wrong; none repeats a value that was sent.
-pub fn read<T: Request>(mut members: Map<String, Value>) -> Result<T, Vec<Fault>> {
+fn read<T: Request>(mut members: Map<String, Value>) -> Result<T, Vec<Fault>> {
     for &(alias, name) in T::ALIASES {
         if let Some(value) = members.remove(alias) {
             members.entry(name).or_insert(value);

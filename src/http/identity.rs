@@ -3,68 +3,38 @@
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data,
 };
+use entity::users::Role;
 use futures_util::future::LocalBoxFuture;
 
 use super::{Problem, State};
 use crate::{
     error::Error,
-    services::users::{self, Identity},
+    services::access::{ACCOUNT, Identity, POSTS_READ, SCOPES},
 };
 
-/// A signed-in user. Answers 401 when there is none.
+/// A signed-in user, or a personal access token of theirs with one of the scopes of `ANY`. Answers
+/// 401 when there is none, 403 when the token lacks the scope.
 ///
 /// It stands first among a handler's arguments: who may not ask is not told what was wrong with
 /// the question.
-pub struct Caller(pub Identity);
+pub struct Caller<const ANY: u8>(pub Identity);
 
-/// A signed-in user if a token came. A token that is not valid answers 401 all the same.
+/// A user if a token came, which must be allowed to read or to see the account. A token that is not
+/// valid answers 401 all the same.
 pub struct Anyone(pub Option<Identity>);
 
-/// Who reads posts: a signed-in user, or anyone where `PUBLIC_READS` is on.
+/// Who reads posts: a user, or anyone where `PUBLIC_READS` is on.
 pub struct Reader(pub Option<Identity>);
+
+/// A user who is signed in, and the number of the session: no personal access token will do.
+pub struct SignedIn(pub Identity, pub i64);
+
+/// An admin who is signed in.
+pub struct Admin(pub Identity);
 
 /// The number of the signed-in user, for the log.
 #[derive(Clone, Copy)]
 pub(super) struct UserId(pub i64);
-
-impl FromRequest for Caller {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let caller = identify(&request).await?;
-            caller.map(Self).ok_or_else(Problem::unauthenticated)
-        })
-    }
-}
-
-impl FromRequest for Anyone {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move { identify(&request).await.map(Self) })
-    }
-}
-
-impl FromRequest for Reader {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let reader = identify(&request).await?;
-            if reader.is_none() && !state(&request)?.public_reads {
-                return Err(Problem::unauthenticated());
-            }
-            Ok(Self(reader))
-        })
-    }
-}
 
 impl Reader {
     /// The number of the signed-in user.
@@ -74,14 +44,73 @@ impl Reader {
     }
 }
 
-async fn identify(request: &HttpRequest) -> Result<Option<Identity>, Problem> {
+/// `$name`'s extractor: what `$from` makes of who sent the request.
+macro_rules! extractor {
+    ([$($generics:tt)*] $name:ty, $from:expr) => {
+        impl<$($generics)*> FromRequest for $name {
+            type Error = Problem;
+            type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                let request = request.clone();
+                Box::pin(async move {
+                    let from: fn(Option<Identity>, &State) -> Result<Self, Problem> = $from;
+                    let state = state(&request)?;
+                    from(identify(&request, state).await?, state)
+                })
+            }
+        }
+    };
+}
+
+extractor!([const ANY: u8] Caller<ANY>, |who, _| scoped(known(who)?, ANY).map(Self));
+extractor!([] Anyone, |who, _| {
+    let who = who.map(|who| scoped(who, POSTS_READ | ACCOUNT));
+    who.transpose().map(Self)
+});
+extractor!([] Reader, |who, state| {
+    if who.is_none() && state.public_reads {
+        return Ok(Self(None));
+    }
+    scoped(known(who)?, POSTS_READ).map(|who| Self(Some(who)))
+});
+extractor!([] SignedIn, |who, _| signed_in(known(who)?));
+extractor!([] Admin, |who, _| {
+    let SignedIn(who, _) = signed_in(known(who)?)?;
+    if who.role < Role::Admin {
+        return Err(Error::RoleNeeded { role: "admin" }.into());
+    }
+    Ok(Self(who))
+});
+
+fn known(who: Option<Identity>) -> Result<Identity, Problem> {
+    who.ok_or_else(Problem::unauthenticated)
+}
+
+fn scoped(who: Identity, any: u8) -> Result<Identity, Problem> {
+    if who.scopes.has(any) {
+        return Ok(who);
+    }
+    let scope = SCOPES.iter().find(|(bit, ..)| any & bit != 0);
+    let scope = scope.map_or("", |(_, name, _)| name);
+    Err(Error::InsufficientScope { scope }.into())
+}
+
+fn signed_in(who: Identity) -> Result<SignedIn, Problem> {
+    match who.session_id() {
+        Some(session_id) => Ok(SignedIn(who, session_id)),
+        None => Err(Error::SessionNeeded.into()),
+    }
+}
+
+async fn identify(request: &HttpRequest, state: &State) -> Result<Option<Identity>, Problem> {
     let Some(token) = bearer(request)? else {
         return Ok(None);
     };
-    let state = state(request)?;
-    let id = state.tokens.verify(token)?;
-    let caller = users::identify(&state.db, id).await?;
-    let caller = caller.ok_or(Error::InvalidToken)?;
+    let caller = state
+        .access
+        .identify(&state.db, &state.tokens, token)
+        .await?;
     request.extensions_mut().insert(UserId(caller.id));
     Ok(Some(caller))
 }

@@ -17,8 +17,8 @@ pub mod trace;
 
 pub use body::Body;
 pub use drain::Drain;
-pub use fields::Request;
-pub use identity::{Anyone, Caller, Reader};
+pub use fields::{Read, Request};
+pub use identity::{Admin, Anyone, Caller, Reader, SignedIn};
 pub use path::Id;
 pub use problem::Problem;
 pub use query::Query;

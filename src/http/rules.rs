@@ -117,6 +117,24 @@ where
     Ok(text.map(|text| text.to_ascii_lowercase()))
 }
 
+/// Reads text that may be missing but not null, with A to Z in lower case.
+pub fn present_lower_case<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    Ok(Some(
+        String::deserialize(deserializer)?.to_ascii_lowercase(),
+    ))
+}
+
+/// The same, trimmed.
+pub fn present_trimmed_lower_case<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    lower_case(deserializer).map(Some)
+}
+
 /// Reads a member that may be missing but not null.
 pub fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where

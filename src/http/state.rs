@@ -1,9 +1,11 @@
 //! What every handler can reach.
 
+use time::Duration;
+
 use super::Drain;
 use crate::{
     db::Db,
-    services::{passwords::Passwords, tokens::Tokens},
+    services::{access::Access, passwords::Passwords, tokens::Tokens},
 };
 
 /// One worker's share of the service.
@@ -15,6 +17,10 @@ pub struct State {
     pub passwords: Passwords,
     /// Signs and checks access tokens.
     pub tokens: Tokens,
+    /// Who is behind which token.
+    pub access: Access,
+    /// How long a session lasts after its last refresh.
+    pub refresh_lifetime: Duration,
     /// Whether posts can be read without a token.
     pub public_reads: bool,
     /// What is under way.

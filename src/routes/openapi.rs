@@ -15,7 +15,10 @@ use utoipa::{
     },
 };
 
-use crate::http::problem::{KINDS, Kind, ProblemDetails};
+use crate::{
+    http::problem::{KINDS, Kind, ProblemDetails},
+    services::access::SCOPES,
+};
 
 /// The OpenAPI document.
 #[must_use]
@@ -23,7 +26,11 @@ pub fn document() -> openapi::OpenApi {
     let mut document = Document::openapi();
     for part in [
         super::users::Doc::openapi(),
+        super::account::Doc::openapi(),
         super::login::Doc::openapi(),
+        super::sessions::Doc::openapi(),
+        super::tokens::Doc::openapi(),
+        super::staff::Doc::openapi(),
         super::posts::Doc::openapi(),
         super::votes::Doc::openapi(),
         super::service::Doc::openapi(),
@@ -57,8 +64,11 @@ pub fn document() -> openapi::OpenApi {
     tags(
         (name = "users", description = "Sign up, and who is who"),
         (name = "sign-in", description = "The token endpoint of OAuth 2.0"),
+        (name = "sessions", description = "Sign out, and see where one is signed in"),
+        (name = "tokens", description = "Personal access tokens, for scripts, bots and devices"),
         (name = "posts", description = "Write, read and list posts and drafts"),
         (name = "votes", description = "Vote, and take a vote back"),
+        (name = "moderation", description = "For admins"),
         (name = "service", description = "How the service is, and what it says of itself"),
     ),
 )]
@@ -66,13 +76,16 @@ struct Document;
 
 /// What operations refer to.
 fn share(components: &mut Components) {
-    let password = Password::new("/login", Scopes::new());
+    let scopes = SCOPES.map(|(_, name, meaning)| (name, meaning));
+    let password = Password::new("/login", Scopes::from_iter(scopes));
     let password = OAuth2::with_description(
         [Flow::Password(password)],
         "The e-mail address or username, and the password, that you signed up with; the client's name and secret stay empty.",
     );
     let mut token = Http::new(HttpAuthScheme::Bearer);
-    token.description = Some("An access token, as `POST /login` answers it.".to_owned());
+    token.description = Some(
+        "An access token, as `POST /login` answers it, or a personal access token.".to_owned(),
+    );
     // In the order of their names, as Swagger UI shows them: what a newcomer has comes first.
     components.add_security_scheme("password", SecurityScheme::OAuth2(password));
     components.add_security_scheme("token", SecurityScheme::Http(token));
@@ -136,6 +149,7 @@ fn complete(operation: &mut Operation) {
     let implied = [
         (400, body || query || token),
         (401, signed_in),
+        (403, signed_in),
         (408, body),
         (413, body),
         (415, body),

@@ -9,28 +9,29 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use entity::users::Model;
+use sea_orm::ActiveEnum;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{OpenApi, ToSchema};
 use validator::Validate;
 
+use super::staff;
 use crate::{
     http::{
-        Anyone, Body, Caller, Id, Problem, Request, State, Then,
+        Anyone, Body, Id, Problem, Request, State, Then,
         route::{get, on},
         rules::{self, Secret},
     },
-    services::users,
+    services::{access::ACCOUNT, users},
 };
 
 #[derive(OpenApi)]
-#[openapi(paths(sign_up, me, user))]
+#[openapi(paths(sign_up, user))]
 pub(super) struct Doc;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
-        .service(web::resource("/users").route(on(Method::POST, sign_up)))
-        .service(get(web::resource("/users/me"), me))
+        .service(get(web::resource("/users"), staff::list).route(on(Method::POST, sign_up)))
         .service(get(web::resource("/users/{id}"), user));
 }
 
@@ -65,7 +66,7 @@ impl Request for NewUser {
 
 /// A user.
 #[derive(Serialize, ToSchema)]
-struct User {
+pub(super) struct User {
     #[schema(example = 1)]
     id: i64,
     #[schema(example = "ada")]
@@ -74,6 +75,10 @@ struct User {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "ada@example.com")]
     email: Option<String>,
+    /// `user`, `moderator` or `admin`; only in what the user sees of themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "user")]
+    role: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     created_at: OffsetDateTime,
@@ -83,15 +88,17 @@ impl User {
     fn public(user: Model) -> Self {
         Self {
             email: None,
+            role: None,
             ..Self::own(user)
         }
     }
 
-    fn own(user: Model) -> Self {
+    pub(super) fn own(user: Model) -> Self {
         Self {
             id: user.id,
             username: user.username,
             email: Some(user.email),
+            role: Some(user.role.to_value()),
             created_at: user.created_at,
         }
     }
@@ -120,25 +127,10 @@ async fn sign_up(Body(new): Body<NewUser>, state: Data<State>) -> Result<HttpRes
         .json(User::own(user)))
 }
 
-/// The signed-in user
-#[utoipa::path(
-    get, path = "/users/me", tag = "users", operation_id = "getMe",
-    security(("password" = []), ("token" = [])),
-    responses(
-        (status = 200, description = "The caller", body = User, headers(("Cache-Control" = String, description = "`no-store`"))),
-    ),
-)]
-async fn me(Caller(caller): Caller, state: Data<State>) -> Result<HttpResponse, Problem> {
-    let user = users::get(&state.db, caller.id).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(User::own(user)))
-}
-
 /// A user
 #[utoipa::path(
     get, path = "/users/{id}", tag = "users", operation_id = "getUser",
-    security((), ("password" = []), ("token" = [])),
+    security((), ("password" = ["posts:read"]), ("token" = [])),
     params(Id),
     responses(
         (status = 200, description = "The user; with the e-mail address when it is the caller", body = User, headers(("Cache-Control" = String, description = "`no-store` when it is the caller"))),
@@ -152,7 +144,7 @@ async fn user(
 ) -> Result<HttpResponse, Problem> {
     let user = users::get(&state.db, id).await?;
     let mut answer = HttpResponse::Ok();
-    if caller.is_some_and(|caller| caller.id == id) {
+    if caller.is_some_and(|caller| caller.id == id && caller.scopes.has(ACCOUNT)) {
         answer.insert_header((CACHE_CONTROL, "no-store"));
         return Ok(answer.json(User::own(user)));
     }

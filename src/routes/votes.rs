@@ -12,7 +12,7 @@ use validator::Validate;
 use crate::{
     error::Error,
     http::{Body, Caller, Id, Problem, Request, State, Then, route::on},
-    services::votes,
+    services::{access::VOTES_WRITE, votes},
 };
 
 #[derive(OpenApi)]
@@ -91,7 +91,7 @@ struct Standing {
 /// Vote
 #[utoipa::path(
     post, path = "/vote", tag = "votes", operation_id = "vote",
-    security(("password" = []), ("token" = [])),
+    security(("password" = ["votes:write"]), ("token" = [])),
     request_body = Vote,
     responses(
         (status = 201, description = "The vote was added or taken back", body = Voted),
@@ -100,7 +100,7 @@ struct Standing {
     ),
 )]
 async fn vote(
-    Then(Caller(caller), Body(vote)): Then<Caller, Body<Vote>>,
+    Then(Caller(caller), Body(vote)): Then<Caller<VOTES_WRITE>, Body<Vote>>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let post_id = vote.post_id;
@@ -129,7 +129,7 @@ async fn vote(
 /// Answers the same when the vote is there already.
 #[utoipa::path(
     put, path = "/posts/{id}/vote", tag = "votes", operation_id = "putVote",
-    security(("password" = []), ("token" = [])),
+    security(("password" = ["votes:write"]), ("token" = [])),
     params(Id),
     responses(
         (status = 200, description = "The caller's vote is there", body = Standing),
@@ -137,7 +137,7 @@ async fn vote(
     ),
 )]
 async fn put_vote(
-    Then(Caller(caller), Id(post_id)): Then<Caller, Id>,
+    Then(Caller(caller), Id(post_id)): Then<Caller<VOTES_WRITE>, Id>,
     state: Data<State>,
 ) -> Result<Json<Standing>, Problem> {
     let tally = votes::add(&state.db, caller.id, post_id).await?;
@@ -153,7 +153,7 @@ async fn put_vote(
 /// Answers the same when there was none.
 #[utoipa::path(
     delete, path = "/posts/{id}/vote", tag = "votes", operation_id = "deleteVote",
-    security(("password" = []), ("token" = [])),
+    security(("password" = ["votes:write"]), ("token" = [])),
     params(Id),
     responses(
         (status = 200, description = "The caller has no vote there", body = Standing),
@@ -161,7 +161,7 @@ async fn put_vote(
     ),
 )]
 async fn delete_vote(
-    Then(Caller(caller), Id(post_id)): Then<Caller, Id>,
+    Then(Caller(caller), Id(post_id)): Then<Caller<VOTES_WRITE>, Id>,
     state: Data<State>,
 ) -> Result<Json<Standing>, Problem> {
     let tally = votes::remove(&state.db, caller.id, post_id).await?;

@@ -1,7 +1,13 @@
 //! The rules and the queries of each resource. Knows no HTTP; takes what it needs as arguments.
 
+pub mod access;
+pub mod account;
+pub mod cleanup;
 pub mod passwords;
+pub mod personal_tokens;
 pub mod posts;
+pub mod sessions;
+pub mod staff;
 pub mod tokens;
 pub mod users;
 pub mod votes;

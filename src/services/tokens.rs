@@ -37,6 +37,17 @@ struct Claims {
     iat: i64,
     exp: i64,
     jti: Uuid,
+    /// The session.
+    sid: i64,
+}
+
+/// What a good token says.
+#[derive(Clone, Copy, Debug)]
+pub struct Verified {
+    /// Whom it was issued to.
+    pub user_id: i64,
+    /// In which session.
+    pub session_id: i64,
 }
 
 impl Tokens {
@@ -65,7 +76,7 @@ impl Tokens {
     }
 
     /// A token for user `user_id`.
-    pub fn issue(&self, user_id: i64) -> Result<String, Error> {
+    pub fn issue(&self, user_id: i64, session_id: i64) -> Result<String, Error> {
         let now = OffsetDateTime::now_utc();
         let claims = Claims {
             iss: ACCLAIM.to_owned(),
@@ -74,6 +85,7 @@ impl Tokens {
             iat: now.unix_timestamp(),
             exp: (now + self.lifetime).unix_timestamp(),
             jti: Uuid::now_v7(),
+            sid: session_id,
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign)
             .map_err(|error| Error::Internal(error.into()))
@@ -83,9 +95,12 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::InvalidToken`] when it is not a token of this service, or is past its time.
-    pub fn verify(&self, token: &str) -> Result<i64, Error> {
+    pub fn verify(&self, token: &str) -> Result<Verified, Error> {
         let data = jsonwebtoken::decode::<Claims>(token, &self.check, &self.validation)
             .map_err(|_| Error::InvalidToken)?;
-        data.claims.sub.parse().map_err(|_| Error::InvalidToken)
+        Ok(Verified {
+            user_id: data.claims.sub.parse().map_err(|_| Error::InvalidToken)?,
+            session_id: data.claims.sid,
+        })
     }
 }

@@ -1,21 +1,12 @@
-//! Users: sign-up, sign-in, and who is behind a token.
+//! Users: sign-up and sign-in.
 
-use entity::users::{self, ActiveModel, COLUMN, Entity, Model};
+use entity::users::{ActiveModel, COLUMN, Entity, Model};
 use rand::RngExt;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, QueryFilter};
 use secrecy::SecretString;
 
 use super::{now, passwords::Passwords};
 use crate::{db::Db, error::Error};
-
-/// Who makes a request.
-#[derive(Clone, Debug, PartialEq, Eq, sea_orm::FromQueryResult)]
-pub struct Identity {
-    /// The user's number.
-    pub id: i64,
-    /// The user's name.
-    pub username: String,
-}
 
 /// What is needed to sign up.
 pub struct NewUser {
@@ -64,23 +55,12 @@ pub async fn get(db: &Db, id: i64) -> Result<Model, Error> {
         .ok_or(Error::NotFound { what: "user", id })
 }
 
-/// The user with number `id`, if there is one.
-pub async fn identify(db: &Db, id: i64) -> Result<Option<Identity>, Error> {
-    let found = Entity::find()
-        .select_only()
-        .columns([users::Column::Id, users::Column::Username])
-        .filter(COLUMN.id.eq(id))
-        .into_model::<Identity>()
-        .all(db.read())
-        .await?;
-    Ok(found.into_iter().next())
-}
-
 /// The number of the user whose e-mail address or username is `name` and whose password is
 /// `password`.
 ///
 /// # Errors
-/// [`Error::BadCredentials`], after the same work, for an unknown name and for a wrong password.
+/// [`Error::BadCredentials`], after the same work, for an unknown name and for a wrong password;
+/// [`Error::Suspended`] once the password was right.
 pub async fn sign_in(
     db: &Db,
     passwords: &Passwords,
@@ -98,6 +78,7 @@ pub async fn sign_in(
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     let right = passwords.verify(password, hash).await?;
     match user {
+        Some(user) if right && user.suspended_at.is_some() => Err(Error::Suspended),
         Some(user) if right => Ok(user.id),
         _ => Err(Error::BadCredentials),
     }

@@ -39,12 +39,15 @@ fn each(what: &str, names: &[&str]) -> Vec<String> {
         .collect()
 }
 
-const ALL: [&str; 3] = [
+const ALL: [&str; 6] = [
     "m20261121_000001_create_users",
     "m20261121_000002_create_posts",
     "m20261121_000003_create_votes",
+    "m20261121_000004_create_sessions",
+    "m20261121_000005_create_tokens",
+    "m20261121_000006_add_roles",
 ];
-const NEWEST_FIRST: [&str; 3] = [ALL[2], ALL[1], ALL[0]];
+const NEWEST_FIRST: [&str; 6] = [ALL[5], ALL[4], ALL[3], ALL[2], ALL[1], ALL[0]];
 
 /// Everything that the catalogue knows.
 async fn schema(fixture: &Fixture) -> Vec<String> {

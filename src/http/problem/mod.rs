@@ -147,15 +147,25 @@ impl From<Error> for Problem {
             Error::NotFound { .. } | Error::PostGone | Error::NoVote { .. } => {
                 Self::new(StatusCode::NOT_FOUND, detail)
             }
-            Error::NotOwner { .. } => Self::new(StatusCode::FORBIDDEN, detail),
-            Error::Taken { .. } | Error::AlreadyVoted { .. } => {
-                Self::new(StatusCode::CONFLICT, detail)
+            Error::NotOwner { .. } | Error::Suspended | Error::RoleNeeded { .. } => {
+                Self::new(StatusCode::FORBIDDEN, detail)
             }
-            Error::BadCredentials => Self {
+            Error::Taken { .. }
+            | Error::AlreadyVoted { .. }
+            | Error::TooMany { .. }
+            | Error::Oneself => Self::new(StatusCode::CONFLICT, detail),
+            Error::BadCredentials | Error::InvalidGrant => Self {
                 error: Some("invalid_grant"),
                 challenge: Some("Bearer"),
                 ..Self::new(StatusCode::UNAUTHORIZED, detail)
             },
+            Error::InsufficientScope { .. } | Error::SessionNeeded => Self {
+                challenge: Some(r#"Bearer error="insufficient_scope""#),
+                ..Self::new(StatusCode::FORBIDDEN, detail)
+            },
+            Error::WrongPassword => {
+                Self::invalid(vec![Fault::new("current_password", "wrong", "is wrong")])
+            }
             Error::InvalidToken => Self {
                 challenge: Some(r#"Bearer error="invalid_token""#),
                 ..Self::new(StatusCode::UNAUTHORIZED, detail)

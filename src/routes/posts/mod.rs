@@ -1,6 +1,9 @@
 //! `/posts`
 
+mod own;
 mod types;
+
+pub(super) use own::OwnPost;
 
 use actix_web::{
     HttpResponse,
@@ -10,12 +13,16 @@ use actix_web::{
 use utoipa::OpenApi;
 
 use self::types::{NewPost, Post, PostPatch, PostQuery};
+use super::types::Reason;
 use crate::{
     http::{
         Body, Caller, Id, Problem, Query, Reader, State, Then,
         route::{get, on},
     },
-    services::posts,
+    services::{
+        access::{POSTS_CREATE, POSTS_DELETE, POSTS_UPDATE},
+        posts,
+    },
 };
 
 #[derive(OpenApi)]
@@ -38,7 +45,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// Published posts and one's own drafts. Needs no token where the operator has set `PUBLIC_READS`.
 #[utoipa::path(
     get, path = "/posts", tag = "posts", operation_id = "listPosts",
-    security(("password" = []), ("token" = [])),
+    security(("password" = ["posts:read"]), ("token" = [])),
     params(PostQuery),
     responses(
         (status = 200, description = "The posts", body = [Post]),
@@ -55,14 +62,14 @@ async fn list(
 /// Publish a post, or keep a draft
 #[utoipa::path(
     post, path = "/posts", tag = "posts", operation_id = "createPost",
-    security(("password" = []), ("token" = [])),
+    security(("password" = ["posts:create"]), ("token" = [])),
     request_body = NewPost,
     responses(
         (status = 201, description = "The post", body = Post, headers(("Location" = String, description = "The post's path"))),
     ),
 )]
 async fn create(
-    Then(Caller(caller), Body(new)): Then<Caller, Body<NewPost>>,
+    Then(Caller(caller), Body(new)): Then<Caller<POSTS_CREATE>, Body<NewPost>>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let post = Post::from(posts::create(&state.db, caller, new.into()).await?);
@@ -76,7 +83,7 @@ async fn create(
 /// Needs no token where the operator has set `PUBLIC_READS`.
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts", operation_id = "getPost",
-    security(("password" = []), ("token" = [])),
+    security(("password" = ["posts:read"]), ("token" = [])),
     params(Id),
     responses(
         (status = 200, description = "The post", body = Post),
@@ -96,7 +103,7 @@ async fn read(
 /// An optional field that is left out takes its default.
 #[utoipa::path(
     put, path = "/posts/{id}", tag = "posts", operation_id = "replacePost",
-    security(("password" = []), ("token" = [])),
+    security(("password" = ["posts:update"]), ("token" = [])),
     params(Id),
     request_body = NewPost,
     responses(
@@ -106,7 +113,10 @@ async fn read(
     ),
 )]
 async fn replace(
-    Then(Caller(caller), Then(Id(id), Body(post))): Then<Caller, Then<Id, Body<NewPost>>>,
+    Then(Caller(caller), Then(Id(id), Body(post))): Then<
+        Caller<POSTS_UPDATE>,
+        Then<Id, Body<NewPost>>,
+    >,
     state: Data<State>,
 ) -> Result<Json<Post>, Problem> {
     let post = posts::update(&state.db, caller.id, id, post.into()).await?;
@@ -116,7 +126,7 @@ async fn replace(
 /// Change a post
 #[utoipa::path(
     patch, path = "/posts/{id}", tag = "posts", operation_id = "patchPost",
-    security(("password" = []), ("token" = [])),
+    security(("password" = ["posts:update"]), ("token" = [])),
     params(Id),
     request_body(content((PostPatch = "application/merge-patch+json"), (PostPatch = "application/json"))),
     responses(
@@ -126,7 +136,10 @@ async fn replace(
     ),
 )]
 async fn patch(
-    Then(Caller(caller), Then(Id(id), Body(patch))): Then<Caller, Then<Id, Body<PostPatch>>>,
+    Then(Caller(caller), Then(Id(id), Body(patch))): Then<
+        Caller<POSTS_UPDATE>,
+        Then<Id, Body<PostPatch>>,
+    >,
     state: Data<State>,
 ) -> Result<Json<Post>, Problem> {
     let post = posts::update(&state.db, caller.id, id, patch.into()).await?;
@@ -134,10 +147,12 @@ async fn patch(
 }
 
 /// Delete a post, its votes with it
+///
+/// Moderators may delete anybody's, which is recorded.
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", operation_id = "deletePost",
-    security(("password" = []), ("token" = [])),
-    params(Id),
+    security(("password" = ["posts:delete"]), ("token" = [])),
+    params(Id, Reason),
     responses(
         (status = 204, description = "Deleted"),
         (status = 403, description = "Somebody else's"),
@@ -145,9 +160,12 @@ async fn patch(
     ),
 )]
 async fn delete(
-    Then(Caller(caller), Id(id)): Then<Caller, Id>,
+    Then(Caller(caller), Then(Id(id), Query(why))): Then<
+        Caller<POSTS_DELETE>,
+        Then<Id, Query<Reason>>,
+    >,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    posts::delete(&state.db, caller.id, id).await?;
+    posts::delete(&state.db, &caller, id, &why.reason).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,17 +1,25 @@
 //! Writing, changing and deleting posts.
 
-use entity::posts::{ActiveModel, COLUMN, Entity, Model};
+use entity::{
+    audit_log::Action,
+    posts::{ActiveModel, COLUMN, Entity, Model},
+    users::Role,
+};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     DatabaseTransaction, EntityTrait, QueryFilter,
 };
 
-use super::{Post, find};
+use super::{Post, find, visible_to};
 use crate::{
     db::Db,
     error::Error,
-    services::{now, users::Identity},
+    services::{
+        access::Identity,
+        now,
+        staff::{Act, record},
+    },
 };
 
 /// A post to be.
@@ -113,19 +121,33 @@ pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<P
     .await
 }
 
-/// Deletes post `id` for `caller`, its votes with it.
+/// Deletes post `id` for `caller`, its votes with it. A moderator may delete anybody's, which is
+/// recorded with `reason`.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`].
-pub async fn delete(db: &Db, caller: i64, id: i64) -> Result<(), Error> {
+pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result<(), Error> {
     db.write(async |transaction| {
-        let deleted = Entity::delete_many()
-            .filter(COLUMN.id.eq(id))
-            .filter(COLUMN.owner_id.eq(caller))
-            .exec(transaction)
-            .await?;
-        if deleted.rows_affected == 0 {
-            owned(transaction, caller, id).await?;
+        let mut which = Entity::delete_many().filter(COLUMN.id.eq(id));
+        if caller.role < Role::Moderator {
+            which = which.filter(COLUMN.owner_id.eq(caller.id));
+        } else {
+            which = which.filter(visible_to(Some(caller.id)));
+        }
+        let deleted = which.exec_with_returning(transaction).await?;
+        let Some(post) = deleted.into_iter().next() else {
+            owned(transaction, caller.id, id).await?;
+            return Ok(());
+        };
+        if post.owner_id != caller.id {
+            let act = Act {
+                actor: &caller.into(),
+                action: Action::DeletePost,
+                subject_id: id,
+                subject: &post.title,
+                reason,
+            };
+            record(transaction, act).await?;
         }
         Ok(())
     })

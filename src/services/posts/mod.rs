@@ -74,15 +74,24 @@ fn visible_posts(reader: Option<i64>) -> Select<posts::Entity> {
         .filter(visible_to(reader))
 }
 
-/// Published, or `reader`'s own.
+/// Published, or `reader`'s own, and not of a user who is suspended.
 pub(super) fn visible_to(reader: Option<i64>) -> Condition {
     let published = posts::COLUMN.published.eq(true);
-    match reader {
+    let readable = match reader {
         Some(reader) => Condition::any()
             .add(published)
             .add(posts::COLUMN.owner_id.eq(reader)),
         None => published.into_condition(),
-    }
+    };
+    // A partial index has these few.
+    let suspended = Sql::select()
+        .column(users::Column::Id)
+        .from(users::Entity)
+        .and_where(Expr::col(users::Column::SuspendedAt).is_not_null())
+        .take();
+    Condition::all()
+        .add(readable)
+        .add(Expr::col((posts::Entity, posts::Column::OwnerId)).not_in_subquery(suspended))
 }
 
 fn voted(reader: Option<i64>) -> SimpleExpr {

@@ -20,6 +20,7 @@ use acclaim::{
     http::{Drain, State},
     routes, server,
     services::{
+        access::Access,
         passwords::{self, Passwords},
         tokens::Tokens,
     },
@@ -157,6 +158,8 @@ impl Fixture {
             db: Db::open(database).await.expect("the database is away"),
             passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
             tokens: Tokens::new(&SECRET.into(), std::time::Duration::from_hours(1)),
+            access: Access::default(),
+            refresh_lifetime: time::Duration::days(30),
             public_reads: false,
             drain: Drain::default(),
         }

@@ -1,0 +1,212 @@
+//! `/users/me`: what users do with their own account.
+
+use actix_web::{
+    HttpResponse,
+    http::{
+        Method,
+        header::{CACHE_CONTROL, CONTENT_DISPOSITION},
+    },
+    web::{self, Data, ServiceConfig},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+use validator::Validate;
+
+use super::{posts::OwnPost, sessions::Session, staff::AuditEntry, tokens::Token, users::User};
+use crate::{
+    error::Fault,
+    http::{
+        Body, Caller, Problem, Request, State, Then,
+        route::{get, on},
+        rules::{self, Secret},
+    },
+    services::{
+        access::ACCOUNT,
+        account::{self, Changes},
+        users,
+    },
+};
+
+#[derive(OpenApi)]
+#[openapi(paths(me, change, delete, export))]
+pub(super) struct Doc;
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(
+            get(web::resource("/users/me"), me)
+                .route(on(Method::PATCH, change))
+                .route(on(Method::DELETE, delete)),
+        )
+        .service(get(web::resource("/users/me/export"), export));
+}
+
+/// What to change of one's account; what is left out stays as it is.
+#[derive(Deserialize, Validate, ToSchema)]
+struct AccountPatch {
+    /// Lower-cased; unique.
+    #[serde(default, deserialize_with = "rules::present_lower_case")]
+    #[validate(custom(function = "rules::username"))]
+    #[schema(
+        nullable = false,
+        min_length = 3,
+        max_length = 30,
+        pattern = "^[A-Za-z0-9_-]+$",
+        example = "ada"
+    )]
+    username: Option<String>,
+    /// Trimmed and lower-cased; unique; shown to nobody else. Needs `current_password`.
+    #[serde(default, deserialize_with = "rules::present_trimmed_lower_case")]
+    #[validate(custom(function = "rules::email"))]
+    #[schema(nullable = false, format = Email, max_length = 254, pattern = r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$")]
+    email: Option<String>,
+    /// 8 to 128 characters. Needs `current_password`; ends every other session and every token.
+    #[serde(default, deserialize_with = "rules::present")]
+    #[validate(custom(function = "rules::password"))]
+    #[schema(nullable = false, value_type = String, format = Password, min_length = 8, max_length = 128, pattern = r"^[^\u0000]*$")]
+    password: Option<Secret>,
+    /// Needed for a new e-mail address or password.
+    #[serde(default, deserialize_with = "rules::present")]
+    #[validate(custom(function = "rules::any_password"))]
+    #[schema(nullable = false, value_type = String, format = Password, max_length = 128, example = "correct horse")]
+    current_password: Option<Secret>,
+}
+
+impl Request for AccountPatch {}
+
+/// Whose account is to be deleted.
+#[derive(Deserialize, Validate, ToSchema)]
+struct Deletion {
+    #[serde(default)]
+    #[validate(custom(function = "rules::any_password"))]
+    #[schema(required, value_type = String, format = Password, max_length = 128, example = "correct horse")]
+    current_password: Secret,
+}
+
+impl Request for Deletion {
+    const REQUIRED: &'static [&'static str] = &["current_password"];
+}
+
+/// Everything that the service holds on a user.
+#[derive(Serialize, ToSchema)]
+struct Export {
+    user: User,
+    posts: Vec<OwnPost>,
+    /// The numbers of the posts voted for.
+    #[schema(example = json!([1, 2]))]
+    votes: Vec<i64>,
+    sessions: Vec<Session>,
+    tokens: Vec<Token>,
+    /// What was done to the user, or by them to others.
+    audit_log: Vec<AuditEntry>,
+}
+
+/// The signed-in user
+#[utoipa::path(
+    get, path = "/users/me", tag = "users", operation_id = "getMe",
+    security(("password" = ["account"]), ("token" = [])),
+    responses((status = 200, description = "The caller", body = User, headers(("Cache-Control" = String, description = "`no-store`")))),
+)]
+async fn me(Caller(caller): Caller<ACCOUNT>, state: Data<State>) -> Result<HttpResponse, Problem> {
+    let user = users::get(&state.db, caller.id).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(User::own(user)))
+}
+
+/// Change one's account
+///
+/// A new password ends every other session, and every personal access token.
+#[utoipa::path(
+    patch, path = "/users/me", tag = "users", operation_id = "patchMe",
+    security(("password" = ["account"]), ("token" = [])),
+    request_body(content = AccountPatch, content_type = "application/merge-patch+json"),
+    responses(
+        (status = 200, description = "The account as it is now", body = User, headers(("Cache-Control" = String, description = "`no-store`"))),
+        (status = 409, description = "The e-mail address or the username is taken"),
+    ),
+)]
+async fn change(
+    Then(Caller(caller), Body(patch)): Then<Caller<ACCOUNT>, Body<AccountPatch>>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let State {
+        db,
+        passwords,
+        access,
+        ..
+    } = state.get_ref();
+    if patch.email.is_some() || patch.password.is_some() {
+        let Some(current) = patch.current_password else {
+            let fault = Fault::new(
+                "current_password",
+                "required",
+                "is required for a new e-mail address or password",
+            );
+            return Err(Problem::invalid(vec![fault]));
+        };
+        account::check_password(db, passwords, &caller, current.0).await?;
+    }
+    let changes = Changes {
+        username: patch.username,
+        email: patch.email,
+        password: patch.password.map(|password| password.0),
+    };
+    let user = account::change(db, passwords, access, &caller, changes).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(User::own(user)))
+}
+
+/// Delete one's account
+///
+/// Posts and votes go with it, and the vote counts follow; every session and token ends.
+#[utoipa::path(
+    delete, path = "/users/me", tag = "users", operation_id = "deleteMe",
+    security(("password" = ["account"]), ("token" = [])),
+    request_body = Deletion,
+    responses((status = 204, description = "Deleted")),
+)]
+async fn delete(
+    Then(Caller(caller), Body(deletion)): Then<Caller<ACCOUNT>, Body<Deletion>>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let State {
+        db,
+        passwords,
+        access,
+        ..
+    } = state.get_ref();
+    account::check_password(db, passwords, &caller, deletion.current_password.0).await?;
+    account::delete(db, access, &caller).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Everything that the service holds on the caller, as one JSON file
+#[utoipa::path(
+    get, path = "/users/me/export", tag = "users", operation_id = "exportMe",
+    security(("password" = ["account"]), ("token" = [])),
+    responses((status = 200, description = "The file", body = Export, headers(("Content-Disposition" = String, description = "A name for the file"), ("Cache-Control" = String, description = "`no-store`")))),
+)]
+async fn export(
+    Caller(caller): Caller<ACCOUNT>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let found = account::export(&state.db, caller.id).await?;
+    let current = caller.session_id();
+    let sessions = found.sessions.into_iter();
+    let export = Export {
+        user: User::own(found.user),
+        posts: found.posts.into_iter().map(OwnPost::from).collect(),
+        votes: found.votes.into_iter().map(|vote| vote.post_id).collect(),
+        sessions: sessions
+            .map(|session| Session::of(session, current))
+            .collect(),
+        tokens: found.tokens.into_iter().map(Token::from).collect(),
+        audit_log: found.audit_log.into_iter().map(AuditEntry::from).collect(),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"acclaim.json\""))
+        .json(export))
+}

@@ -1,0 +1,136 @@
+//! Personal access tokens, for scripts, bots and devices: `acl_`, thirty random letters and digits,
+//! and six that check them, so that a scanner of leaked secrets knows one when it sees it.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use entity::tokens::{ActiveModel, COLUMN, Column, Entity, Model};
+use rand::distr::{Alphanumeric, SampleString};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use time::Duration;
+
+use super::{
+    access::{Access, Key, Scopes},
+    now,
+};
+use crate::{db::Db, error::Error};
+
+/// What every token starts with.
+const PREFIX: &str = "acl_";
+/// 178 bits.
+const RANDOM: usize = 30;
+/// CRC-32 of what stands before, in base 62.
+const CHECKSUM: usize = 6;
+/// The most tokens of one user.
+const MOST: usize = 100;
+
+/// Whether `token` claims to be a personal access token.
+#[must_use]
+pub fn is_one(token: &str) -> bool {
+    token.starts_with(PREFIX)
+}
+
+/// The hash of `token`, if its checksum is right.
+#[must_use]
+pub fn checked(token: &str) -> Option<String> {
+    let random = token.strip_prefix(PREFIX)?;
+    let (random, sum) = random.split_at_checked(RANDOM)?;
+    (sum == checksum(random)).then(|| hash(token))
+}
+
+/// SHA-256, base64url: of 178 bits at random, which nobody guesses however fast the hash is.
+#[must_use]
+pub fn hash(token: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token))
+}
+
+fn checksum(random: &str) -> String {
+    format!(
+        "{:0>width$}",
+        base62::encode(crc32fast::hash(random.as_bytes())),
+        width = CHECKSUM
+    )
+}
+
+/// Makes a token of `user_id`'s: the row, and the token, which is shown this once.
+///
+/// # Errors
+/// [`Error::TooMany`] past a hundred.
+pub async fn create(
+    db: &Db,
+    user_id: i64,
+    name: String,
+    scopes: Scopes,
+    lifetime: Option<Duration>,
+) -> Result<(Model, SecretString), Error> {
+    let random = Alphanumeric.sample_string(&mut rand::rng(), RANDOM);
+    let token = SecretString::from(format!("{PREFIX}{random}{}", checksum(&random)));
+    let now = now();
+    let row = db
+        .write(async |transaction| {
+            let theirs = Entity::find().filter(COLUMN.user_id.eq(user_id));
+            if theirs.all(transaction).await?.len() >= MOST {
+                return Err(Error::TooMany {
+                    what: "tokens",
+                    most: MOST,
+                });
+            }
+            let row = ActiveModel {
+                user_id: Set(user_id),
+                name: Set(name.clone()),
+                hash: Set(hash(token.expose_secret())),
+                scopes: Set(scopes.to_string()),
+                created_at: Set(now),
+                expires_at: Set(lifetime.map(|lifetime| now + lifetime)),
+                ..Default::default()
+            };
+            Ok(row.insert(transaction).await?)
+        })
+        .await?;
+    Ok((row, token))
+}
+
+/// The tokens of `user_id`, newest first.
+pub async fn list(db: &Db, user_id: i64) -> Result<Vec<Model>, Error> {
+    let theirs = Entity::find().filter(COLUMN.user_id.eq(user_id));
+    Ok(theirs.order_by_desc(Column::Id).all(db.read()).await?)
+}
+
+/// Revokes token `id` of `user_id`'s.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn revoke(db: &Db, access: &Access, user_id: i64, id: i64) -> Result<(), Error> {
+    let gone = db
+        .write(async |transaction| {
+            let gone = Entity::delete_many()
+                .filter(COLUMN.id.eq(id))
+                .filter(COLUMN.user_id.eq(user_id))
+                .exec_with_returning(transaction)
+                .await?;
+            Ok(gone)
+        })
+        .await?;
+    if gone.is_empty() {
+        return Err(Error::NotFound { what: "token", id });
+    }
+    access.end(gone.into_iter().map(|token| Key::Token(token.hash)));
+    Ok(())
+}
+
+/// Revokes every token of `user_id`; what is to be ended once that is committed.
+pub(super) async fn revoke_in(
+    transaction: &DatabaseTransaction,
+    user_id: i64,
+) -> Result<Vec<Key>, Error> {
+    let gone = Entity::delete_many()
+        .filter(COLUMN.user_id.eq(user_id))
+        .exec_with_returning(transaction)
+        .await?;
+    Ok(gone
+        .into_iter()
+        .map(|token| Key::Token(token.hash))
+        .collect())
+}

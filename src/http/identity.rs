@@ -79,8 +79,8 @@ async fn identify(request: &HttpRequest) -> Result<Option<Identity>, Problem> {
         return Ok(None);
     };
     let state = state(request)?;
-    let id = state.tokens.verify(token)?;
-    let caller = users::identify(&state.db, id).await?;
+    let token = state.tokens.verify(token)?;
+    let caller = users::identify(&state.db, token.user_id).await?;
     let caller = caller.ok_or(Error::InvalidToken)?;
     request.extensions_mut().insert(UserId(caller.id));
     Ok(Some(caller))

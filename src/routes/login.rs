@@ -99,7 +99,7 @@ async fn login(
     let name = &credentials.username.trim().to_ascii_lowercase();
     let id = users::sign_in(&state.db, &state.passwords, name, credentials.password.0).await?;
     let answer = Grant {
-        access_token: state.tokens.issue(id)?,
+        access_token: state.tokens.issue(id, 1)?,
         token_type: "bearer",
         expires_in: state.tokens.lifetime().as_secs(),
     };

@@ -2,6 +2,7 @@
 //! document.
 
 mod docs;
+mod keys;
 mod login;
 mod openapi;
 mod posts;
@@ -22,5 +23,6 @@ pub fn configure(config: &mut ServiceConfig) {
     votes::configure(config);
     problems::configure(config);
     service::configure(config);
+    keys::configure(config);
     docs::configure(config);
 }

@@ -18,6 +18,7 @@ use acclaim::{
     config::Origins,
     db::Db,
     http::{Drain, State},
+    keys::Keys,
     routes, server,
     services::{
         passwords::{self, Passwords},
@@ -156,7 +157,7 @@ impl Fixture {
         State {
             db: Db::open(database).await.expect("the database is away"),
             passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
-            tokens: Tokens::new(&SECRET.into(), std::time::Duration::from_hours(1)),
+            tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
             public_reads: false,
             drain: Drain::default(),
         }
@@ -194,6 +195,11 @@ impl Fixture {
             execute(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
         }
     }
+}
+
+/// Access tokens of `keys`, good for an hour.
+pub fn tokens(keys: Keys) -> Tokens {
+    Tokens::new(keys, std::time::Duration::from_hours(1))
 }
 
 async fn execute(url: &str, sql: &str) {

@@ -67,7 +67,7 @@ fn forgeries(good: &str, key: &EncodingKey) -> Vec<(&'static str, String)> {
     let none = json!({"typ": header.typ, "alg": "none", "kid": header.kid}).to_string();
     let none = URL_SAFE_NO_PAD.encode(none);
     let flipped = if signature.starts_with('A') { "B" } else { "A" };
-    let other = with("sub", json!("2"));
+    let other = with("exp", json!(now + 86400));
     let other = other.split('.').nth(1).unwrap();
     vec![
         ("alg none", format!("{none}.{payload}.")),

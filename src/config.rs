@@ -6,13 +6,13 @@ mod settings;
 use std::{collections::HashMap, fmt, net::IpAddr, str::FromStr, time::Duration};
 
 use migration::Database;
-use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
-use parse::{boolean, days, minutes, origins, parsed, secret};
+use crate::keys::Keys;
+use parse::{boolean, days, key_file, minutes, origins, parsed, secrets};
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_URL, HOST,
-    JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
+    JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
 };
 pub use settings::{SETTINGS, Setting};
 
@@ -43,8 +43,8 @@ pub struct Config {
     pub host: IpAddr,
     /// `PORT`.
     pub port: u16,
-    /// `JWT_SECRET`; `None` only on a loopback address.
-    pub jwt_secret: Option<SecretString>,
+    /// `JWT_SECRET` or `JWT_KEY_FILE`; `None` only on a loopback address.
+    pub keys: Option<Keys>,
     /// `ACCESS_TOKEN_EXPIRE_MINUTES`.
     pub access_token_lifetime: Duration,
     /// `REFRESH_TOKEN_EXPIRE_DAYS`.
@@ -91,7 +91,8 @@ impl Config {
         let port = reader.read(&PORT, |text| {
             parsed::<u16>(text, "a whole number from 0 to 65535")
         });
-        let jwt_secret = reader.read(&JWT_SECRET, secret).flatten();
+        let secrets = reader.read(&JWT_SECRET, secrets).flatten();
+        let key_file = reader.read(&JWT_KEY_FILE, key_file).flatten();
         let access_token_lifetime = reader.read(&ACCESS_TOKEN_EXPIRE_MINUTES, minutes);
         let refresh_token_lifetime = reader.read(&REFRESH_TOKEN_EXPIRE_DAYS, days);
         let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
@@ -107,14 +108,16 @@ impl Config {
             "json" => Ok(LogFormat::Json),
             other => Err(format!("`{other}` is neither `text` nor `json`")),
         });
-        if jwt_secret.is_none()
-            && host.is_some_and(|host| !host.is_loopback())
-            && !reader.has_fault(&JWT_SECRET)
-        {
-            reader.fault(
+        match (reader.is_set(&JWT_SECRET), reader.is_set(&JWT_KEY_FILE)) {
+            (true, true) => reader.fault(
+                &JWT_KEY_FILE,
+                "is set, and JWT_SECRET is set too; set one of them",
+            ),
+            (false, false) if host.is_some_and(|host| !host.is_loopback()) => reader.fault(
                 &JWT_SECRET,
-                "is unset, and HOST is not a loopback address; expected 32 bytes or more, for instance of `openssl rand -hex 32`",
-            );
+                "is unset, and HOST is not a loopback address; expected 32 bytes or more, for instance of `openssl rand -hex 32`, or a JWT_KEY_FILE",
+            ),
+            _ => {}
         }
         let (
             Some(database),
@@ -148,7 +151,7 @@ impl Config {
             database,
             host,
             port,
-            jwt_secret,
+            keys: secrets.or(key_file),
             access_token_lifetime,
             refresh_token_lifetime,
             origins,
@@ -186,7 +189,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         setting: &Setting,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let text = (self.lookup)(setting.name).filter(|text| !text.trim().is_empty());
+        let text = self.text(setting);
         match parse(text.as_deref().unwrap_or(setting.default).trim()) {
             Ok(value) => Some(value),
             Err(fault) => {
@@ -200,9 +203,12 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         self.faults.push(format!("{}: {fault}", setting.name));
     }
 
-    fn has_fault(&self, setting: &Setting) -> bool {
-        let start = format!("{}:", setting.name);
-        self.faults.iter().any(|line| line.starts_with(&start))
+    fn text(&self, setting: &Setting) -> Option<String> {
+        (self.lookup)(setting.name).filter(|text| !text.trim().is_empty())
+    }
+
+    fn is_set(&self, setting: &Setting) -> bool {
+        self.text(setting).is_some()
     }
 }
 

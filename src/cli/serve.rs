@@ -7,7 +7,6 @@ use std::{
 
 use migration::Database;
 use rand::distr::{Alphanumeric, SampleString};
-use secrecy::SecretString;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -16,6 +15,7 @@ use crate::{
     config::Config,
     db::{self, Db},
     http::{Drain, State},
+    keys::Keys,
     routes, server,
     services::{
         access::Access,
@@ -54,14 +54,14 @@ pub(super) async fn run() -> Result<(), String> {
     let listener = TcpListener::from(socket);
     let passwords = Passwords::start(db::workers(), passwords::QUEUE)
         .map_err(|error| format!("cannot start the password threads: {error}"))?;
-    let secret = config.jwt_secret.clone().unwrap_or_else(|| {
+    let keys = config.keys.unwrap_or_else(|| {
         tracing::warn!("JWT_SECRET is unset: access tokens end with this run");
-        random_secret()
+        random_keys()
     });
     let state = State {
         db,
         passwords,
-        tokens: Tokens::new(&secret, config.access_token_lifetime),
+        tokens: Tokens::new(keys, config.access_token_lifetime),
         access: Access::default(),
         refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,
@@ -140,9 +140,10 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// 43 letters and digits: 256 bits.
-fn random_secret() -> SecretString {
-    Alphanumeric.sample_string(&mut rand::rng(), 43).into()
+/// A secret of 43 letters and digits: 256 bits.
+fn random_keys() -> Keys {
+    let secret = Alphanumeric.sample_string(&mut rand::rng(), 43);
+    Keys::from_secrets(&secret.into(), &[])
 }
 
 fn signals() -> io::Result<[Signal; 2]> {

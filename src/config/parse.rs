@@ -1,11 +1,12 @@
 //! From the text of a setting to its value; an error says what was wrong and what would be right.
 
-use std::{str::FromStr, time::Duration};
+use std::{fs, str::FromStr, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::Origins;
+use crate::keys::Keys;
 
 /// Fewest bytes of a secret: the length of an HS256 digest (RFC 7518, section 3.2).
 const SECRET_BYTES: usize = 32;
@@ -45,14 +46,28 @@ pub(super) fn days(text: &str) -> Result<time::Duration, String> {
     }
 }
 
-pub(super) fn secret(text: &str) -> Result<Option<SecretString>, String> {
+pub(super) fn secrets(text: &str) -> Result<Option<Keys>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let secrets: Vec<_> = text.split(',').map(str::trim).collect();
+    let checked = secrets.iter().enumerate().map(|(at, text)| {
+        secret(text).map_err(|fault| match secrets.len() {
+            1 => fault,
+            count => format!("secret {} of {count} {fault}", at + 1),
+        })
+    });
+    let checked = checked.collect::<Result<Vec<_>, _>>()?;
+    let keys = checked.split_first();
+    Ok(keys.map(|(first, others)| Keys::from_secrets(first, others)))
+}
+
+fn secret(text: &str) -> Result<SecretString, String> {
     let secret = SecretString::from(text);
     let exposed = secret.expose_secret();
     let mut bytes = exposed.bytes();
     let first = bytes.next();
-    if exposed.is_empty() {
-        Ok(None)
-    } else if exposed.len() < SECRET_BYTES {
+    if exposed.len() < SECRET_BYTES {
         Err(format!(
             "has {} bytes; expected {SECRET_BYTES} or more, for instance of `openssl rand -hex 32`",
             exposed.len()
@@ -60,8 +75,17 @@ pub(super) fn secret(text: &str) -> Result<Option<SecretString>, String> {
     } else if WELL_KNOWN_SECRETS.contains(&exposed) || bytes.all(|byte| Some(byte) == first) {
         Err("is a well-known example, which anybody can sign with; expected one of your own, for instance of `openssl rand -hex 32`".to_owned())
     } else {
-        Ok(Some(secret))
+        Ok(secret)
     }
+}
+
+/// The faults do not repeat the path, in whose place somebody may have put the key itself.
+pub(super) fn key_file(path: &str) -> Result<Option<Keys>, String> {
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let pem = fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
+    Keys::from_pem(&pem).map(Some)
 }
 
 pub(super) fn origins(text: &str) -> Result<Origins, String> {

@@ -32,7 +32,12 @@ pub(super) const PORT: Setting = setting("PORT", "8000", "The TCP port to listen
 pub(super) const JWT_SECRET: Setting = setting(
     "JWT_SECRET",
     "",
-    "Signs the access tokens: 32 bytes or more, for instance of `openssl rand -hex 32`; may be left out on a loopback address, where each run then makes its own",
+    "Signs the access tokens: 32 bytes or more, for instance of `openssl rand -hex 32`; of several, separated by commas, the first signs and all are good; may be left out on a loopback address, where each run then makes its own",
+);
+pub(super) const JWT_KEY_FILE: Setting = setting(
+    "JWT_KEY_FILE",
+    "",
+    "In place of JWT_SECRET, a PEM file of Ed25519 keys: the first PRIVATE KEY, for instance of `openssl genpkey -algorithm ed25519`, signs the access tokens, and all PRIVATE KEY and PUBLIC KEY blocks are good",
 );
 pub(super) const ACCESS_TOKEN_EXPIRE_MINUTES: Setting = setting(
     "ACCESS_TOKEN_EXPIRE_MINUTES",
@@ -68,11 +73,12 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "How it is logged: text or json");
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [&Setting; 11] = [
+pub const SETTINGS: [&Setting; 12] = [
     &DATABASE_URL,
     &HOST,
     &PORT,
     &JWT_SECRET,
+    &JWT_KEY_FILE,
     &ACCESS_TOKEN_EXPIRE_MINUTES,
     &REFRESH_TOKEN_EXPIRE_DAYS,
     &CORS_ALLOWED_ORIGINS,

@@ -3,13 +3,12 @@
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data,
 };
-use entity::users::Role;
 use futures_util::future::LocalBoxFuture;
 
 use super::{Problem, State};
 use crate::{
     error::Error,
-    services::access::{ACCOUNT, Identity, POSTS_READ, SCOPES},
+    services::access::{ACCOUNT, Identity, POSTS_READ, Role, SCOPES},
 };
 
 /// A signed-in user, or a personal access token of theirs with one of the scopes of `ANY`. Answers

@@ -3,6 +3,7 @@
 
 mod account;
 mod docs;
+mod keys;
 mod login;
 mod openapi;
 mod posts;
@@ -32,5 +33,6 @@ pub fn configure(config: &mut ServiceConfig) {
     votes::configure(config);
     problems::configure(config);
     service::configure(config);
+    keys::configure(config);
     docs::configure(config);
 }

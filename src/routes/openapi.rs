@@ -34,6 +34,7 @@ pub fn document() -> openapi::OpenApi {
         super::posts::Doc::openapi(),
         super::votes::Doc::openapi(),
         super::service::Doc::openapi(),
+        super::keys::Doc::openapi(),
         super::docs::Doc::openapi(),
         super::problems::Doc::openapi(),
     ] {

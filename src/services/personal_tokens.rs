@@ -1,6 +1,7 @@
 //! Personal access tokens, for scripts, bots and devices: `acl_`, thirty random letters and digits,
 //! and six that check them, so that a scanner of leaked secrets knows one when it sees it.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::tokens::{ActiveModel, COLUMN, Column, Entity, Model};
 use rand::distr::{Alphanumeric, SampleString};
@@ -8,7 +9,6 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
 };
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use time::Duration;
 
 use super::{
@@ -43,7 +43,7 @@ pub fn checked(token: &str) -> Option<String> {
 /// SHA-256, base64url: of 178 bits at random, which nobody guesses however fast the hash is.
 #[must_use]
 pub fn hash(token: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token))
+    BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))
 }
 
 fn checksum(random: &str) -> String {

@@ -1,5 +1,6 @@
 //! Sessions: a sign-in until its end, kept going by refresh tokens.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::{
     refresh_tokens::{self, ActiveModel as RefreshRow},
@@ -17,7 +18,6 @@ use sea_orm::{
     sea_query::{Expr, Func},
 };
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use super::{
@@ -91,7 +91,7 @@ async fn add_token(
 
 /// SHA-256, base64url: of 256 bits at random, which nobody guesses however fast the hash is.
 fn hash(token: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token))
+    BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))
 }
 
 /// Exchanges `token` for a new one, and moves the end of its session to `lifetime` from now.

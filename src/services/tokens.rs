@@ -1,31 +1,26 @@
-//! Access tokens: JSON Web Tokens (RFC 7519), HS256 and nothing else (RFC 8725, section 3.1).
+//! Access tokens: JSON Web Tokens (RFC 7519) of the profile for OAuth 2.0 (RFC 9068), checked as
+//! RFC 8725 asks.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use secrecy::{ExposeSecret, SecretString};
+use jsonwebtoken::{Header, Validation};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::error::Error;
+use crate::{error::Error, keys::Keys};
 
 /// `iss` and `aud`: the service issues its tokens to itself.
 const ACCLAIM: &str = "acclaim";
+/// `typ`: no other kind of JWT passes for an access token (RFC 9068, section 2.1).
+const TYPE: &str = "at+jwt";
 
 /// Signs and checks access tokens.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Tokens {
-    sign: EncodingKey,
-    check: DecodingKey,
+    keys: Keys,
     validation: Validation,
     lifetime: Duration,
-}
-
-impl fmt::Debug for Tokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tokens({:?})", self.lifetime)
-    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,33 +32,34 @@ struct Claims {
     iat: i64,
     exp: i64,
     jti: Uuid,
-    /// The session.
-    sid: i64,
+    /// The session's number, as text for the same reason.
+    sid: String,
 }
 
-/// What a good token says.
-#[derive(Clone, Copy, Debug)]
+/// What a valid token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// Whom it was issued to.
+    /// To whom it was issued.
     pub user_id: i64,
-    /// In which session.
+    /// In which of the user's sessions.
     pub session_id: i64,
 }
 
 impl Tokens {
-    /// Tokens signed with `secret`, good for `lifetime`.
+    /// Tokens signed and checked with `keys`, good for `lifetime`.
     #[must_use]
-    pub fn new(secret: &SecretString, lifetime: Duration) -> Self {
-        let secret = secret.expose_secret().as_bytes();
-        let mut validation = Validation::new(Algorithm::HS256);
+    pub fn new(keys: Keys, lifetime: Duration) -> Self {
+        let mut validation = Validation::new(keys.algorithm());
         validation.set_issuer(&[ACCLAIM]);
         validation.set_audience(&[ACCLAIM]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+        validation.validate_nbf = true;
         // One service both issues and checks: no clocks to differ.
         validation.leeway = 0;
+        // In the second of its `exp` a token is past its time (RFC 7519, section 4.1.4).
+        validation.reject_tokens_expiring_in_less_than = 1;
         Self {
-            sign: EncodingKey::from_secret(secret),
-            check: DecodingKey::from_secret(secret),
+            keys,
             validation,
             lifetime,
         }
@@ -75,7 +71,13 @@ impl Tokens {
         self.lifetime
     }
 
-    /// A token for user `user_id`.
+    /// `kid` and `x` of the public keys with which others can check tokens (RFC 8037).
+    #[must_use]
+    pub fn public_keys(&self) -> &BTreeMap<String, String> {
+        self.keys.public()
+    }
+
+    /// A token for user `user_id` in session `session_id`.
     pub fn issue(&self, user_id: i64, session_id: i64) -> Result<String, Error> {
         let now = OffsetDateTime::now_utc();
         let claims = Claims {
@@ -85,22 +87,35 @@ impl Tokens {
             iat: now.unix_timestamp(),
             exp: (now + self.lifetime).unix_timestamp(),
             jti: Uuid::now_v7(),
-            sid: session_id,
+            sid: session_id.to_string(),
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign)
-            .map_err(|error| Error::Internal(error.into()))
+        let (kid, key) = self.keys.signing();
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            kid: Some(kid.to_owned()),
+            ..Header::new(self.keys.algorithm())
+        };
+        jsonwebtoken::encode(&header, &claims, key).map_err(|error| Error::Internal(error.into()))
     }
 
-    /// The number of the user to whom `token` was issued.
+    /// To whom `token` was issued.
     ///
     /// # Errors
     /// [`Error::InvalidToken`] when it is not a token of this service, or is past its time.
     pub fn verify(&self, token: &str) -> Result<Verified, Error> {
-        let data = jsonwebtoken::decode::<Claims>(token, &self.check, &self.validation)
-            .map_err(|_| Error::InvalidToken)?;
-        Ok(Verified {
-            user_id: data.claims.sub.parse().map_err(|_| Error::InvalidToken)?,
-            session_id: data.claims.sid,
+        self.check(token).ok_or(Error::InvalidToken)
+    }
+
+    fn check(&self, token: &str) -> Option<Verified> {
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        if header.typ.as_deref() != Some(TYPE) {
+            return None;
+        }
+        let key = self.keys.checking(header.kid.as_deref()?)?;
+        let token = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?;
+        Some(Verified {
+            user_id: token.claims.sub.parse().ok()?,
+            session_id: token.claims.sid.parse().ok()?,
         })
     }
 }

@@ -20,6 +20,8 @@ mod constraints;
 mod conventions;
 mod documents;
 mod faults;
+mod forgeries;
+mod keys;
 mod lists;
 mod login;
 mod migrations;
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
         conventions::all(),
         documents::all(),
         faults::all(),
+        forgeries::all(),
+        keys::all(),
         lists::all(),
         login::all(),
         migrations::all(),

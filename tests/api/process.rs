@@ -21,7 +21,7 @@ behaviours![
     wrong_settings_are_all_named,
 ];
 
-const SECRET: (&str, &str) = ("JWT_SECRET", "a secret of the tests, of enough bytes");
+const SECRET: (&str, &str) = ("JWT_SECRET", "a secret of the tests of enough bytes");
 
 /// Clients call as fast as they can, with kept and with new connections; once the server stops,
 /// each of them may be told nothing more, but no request that got a connection may go unanswered.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use acclaim::config::{Config, Origins};
 
-use crate::harness::plain;
+use crate::{harness::plain, keys::Ed25519};
 
 plain![
     nothing_needs_to_be_set,
@@ -12,6 +12,8 @@ plain![
     every_fault_is_reported_with_its_name,
     a_secret_is_needed_where_others_can_reach_the_service,
     weak_secrets_are_refused_and_not_repeated,
+    what_is_no_file_of_ed25519_keys_is_refused_and_not_repeated,
+    secrets_and_a_key_file_exclude_one_another,
 ];
 
 fn read(settings: &[(&str, &str)]) -> Result<Config, String> {
@@ -30,7 +32,7 @@ fn nothing_needs_to_be_set() {
         (config.host.to_string().as_str(), config.port),
         ("127.0.0.1", 8000)
     );
-    assert!(config.jwt_secret.is_none());
+    assert!(config.keys.is_none());
     assert_eq!(config.access_token_lifetime.as_secs(), 3600);
     assert_eq!(config.origins, Origins::These(Vec::new()));
     assert!(!config.auto_migrate && !config.public_reads);
@@ -72,6 +74,7 @@ fn every_fault_is_reported_with_its_name() {
         ("HOST", "localhost"),
         ("PORT", "65536"),
         ("JWT_SECRET", "short"),
+        ("JWT_KEY_FILE", "no/such/file"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
         ("CORS_ALLOWED_ORIGINS", "https://a.example/path"),
         ("AUTO_MIGRATE", "maybe"),
@@ -116,5 +119,66 @@ fn weak_secrets_are_refused_and_not_repeated() {
             faults.contains("JWT_SECRET") && !faults.contains(secret),
             "{faults}"
         );
+        let good = "0123456789abcdef0123456789abcdef";
+        let faults = read(&[("JWT_SECRET", &format!("{good}, {secret}"))]).unwrap_err();
+        assert!(
+            faults.contains("JWT_SECRET: secret 2 of 2 ")
+                && !faults.contains(secret)
+                && !faults.contains(good),
+            "{faults}"
+        );
+    }
+    assert!(read(&[("JWT_SECRET", ",")]).is_err());
+}
+
+fn what_is_no_file_of_ed25519_keys_is_refused_and_not_repeated() {
+    let key = Ed25519::new();
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (p256, certificate) = (other.signing_key.serialize_pem(), other.cert.pem());
+    let p256_public = key.private.clone() + &other.signing_key.public_key_pem();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.pem");
+    let set = |path: &str| read(&[("HOST", "::"), ("JWT_KEY_FILE", path)]);
+    for (text, fault) in [
+        ("", "has no PEM block `PRIVATE KEY`"),
+        (&key.public, "has no PEM block `PRIVATE KEY`"),
+        (&p256, "has a `PRIVATE KEY` that is not of Ed25519"),
+        (&p256_public, "has a `PUBLIC KEY` that is not of Ed25519"),
+        (&certificate, "holds something else"),
+        (&key.private[..80], "is not whole PEM"),
+        (
+            &key.private.replacen('-', "-----BEGIN PRIVATE KEY-----", 1),
+            "is not whole PEM",
+        ),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let faults = set(path.to_str().unwrap()).unwrap_err();
+        let fault = format!("JWT_KEY_FILE: {fault}");
+        assert!(faults.contains(&fault), "{faults} is not {fault}");
+        assert_eq!(faults.lines().count(), 2, "{faults}");
+    }
+    let none = folder.path().join("none");
+    // Somebody may put the key where the path belongs.
+    for path in [folder.path().to_str(), none.to_str(), Some(&*key.private)] {
+        let faults = set(path.unwrap()).unwrap_err();
+        assert!(
+            faults.contains("JWT_KEY_FILE: cannot be read: "),
+            "{faults}"
+        );
+        assert_eq!(faults.lines().count(), 2, "{faults}");
+    }
+    std::fs::write(&path, key.private.clone() + &key.public).unwrap();
+    let config = set(path.to_str().unwrap()).unwrap();
+    let shown = format!("{config:?}");
+    let secret = key.private.lines().nth(1).unwrap();
+    assert!(config.keys.is_some() && !shown.contains(secret), "{shown}");
+}
+
+fn secrets_and_a_key_file_exclude_one_another() {
+    for secret in ["0123456789abcdef0123456789abcdef", "short"] {
+        let both = [("JWT_SECRET", secret), ("JWT_KEY_FILE", "keys.pem")];
+        let faults = read(&both).unwrap_err();
+        let fault = "JWT_KEY_FILE: is set, and JWT_SECRET is set too; set one of them";
+        assert!(faults.contains(fault), "{faults}");
     }
 }

@@ -7,10 +7,8 @@ mod scopes;
 
 use std::{fmt, time::Duration};
 
-use entity::{
-    sessions, tokens,
-    users::{self, Role},
-};
+pub use entity::users::Role;
+use entity::{sessions, tokens, users};
 use moka::sync::Cache;
 use sea_orm::{EntityTrait, QueryFilter, sea_query::Expr};
 use time::OffsetDateTime;

@@ -18,6 +18,7 @@ use acclaim::{
     config::Origins,
     db::Db,
     http::{Drain, State},
+    keys::Keys,
     routes, server,
     services::{
         access::Access,
@@ -157,7 +158,7 @@ impl Fixture {
         State {
             db: Db::open(database).await.expect("the database is away"),
             passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
-            tokens: Tokens::new(&SECRET.into(), std::time::Duration::from_hours(1)),
+            tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
             access: Access::default(),
             refresh_lifetime: time::Duration::days(30),
             public_reads: false,
@@ -197,6 +198,11 @@ impl Fixture {
             execute(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
         }
     }
+}
+
+/// Access tokens of `keys`, good for an hour.
+pub fn tokens(keys: Keys) -> Tokens {
+    Tokens::new(keys, std::time::Duration::from_hours(1))
 }
 
 async fn execute(url: &str, sql: &str) {

@@ -1,0 +1,72 @@
+//! `/.well-known/jwks.json`: the public keys, for services that check access tokens by themselves.
+
+use actix_web::{
+    HttpResponse,
+    http::header::CACHE_CONTROL,
+    web::{self, Data, ServiceConfig},
+};
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
+
+use crate::http::{State, route::get};
+
+#[derive(OpenApi)]
+#[openapi(paths(jwks))]
+pub(super) struct Doc;
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config.service(get(web::resource("/.well-known/jwks.json"), jwks));
+}
+
+/// A JWK Set (RFC 7517, section 5).
+#[derive(Serialize, ToSchema)]
+struct Jwks<'a> {
+    keys: Vec<Jwk<'a>>,
+}
+
+/// An Ed25519 public key (RFC 8037, section 2).
+#[derive(Serialize, ToSchema)]
+struct Jwk<'a> {
+    #[schema(example = "OKP")]
+    kty: &'static str,
+    #[schema(example = "Ed25519")]
+    crv: &'static str,
+    /// The key, in base64url.
+    #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
+    x: &'a str,
+    /// Stands in the header of the tokens that it checks.
+    #[schema(example = "q83vEjRWeJA")]
+    kid: &'a str,
+    #[schema(example = "EdDSA")]
+    alg: &'static str,
+    #[serde(rename = "use")]
+    #[schema(example = "sig")]
+    usage: &'static str,
+}
+
+/// The public keys
+///
+/// With them other services can check access tokens. There are none where secrets sign.
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "service", operation_id = "getJwks",
+    security(()),
+    responses((
+        status = 200, description = "A JWK Set", body = Jwks,
+        headers(("Cache-Control" = String, description = "`public, max-age=300`")),
+    )),
+)]
+async fn jwks(state: Data<State>) -> HttpResponse {
+    let keys = state.tokens.public_keys().iter().map(|(kid, x)| Jwk {
+        kty: "OKP",
+        crv: "Ed25519",
+        x,
+        kid,
+        alg: "EdDSA",
+        usage: "sig",
+    });
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=300"))
+        .json(Jwks {
+            keys: keys.collect(),
+        })
+}

@@ -43,6 +43,12 @@ pub enum Error {
         /// Its number.
         id: i64,
     },
+    /// No user goes by this name.
+    #[error("there is no user {name}")]
+    NoUser {
+        /// A username or an e-mail address.
+        name: String,
+    },
     /// The post was deleted while the request was under way.
     #[error("the post does not exist any more")]
     PostGone,

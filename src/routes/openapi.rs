@@ -4,7 +4,8 @@ use actix_web::http::StatusCode;
 use utoipa::{
     OpenApi, PartialSchema, ToSchema,
     openapi::{
-        self, Components, ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder,
+        self, Components, ContentBuilder, HeaderBuilder, Ref, RefOr, Required, Response,
+        ResponseBuilder,
         example::ExampleBuilder,
         header::Header,
         path::{Operation, Parameter, ParameterIn},
@@ -134,6 +135,9 @@ fn header(schema: RefOr<openapi::Schema>, meaning: &str) -> Header {
 /// Adds the answers that follow from what an operation takes, and to each what its status brings.
 fn complete(operation: &mut Operation) {
     let body = operation.request_body.is_some();
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        body.required = Some(Required::True);
+    }
     let asked = |what: fn(&Parameter) -> bool| {
         let parameters = operation.parameters.iter().flatten();
         parameters

@@ -103,7 +103,7 @@ impl Scope {
     }
 }
 
-/// A personal access token, without the token.
+/// A personal access token.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Token {
     #[schema(example = 1)]
@@ -123,17 +123,13 @@ pub(super) struct Token {
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     last_used_at: Option<OffsetDateTime>,
-}
-
-/// A new personal access token.
-#[derive(Serialize, ToSchema)]
-struct CreatedToken {
-    /// For `Authorization: Bearer`. It is shown this once.
-    #[schema(example = "acl_9rVq2mJ4tZ0cW7xB5nK1sL8dF3gH6p0Qa1B2c")]
-    token: String,
-    #[serde(flatten)]
-    #[schema(inline)]
-    of: Token,
+    /// For `Authorization: Bearer`. Shown once, when it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        example = "acl_9rVq2mJ4tZ0cW7xB5nK1sL8dF3gH6p0Qa1B2c"
+    )]
+    token: Option<String>,
 }
 
 impl From<Model> for Token {
@@ -145,6 +141,7 @@ impl From<Model> for Token {
             created_at: token.created_at,
             expires_at: token.expires_at,
             last_used_at: token.last_used_at,
+            token: None,
         }
     }
 }
@@ -157,7 +154,7 @@ impl From<Model> for Token {
     security(("password" = []), ("token" = [])),
     request_body = NewToken,
     responses(
-        (status = 201, description = "The token, shown this once", body = CreatedToken, headers(("Cache-Control" = String, description = "`no-store`"))),
+        (status = 201, description = "The token, shown this once", body = Token, headers(("Cache-Control" = String, description = "`no-store`"))),
         (status = 409, description = "There are a hundred already"),
     ),
 )]
@@ -172,9 +169,9 @@ async fn create(
         personal_tokens::create(&state.db, caller.id, new.name, scopes, lifetime).await?;
     Ok(HttpResponse::Created()
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(CreatedToken {
-            token: token.expose_secret().to_owned(),
-            of: row.into(),
+        .json(Token {
+            token: Some(token.expose_secret().to_owned()),
+            ..row.into()
         }))
 }
 

@@ -55,6 +55,27 @@ pub async fn get(db: &Db, id: i64) -> Result<Model, Error> {
         .ok_or(Error::NotFound { what: "user", id })
 }
 
+/// The user whose e-mail address or username is `name`.
+///
+/// # Errors
+/// [`Error::NoUser`].
+pub async fn find(db: &Db, name: &str) -> Result<Model, Error> {
+    let name = name.trim().to_ascii_lowercase();
+    let found = by_name(db, &name).await?;
+    found.ok_or(Error::NoUser { name })
+}
+
+async fn by_name(db: &Db, name: &str) -> Result<Option<Model>, Error> {
+    // A username has no `@`, an e-mail address always has one.
+    let column = if name.contains('@') {
+        COLUMN.email.eq(name)
+    } else {
+        COLUMN.username.eq(name)
+    };
+    let found = Entity::find().filter(column).all(db.read()).await?;
+    Ok(found.into_iter().next())
+}
+
 /// The number of the user whose e-mail address or username is `name` and whose password is
 /// `password`.
 ///
@@ -67,14 +88,7 @@ pub async fn sign_in(
     name: &str,
     password: SecretString,
 ) -> Result<i64, Error> {
-    // A username has no `@`, an e-mail address always has one.
-    let column = if name.contains('@') {
-        COLUMN.email.eq(name)
-    } else {
-        COLUMN.username.eq(name)
-    };
-    let found = Entity::find().filter(column).all(db.read()).await?;
-    let user = found.into_iter().next();
+    let user = by_name(db, name).await?;
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     let right = passwords.verify(password, hash).await?;
     match user {

@@ -27,7 +27,7 @@ async fn what_the_router_refuses_is_a_problem(fixture: Fixture) {
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     }
     for (method, path, allow) in [
-        ("PUT", "/users", "POST"),
+        ("PUT", "/users", "GET, HEAD, POST"),
         ("GET", "/login", "POST"),
         ("DELETE", "/posts", "GET, HEAD, POST"),
         ("POST", "/posts/1", "GET, HEAD, PUT, PATCH, DELETE"),

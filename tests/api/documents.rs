@@ -164,7 +164,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
             assert!(operations.insert(id), "{operation}");
         }
     }
-    assert_eq!(operations.len(), 20);
+    assert_eq!(operations.len(), 34);
 }
 
 async fn swagger_ui_needs_nothing_from_elsewhere(fixture: Fixture) {

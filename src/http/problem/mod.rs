@@ -144,9 +144,10 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = error.to_string();
         match &error {
-            Error::NotFound { .. } | Error::PostGone | Error::NoVote { .. } => {
-                Self::new(StatusCode::NOT_FOUND, detail)
-            }
+            Error::NotFound { .. }
+            | Error::NoUser { .. }
+            | Error::PostGone
+            | Error::NoVote { .. } => Self::new(StatusCode::NOT_FOUND, detail),
             Error::NotOwner { .. } | Error::Suspended | Error::RoleNeeded { .. } => {
                 Self::new(StatusCode::FORBIDDEN, detail)
             }

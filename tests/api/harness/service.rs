@@ -17,6 +17,7 @@ pub struct Service {
 pub struct User {
     pub id: i64,
     pub token: String,
+    pub refresh_token: String,
 }
 
 /// An answer whose body was read.
@@ -138,14 +139,26 @@ impl Service {
             .call("POST", "/users", None, Some(body))
             .await
             .expect(201);
-        let form = [("username", name), ("password", PASSWORD)];
+        let user = self.sign_in(name, PASSWORD).await;
+        assert_eq!(made.json()["id"], user.id);
+        user
+    }
+
+    /// Signs `name` in.
+    pub async fn sign_in(&self, name: &str, password: &str) -> User {
+        let form = [("username", name), ("password", password)];
         let request = self.request("POST", "/login").form(&form);
-        let answer = Answer::of(request.send().await.expect("no answer")).await;
-        let token = answer.expect(200).json()["access_token"].clone();
-        User {
-            id: made.json()["id"].as_i64().expect("no id"),
-            token: token.as_str().expect("no token").to_owned(),
-        }
+        let grant = Answer::of(request.send().await.expect("no answer")).await;
+        let grant = grant.expect(200).json();
+        let text = |name: &str| grant[name].as_str().expect(name).to_owned();
+        let mut user = User {
+            id: 0,
+            token: text("access_token"),
+            refresh_token: text("refresh_token"),
+        };
+        let me = self.get("/users/me", &user).await.expect(200).json();
+        user.id = me["id"].as_i64().expect("no id");
+        user
     }
 
     /// The number of a new post of `user`'s.

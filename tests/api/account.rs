@@ -1,0 +1,118 @@
+//! What users do with their own account.
+
+use serde_json::json;
+
+use crate::harness::{
+    Fixture, behaviours,
+    service::{PASSWORD, Service, User},
+};
+
+behaviours![
+    a_name_changes_without_a_password_and_an_address_with_one,
+    a_new_password_ends_every_other_session_and_token,
+    a_deleted_account_takes_everything_along,
+    an_export_has_everything,
+];
+
+async fn patch(service: &Service, user: &User, body: serde_json::Value) -> crate::harness::service::Answer {
+    service.call("PATCH", "/users/me", Some(user), Some(body)).await
+}
+
+async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    service.user("grace").await;
+    let id = service.new_post(&ada, "Title").await;
+    let me = patch(&service, &ada, json!({"username": "Countess"})).await.expect(200);
+    assert_eq!(me.json()["username"], "countess");
+    let post = service.get(&format!("/posts/{id}"), &ada).await.expect(200);
+    assert_eq!(post.json()["owner"]["username"], "countess");
+    let new = service.post("/posts", &ada, json!({"title": "t", "content": "c"})).await;
+    assert_eq!(new.expect(201).json()["owner"]["username"], "countess");
+
+    let address = json!({"email": "Countess@example.com"});
+    assert_eq!(patch(&service, &ada, address).await.faults(), ["current_password required"]);
+    let wrong = json!({"email": "countess@example.com", "current_password": "wrong"});
+    assert_eq!(patch(&service, &ada, wrong).await.faults(), ["current_password wrong"]);
+    let right = json!({"email": "Countess@example.com", "current_password": PASSWORD});
+    let me = patch(&service, &ada, right).await.expect(200).json();
+    assert_eq!(me["email"], "countess@example.com");
+    service.sign_in("countess@example.com", PASSWORD).await;
+
+    for (taken, detail) in [
+        (json!({"username": "grace"}), "the username is taken"),
+        (json!({"email": "grace@example.com", "current_password": PASSWORD}), "the email is taken"),
+    ] {
+        assert_eq!(patch(&service, &ada, taken).await.problem(409)["detail"], detail);
+    }
+    let nulls = json!({"username": null, "email": null, "password": null});
+    let faults = ["email type", "password type", "username type"];
+    assert_eq!(patch(&service, &ada, nulls).await.faults(), faults);
+    let nothing = patch(&service, &ada, json!({})).await.expect(200).json();
+    assert_eq!(nothing["username"], "countess");
+}
+
+async fn a_new_password_ends_every_other_session_and_token(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let other = service.sign_in("ada", PASSWORD).await;
+    let new = json!({"name": "Bot", "scopes": ["account"]});
+    let token = service.post("/tokens", &ada, new).await.expect(201).json();
+    let bot = User {
+        token: token["token"].as_str().unwrap().to_owned(),
+        ..ada.clone()
+    };
+    for user in [&ada, &other, &bot] {
+        service.get("/users/me", user).await.expect(200);
+    }
+    let body = json!({"password": "battery staple", "current_password": PASSWORD});
+    patch(&service, &ada, body).await.expect(200);
+    service.get("/users/me", &ada).await.expect(200);
+    for user in [&other, &bot] {
+        service.get("/users/me", user).await.problem(401);
+    }
+    service.sign_in("ada", "battery staple").await;
+    let old = json!({"username": "ada", "password": PASSWORD});
+    service.call("POST", "/login", None, Some(old)).await.problem(401);
+}
+
+async fn a_deleted_account_takes_everything_along(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let (ada, grace) = (service.user("ada").await, service.user("grace").await);
+    let (hers, other) = (service.new_post(&ada, "A").await, service.new_post(&grace, "G").await);
+    let vote = format!("/posts/{other}/vote");
+    service.call("PUT", &vote, Some(&ada), None).await.expect(200);
+    let delete = async |body| service.call("DELETE", "/users/me", Some(&ada), Some(body)).await;
+    assert_eq!(delete(json!({})).await.faults(), ["current_password required"]);
+    let wrong = json!({"current_password": "wrong"});
+    assert_eq!(delete(wrong).await.faults(), ["current_password wrong"]);
+    delete(json!({"current_password": PASSWORD})).await.expect(204);
+    service.get("/users/me", &ada).await.problem(401);
+    service.get(&format!("/posts/{hers}"), &grace).await.problem(404);
+    let post = service.get(&format!("/posts/{other}"), &grace).await.expect(200);
+    assert_eq!(post.json()["votes"], 0);
+    service.get(&format!("/users/{}", ada.id), &grace).await.problem(404);
+    let body = json!({"username": "ada", "password": PASSWORD});
+    service.call("POST", "/login", None, Some(body)).await.problem(401);
+}
+
+async fn an_export_has_everything(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let id = service.new_post(&ada, "Title").await;
+    service.new_draft(&ada, "Draft").await;
+    service.call("PUT", &format!("/posts/{id}/vote"), Some(&ada), None).await.expect(200);
+    let new = json!({"name": "Bot", "scopes": ["posts:read", "votes:write"]});
+    service.post("/tokens", &ada, new).await.expect(201);
+    let export = service.get("/users/me/export", &ada).await.expect(200);
+    assert_eq!(export.header("cache-control"), Some("no-store"));
+    assert!(export.header("content-disposition").unwrap().contains("acclaim.json"));
+    let told = export.json();
+    assert_eq!(told["user"]["email"], "ada@example.com");
+    let titles: Vec<_> = told["posts"].as_array().unwrap().iter().map(|post| &post["title"]).collect();
+    assert_eq!(titles, ["Title", "Draft"]);
+    assert_eq!(told["votes"], json!([id]));
+    assert_eq!(told["sessions"][0]["current"], true);
+    assert_eq!(told["tokens"][0]["scopes"], json!(["posts:read", "votes:write"]));
+    assert!(!export.text.contains("argon2") && !export.text.contains("acl_"));
+}

@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     config::Config,
     db::{self, Db},
-    http::{Drain, State},
+    http::{Drain, Limits, State},
     routes, server,
     services::{
         passwords::{self, Passwords},
@@ -61,6 +61,7 @@ pub(super) async fn run() -> Result<(), String> {
         passwords,
         tokens: Tokens::new(&secret, config.access_token_lifetime),
         public_reads: config.public_reads,
+        limits: Limits::new(&config.limits),
         drain: Drain::default(),
     };
     let drain = state.drain.clone();

@@ -5,7 +5,7 @@ use actix_web::{
 };
 use futures_util::future::LocalBoxFuture;
 
-use super::{Problem, State};
+use super::{Problem, State, limits};
 use crate::{
     error::Error,
     services::users::{self, Identity},
@@ -83,10 +83,11 @@ async fn identify(request: &HttpRequest) -> Result<Option<Identity>, Problem> {
     let caller = users::identify(&state.db, id).await?;
     let caller = caller.ok_or(Error::InvalidToken)?;
     request.extensions_mut().insert(UserId(caller.id));
+    limits::write(request, caller.id)?;
     Ok(Some(caller))
 }
 
-fn state(request: &HttpRequest) -> Result<&State, Problem> {
+pub(super) fn state(request: &HttpRequest) -> Result<&State, Problem> {
     request
         .app_data::<Data<State>>()
         .map(Data::get_ref)

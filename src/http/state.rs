@@ -1,6 +1,6 @@
 //! What every handler can reach.
 
-use super::Drain;
+use super::{Drain, Limits};
 use crate::{
     db::Db,
     services::{passwords::Passwords, tokens::Tokens},
@@ -17,6 +17,8 @@ pub struct State {
     pub tokens: Tokens,
     /// Whether posts can be read without a token.
     pub public_reads: bool,
+    /// How often somebody may ask.
+    pub limits: Limits,
     /// What is under way.
     pub drain: Drain,
 }

@@ -1,11 +1,12 @@
 //! `/login`: the token endpoint of OAuth 2.0 (RFC 6749, section 4.3).
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::{
         Method,
         header::{CACHE_CONTROL, PRAGMA},
     },
+    middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use validator::Validate;
 
 use crate::{
     http::{
-        Body, Problem, Request, State,
+        Body, Problem, Request, State, limits,
         route::on,
         rules::{self, Secret},
     },
@@ -26,7 +27,8 @@ use crate::{
 pub(super) struct Doc;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
-    config.service(web::resource("/login").route(on(Method::POST, login)));
+    let login = on(Method::POST, login).wrap(from_fn(limits::sign_in));
+    config.service(web::resource("/login").route(login));
 }
 
 /// Who wants to sign in.
@@ -94,9 +96,11 @@ struct Grant {
 async fn login(
     Body(credentials): Body<Credentials>,
     state: Data<State>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let GrantType::Password = credentials.grant_type;
     let name = &credentials.username.trim().to_ascii_lowercase();
+    limits::account(&request, name)?;
     let id = users::sign_in(&state.db, &state.passwords, name, credentials.password.0).await?;
     let answer = Grant {
         access_token: state.tokens.issue(id)?,

@@ -6,6 +6,7 @@ use actix_web::{
         Method,
         header::{CACHE_CONTROL, LOCATION},
     },
+    middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
 use entity::users::Model;
@@ -16,7 +17,7 @@ use validator::Validate;
 
 use crate::{
     http::{
-        Anyone, Body, Caller, Id, Problem, Request, State, Then,
+        Anyone, Body, Caller, Id, Problem, Request, State, Then, limits,
         route::{get, on},
         rules::{self, Secret},
     },
@@ -28,8 +29,9 @@ use crate::{
 pub(super) struct Doc;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
+    let sign_up = on(Method::POST, sign_up).wrap(from_fn(limits::sign_up));
     config
-        .service(web::resource("/users").route(on(Method::POST, sign_up)))
+        .service(web::resource("/users").route(sign_up))
         .service(get(web::resource("/users/me"), me))
         .service(get(web::resource("/users/{id}"), user));
 }

@@ -20,6 +20,7 @@ mod constraints;
 mod conventions;
 mod documents;
 mod faults;
+mod limits;
 mod lists;
 mod login;
 mod migrations;
@@ -46,6 +47,9 @@ fn main() -> ExitCode {
         conventions::all(),
         documents::all(),
         faults::all(),
+        limits::all(),
+        limits::clients::all(),
+        limits::order::all(),
         lists::all(),
         login::all(),
         migrations::all(),

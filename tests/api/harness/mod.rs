@@ -1,5 +1,6 @@
 //! A fresh database a test, and a server on it.
 
+pub mod nginx;
 pub mod postgres;
 pub mod process;
 mod runner;
@@ -15,9 +16,9 @@ use std::{
 };
 
 use acclaim::{
-    config::Origins,
+    config::{Config, Origins},
     db::Db,
-    http::{Drain, State},
+    http::{Drain, Limits, State},
     routes, server,
     services::{
         passwords::{self, Passwords},
@@ -29,6 +30,16 @@ use migration::{Command, Database};
 pub use runner::run;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use service::Service;
+
+/// The limits of `settings`, every other one off.
+pub fn limits(settings: &[(&str, &str)]) -> Limits {
+    let config = Config::from_lookup(|name| {
+        let set = settings.iter().find(|(other, _)| *other == name);
+        let off = name.starts_with("RATE_LIMIT_").then_some("off");
+        set.map(|(_, value)| *value).or(off).map(str::to_owned)
+    });
+    Limits::new(&config.expect("no settings").limits)
+}
 
 /// What the tests' servers sign with.
 pub const SECRET: &str = "only-the-tests-sign-with-this-secret";
@@ -158,6 +169,7 @@ impl Fixture {
             passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
             tokens: Tokens::new(&SECRET.into(), std::time::Duration::from_hours(1)),
             public_reads: false,
+            limits: Limits::default(),
             drain: Drain::default(),
         }
     }

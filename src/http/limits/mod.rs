@@ -204,7 +204,9 @@ fn take(request: &HttpRequest, limit: Option<&Arc<Limit>>, who: impl Hash) -> Re
 
 /// Whole seconds, rounded up, 1 or more.
 fn seconds(time: Duration) -> NonZeroU32 {
-    let rounded = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let rounded = time
+        .as_secs()
+        .saturating_add(u64::from(time.subsec_nanos() > 0));
     let rounded = u32::try_from(rounded).unwrap_or(u32::MAX);
     NonZeroU32::new(rounded).unwrap_or(NonZeroU32::MIN)
 }
@@ -223,4 +225,17 @@ fn fields(used: &Used) -> Option<[(HeaderName, HeaderValue); 2]> {
         ),
         (RATE_LIMIT, value(format!("\"{name}\";r={free};t={reset}"))?),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, seconds};
+
+    #[test]
+    fn seconds_are_rounded_up_and_never_none() {
+        for (nanoseconds, whole) in [(0, 1), (1, 1), (1_000_000_000, 1), (1_000_000_001, 2)] {
+            assert_eq!(seconds(Duration::from_nanos(nanoseconds)).get(), whole);
+        }
+        assert_eq!(seconds(Duration::MAX).get(), u32::MAX);
+    }
 }

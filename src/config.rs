@@ -1,5 +1,6 @@
 //! Every setting, once: its name in the environment, its default and its meaning.
 
+mod limits;
 mod parse;
 mod settings;
 
@@ -9,6 +10,7 @@ use migration::Database;
 use tracing_subscriber::EnvFilter;
 
 use crate::keys::Keys;
+pub use limits::{Limits, Rate};
 use parse::{boolean, days, key_file, minutes, origins, parsed, secrets};
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_URL, HOST,
@@ -55,6 +57,8 @@ pub struct Config {
     pub auto_migrate: bool,
     /// `PUBLIC_READS`.
     pub public_reads: bool,
+    /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
+    pub limits: Limits,
     /// `RUST_LOG`, in its own syntax.
     pub log_filter: String,
     /// `LOG_FORMAT`.
@@ -98,6 +102,7 @@ impl Config {
         let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
         let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
         let public_reads = reader.read(&PUBLIC_READS, boolean);
+        let limits = Limits::read(&mut reader);
         let log_filter = reader.read(&RUST_LOG, |text| {
             EnvFilter::from_str(text)
                 .map(|_| text.to_owned())
@@ -128,6 +133,7 @@ impl Config {
             Some(origins),
             Some(auto_migrate),
             Some(public_reads),
+            Some(limits),
             Some(log_filter),
             Some(log_format),
             [],
@@ -140,6 +146,7 @@ impl Config {
             origins,
             auto_migrate,
             public_reads,
+            limits,
             log_filter,
             log_format,
             reader.faults.as_slice(),
@@ -157,6 +164,7 @@ impl Config {
             origins,
             auto_migrate,
             public_reads,
+            limits,
             log_filter,
             log_format,
         })

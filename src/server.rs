@@ -20,7 +20,11 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     config::Origins,
     http::{
-        Drain, Problem, State, body, envelope::envelope, request_id::X_REQUEST_ID, trace::Lines,
+        Drain, Problem, State, body,
+        envelope::envelope,
+        limits::{self, RATE_LIMIT, RATE_LIMIT_POLICY},
+        request_id::X_REQUEST_ID,
+        trace::Lines,
     },
     telemetry,
 };
@@ -57,6 +61,7 @@ pub fn build(
             .default_service(web::to(
                 async || Err::<HttpResponse, _>(Problem::no_route()),
             ))
+            .wrap(from_fn(limits::requests))
             .wrap(NormalizePath::trim())
             .wrap(cors(&origins))
             .wrap(TracingLogger::<Lines>::new())
@@ -101,6 +106,14 @@ fn cors(origins: &Origins) -> Cors {
 }
 
 /// Headers of an answer that a page of another origin may read.
-fn exposed() -> [HeaderName; 5] {
-    [LINK, LOCATION, ETAG, X_REQUEST_ID, RETRY_AFTER]
+fn exposed() -> [HeaderName; 7] {
+    [
+        LINK,
+        LOCATION,
+        ETAG,
+        X_REQUEST_ID,
+        RETRY_AFTER,
+        RATE_LIMIT,
+        RATE_LIMIT_POLICY,
+    ]
 }

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     config::Config,
     db::{self, Db},
-    http::{Drain, State},
+    http::{Drain, Limits, State},
     keys::Keys,
     routes, server,
     services::{
@@ -65,6 +65,7 @@ pub(super) async fn run() -> Result<(), String> {
         access: Access::default(),
         refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,
+        limits: Limits::new(&config.limits),
         drain: Drain::default(),
     };
     let drain = state.drain.clone();

@@ -64,6 +64,36 @@ pub(super) const PUBLIC_READS: Setting = setting(
     "false",
     "Whether posts can be read without a token",
 );
+pub(super) const RATE_LIMIT_REQUESTS: Setting = setting(
+    "RATE_LIMIT_REQUESTS",
+    "12000/minute",
+    "How many requests an address may send: N/second, N/minute, N/hour, or off",
+);
+pub(super) const RATE_LIMIT_SIGN_UP: Setting = setting(
+    "RATE_LIMIT_SIGN_UP",
+    "60/hour",
+    "How often somebody may sign up from one address",
+);
+pub(super) const RATE_LIMIT_SIGN_IN: Setting = setting(
+    "RATE_LIMIT_SIGN_IN",
+    "30/minute",
+    "How often somebody may try to sign in from one address",
+);
+pub(super) const RATE_LIMIT_SIGN_IN_ACCOUNT: Setting = setting(
+    "RATE_LIMIT_SIGN_IN_ACCOUNT",
+    "10/minute",
+    "How often somebody may try to sign in with one e-mail address or username, from all addresses together",
+);
+pub(super) const RATE_LIMIT_WRITES: Setting = setting(
+    "RATE_LIMIT_WRITES",
+    "600/minute",
+    "How many requests other than GET and HEAD a user may send",
+);
+pub(super) const TRUSTED_PROXIES: Setting = setting(
+    "TRUSTED_PROXIES",
+    "",
+    "Addresses and networks of the proxies in front, separated by commas: 127.0.0.1,10.0.0.0/8; who their X-Forwarded-For or Forwarded names is the client; none when empty",
+);
 pub(super) const RUST_LOG: Setting = setting(
     "RUST_LOG",
     "warn,acclaim=info",
@@ -73,7 +103,7 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "How it is logged: text or json");
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [&Setting; 12] = [
+pub const SETTINGS: [&Setting; 18] = [
     &DATABASE_URL,
     &HOST,
     &PORT,
@@ -84,6 +114,12 @@ pub const SETTINGS: [&Setting; 12] = [
     &CORS_ALLOWED_ORIGINS,
     &AUTO_MIGRATE,
     &PUBLIC_READS,
+    &RATE_LIMIT_REQUESTS,
+    &RATE_LIMIT_SIGN_UP,
+    &RATE_LIMIT_SIGN_IN,
+    &RATE_LIMIT_SIGN_IN_ACCOUNT,
+    &RATE_LIMIT_WRITES,
+    &TRUSTED_PROXIES,
     &RUST_LOG,
     &LOG_FORMAT,
 ];

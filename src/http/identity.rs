@@ -5,7 +5,7 @@ use actix_web::{
 };
 use futures_util::future::LocalBoxFuture;
 
-use super::{Problem, State};
+use super::{Problem, State, limits};
 use crate::{
     error::Error,
     services::access::{ACCOUNT, Identity, POSTS_READ, Role, SCOPES},
@@ -111,10 +111,11 @@ async fn identify(request: &HttpRequest, state: &State) -> Result<Option<Identit
         .identify(&state.db, &state.tokens, token)
         .await?;
     request.extensions_mut().insert(UserId(caller.id));
+    limits::write(request, caller.id)?;
     Ok(Some(caller))
 }
 
-fn state(request: &HttpRequest) -> Result<&State, Problem> {
+pub(super) fn state(request: &HttpRequest) -> Result<&State, Problem> {
     request
         .app_data::<Data<State>>()
         .map(Data::get_ref)

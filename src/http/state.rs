@@ -2,7 +2,7 @@
 
 use time::Duration;
 
-use super::Drain;
+use super::{Drain, Limits};
 use crate::{
     db::Db,
     services::{access::Access, passwords::Passwords, tokens::Tokens},
@@ -23,6 +23,8 @@ pub struct State {
     pub refresh_lifetime: Duration,
     /// Whether posts can be read without a token.
     pub public_reads: bool,
+    /// How often somebody may ask.
+    pub limits: Limits,
     /// What is under way.
     pub drain: Drain,
 }

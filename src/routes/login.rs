@@ -6,6 +6,7 @@ use actix_web::{
         Method,
         header::{CACHE_CONTROL, PRAGMA, USER_AGENT},
     },
+    middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
 use secrecy::ExposeSecret;
@@ -20,7 +21,7 @@ use validator::Validate;
 use crate::{
     error::Fault,
     http::{
-        Body, Problem, Read, Request, State,
+        Body, Problem, Read, Request, State, limits,
         route::on,
         rules::{self, Secret},
     },
@@ -32,7 +33,8 @@ use crate::{
 pub(super) struct Doc;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
-    config.service(web::resource("/login").route(on(Method::POST, login)));
+    let login = on(Method::POST, login).wrap(from_fn(limits::sign_in));
+    config.service(web::resource("/login").route(login));
 }
 
 /// Who wants to sign in, or to stay signed in.
@@ -179,6 +181,7 @@ async fn login(
     let session = match grant {
         Grants::Password(grant) => {
             let name = grant.username.trim().to_ascii_lowercase();
+            limits::account(&request, &name)?;
             let id = users::sign_in(db, passwords, &name, grant.password.0).await?;
             sessions::start(db, id, &user_agent(&request), lifetime).await?
         }

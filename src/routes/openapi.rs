@@ -17,7 +17,10 @@ use utoipa::{
 };
 
 use crate::{
-    http::problem::{KINDS, Kind, ProblemDetails},
+    http::{
+        limits,
+        problem::{KINDS, Kind, ProblemDetails},
+    },
     services::access::SCOPES,
 };
 
@@ -42,7 +45,8 @@ pub fn document() -> openapi::OpenApi {
         document.merge(part);
     }
     share(document.components.get_or_insert_default());
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
+        let limited = !path.starts_with(limits::EXEMPT);
         let operations = [
             &mut item.get,
             &mut item.put,
@@ -50,7 +54,8 @@ pub fn document() -> openapi::OpenApi {
             &mut item.delete,
             &mut item.patch,
         ];
-        operations.into_iter().flatten().for_each(complete);
+        let operations = operations.into_iter().flatten();
+        operations.for_each(|operation| complete(operation, limited));
     }
     document
 }
@@ -110,6 +115,20 @@ fn share(components: &mut Components) {
             "RetryAfter",
             header(u32::schema(), "In how many seconds to try again."),
         ),
+        (
+            "RateLimitPolicy",
+            header(
+                String::schema(),
+                "The limit that is nearest, where one is set: `\"sign-in\";q=30;w=60` are 30 in 60 seconds, and then one more each 2 seconds.",
+            ),
+        ),
+        (
+            "RateLimit",
+            header(
+                String::schema(),
+                "How it stands: `\"sign-in\";r=29;t=2` are 29 more now, and all of them again in 2 seconds; with 429 `t` is `Retry-After`.",
+            ),
+        ),
     ];
     for (name, header) in headers {
         components.headers.insert(name.to_owned(), header.into());
@@ -133,7 +152,7 @@ fn header(schema: RefOr<openapi::Schema>, meaning: &str) -> Header {
 }
 
 /// Adds the answers that follow from what an operation takes, and to each what its status brings.
-fn complete(operation: &mut Operation) {
+fn complete(operation: &mut Operation, limited: bool) {
     let body = operation.request_body.is_some();
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         body.required = Some(Required::True);
@@ -159,6 +178,7 @@ fn complete(operation: &mut Operation) {
         (413, body),
         (415, body),
         (422, body || query || id),
+        (429, limited),
         (500, true),
         (503, true),
     ];
@@ -172,18 +192,25 @@ fn complete(operation: &mut Operation) {
     for (status, answer) in answers {
         if let RefOr::T(answer) = answer {
             let status = status.parse().unwrap_or_default();
-            let whole = of_status(std::mem::take(answer).into(), status);
+            let whole = of_status(std::mem::take(answer).into(), status, limited);
             *answer = whole;
         }
     }
 }
 
-fn of_status(answer: ResponseBuilder, status: u16) -> Response {
+fn of_status(answer: ResponseBuilder, status: u16, limited: bool) -> Response {
     let shared = |name| Ref::new(format!("#/components/headers/{name}"));
     let answer = answer.header_ref("X-Request-Id", shared("RequestId"));
+    let answer = if limited {
+        answer
+            .header_ref("RateLimit-Policy", shared("RateLimitPolicy"))
+            .header_ref("RateLimit", shared("RateLimit"))
+    } else {
+        answer
+    };
     let answer = match status {
         401 => answer.header_ref("WWW-Authenticate", shared("Challenge")),
-        503 => answer.header_ref("Retry-After", shared("RetryAfter")),
+        429 | 503 => answer.header_ref("Retry-After", shared("RetryAfter")),
         _ => answer,
     };
     let Some(kind) = kind(status) else {

@@ -6,6 +6,7 @@ use actix_web::{
         Method,
         header::{CACHE_CONTROL, LOCATION},
     },
+    middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
 use entity::users::Model;
@@ -18,7 +19,7 @@ use validator::Validate;
 use super::staff;
 use crate::{
     http::{
-        Anyone, Body, Id, Problem, Request, State, Then,
+        Anyone, Body, Id, Problem, Request, State, Then, limits,
         route::{get, on},
         rules::{self, Secret},
     },
@@ -30,8 +31,9 @@ use crate::{
 pub(super) struct Doc;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
+    let sign_up = on(Method::POST, sign_up).wrap(from_fn(limits::sign_up));
     config
-        .service(get(web::resource("/users"), staff::list).route(on(Method::POST, sign_up)))
+        .service(get(web::resource("/users"), staff::list).route(sign_up))
         .service(get(web::resource("/users/{id}"), user));
 }
 

@@ -52,7 +52,15 @@ async fn a_listed_origin_may_call_and_read(fixture: Fixture) {
             .header("access-control-expose-headers")
             .unwrap()
             .to_lowercase();
-        for name in ["link", "location", "etag", "x-request-id", "retry-after"] {
+        for name in [
+            "link",
+            "location",
+            "etag",
+            "x-request-id",
+            "retry-after",
+            "ratelimit",
+            "ratelimit-policy",
+        ] {
             assert!(exposed.contains(name), "{exposed}");
         }
     }

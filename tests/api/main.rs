@@ -22,6 +22,7 @@ mod documents;
 mod faults;
 mod forgeries;
 mod keys;
+mod limits;
 mod lists;
 mod login;
 mod migrations;
@@ -50,6 +51,9 @@ fn main() -> ExitCode {
         faults::all(),
         forgeries::all(),
         keys::all(),
+        limits::all(),
+        limits::clients::all(),
+        limits::order::all(),
         lists::all(),
         login::all(),
         migrations::all(),

@@ -1,8 +1,8 @@
 //! Settings are checked at start, all faults together.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 
-use acclaim::config::{Config, Origins};
+use acclaim::config::{Config, Origins, Rate};
 
 use crate::{harness::plain, keys::Ed25519};
 
@@ -22,6 +22,14 @@ fn read(settings: &[(&str, &str)]) -> Result<Config, String> {
     Config::from_lookup(lookup).map_err(|faults| faults.to_string())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "`None` is off")]
+fn rate(count: u32, seconds: u64) -> Option<Rate> {
+    Some(Rate {
+        count: NonZeroU32::new(count).unwrap(),
+        period: Duration::from_secs(seconds),
+    })
+}
+
 fn nothing_needs_to_be_set() {
     let config = read(&[("PORT", " "), ("JWT_SECRET", "")]).unwrap();
     assert_eq!(
@@ -36,6 +44,13 @@ fn nothing_needs_to_be_set() {
     assert_eq!(config.access_token_lifetime.as_secs(), 3600);
     assert_eq!(config.origins, Origins::These(Vec::new()));
     assert!(!config.auto_migrate && !config.public_reads);
+    let limits = config.limits;
+    assert_eq!(limits.requests, rate(12_000, 60));
+    assert_eq!(limits.sign_up, rate(60, 3600));
+    assert_eq!(limits.sign_in, rate(30, 60));
+    assert_eq!(limits.sign_in_account, rate(10, 60));
+    assert_eq!(limits.writes, rate(600, 60));
+    assert_eq!(limits.trusted_proxies, []);
 }
 
 fn what_is_set_is_read() {
@@ -54,12 +69,25 @@ fn what_is_set_is_read() {
         ),
         ("AUTO_MIGRATE", "TRUE"),
         ("PUBLIC_READS", "1"),
+        ("RATE_LIMIT_REQUESTS", "1000000/second"),
+        ("RATE_LIMIT_SIGN_UP", "OFF"),
+        ("RATE_LIMIT_SIGN_IN", " 1 / Hour "),
+        (
+            "TRUSTED_PROXIES",
+            "127.0.0.1, 10.0.0.0/8,::1,::ffff:192.0.2.0/120",
+        ),
     ])
     .unwrap();
     let origins = ["https://app.example", "http://localhost:5173"].map(str::to_owned);
     assert_eq!(config.origins, Origins::These(origins.to_vec()));
     assert_eq!(config.access_token_lifetime.as_secs(), 300);
     assert!(config.auto_migrate && config.public_reads);
+    assert_eq!(config.limits.requests, rate(1_000_000, 1));
+    assert_eq!(config.limits.sign_up, None);
+    assert_eq!(config.limits.sign_in, rate(1, 3600));
+    let proxies = ["127.0.0.1/32", "10.0.0.0/8", "::1/128", "192.0.2.0/24"];
+    let proxies = proxies.map(|network| network.parse().unwrap());
+    assert_eq!(config.limits.trusted_proxies, proxies);
     let shown = format!("{config:?} {}", config.database);
     assert!(shown.contains("db.example:6000"), "{shown}");
     assert!(
@@ -79,6 +107,12 @@ fn every_fault_is_reported_with_its_name() {
         ("CORS_ALLOWED_ORIGINS", "https://a.example/path"),
         ("AUTO_MIGRATE", "maybe"),
         ("PUBLIC_READS", "2"),
+        ("RATE_LIMIT_REQUESTS", "0/minute"),
+        ("RATE_LIMIT_SIGN_UP", "60"),
+        ("RATE_LIMIT_SIGN_IN", "1/day"),
+        ("RATE_LIMIT_SIGN_IN_ACCOUNT", "1000001/second"),
+        ("RATE_LIMIT_WRITES", "/minute"),
+        ("TRUSTED_PROXIES", "127.0.0.1, proxy.example"),
         ("RUST_LOG", "=="),
         ("LOG_FORMAT", "xml"),
     ])

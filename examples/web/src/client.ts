@@ -1,5 +1,6 @@
 import createClient from 'openapi-fetch';
 import type { components, operations, paths } from './api';
+import { authorised } from './authorised';
 import { noAnswer, refusal } from './failure';
 import { begin, current, end } from './session';
 
@@ -7,23 +8,16 @@ type Schemas = components['schemas'];
 export type Post = Schemas['Post'];
 export type NewPost = Schemas['NewPost'];
 export type NewUser = Schemas['NewUser'];
-export type Credentials = Schemas['Credentials'];
+export type Credentials = Schemas['PasswordGrant'];
 export type PostQuery = NonNullable<operations['listPosts']['parameters']['query']>;
 
-const client = createClient<paths>({ baseUrl: ACCLAIM_URL });
-
-client.use({
-  onRequest({ request }) {
-    const session = current();
-    if (session) request.headers.set('Authorization', `Bearer ${session.token}`);
-    return request;
-  },
-});
+const client = createClient<paths>({ baseUrl: ACCLAIM_URL, fetch: authorised });
 
 type Outcome<T> = { data?: T; error?: unknown; response: Response };
 
-/** What the service answered, or a Failure. A 401 while signed in means that the token is no good. */
+/** What the service answered, or a Failure. A 401 while signed in means that the session has ended. */
 async function answer<T>(call: Promise<Outcome<T>>): Promise<T> {
+  const session = current();
   let outcome: Outcome<T>;
   try {
     outcome = await call;
@@ -32,7 +26,7 @@ async function answer<T>(call: Promise<Outcome<T>>): Promise<T> {
   }
   if (outcome.response.ok) return outcome.data as T;
   const failure = refusal(outcome.response, outcome.error);
-  if (outcome.response.status === 401 && current()) {
+  if (outcome.response.status === 401 && session && session === current()) {
     failure.endedSession = true;
     end(failure);
   }
@@ -45,14 +39,30 @@ export async function signUp(body: NewUser): Promise<void> {
 
 /** The OAuth 2.0 password grant, as the form that RFC 6749 asks for. */
 export async function signIn(username: string, password: string): Promise<void> {
-  const { access_token: token } = await answer(
+  const { access_token: accessToken, refresh_token: refreshToken } = await answer(
     client.POST('/login', {
       body: { grant_type: 'password', username, password },
       headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
     }),
   );
-  const me = await answer(client.GET('/users/me', { headers: { Authorization: `Bearer ${token}` } }));
-  begin({ token, user: { id: me.id, username: me.username } });
+  const me = await answer(client.GET('/users/me', { headers: { Authorization: `Bearer ${accessToken}` } }));
+  begin({ accessToken, refreshToken, user: { id: me.id, username: me.username } });
+}
+
+/**
+ * Ends the session at the service, and here in any case. Tells whether the service knows of it: a 401
+ * says that it had ended before.
+ */
+export async function signOut(): Promise<boolean> {
+  const session = current();
+  try {
+    const { response } = await client.POST('/logout', { signal: AbortSignal.timeout(5000) });
+    return response.ok || response.status === 401;
+  } catch {
+    return false;
+  } finally {
+    if (session === current()) end();
+  }
 }
 
 export function listPosts(query: PostQuery): Promise<Post[]> {

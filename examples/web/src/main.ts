@@ -1,6 +1,7 @@
+import { signOut } from './client';
 import { byId, button, h } from './dom';
 import { alarm, clear, say } from './notices';
-import { current, end, onChange } from './session';
+import { current, onChange } from './session';
 import { signInView, signUpView } from './views/account';
 import { composeView } from './views/compose';
 import { feedView } from './views/feed';
@@ -36,9 +37,9 @@ function account(): HTMLElement[] {
   if (!session) return [];
   return [
     h('span', { class: 'who' }, h('span', { class: 'heard' }, 'Signed in as '), session.user.username),
-    button('Sign out', 'quiet', () => {
-      end();
-      say('Signed out.');
+    button('Sign out', 'quiet', async () => {
+      const told = await signOut();
+      say(told ? 'Signed out.' : 'Signed out here. The service could not be told.');
     }),
     h('a', { href: '#new', class: 'primary' }, 'New post'),
   ];

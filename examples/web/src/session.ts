@@ -2,7 +2,9 @@ import type { components } from './api';
 import type { Failure } from './failure';
 
 export interface Session {
-  token: string;
+  accessToken: string;
+  /** To be used once: what it is exchanged for brings the next one. */
+  refreshToken: string;
   user: Pick<components['schemas']['User'], 'id' | 'username'>;
 }
 
@@ -22,14 +24,21 @@ function kept(): Session | undefined {
   }
 }
 
+/** The same object from a sign-in until its end, however often its tokens change. */
 export function current(): Session | undefined {
   return session;
 }
 
 export function begin(next: Session): void {
   session = next;
-  sessionStorage.setItem(KEY, JSON.stringify(next));
+  keep(next);
   listener();
+}
+
+/** Gives `of` its next tokens. */
+export function renew(of: Session, tokens: Pick<Session, 'accessToken' | 'refreshToken'>): void {
+  Object.assign(of, tokens);
+  if (of === session) keep(of);
 }
 
 /** Signs out; `why` is there when it was the service that ended the session. */
@@ -41,4 +50,8 @@ export function end(why?: Failure): void {
 
 export function onChange(call: (why?: Failure) => void): void {
   listener = call;
+}
+
+function keep(what: Session): void {
+  sessionStorage.setItem(KEY, JSON.stringify(what));
 }

@@ -1,5 +1,7 @@
 //! What a problem's `type` can be, and the page that it leads to.
 
+use std::num::NonZeroU32;
+
 use actix_web::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
@@ -50,6 +52,9 @@ pub struct Page {
 /// The request id in examples.
 const INSTANCE: &str = "01932f3e-8f0c-7c8e-b7d1-0c5a3f3f5d11";
 
+/// The seconds to wait in examples.
+const EXAMPLE_WAIT: NonZeroU32 = NonZeroU32::MIN.saturating_add(11);
+
 impl Kind {
     /// The kind that goes with `status`, if there is one.
     #[must_use]
@@ -85,7 +90,7 @@ impl Kind {
 }
 
 /// Every kind.
-pub static KINDS: [Kind; 12] = [
+pub static KINDS: [Kind; 13] = [
     Kind {
         status: StatusCode::BAD_REQUEST,
         uri: "/problems/bad-request",
@@ -177,6 +182,14 @@ pub static KINDS: [Kind; 12] = [
                 "must be 1 to 300 characters",
             )])
         },
+    },
+    Kind {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        uri: "/problems/too-many-requests",
+        title: "Too many requests",
+        meaning: "More was asked in a short time than the service allows, from one address, by one user or for one account. Nothing was done.",
+        advice: "Send the request again after the seconds that Retry-After names. RateLimit-Policy says how often you may ask, RateLimit how much of that is left.",
+        example: || Problem::too_many("sign-ins from this address", EXAMPLE_WAIT),
     },
     Kind {
         status: StatusCode::INTERNAL_SERVER_ERROR,

@@ -3,7 +3,7 @@
 mod details;
 mod kinds;
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -15,7 +15,7 @@ pub use details::{ProblemDetails, render};
 pub use kinds::{KINDS, Kind, Page};
 
 /// After how many seconds a client that was told 503 may come back.
-const RETRY_AFTER: &str = "2";
+const RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(2);
 
 /// What a client is told, and what the operator's log is told.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Problem {
     errors: Vec<Fault>,
     error: Option<&'static str>,
     challenge: Option<&'static str>,
+    /// In seconds.
+    retry_after: Option<NonZeroU32>,
     /// For the operator alone.
     cause: Option<String>,
 }
@@ -37,6 +39,7 @@ impl Problem {
             errors: Vec::new(),
             error: None,
             challenge: None,
+            retry_after: None,
             cause: None,
         }
     }
@@ -104,6 +107,19 @@ impl Problem {
         }
     }
 
+    /// 429: of `what`, which says what and where. There is room again in `seconds`.
+    #[must_use]
+    pub fn too_many(what: &str, seconds: NonZeroU32) -> Self {
+        let s = if seconds.get() == 1 { "" } else { "s" };
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("too many {what}; try again in {seconds} second{s}"),
+            )
+        }
+    }
+
     /// 500: `cause` is for the operator's log.
     #[must_use]
     pub fn internal(cause: String) -> Self {
@@ -120,6 +136,7 @@ impl Problem {
     pub fn unavailable(detail: impl Into<String>, cause: Option<String>) -> Self {
         Self {
             cause,
+            retry_after: RETRY_AFTER,
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         }
     }
@@ -197,10 +214,10 @@ impl ResponseError for Problem {
         if let Some(challenge) = self.challenge {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds.get()));
         }
-        if self.error.is_some() {
+        if self.error.is_some() || self.status == StatusCode::TOO_MANY_REQUESTS {
             response.insert_header((header::CACHE_CONTROL, "no-store"));
         }
         response.body(self.body(""))

@@ -1,5 +1,6 @@
 //! A fresh database a test, and a server on it.
 
+pub mod nginx;
 pub mod postgres;
 pub mod process;
 mod runner;
@@ -15,9 +16,9 @@ use std::{
 };
 
 use acclaim::{
-    config::Origins,
+    config::{Config, Origins},
     db::Db,
-    http::{Drain, State},
+    http::{Drain, Limits, State},
     keys::Keys,
     routes, server,
     services::{
@@ -31,6 +32,16 @@ use migration::{Command, Database};
 pub use runner::run;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use service::Service;
+
+/// The limits of `settings`, every other one off.
+pub fn limits(settings: &[(&str, &str)]) -> Limits {
+    let config = Config::from_lookup(|name| {
+        let set = settings.iter().find(|(other, _)| *other == name);
+        let off = name.starts_with("RATE_LIMIT_").then_some("off");
+        set.map(|(_, value)| *value).or(off).map(str::to_owned)
+    });
+    Limits::new(&config.expect("no settings").limits)
+}
 
 /// What the tests' servers sign with.
 pub const SECRET: &str = "only-the-tests-sign-with-this-secret";
@@ -162,6 +173,7 @@ impl Fixture {
             access: Access::default(),
             refresh_lifetime: time::Duration::days(30),
             public_reads: false,
+            limits: Limits::default(),
             drain: Drain::default(),
         }
     }

@@ -5,6 +5,7 @@ use std::{
     process::{Output, Stdio},
 };
 
+use acclaim::config::SETTINGS;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     process::{Child, Command},
@@ -13,12 +14,15 @@ use tokio::{
 
 use super::service::Service;
 
-/// `acclaim` in `folder`, with these settings and no others.
+/// `acclaim` in `folder`, with these settings, no limits, and nothing else.
 pub fn acclaim(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_acclaim"));
+    let names = SETTINGS.iter().map(|setting| setting.name);
+    let limits = names.filter(|name| name.starts_with("RATE_LIMIT_"));
     command
         .args(arguments)
         .env_clear()
+        .envs(limits.map(|name| (name, "off")))
         .envs(settings.iter().copied())
         .current_dir(folder)
         .stdin(Stdio::null())

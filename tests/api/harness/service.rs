@@ -1,5 +1,7 @@
 //! A client of a running service.
 
+use std::net::IpAddr;
+
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -70,7 +72,7 @@ impl Answer {
         }
         assert_eq!(problem["status"], status);
         assert_eq!(problem["instance"].as_str(), self.header("x-request-id"));
-        if status == 503 {
+        if matches!(status, 429 | 503) {
             assert!(self.header("retry-after").is_some());
         }
         problem
@@ -92,8 +94,18 @@ impl Answer {
 
 impl Service {
     pub fn new(base: String) -> Self {
+        Self::met_from(base, None)
+    }
+
+    /// The same service, met from another address of this machine.
+    pub fn from(&self, address: impl Into<IpAddr>) -> Self {
+        Self::met_from(self.base.clone(), Some(address.into()))
+    }
+
+    fn met_from(base: String, address: Option<IpAddr>) -> Self {
         let client = Client::builder()
             .no_proxy()
+            .local_address(address)
             .timeout(std::time::Duration::from_mins(1))
             .build()
             .expect("no client");

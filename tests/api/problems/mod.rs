@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, behaviours, limits,
     service::{Answer, Service},
 };
 
@@ -48,18 +48,24 @@ fn with_failures(config: &mut web::ServiceConfig) {
 fn note(seen: &mut String, source: &str, answer: &Answer) {
     let mut problem = answer.problem(answer.status);
     problem["instance"] = json!("(the request id)");
-    writeln!(seen, "## {source}\n\n{}", answer.status).unwrap();
-    for name in ["allow", "cache-control", "retry-after", "www-authenticate"] {
+    let mut text = format!("## {source}\n\n{}\n", answer.status);
+    for name in [
+        "allow",
+        "cache-control",
+        "ratelimit-policy",
+        "ratelimit",
+        "retry-after",
+        "www-authenticate",
+    ] {
         if let Some(value) = answer.header(name) {
-            writeln!(seen, "{name}: {value}").unwrap();
+            writeln!(text, "{name}: {value}").unwrap();
         }
     }
-    writeln!(
-        seen,
-        "{}\n",
-        serde_json::to_string_pretty(&problem).unwrap()
-    )
-    .unwrap();
+    text += &serde_json::to_string_pretty(&problem).unwrap();
+    if let (429, Some(seconds)) = (answer.status, answer.header("retry-after")) {
+        text = text.replace(seconds, "(seconds)");
+    }
+    writeln!(seen, "{text}\n").unwrap();
 }
 
 async fn every_source_of_an_error_answers_as_it_ever_did(fixture: Fixture) {
@@ -81,6 +87,16 @@ async fn every_source_of_an_error_answers_as_it_ever_did(fixture: Fixture) {
         let answer = Answer::of(request.send().await.expect(source)).await;
         note(&mut seen, source, &answer);
     }
+    let mut state = fixture.state(&fixture.database()).await;
+    state.limits = limits(&[("RATE_LIMIT_SIGN_IN", "2/hour")]);
+    let limited = fixture.start(state, Origins::These(Vec::new()));
+    for _ in 0..2 {
+        let empty = Some(json!({}));
+        let answer = limited.call("POST", "/login", None, empty).await;
+        answer.problem(422);
+    }
+    let limited = limited.call("POST", "/login", None, None).await;
+    note(&mut seen, "more sign-ins than are allowed", &limited);
     let (hung, slow) = tokio::join!(service.call("GET", "/hangs", None, None), slow(&service));
     note(&mut seen, "a handler that takes too long", &hung);
     writeln!(seen, "## a body that does not arrive\n\n{slow}\n").unwrap();

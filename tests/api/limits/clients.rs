@@ -1,0 +1,138 @@
+//! Who is limited: whoever asks, whatever they claim to be.
+
+use std::collections::BTreeMap;
+
+use super::{guess, refused, serve};
+use crate::harness::{
+    Fixture, behaviours,
+    nginx::Nginx,
+    service::{Answer, PASSWORD, Service},
+};
+
+behaviours![
+    a_thousand_tries_are_limited_whatever_they_claim,
+    clients_behind_a_trusted_proxy_are_told_apart,
+    an_account_is_limited_over_all_addresses,
+    behind_nginx_the_real_clients_count,
+];
+
+/// How many of `answers` had which status.
+fn counted(answers: &[Answer]) -> BTreeMap<u16, usize> {
+    let mut counts = BTreeMap::new();
+    for answer in answers {
+        *counts.entry(answer.status).or_default() += 1;
+    }
+    counts
+}
+
+async fn a_thousand_tries_are_limited_whatever_they_claim(fixture: Fixture) {
+    for forged in [false, true] {
+        let service = serve(&fixture, &[("RATE_LIMIT_SIGN_IN", "30/hour")]).await;
+        let mut answers = Vec::new();
+        for n in 0..1000 {
+            let claimed = if forged {
+                format!("198.51.{}.{}", n / 250, n % 250)
+            } else {
+                String::new()
+            };
+            answers.push(guess(&service, "ada", &claimed).await);
+        }
+        assert_eq!(counted(&answers), BTreeMap::from([(401, 30), (429, 970)]));
+    }
+}
+
+async fn clients_behind_a_trusted_proxy_are_told_apart(fixture: Fixture) {
+    let settings = [
+        ("RATE_LIMIT_SIGN_IN", "2/hour"),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let service = serve(&fixture, &settings).await;
+    for client in 0..20 {
+        let mut answers = Vec::new();
+        for forged in 0..4 {
+            let claimed = format!("10.0.0.{forged}, 2001:db8:0:{client:x}::{forged:x}");
+            answers.push(guess(&service, "ada", &claimed).await);
+        }
+        assert_eq!(counted(&answers), BTreeMap::from([(401, 2), (429, 2)]));
+    }
+    let form = [("username", "ada"), ("password", "wrong")];
+    let mut answers = Vec::new();
+    for forged in 0..4 {
+        let request = service.request("POST", "/login").form(&form);
+        let request = request.header("forwarded", format!("for=192.0.2.{forged}"));
+        let request = request.header("x-forwarded-for", "192.0.2.200");
+        answers.push(Answer::of(request.send().await.expect("no answer")).await);
+    }
+    assert_eq!(counted(&answers), BTreeMap::from([(401, 2), (429, 2)]));
+}
+
+async fn an_account_is_limited_over_all_addresses(fixture: Fixture) {
+    serve(&fixture, &[]).await.user("ada").await;
+    let settings = [
+        ("RATE_LIMIT_SIGN_IN_ACCOUNT", "5/hour"),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let service = serve(&fixture, &settings).await;
+    let mut told = Vec::new();
+    for names in [["ada", " ADA "], ["nobody", "noBody\t"]] {
+        let mut answers = Vec::new();
+        for n in 0..20 {
+            answers.push(guess(&service, names[n % 2], &format!("192.0.2.{n}")).await);
+        }
+        assert_eq!(counted(&answers), BTreeMap::from([(401, 5), (429, 15)]));
+        let last = answers.pop().unwrap();
+        let wait = refused(&last, "sign-in-account", "sign-ins for this account");
+        assert!((600..=720).contains(&wait), "{wait}");
+        let mut names: Vec<_> = last.headers.keys().map(ToString::to_string).collect();
+        names.sort();
+        told.push(names);
+    }
+    assert_eq!(told[0], told[1]);
+    let sign_in = async |service: &Service, name: &str| {
+        let form = [("username", name), ("password", PASSWORD)];
+        let request = service.request("POST", "/login").form(&form);
+        Answer::of(request.send().await.expect("no answer")).await
+    };
+    sign_in(&service, "ada").await.problem(429);
+    sign_in(&service, "ada@example.com").await.expect(200);
+}
+
+async fn behind_nginx_the_real_clients_count(fixture: Fixture) {
+    let readme = include_str!("../../../README.md");
+    let (_, location) = readme.split_once("```nginx\n").expect("no nginx");
+    let location = location.split("```").next().unwrap_or_default();
+    for (trusted, admitted) in [("127.0.0.1/32", [4, 4, 4]), ("", [4, 0, 0])] {
+        let settings = [
+            ("RATE_LIMIT_SIGN_IN", "4/hour"),
+            ("TRUSTED_PROXIES", trusted),
+        ];
+        let service = serve(&fixture, &settings).await;
+        let location = location.replace("http://127.0.0.1:8000", &service.base);
+        let Some(nginx) = Nginx::start(&location) else {
+            return;
+        };
+        for (client, admitted) in [2, 3, 4].into_iter().zip(admitted) {
+            let client = nginx.service.from([127, 0, 0, client]);
+            let mut answers = Vec::new();
+            for forged in 0..10 {
+                let form = [("username", "ada"), ("password", "wrong")];
+                let mut request = client.request("POST", "/login").form(&form);
+                // Each try claims to be somebody else, in every way there is.
+                if forged % 3 > 0 {
+                    request = request.header("x-forwarded-for", format!("192.0.2.{forged}"));
+                }
+                if forged % 3 > 1 {
+                    request = request.header("forwarded", format!("for=192.0.2.{forged}"));
+                }
+                answers.push(Answer::of(request.send().await.expect("no answer")).await);
+            }
+            let counts = counted(&answers);
+            assert_eq!(
+                counts.get(&401).copied().unwrap_or(0),
+                admitted,
+                "{counts:?}"
+            );
+            assert_eq!(counts.get(&429), Some(&(10 - admitted)), "{counts:?}");
+        }
+    }
+}

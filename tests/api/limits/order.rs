@@ -1,0 +1,123 @@
+//! Limits before everything else, and among themselves.
+
+use serde_json::json;
+
+use super::{guess, left, refused, serve};
+use crate::harness::{Fixture, behaviours, service::Answer};
+
+behaviours![
+    a_request_that_is_refused_counts_for_nothing,
+    limits_come_first,
+    the_tightest_limit_is_told,
+    no_spelling_of_a_path_escapes,
+];
+
+async fn a_request_that_is_refused_counts_for_nothing(fixture: Fixture) {
+    let service = serve(
+        &fixture,
+        &[
+            ("RATE_LIMIT_REQUESTS", "7/hour"),
+            ("RATE_LIMIT_SIGN_IN", "5/hour"),
+            ("RATE_LIMIT_SIGN_IN_ACCOUNT", "2/hour"),
+        ],
+    )
+    .await;
+    let mut statuses = Vec::new();
+    for name in [
+        "ada", "ada", "ada", "ada", "ada", "bob", "bob", "bob", "eve", "eve", "kim",
+    ] {
+        let answer = guess(&service, name, "").await;
+        let limit = answer.header("ratelimit").unwrap().split(';').next();
+        statuses.push((answer.status, limit.unwrap().trim_matches('"').to_owned()));
+    }
+    let account = (429, "sign-in-account".to_owned());
+    let address = (429, "sign-in".to_owned());
+    assert_eq!(statuses[2..5], [(); 3].map(|()| account.clone()));
+    assert_eq!(statuses[7], account);
+    assert_eq!(statuses[9..], [(); 2].map(|()| address.clone()));
+    for at in [0, 1, 5, 6, 8] {
+        assert_eq!(statuses[at].0, 401, "{statuses:?}");
+    }
+    // Five of seven were let through, and six refused.
+    for rest in [1, 0] {
+        let answer = service.call("GET", "/", None, None).await.expect(200);
+        assert_eq!(left(&answer, "r"), rest);
+    }
+    let answer = service.call("GET", "/", None, None).await;
+    refused(&answer, "requests", "requests from this address");
+}
+
+async fn limits_come_first(fixture: Fixture) {
+    let ada = serve(&fixture, &[]).await.user("ada").await;
+    let service = serve(
+        &fixture,
+        &[
+            ("RATE_LIMIT_REQUESTS", "6/hour"),
+            ("RATE_LIMIT_SIGN_IN", "1/hour"),
+            ("RATE_LIMIT_WRITES", "1/hour"),
+        ],
+    )
+    .await;
+    let post = |path| service.request("POST", path).body("{");
+    let send = async |request: reqwest::RequestBuilder| {
+        Answer::of(request.send().await.expect("no answer")).await
+    };
+    send(post("/login")).await.problem(415);
+    send(post("/login")).await.problem(429);
+    send(post("/posts").bearer_auth(&ada.token))
+        .await
+        .problem(415);
+    send(post("/posts").bearer_auth(&ada.token))
+        .await
+        .problem(429);
+    // Who is not known has no limit of writes.
+    send(post("/posts").bearer_auth("bad")).await.problem(401);
+    for _ in 0..3 {
+        send(post("/posts")).await.problem(401);
+    }
+    let refusal = post("/posts")
+        .bearer_auth("bad")
+        .header("origin", "https://app.example");
+    let refusal = send(refusal).await;
+    refused(&refusal, "requests", "requests from this address");
+    assert_eq!(
+        refusal.header("access-control-allow-origin"),
+        Some("https://app.example")
+    );
+    for path in ["/health/live", "/health/ready", "/health/live/"] {
+        let answer = service.call("GET", path, None, None).await.expect(200);
+        assert_eq!(answer.header("ratelimit"), None);
+    }
+}
+
+async fn the_tightest_limit_is_told(fixture: Fixture) {
+    for (requests, sign_in, tightest) in [
+        ("100/hour", "4/minute", "\"sign-in\";q=4;w=60"),
+        ("4/minute", "100/hour", "\"requests\";q=4;w=60"),
+    ] {
+        let settings = [
+            ("RATE_LIMIT_REQUESTS", requests),
+            ("RATE_LIMIT_SIGN_IN", sign_in),
+        ];
+        let answer = guess(&serve(&fixture, &settings).await, "ada", "").await;
+        assert_eq!(answer.header("ratelimit-policy"), Some(tightest));
+        assert_eq!((left(&answer, "r"), left(&answer, "t")), (3, 15));
+    }
+}
+
+async fn no_spelling_of_a_path_escapes(fixture: Fixture) {
+    let settings = [
+        ("RATE_LIMIT_SIGN_IN", "1/hour"),
+        ("RATE_LIMIT_SIGN_UP", "1/hour"),
+    ];
+    let service = serve(&fixture, &settings).await;
+    for paths in [
+        ["/login", "/login/", "//login", "/log%69n", "/login?a=b"],
+        ["/users", "/users/", "//users", "/user%73", "/users?a=b"],
+    ] {
+        for (n, path) in paths.into_iter().enumerate() {
+            let answer = service.call("POST", path, None, Some(json!({}))).await;
+            answer.problem(if n == 0 { 422 } else { 429 });
+        }
+    }
+}

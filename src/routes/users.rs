@@ -15,6 +15,7 @@ use utoipa::{OpenApi, ToSchema};
 use validator::Validate;
 
 use crate::{
+    error::Fault,
     http::{
         Anyone, Body, Caller, Id, Problem, Request, State, Then,
         route::{get, on},
@@ -42,7 +43,8 @@ struct NewUser {
     #[validate(custom(function = "rules::email"))]
     #[schema(required, format = Email, max_length = 254, example = "ada@example.com")]
     email: String,
-    /// 8 to 128 characters.
+    /// 8 to 128 characters. One of the most common passwords, the e-mail address and the username
+    /// are refused (422, `common`).
     #[serde(default)]
     #[validate(custom(function = "rules::password"))]
     #[schema(required, value_type = String, format = Password, min_length = 8, max_length = 128, pattern = r"^[^\u0000]*$", example = "correct horse")]
@@ -61,6 +63,12 @@ struct NewUser {
 
 impl Request for NewUser {
     const REQUIRED: &'static [&'static str] = &["email", "password"];
+
+    fn together(&self) -> Vec<Fault> {
+        let username = self.username.as_deref().unwrap_or_default();
+        let fault = rules::own_name("password", &self.password, &[&self.email, username]);
+        fault.into_iter().collect()
+    }
 }
 
 /// A user.

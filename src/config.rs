@@ -70,6 +70,14 @@ impl fmt::Display for Faults {
     }
 }
 
+impl Faults {
+    /// One line a fault: the setting, what is wrong, and what would be right.
+    #[must_use]
+    pub fn lines(&self) -> &[String] {
+        &self.0
+    }
+}
+
 impl Config {
     /// The settings of the environment, completed by a `.env` in the working folder or above it.
     pub fn load() -> Result<Self, Faults> {

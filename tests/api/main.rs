@@ -18,6 +18,7 @@ mod architecture;
 mod browsers;
 mod constraints;
 mod conventions;
+mod doctor;
 mod documents;
 mod faults;
 mod lists;
@@ -44,6 +45,8 @@ fn main() -> ExitCode {
         browsers::all(),
         constraints::all(),
         conventions::all(),
+        doctor::all(),
+        doctor::database::all(),
         documents::all(),
         faults::all(),
         lists::all(),

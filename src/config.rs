@@ -4,7 +4,7 @@ mod limits;
 mod parse;
 mod settings;
 
-use std::{collections::HashMap, fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use migration::Database;
 use tracing_subscriber::EnvFilter;
@@ -73,6 +73,14 @@ impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the settings are not right:")?;
         self.0.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+impl Faults {
+    /// One line a fault: the setting, what is wrong, and what would be right.
+    #[must_use]
+    pub fn lines(&self) -> &[String] {
+        &self.0
     }
 }
 
@@ -179,6 +187,15 @@ pub fn load_database() -> Result<Database, Faults> {
     };
     let database = reader.read(&DATABASE_URL, Database::parse);
     database.ok_or(Faults(reader.faults))
+}
+
+/// The path that `JWT_KEY_FILE` names, if it names one.
+#[must_use]
+pub fn key_file_path() -> Option<PathBuf> {
+    let lookup = environment().ok()?;
+    lookup(JWT_KEY_FILE.name)
+        .filter(|path| !path.trim().is_empty())
+        .map(PathBuf::from)
 }
 
 fn environment() -> Result<impl Fn(&str) -> Option<String>, Faults> {

@@ -9,7 +9,7 @@ pub struct Fault {
     #[schema(example = "title")]
     pub field: String,
     /// A word for programs: `required`, `type`, `length`, `blank`, `nul`, `format`, `range`,
-    /// `unknown_value`, `duplicate`.
+    /// `unknown_value`, `duplicate`, `common`.
     #[schema(example = "length")]
     pub code: String,
     /// A sentence for people. It never repeats the refused value, which may be a password.

@@ -1,5 +1,7 @@
 //! What those with a role did to others.
 
+use std::fmt;
+
 use sea_orm::entity::prelude::*;
 
 /// A row of `audit_log`. It outlives the users and posts that it names.
@@ -43,4 +45,10 @@ pub enum Action {
     RestoreUser,
     /// A user's role was changed.
     ChangeRole,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_value())
+    }
 }

@@ -196,12 +196,14 @@ where
 {
     let known = Migrator::get_migration_files();
     if SchemaManager::new(db).has_table("seaql_migrations").await? {
-        let newer = Migrator::get_migration_models(db)
-            .await?
-            .into_iter()
-            .find(|row| known.iter().all(|file| file.name() != row.version));
-        if let Some(row) = newer {
-            return Err(Error::Newer(row.version));
+        // The migrator's own look creates the table, which a role that only serves may not.
+        let applied = "SELECT version FROM seaql_migrations ORDER BY version";
+        let applied = Statement::from_string(db.get_database_backend(), applied);
+        for row in db.query_all_raw(applied).await? {
+            let version: String = row.try_get("", "version")?;
+            if known.iter().all(|file| file.name() != version) {
+                return Err(Error::Newer(version));
+            }
         }
     }
     let all = Migrator::get_migration_with_status_read_only(db).await?;

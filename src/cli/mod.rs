@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod doctor;
 mod migrate;
 mod openapi;
 mod serve;
@@ -35,20 +36,23 @@ enum Command {
     /// Make personal access tokens
     #[command(subcommand)]
     Token(token::Command),
+    /// Check the set-up: settings, secrets, database, files, clock
+    Doctor,
     /// Print the OpenAPI document of the service
     Openapi,
 }
 
 /// Runs the command that was given; what failed is said in one sentence on standard error.
 ///
-/// Exits with 0 when all went well, with 1 when `migrate status` found something pending, and with
-/// 2 when the command could not be carried out.
+/// Exits with 0 when all went well, with 1 when `migrate status` found something pending or
+/// `doctor` found a fault, and with 2 when the command could not be carried out.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run().await.map(|()| 0),
         Command::Migrate(command) => migrate::run(command).await,
         Command::User(command) => user::run(command).await.map(|()| 0),
         Command::Token(command) => token::run(command).await.map(|()| 0),
+        Command::Doctor => doctor::run().await,
         Command::Openapi => openapi::run().map(|()| 0),
     };
     ExitCode::from(outcome.unwrap_or_else(|sentence| {

@@ -3,8 +3,6 @@
 use std::io::{self, IsTerminal};
 
 use clap::{Subcommand, ValueEnum};
-use entity::users::Model;
-use sea_orm::ActiveEnum;
 
 use super::database;
 use crate::{
@@ -161,6 +159,9 @@ fn checked(username: &str, email: &str) -> Result<NewUser, String> {
     for (name, check) in checks {
         check.map_err(|fault| format!("{name} {fault}"))?;
     }
+    if let Some(fault) = rules::own_name("password", &password, &[&email, &username]) {
+        return Err(format!("password {}", fault.message));
+    }
     Ok(NewUser {
         email,
         username: Some(username),
@@ -180,16 +181,11 @@ fn password() -> Result<String, String> {
     read.map_err(|error| format!("the password cannot be read: {error}"))
 }
 
-fn print(user: &Model) {
+fn print(user: &users::Model) {
     let suspended = if user.suspended_at.is_some() {
         " suspended"
     } else {
         ""
     };
-    println!(
-        "{} {} {}{suspended}",
-        user.id,
-        user.username,
-        user.role.to_value()
-    );
+    println!("{} {} {}{suspended}", user.id, user.username, user.role);
 }

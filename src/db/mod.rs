@@ -1,6 +1,7 @@
 //! How to reach the database. The only room that asks which one it is.
 
 mod fault;
+mod inspect;
 mod page;
 
 use std::{num::NonZero, thread, time::Duration};
@@ -16,6 +17,7 @@ use sqlx::{
 };
 
 use crate::error::Error;
+pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use page::page;
 
 /// How long a request waits for a connection before it is told that the database is away.

@@ -16,6 +16,11 @@ pub trait Request: DeserializeOwned + Validate {
     const ALIASES: &'static [(&'static str, &'static str)] = &[];
     /// Whether HTML forms are read beside JSON.
     const FORMS: bool = false;
+
+    /// What is wrong with members only beside one another.
+    fn together(&self) -> Vec<Fault> {
+        Vec::new()
+    }
 }
 
 /// What a body can be read as: every [`Request`], and what chooses between some.
@@ -91,8 +96,13 @@ fn read<T: Request>(mut members: Map<String, Value>) -> Result<T, Vec<Fault>> {
             return Err(faults);
         }
     };
+    let mut more = Vec::new();
     if let Err(errors) = value.validate() {
-        let fresh = of_validator(&errors)
+        more.push(of_validator(&errors));
+    }
+    more.push(value.together());
+    for found in more {
+        let fresh = found
             .into_iter()
             .filter(|fault| faults.iter().all(|known| known.field != fault.field))
             .collect::<Vec<_>>();

@@ -147,6 +147,15 @@ async fn change(
         };
         account::check_password(db, passwords, &caller, current.0).await?;
     }
+    if let Some(password) = &patch.password {
+        let user = users::get(db, caller.id).await?;
+        let email = patch.email.as_deref().unwrap_or(&user.email);
+        let username = patch.username.as_deref().unwrap_or(&user.username);
+        let fault = rules::own_name("password", password, &[email, username]);
+        if let Some(fault) = fault {
+            return Err(Problem::invalid(vec![fault]));
+        }
+    }
     let changes = Changes {
         username: patch.username,
         email: patch.email,

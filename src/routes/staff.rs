@@ -6,7 +6,6 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use entity::{audit_log, users};
-use sea_orm::ActiveEnum;
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::{OpenApi, ToSchema};
@@ -57,7 +56,7 @@ impl From<users::Model> for Account {
         Self {
             id: user.id,
             username: user.username,
-            role: user.role.to_value(),
+            role: user.role.to_string(),
             created_at: user.created_at,
             suspended_at: user.suspended_at,
         }
@@ -99,7 +98,7 @@ impl From<audit_log::Model> for AuditEntry {
             at: act.at,
             actor_id: act.actor_id,
             actor: act.actor,
-            action: act.action.to_value(),
+            action: act.action.to_string(),
             subject_id: act.subject_id,
             subject: act.subject,
             reason: act.reason,

@@ -10,7 +10,6 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use entity::users::Model;
-use sea_orm::ActiveEnum;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{OpenApi, ToSchema};
@@ -18,6 +17,7 @@ use validator::Validate;
 
 use super::staff;
 use crate::{
+    error::Fault,
     http::{
         Anyone, Body, Id, Problem, Request, State, Then, limits,
         route::{get, on},
@@ -45,7 +45,8 @@ struct NewUser {
     #[validate(custom(function = "rules::email"))]
     #[schema(required, format = Email, max_length = 254, pattern = r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$", example = "ada@example.com")]
     email: String,
-    /// 8 to 128 characters.
+    /// 8 to 128 characters. One of the most common passwords, the e-mail address and the username
+    /// are refused (422, `common`).
     #[serde(default)]
     #[validate(custom(function = "rules::password"))]
     #[schema(required, value_type = String, format = Password, min_length = 8, max_length = 128, pattern = r"^[^\u0000]*$", example = "correct horse")]
@@ -64,6 +65,12 @@ struct NewUser {
 
 impl Request for NewUser {
     const REQUIRED: &'static [&'static str] = &["email", "password"];
+
+    fn together(&self) -> Vec<Fault> {
+        let username = self.username.as_deref().unwrap_or_default();
+        let fault = rules::own_name("password", &self.password, &[&self.email, username]);
+        fault.into_iter().collect()
+    }
 }
 
 /// A user.
@@ -100,7 +107,7 @@ impl User {
             id: user.id,
             username: user.username,
             email: Some(user.email),
-            role: Some(user.role.to_value()),
+            role: Some(user.role.to_string()),
             created_at: user.created_at,
         }
     }

@@ -107,6 +107,24 @@ impl Passwords {
     }
 }
 
+/// Whether `hash` was made with less than a new one would be: another variant or version of Argon2,
+/// or fewer of its memory, passes or lanes.
+#[must_use]
+pub fn is_outdated(hash: &PasswordHash) -> bool {
+    let Ok(phc) = Phc::new(&hash.0) else {
+        return true;
+    };
+    let Ok(of) = Params::try_from(&phc) else {
+        return true;
+    };
+    let today = params();
+    phc.algorithm != Algorithm::Argon2id.ident()
+        || phc.version != Some(Version::V0x13.into())
+        || of.m_cost() < today.m_cost()
+        || of.t_cost() < today.t_cost()
+        || of.p_cost() < today.p_cost()
+}
+
 fn work_off(queue: &Mutex<Receiver<Job>>) {
     let mut memory = vec![Block::default(); params().block_count()];
     loop {

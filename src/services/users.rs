@@ -1,11 +1,17 @@
 //! Users: sign-up and sign-in.
 
-use entity::users::{ActiveModel, COLUMN, Entity, Model};
+pub use entity::users::Model;
+use entity::users::{ActiveModel, COLUMN, Column, Entity};
 use rand::RngExt;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr,
+};
 use secrecy::SecretString;
 
-use super::{now, passwords::Passwords};
+use super::{
+    now,
+    passwords::{self, Passwords},
+};
 use crate::{db::Db, error::Error};
 
 /// What is needed to sign up.
@@ -77,7 +83,8 @@ async fn by_name(db: &Db, name: &str) -> Result<Option<Model>, Error> {
 }
 
 /// The number of the user whose e-mail address or username is `name` and whose password is
-/// `password`.
+/// `password`. A hash of lower parameters than today's is replaced behind the caller's back, on the
+/// `LocalSet` that this must run in, as whatever runs on a worker of the server does.
 ///
 /// # Errors
 /// [`Error::BadCredentials`], after the same work, for an unknown name and for a wrong password;
@@ -90,12 +97,45 @@ pub async fn sign_in(
 ) -> Result<i64, Error> {
     let user = by_name(db, name).await?;
     let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let right = passwords.verify(password, hash).await?;
+    let right = passwords.verify(password.clone(), hash).await?;
     match user {
         Some(user) if right && user.suspended_at.is_some() => Err(Error::Suspended),
-        Some(user) if right => Ok(user.id),
+        Some(user) if right => {
+            let id = user.id;
+            if passwords::is_outdated(&user.password_hash) {
+                let (db, passwords) = (db.clone(), passwords.clone());
+                // Nobody waits for it: what is not done now is done at the next sign-in.
+                tokio::task::spawn_local(async move {
+                    if let Err(error) = rehash(&db, &passwords, &user, password).await {
+                        tracing::warn!(user_id = id, ?error, "the password was not re-hashed");
+                    }
+                });
+            }
+            Ok(id)
+        }
         _ => Err(Error::BadCredentials),
     }
+}
+
+/// Replaces the hash of `user`, whose password is `password`, by one of today's parameters, unless
+/// the password was changed meanwhile.
+async fn rehash(
+    db: &Db,
+    passwords: &Passwords,
+    user: &Model,
+    password: SecretString,
+) -> Result<(), Error> {
+    let new = passwords.hash(password).await?;
+    db.write(async |transaction| {
+        Entity::update_many()
+            .col_expr(Column::PasswordHash, Expr::value(new.clone()))
+            .filter(COLUMN.id.eq(user.id))
+            .filter(COLUMN.password_hash.eq(user.password_hash.clone()))
+            .exec(transaction)
+            .await?;
+        Ok(())
+    })
+    .await
 }
 
 /// `user-` and twelve random letters and digits: 10^18 of them, so that two never meet. Nothing of

@@ -14,8 +14,14 @@ behaviours![
     an_export_has_everything,
 ];
 
-async fn patch(service: &Service, user: &User, body: serde_json::Value) -> crate::harness::service::Answer {
-    service.call("PATCH", "/users/me", Some(user), Some(body)).await
+async fn patch(
+    service: &Service,
+    user: &User,
+    body: serde_json::Value,
+) -> crate::harness::service::Answer {
+    service
+        .call("PATCH", "/users/me", Some(user), Some(body))
+        .await
 }
 
 async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixture) {
@@ -23,17 +29,27 @@ async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixt
     let ada = service.user("ada").await;
     service.user("grace").await;
     let id = service.new_post(&ada, "Title").await;
-    let me = patch(&service, &ada, json!({"username": "Countess"})).await.expect(200);
+    let me = patch(&service, &ada, json!({"username": "Countess"}))
+        .await
+        .expect(200);
     assert_eq!(me.json()["username"], "countess");
     let post = service.get(&format!("/posts/{id}"), &ada).await.expect(200);
     assert_eq!(post.json()["owner"]["username"], "countess");
-    let new = service.post("/posts", &ada, json!({"title": "t", "content": "c"})).await;
+    let new = service
+        .post("/posts", &ada, json!({"title": "t", "content": "c"}))
+        .await;
     assert_eq!(new.expect(201).json()["owner"]["username"], "countess");
 
     let address = json!({"email": "Countess@example.com"});
-    assert_eq!(patch(&service, &ada, address).await.faults(), ["current_password required"]);
+    assert_eq!(
+        patch(&service, &ada, address).await.faults(),
+        ["current_password required"]
+    );
     let wrong = json!({"email": "countess@example.com", "current_password": "wrong"});
-    assert_eq!(patch(&service, &ada, wrong).await.faults(), ["current_password wrong"]);
+    assert_eq!(
+        patch(&service, &ada, wrong).await.faults(),
+        ["current_password wrong"]
+    );
     let right = json!({"email": "Countess@example.com", "current_password": PASSWORD});
     let me = patch(&service, &ada, right).await.expect(200).json();
     assert_eq!(me["email"], "countess@example.com");
@@ -41,9 +57,15 @@ async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixt
 
     for (taken, detail) in [
         (json!({"username": "grace"}), "the username is taken"),
-        (json!({"email": "grace@example.com", "current_password": PASSWORD}), "the email is taken"),
+        (
+            json!({"email": "grace@example.com", "current_password": PASSWORD}),
+            "the email is taken",
+        ),
     ] {
-        assert_eq!(patch(&service, &ada, taken).await.problem(409)["detail"], detail);
+        assert_eq!(
+            patch(&service, &ada, taken).await.problem(409)["detail"],
+            detail
+        );
     }
     let nulls = json!({"username": null, "email": null, "password": null});
     let faults = ["email type", "password type", "username type"];
@@ -73,27 +95,57 @@ async fn a_new_password_ends_every_other_session_and_token(fixture: Fixture) {
     }
     service.sign_in("ada", "battery staple").await;
     let old = json!({"username": "ada", "password": PASSWORD});
-    service.call("POST", "/login", None, Some(old)).await.problem(401);
+    service
+        .call("POST", "/login", None, Some(old))
+        .await
+        .problem(401);
 }
 
 async fn a_deleted_account_takes_everything_along(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, grace) = (service.user("ada").await, service.user("grace").await);
-    let (hers, other) = (service.new_post(&ada, "A").await, service.new_post(&grace, "G").await);
+    let (hers, other) = (
+        service.new_post(&ada, "A").await,
+        service.new_post(&grace, "G").await,
+    );
     let vote = format!("/posts/{other}/vote");
-    service.call("PUT", &vote, Some(&ada), None).await.expect(200);
-    let delete = async |body| service.call("DELETE", "/users/me", Some(&ada), Some(body)).await;
-    assert_eq!(delete(json!({})).await.faults(), ["current_password required"]);
+    service
+        .call("PUT", &vote, Some(&ada), None)
+        .await
+        .expect(200);
+    let delete = async |body| {
+        service
+            .call("DELETE", "/users/me", Some(&ada), Some(body))
+            .await
+    };
+    assert_eq!(
+        delete(json!({})).await.faults(),
+        ["current_password required"]
+    );
     let wrong = json!({"current_password": "wrong"});
     assert_eq!(delete(wrong).await.faults(), ["current_password wrong"]);
-    delete(json!({"current_password": PASSWORD})).await.expect(204);
+    delete(json!({"current_password": PASSWORD}))
+        .await
+        .expect(204);
     service.get("/users/me", &ada).await.problem(401);
-    service.get(&format!("/posts/{hers}"), &grace).await.problem(404);
-    let post = service.get(&format!("/posts/{other}"), &grace).await.expect(200);
+    service
+        .get(&format!("/posts/{hers}"), &grace)
+        .await
+        .problem(404);
+    let post = service
+        .get(&format!("/posts/{other}"), &grace)
+        .await
+        .expect(200);
     assert_eq!(post.json()["votes"], 0);
-    service.get(&format!("/users/{}", ada.id), &grace).await.problem(404);
+    service
+        .get(&format!("/users/{}", ada.id), &grace)
+        .await
+        .problem(404);
     let body = json!({"username": "ada", "password": PASSWORD});
-    service.call("POST", "/login", None, Some(body)).await.problem(401);
+    service
+        .call("POST", "/login", None, Some(body))
+        .await
+        .problem(401);
 }
 
 async fn an_export_has_everything(fixture: Fixture) {
@@ -101,18 +153,34 @@ async fn an_export_has_everything(fixture: Fixture) {
     let ada = service.user("ada").await;
     let id = service.new_post(&ada, "Title").await;
     service.new_draft(&ada, "Draft").await;
-    service.call("PUT", &format!("/posts/{id}/vote"), Some(&ada), None).await.expect(200);
+    service
+        .call("PUT", &format!("/posts/{id}/vote"), Some(&ada), None)
+        .await
+        .expect(200);
     let new = json!({"name": "Bot", "scopes": ["posts:read", "votes:write"]});
     service.post("/tokens", &ada, new).await.expect(201);
     let export = service.get("/users/me/export", &ada).await.expect(200);
     assert_eq!(export.header("cache-control"), Some("no-store"));
-    assert!(export.header("content-disposition").unwrap().contains("acclaim.json"));
+    assert!(
+        export
+            .header("content-disposition")
+            .unwrap()
+            .contains("acclaim.json")
+    );
     let told = export.json();
     assert_eq!(told["user"]["email"], "ada@example.com");
-    let titles: Vec<_> = told["posts"].as_array().unwrap().iter().map(|post| &post["title"]).collect();
+    let titles: Vec<_> = told["posts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|post| &post["title"])
+        .collect();
     assert_eq!(titles, ["Title", "Draft"]);
     assert_eq!(told["votes"], json!([id]));
     assert_eq!(told["sessions"][0]["current"], true);
-    assert_eq!(told["tokens"][0]["scopes"], json!(["posts:read", "votes:write"]));
+    assert_eq!(
+        told["tokens"][0]["scopes"],
+        json!(["posts:read", "votes:write"])
+    );
     assert!(!export.text.contains("argon2") && !export.text.contains("acl_"));
 }

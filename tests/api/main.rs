@@ -14,10 +14,12 @@
 
 mod harness;
 
+mod account;
 mod architecture;
 mod browsers;
 mod constraints;
 mod conventions;
+mod doctor;
 mod documents;
 mod faults;
 mod forgeries;
@@ -25,6 +27,7 @@ mod keys;
 mod limits;
 mod lists;
 mod login;
+mod matrix;
 mod migrations;
 mod naughty;
 mod posts;
@@ -32,7 +35,9 @@ mod problems;
 mod process;
 mod races;
 mod refusals;
+mod sessions;
 mod settings;
+mod staff;
 mod tls;
 mod tokens;
 mod tour;
@@ -44,9 +49,12 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let plain = [architecture::plain(), documents::plain(), settings::plain()];
     let behaviours = [
+        account::all(),
         browsers::all(),
         constraints::all(),
         conventions::all(),
+        doctor::all(),
+        doctor::database::all(),
         documents::all(),
         faults::all(),
         forgeries::all(),
@@ -56,6 +64,7 @@ fn main() -> ExitCode {
         limits::order::all(),
         lists::all(),
         login::all(),
+        matrix::all(),
         migrations::all(),
         naughty::all(),
         posts::all(),
@@ -63,6 +72,8 @@ fn main() -> ExitCode {
         process::all(),
         races::all(),
         refusals::all(),
+        sessions::all(),
+        staff::all(),
         tls::all(),
         tokens::all(),
         tour::all(),

@@ -8,7 +8,7 @@ use tokio::{sync::Notify, task::JoinSet};
 use crate::harness::{
     Fixture, behaviours,
     process::{Running, run},
-    service::PASSWORD,
+    service::{PASSWORD, User},
 };
 
 behaviours![
@@ -113,6 +113,21 @@ async fn the_log_has_a_line_a_request_and_no_secrets(fixture: Fixture) {
     let running = Running::start(fixture.folder(), &settings).await;
     let service = running.service.clone();
     let user = service.user("ada").await;
+    let refresh = json!({"grant_type": "refresh_token", "refresh_token": user.refresh_token});
+    let refreshed = service.call("POST", "/login", None, Some(refresh)).await;
+    let refreshed = refreshed.expect(200).json();
+    let new = json!({"name": "Bot", "scopes": ["posts:read"]});
+    let token = service.post("/tokens", &user, new).await.expect(201).json();
+    let bot = User {
+        token: token["token"].as_str().unwrap().to_owned(),
+        ..user.clone()
+    };
+    service.get("/posts", &bot).await.expect(200);
+    let wrong = json!({"username": "ada", "password": "another wrong horse"});
+    service
+        .call("POST", "/login", None, Some(wrong))
+        .await
+        .problem(401);
     let request = service
         .request("GET", "/posts?search=private")
         .bearer_auth(&user.token);
@@ -127,7 +142,12 @@ async fn the_log_has_a_line_a_request_and_no_secrets(fixture: Fixture) {
     for secret in [
         PASSWORD,
         &PASSWORD.replace(' ', "+"),
+        "another wrong horse",
         &user.token,
+        &user.refresh_token,
+        refreshed["access_token"].as_str().unwrap(),
+        refreshed["refresh_token"].as_str().unwrap(),
+        &bot.token,
         SECRET.1,
         "$argon2",
     ] {
@@ -138,8 +158,7 @@ async fn the_log_has_a_line_a_request_and_no_secrets(fixture: Fixture) {
         .map(|line| serde_json::from_str(line).expect(line))
         .filter(|line: &Value| line["message"] == "request")
         .collect();
-    assert_eq!(lines.len(), 3);
-    let line = &lines[2];
+    let line = lines.last().unwrap();
     assert_eq!(line["method"], "GET");
     assert_eq!(line["route"], "/posts");
     assert_eq!(line["status"], 200);

@@ -40,13 +40,19 @@ async fn a_session_ends_at_once_where_it_is_ended(fixture: Fixture) {
     let ada = service.user("ada").await;
     let other = service.sign_in("ada", PASSWORD).await;
     service.get("/users/me", &ada).await.expect(200);
-    service.call("POST", "/logout", Some(&ada), None).await.expect(204);
+    service
+        .call("POST", "/logout", Some(&ada), None)
+        .await
+        .expect(204);
     for _ in 0..20 {
         service.get("/users/me", &ada).await.problem(401);
     }
     let refused = refresh(&service, &ada.refresh_token).await;
     assert_eq!(refused.problem(401)["error"], "invalid_grant");
-    service.call("POST", "/logout", Some(&ada), None).await.problem(401);
+    service
+        .call("POST", "/logout", Some(&ada), None)
+        .await
+        .problem(401);
     service.get("/users/me", &other).await.expect(200);
 }
 
@@ -64,7 +70,10 @@ async fn a_session_ended_elsewhere_stops_within_five_seconds(fixture: Fixture) {
     );
     let ada = one.service.user("ada").await;
     two.service.get("/users/me", &ada).await.expect(200);
-    one.service.call("POST", "/logout", Some(&ada), None).await.expect(204);
+    one.service
+        .call("POST", "/logout", Some(&ada), None)
+        .await
+        .expect(204);
     let ended = tokio::time::Instant::now();
     one.service.get("/users/me", &ada).await.problem(401);
     while two.service.get("/users/me", &ada).await.status == 200 {
@@ -98,13 +107,25 @@ async fn ones_own_sessions_are_seen_and_ended(fixture: Fixture) {
         .collect();
     assert_eq!(told, [("A phone", &json!(false)), ("", &json!(true))]);
     let path = format!("/sessions/{}", listed[0]["id"]);
-    service.call("DELETE", &path, Some(&grace), None).await.problem(404);
+    service
+        .call("DELETE", &path, Some(&grace), None)
+        .await
+        .problem(404);
     service.get("/users/me", &phone).await.expect(200);
-    service.call("DELETE", &path, Some(&ada), None).await.expect(204);
+    service
+        .call("DELETE", &path, Some(&ada), None)
+        .await
+        .expect(204);
     service.get("/users/me", &phone).await.problem(401);
-    service.call("DELETE", &path, Some(&ada), None).await.problem(404);
+    service
+        .call("DELETE", &path, Some(&ada), None)
+        .await
+        .problem(404);
     let tablet = service.sign_in("ada", PASSWORD).await;
-    service.call("DELETE", "/sessions", Some(&ada), None).await.expect(204);
+    service
+        .call("DELETE", "/sessions", Some(&ada), None)
+        .await
+        .expect(204);
     for user in [&ada, &tablet] {
         service.get("/users/me", user).await.problem(401);
     }
@@ -123,7 +144,10 @@ async fn two_refreshes_at_once_both_work(fixture: Fixture) {
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         let tab = with(&ada, &answer.json());
         service.get("/users/me", &tab).await.expect(200);
-        assert!(seen.iter().all(|other| other.refresh_token != tab.refresh_token));
+        assert!(
+            seen.iter()
+                .all(|other| other.refresh_token != tab.refresh_token)
+        );
         seen.push(tab);
     }
     // Each tab goes on with its own, and the first access token is good until it expires.
@@ -152,15 +176,26 @@ async fn a_refresh_token_used_again_later_ends_the_session(fixture: Fixture) {
         )
     };
     let connection = fixture.connect().await;
-    connection.execute_unprepared(&earlier).await.expect(&earlier);
+    connection
+        .execute_unprepared(&earlier)
+        .await
+        .expect(&earlier);
     let stolen = refresh(&service, &ada.refresh_token).await;
     assert_eq!(stolen.problem(401)["error"], "invalid_grant");
     for user in [&ada, &next] {
         service.get("/users/me", user).await.problem(401);
     }
     refresh(&service, &next.refresh_token).await.problem(401);
-    assert!(column(&connection, "SELECT id FROM sessions").await.is_empty());
-    assert!(column(&connection, "SELECT hash FROM refresh_tokens").await.is_empty());
+    assert!(
+        column(&connection, "SELECT id FROM sessions")
+            .await
+            .is_empty()
+    );
+    assert!(
+        column(&connection, "SELECT hash FROM refresh_tokens")
+            .await
+            .is_empty()
+    );
 }
 
 async fn what_is_no_refresh_token_is_refused(fixture: Fixture) {
@@ -197,12 +232,17 @@ async fn what_has_expired_is_cleaned_up(fixture: Fixture) {
     service.post("/tokens", &ada, new).await.expect(201);
     let connection = fixture.connect().await;
     for past in [
-        format!("UPDATE sessions SET expires_at = created_at WHERE user_id = {}", ada.id),
+        format!(
+            "UPDATE sessions SET expires_at = created_at WHERE user_id = {}",
+            ada.id
+        ),
         "UPDATE tokens SET expires_at = created_at".to_owned(),
     ] {
         connection.execute_unprepared(&past).await.expect(&past);
     }
-    let db = Db::open(&fixture.database()).await.expect("the database is away");
+    let db = Db::open(&fixture.database())
+        .await
+        .expect("the database is away");
     let month = time::Duration::days(30);
     // A refresh token goes with its session, by the foreign key.
     assert_eq!(cleanup::round(&db, month).await.unwrap(), 2);

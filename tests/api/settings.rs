@@ -104,6 +104,7 @@ fn every_fault_is_reported_with_its_name() {
         ("JWT_SECRET", "short"),
         ("JWT_KEY_FILE", "no/such/file"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
+        ("REFRESH_TOKEN_EXPIRE_DAYS", "366"),
         ("CORS_ALLOWED_ORIGINS", "https://a.example/path"),
         ("AUTO_MIGRATE", "maybe"),
         ("PUBLIC_READS", "2"),

@@ -1,11 +1,10 @@
 //! Access tokens: which are good, and what is refused without one.
 
-use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::harness::{
     Fixture, behaviours,
-    service::{Answer, Service},
+    service::{Answer, PASSWORD, Service, User},
 };
 
 behaviours![
@@ -43,17 +42,17 @@ async fn no_token_is_told_from_a_bad_one(fixture: Fixture) {
         .expect(200);
 }
 
-async fn delete_user(fixture: &Fixture, id: i64) {
-    let delete = format!("DELETE FROM users WHERE id = {id}");
-    let connection = fixture.connect().await;
-    connection.execute_unprepared(&delete).await.unwrap();
+async fn delete(service: &Service, user: &User) {
+    let body = json!({"current_password": PASSWORD});
+    let gone = service.call("DELETE", "/users/me", Some(user), Some(body));
+    gone.await.expect(204);
 }
 
 async fn a_token_of_a_deleted_user_is_refused_everywhere(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     let post = service.new_post(&bob, "Bob's").await;
-    delete_user(&fixture, ada.id).await;
+    delete(&service, &ada).await;
     // Nobody gets the number of somebody who is gone.
     assert!(service.user("eve").await.id > bob.id);
     let new = json!({"title": "t", "content": "c"});
@@ -96,7 +95,7 @@ async fn a_token_of_a_deleted_user_is_refused_everywhere(fixture: Fixture) {
 async fn credentials_come_before_everything_else(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
-    delete_user(&fixture, ada.id).await;
+    delete(&service, &ada).await;
     for user in [None, Some(&ada)] {
         for (method, path) in [
             ("POST", "/posts"),

@@ -13,6 +13,7 @@ behaviours![
     the_bounds_of_a_sign_up_hold,
     only_the_owner_sees_an_email_address,
     unknown_users_are_not_found,
+    common_passwords_and_ones_own_names_are_refused,
 ];
 
 async fn sign_up_answers_with_the_user(fixture: Fixture) {
@@ -33,7 +34,8 @@ async fn sign_up_answers_with_the_user(fixture: Fixture) {
         user["created_at"].as_str().unwrap().ends_with('Z'),
         "{user}"
     );
-    assert_eq!(user.as_object().unwrap().len(), 4, "{user}");
+    assert_eq!(user["role"], "user");
+    assert_eq!(user.as_object().unwrap().len(), 5, "{user}");
 }
 
 async fn names_are_trimmed_and_lower_cased(fixture: Fixture) {
@@ -120,7 +122,12 @@ async fn the_bounds_of_a_sign_up_hold(fixture: Fixture) {
     let service = fixture.serve().await;
     let long = |local: usize| format!("{}@{}.example.com", "a".repeat(local), "b".repeat(63));
     for (email, username, password, status) in [
-        ("a@b.co".to_owned(), "abc".to_owned(), "é".repeat(8), 201),
+        (
+            "a@b.co".to_owned(),
+            "abc".to_owned(),
+            "é".repeat(4) + "ñàöü",
+            201,
+        ),
         (long(60), "a_-9".repeat(7) + "xy", "é".repeat(128), 201),
         ("c@b.co".to_owned(), "x".repeat(31), "p".repeat(8), 422),
         (
@@ -175,5 +182,35 @@ async fn unknown_users_are_not_found(fixture: Fixture) {
             .call("GET", &format!("/users/{id}"), None, None)
             .await;
         assert_eq!(answer.faults(), ["id type"]);
+    }
+}
+
+async fn common_passwords_and_ones_own_names_are_refused(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let sign_up = async |password: &str| {
+        let body = json!({"email": "Ada.Byron@example.com", "username": "enchantress", "password": password});
+        service.call("POST", "/users", None, Some(body)).await
+    };
+    for password in [
+        "password1",
+        "12345678",
+        "qwertyuiop",
+        "iloveyou",
+        "aaaaaaaa",
+        "P@ssw0rd",
+        "ada.byron@EXAMPLE.com",
+        "Ada.Byron",
+        "Enchantress",
+    ] {
+        let answer = sign_up(password).await;
+        assert_eq!(answer.faults(), ["password common"], "{password}");
+        assert!(!answer.text.contains(password), "{}", answer.text);
+    }
+    // Short of perfect, and as slow as any to estimate: 128 letters, each of which stands for two.
+    for password in ["ada lovelace", "the quick", &"4@8({[<369&#!1|0".repeat(8)] {
+        let body =
+            json!({"email": format!("{}@example.com", password.len()), "password": password});
+        let answer = service.call("POST", "/users", None, Some(body)).await;
+        answer.expect(201);
     }
 }

@@ -4,11 +4,11 @@
 import assert from 'node:assert/strict';
 import { serve } from '../../examples/web/serve.mjs';
 import { launch } from './browser.mjs';
+import { refresh, signOutAlone, signOutForGood } from './web-sessions.mjs';
+import { PASSWORD, api, click, described, focused, join, kept, post, remove, sees, seesAlert, seesHeading, signIn, signOut, signUp, step, voteButton, write } from './web-steps.mjs';
 
-const { API_URL, WEB_PORT, SCREENSHOTS } = process.env;
-assert.ok(API_URL && WEB_PORT && SCREENSHOTS, 'API_URL, WEB_PORT and SCREENSHOTS have to be set');
-const api = API_URL.replace(/\/$/, '');
-const PASSWORD = 'correct horse';
+const { WEB_PORT, SCREENSHOTS } = process.env;
+assert.ok(WEB_PORT && SCREENSHOTS, 'WEB_PORT and SCREENSHOTS have to be set');
 const POSTS = {
   ada: [
     ['Notes on the Analytical Engine', 'The Engine weaves algebraic patterns just as the Jacquard loom weaves flowers and leaves. It has no pretensions to originate anything: it can do whatever we know how to order it to perform.'],
@@ -20,8 +20,6 @@ const POSTS = {
     ['The compiler is done, and nobody believes it', 'They told me that computers can only do arithmetic. I had a running compiler, and nobody would touch it.'],
   ],
 };
-
-const step = (what) => console.log(`web: ${what}`);
 
 /** A page in a profile of its own, with what it asked for and what it complained about. */
 async function open(browser, url) {
@@ -40,51 +38,6 @@ async function open(browser, url) {
 /** No third host was asked. */
 function assertTwoHosts(origins, web) {
   assert.deepEqual([...origins].sort(), [new URL(api).origin, web].sort(), 'the page talks to itself and the service alone');
-}
-
-const sees = (locator) => locator.waitFor({ state: 'visible' });
-const seesHeading = (page, name) => sees(page.getByRole('heading', { name }));
-const seesAlert = (page, hasText) => sees(page.getByRole('alert').filter({ hasText }));
-const click = (page, role, name) => page.getByRole(role, { name }).click();
-const post = (page, title) => page.getByRole('article', { name: title, exact: true });
-const voteButton = (page, title, votes, pressed) => page.getByRole('button', { name: `Vote for “${title}”, ${votes}`, exact: true, pressed });
-const focused = (locator) => locator.evaluate((el) => el === document.activeElement);
-const described = (field) => field.evaluate((el) => el.ariaDescribedByElements.map((by) => by.textContent).join(' '));
-
-async function send(page, values, button) {
-  for (const [label, value] of Object.entries(values)) await page.getByLabel(label).fill(value);
-  await click(page, 'button', button);
-}
-
-const signIn = (page, name, password) => send(page, { 'Username or e-mail': name, Password: password }, 'Sign in');
-
-async function signUp(page, values) {
-  await click(page, 'link', 'Create an account');
-  // The view before has fields of like names: it must be gone.
-  await seesHeading(page, 'Sign up');
-  await send(page, values, 'Sign up');
-}
-
-async function join(page, name) {
-  await signUp(page, { 'E-mail': `${name}@example.com`, Username: name, Password: PASSWORD });
-  await sees(page.getByRole('status').filter({ hasText: `Signed in as ${name}.` }));
-}
-
-async function signOut(page) {
-  await click(page, 'button', 'Sign out');
-  await seesHeading(page, 'Sign in');
-}
-
-async function write(page, title, text, button = 'Publish') {
-  await click(page, 'link', 'New post');
-  await send(page, { Title: title, Text: text }, button);
-  await sees(post(page, title));
-}
-
-async function remove(page, title) {
-  await click(post(page, title), 'button', 'Delete');
-  await click(page.getByRole('dialog'), 'button', 'Delete');
-  await post(page, title).waitFor({ state: 'detached' });
 }
 
 async function account(page) {
@@ -198,7 +151,9 @@ try {
   await account(page);
   await postsAndVotes(page);
   await drafts(page);
-  await signOut(page);
+  await refresh(page);
+  await signOutForGood(page);
+  await signOutAlone((await open(browser, allowed.url)).page);
 
   await join(page, 'grace');
   for (const [title, text] of POSTS.grace) await write(page, title, text);
@@ -224,8 +179,8 @@ try {
   await write(page, 'Music, some day', 'If the relations of pitched sounds could be expressed as operations, the Engine might compose.', 'Save as draft');
   await pictures(page);
 
-  step('a token that is no good');
-  await page.evaluate(([key, value] = Object.entries(sessionStorage)[0]) => (sessionStorage[key] = value.replace(/"token":"[^"]*"/, '"token":"stale"')));
+  step('tokens that are no good');
+  await kept(page, { accessToken: 'stale', refreshToken: 'stale' });
   await page.reload();
   await seesAlert(page, 'the access token is not valid');
   await seesHeading(page, 'Sign in');

@@ -45,7 +45,7 @@ async function refresh(session: Session): Promise<Response | undefined> {
   return later ? (await exchange).clone() : undefined;
 }
 
-/** The refresh token grant of OAuth 2.0, past this file's own `fetch`. */
+/** The refresh token grant of OAuth 2.0. */
 async function ask(session: Session): Promise<Response> {
   const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: session.refreshToken });
   const answer = await fetch(`${ACCLAIM_URL}/login`, { method: 'POST', body });

@@ -7,7 +7,7 @@ use std::{
 
 use acclaim::config::SETTINGS;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, Command},
     task::JoinHandle,
 };
@@ -53,6 +53,24 @@ impl From<Output> for Ended {
 pub async fn run(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Ended {
     let output = acclaim(folder, arguments, settings).output().await;
     output.expect("acclaim did not start").into()
+}
+
+/// The same with `typed` on its standard input.
+pub async fn run_with(
+    folder: &Path,
+    arguments: &[&str],
+    settings: &[(&str, &str)],
+    typed: &str,
+) -> Ended {
+    let mut command = acclaim(folder, arguments, settings);
+    let mut process = command
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("acclaim did not start");
+    let mut input = process.stdin.take().expect("no stdin");
+    input.write_all(typed.as_bytes()).await.expect("not typed");
+    drop(input);
+    process.wait_with_output().await.expect("not ended").into()
 }
 
 /// A running `acclaim serve` on a port that the system chose.

@@ -1,0 +1,141 @@
+//! What `acclaim doctor` asks a database, on one connection that changes nothing.
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use migration::Database;
+use sqlx::{
+    ConnectOptions, PgConnection, SqliteConnection, postgres::PgConnectOptions, query_scalar,
+};
+use time::OffsetDateTime;
+
+use super::{BUSY_TIMEOUT, STATEMENT_TIMEOUT};
+
+/// How a database is.
+#[derive(Debug)]
+pub struct Inspection {
+    /// How long it took to answer the first question.
+    pub answered: Duration,
+    /// What depends on its kind.
+    pub facts: Facts,
+}
+
+/// What is asked of one kind of database and not of the other.
+#[derive(Debug)]
+pub enum Facts {
+    /// A file.
+    Sqlite(Sqlite),
+    /// A server.
+    Postgres(Postgres),
+}
+
+/// How a file is.
+#[derive(Debug)]
+pub struct Sqlite {
+    /// Whether it has a write-ahead log.
+    pub wal: bool,
+    /// What `PRAGMA quick_check` found, some ten lines at most; empty when the file is sound.
+    pub damage: Vec<String>,
+}
+
+/// How a server is.
+#[derive(Debug)]
+pub struct Postgres {
+    /// Its version as a number: 150018 is 15.18.
+    pub version: i32,
+    /// Whether the role may do everything on the whole server.
+    pub superuser: bool,
+    /// Whether the connection is under TLS.
+    pub encrypted: bool,
+    /// Whether the connection stays on this machine.
+    pub local: bool,
+    /// By how many seconds its clock is ahead of this machine's; negative when behind.
+    pub ahead: f64,
+}
+
+/// Looks at `database`. The error is one sentence for the operator.
+pub async fn inspect(database: &Database) -> Result<Inspection, String> {
+    // It says best why a server cannot be reached.
+    database.reach().await?;
+    let looked = match database {
+        Database::Sqlite(options) => {
+            let options = options.as_ref().clone().read_only(true);
+            match options.busy_timeout(BUSY_TIMEOUT).connect().await {
+                Ok(mut connection) => sqlite(&mut connection).await,
+                Err(error) => Err(error),
+            }
+        }
+        Database::Postgres(options) => {
+            let timeout = [("statement_timeout", STATEMENT_TIMEOUT)];
+            match options.as_ref().clone().options(timeout).connect().await {
+                Ok(mut connection) => postgres(&mut connection, is_local(options)).await,
+                Err(error) => Err(error),
+            }
+        }
+    };
+    looked.map_err(|error| database.explain(&error))
+}
+
+async fn sqlite(connection: &mut SqliteConnection) -> Result<Inspection, sqlx::Error> {
+    let asked = Instant::now();
+    let journal: String = query_scalar("PRAGMA journal_mode")
+        .fetch_one(&mut *connection)
+        .await?;
+    let answered = asked.elapsed();
+    let check = query_scalar("PRAGMA quick_check(10)").fetch_all(connection);
+    let found: Vec<String> = match check.await {
+        // Damage that the check itself stumbles over.
+        Err(sqlx::Error::Database(refusal)) => vec![refusal.message().to_owned()],
+        found => found?,
+    };
+    // A row is of several lines, the first of which names the database.
+    let lines = found.iter().flat_map(|row| row.lines());
+    let damage = lines.filter(|line| *line != "ok" && !line.starts_with("***"));
+    Ok(Inspection {
+        answered,
+        facts: Facts::Sqlite(Sqlite {
+            wal: journal == "wal",
+            damage: damage.map(str::to_owned).collect(),
+        }),
+    })
+}
+
+async fn postgres(connection: &mut PgConnection, local: bool) -> Result<Inspection, sqlx::Error> {
+    let asked = Instant::now();
+    let version: i32 = query_scalar("SELECT current_setting('server_version_num')::int")
+        .fetch_one(&mut *connection)
+        .await?;
+    let answered = asked.elapsed();
+    let superuser = query_scalar("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        .fetch_one(&mut *connection)
+        .await?;
+    let encrypted = query_scalar("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+        .fetch_one(&mut *connection)
+        .await?;
+    let before = OffsetDateTime::now_utc();
+    let theirs: f64 = query_scalar("SELECT extract(epoch FROM clock_timestamp())::float8")
+        .fetch_one(connection)
+        .await?;
+    let way = (OffsetDateTime::now_utc() - before) / 2_i32;
+    let ours = (before + way - OffsetDateTime::UNIX_EPOCH).as_seconds_f64();
+    Ok(Inspection {
+        answered,
+        facts: Facts::Postgres(Postgres {
+            version,
+            superuser,
+            encrypted,
+            local,
+            ahead: theirs - ours,
+        }),
+    })
+}
+
+fn is_local(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    options.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || host.parse().is_ok_and(|host: IpAddr| host.is_loopback())
+}

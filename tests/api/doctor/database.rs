@@ -1,0 +1,154 @@
+//! What the doctor says of databases.
+
+use std::fs;
+
+use sea_orm::ConnectionTrait;
+
+use super::{SECRET, doctor, says, set_mode};
+use crate::harness::{
+    Fixture, behaviours, column,
+    process::{Running, run},
+};
+
+behaviours![
+    pending_migrations_are_said,
+    a_newer_database_is_a_fault,
+    an_unreachable_database_is_a_fault,
+    sqlite_files_are_looked_at,
+    the_role_of_postgresql_is_looked_at,
+];
+
+async fn pending_migrations_are_said(fixture: Fixture) {
+    let url = [("DATABASE_URL", fixture.url.as_str())];
+    let one = run(fixture.folder(), &["migrate", "up", "-n", "1"], &url).await;
+    assert_eq!(one.code, Some(0), "{}", one.stderr);
+    let told = doctor(&fixture, &[SECRET, ("AUTO_MIGRATE", "true")]).await;
+    says(
+        &told,
+        "warning",
+        "migrations",
+        &["pending", "`acclaim serve`"],
+    );
+    let ended = doctor(&fixture, &[SECRET]).await;
+    if fixture.is_postgres() {
+        says(
+            &ended,
+            "fault",
+            "migrations",
+            &["pending", "`acclaim migrate up`"],
+        );
+    } else {
+        says(
+            &ended,
+            "warning",
+            "migrations",
+            &["pending", "`acclaim serve`"],
+        );
+    }
+}
+
+async fn a_newer_database_is_a_fault(fixture: Fixture) {
+    fixture.migrate().await;
+    let later = "INSERT INTO seaql_migrations VALUES ('m29991231_000000_later', 0)";
+    let connection = fixture.connect().await;
+    connection.execute_unprepared(later).await.expect(later);
+    let ended = doctor(&fixture, &[SECRET]).await;
+    says(
+        &ended,
+        "fault",
+        "migrations",
+        &["m29991231_000000_later", "run a newer acclaim"],
+    );
+}
+
+async fn an_unreachable_database_is_a_fault(fixture: Fixture) {
+    let url = if fixture.is_postgres() {
+        "postgres://ada:hidden@127.0.0.1:1/x".to_owned()
+    } else {
+        // A folder is no file, whoever asks.
+        format!("sqlite://{}", fixture.folder().display())
+    };
+    let ended = doctor(&fixture, &[SECRET, ("DATABASE_URL", &url)]).await;
+    says(&ended, "fault", "database", &["DATABASE_URL is right"]);
+    assert!(!ended.stdout.contains("hidden"), "{}", ended.stdout);
+}
+
+async fn sqlite_files_are_looked_at(fixture: Fixture) {
+    if fixture.is_postgres() {
+        return;
+    }
+    let ended = doctor(&fixture, &[SECRET]).await;
+    says(
+        &ended,
+        "warning",
+        "database",
+        &["not there yet", "`acclaim serve`"],
+    );
+    let file = fixture.folder().join("test.db");
+    assert!(!file.exists(), "the doctor made a file");
+    let nowhere = format!("sqlite://{}/none/test.db", fixture.folder().display());
+    let ended = doctor(&fixture, &[SECRET, ("DATABASE_URL", &nowhere)]).await;
+    says(&ended, "fault", "folder", &["cannot be written", "make it"]);
+    fixture.migrate().await;
+    set_mode(&file, 0o644);
+    let ended = doctor(&fixture, &[SECRET]).await;
+    says(&ended, "warning", "file", &["mode 644", "run `chmod 600"]);
+    says(&ended, "warning", "WAL", &["`acclaim serve` turns it on"]);
+    set_mode(&file, 0o606);
+    says(
+        &doctor(&fixture, &[SECRET]).await,
+        "fault",
+        "file",
+        &["mode 606"],
+    );
+    // All pages but the first, without which nothing can be asked.
+    let mut bytes = fs::read(&file).expect("not read");
+    bytes[4096..].fill(0xff);
+    fs::write(&file, bytes).expect("not written");
+    let ended = doctor(&fixture, &[SECRET]).await;
+    says(&ended, "fault", "quick_check", &["restore a backup"]);
+}
+
+async fn the_role_of_postgresql_is_looked_at(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let connection = fixture.connect().await;
+    let superuser = "SELECT rolsuper::text FROM pg_roles WHERE rolname = current_user";
+    let superuser = column(&connection, superuser).await == ["true"];
+    let ended = doctor(&fixture, &[SECRET]).await;
+    if !superuser {
+        // It may not make the role that this is about.
+        return says(&ended, "ok", "role", &[]);
+    }
+    let remedy = ["superuser", "`CREATE ROLE acclaim"];
+    says(&ended, "warning", "role", &remedy);
+    // All that docs/security.md says the service needs.
+    let name = column(&connection, "SELECT current_database()::text").await;
+    let name = &name[0];
+    let make = format!(
+        "CREATE ROLE {name} LOGIN NOSUPERUSER PASSWORD 'hidden'; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}"
+    );
+    connection.execute_unprepared(&make).await.expect(&make);
+    let mut url = url::Url::parse(&fixture.url).expect("no URL");
+    url.set_username(name).expect("no user");
+    url.set_password(Some("hidden")).expect("no password");
+    let url = [("DATABASE_URL", url.as_str()), SECRET];
+    let ended = doctor(&fixture, &url).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    says(&ended, "ok", "role", &[]);
+    let running = Running::start(fixture.folder(), &url).await;
+    let user = running.service.user("ada").await;
+    let post = running.service.new_post(&user, "Title").await;
+    for method in ["PUT", "DELETE"] {
+        let vote = format!("/posts/{post}/vote");
+        let answer = running.service.call(method, &vote, Some(&user), None).await;
+        answer.expect(200);
+    }
+    running.signal("TERM");
+    running.end().await;
+    let drop = format!("DROP OWNED BY {name}; DROP ROLE {name}");
+    connection.execute_unprepared(&drop).await.expect(&drop);
+}

@@ -1,0 +1,244 @@
+//! Every route × every scope, and every route × every kind of person.
+
+use std::collections::BTreeSet;
+
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Fixture, behaviours,
+    service::{Answer, PASSWORD, Service, User},
+};
+
+behaviours![
+    every_route_takes_the_scopes_it_names_and_no_others,
+    every_route_takes_the_people_it_is_for_and_no_others,
+];
+
+/// Whom a route is for.
+#[derive(Clone, Copy, PartialEq)]
+enum For {
+    /// Anybody; a token that comes is not looked at.
+    Anybody,
+    /// Anybody, but a token that comes must be good.
+    AnybodyKnown,
+    /// Any user, for things of their own or of all.
+    Users,
+    /// Any user who signed in: no personal access token.
+    SignedIn,
+    /// Who wrote the post.
+    Owner,
+    /// Who wrote the post, moderators and admins.
+    OwnerOrStaff,
+    /// Admins who signed in.
+    Admins,
+}
+use For::{Admins, Anybody, AnybodyKnown, Owner, OwnerOrStaff, SignedIn, Users};
+
+/// Method and path, whom it is for, one of which scopes a personal access token needs, and a body.
+type Row = (&'static str, For, &'static [&'static str], &'static str);
+
+const READ: &[&str] = &["posts:read"];
+const ACCOUNT: &[&str] = &["account"];
+const VOTE: &[&str] = &["votes:write"];
+const POST: &str = r#"{"title": "t", "content": "c"}"#;
+
+/// What `{id}` stands for where it is no post's: nothing that is there.
+const NOBODY: &str = "999999999";
+
+const ROWS: [Row; 34] = [
+    ("GET /", Anybody, &[], ""),
+    ("GET /.well-known/jwks.json", Anybody, &[], ""),
+    ("GET /docs", Anybody, &[], ""),
+    ("GET /health/live", Anybody, &[], ""),
+    ("GET /health/ready", Anybody, &[], ""),
+    ("GET /openapi.json", Anybody, &[], ""),
+    ("GET /problems/{slug}", Anybody, &[], ""),
+    ("POST /login", Anybody, &[], r#"{"username": "nobody"}"#),
+    ("POST /users", Anybody, &[], r#"{"username": "nobody"}"#),
+    (
+        "GET /users/{id}",
+        AnybodyKnown,
+        &["posts:read", "account"],
+        "",
+    ),
+    ("GET /posts", Users, READ, ""),
+    ("GET /posts/{id}", Users, READ, ""),
+    ("POST /posts", Users, &["posts:create"], POST),
+    ("PUT /posts/{id}", Owner, &["posts:update"], POST),
+    ("PATCH /posts/{id}", Owner, &["posts:update"], "{}"),
+    ("DELETE /posts/{id}", OwnerOrStaff, &["posts:delete"], ""),
+    (
+        "POST /vote",
+        Users,
+        VOTE,
+        r#"{"post_id": 999999999, "dir": 1}"#,
+    ),
+    ("PUT /posts/{id}/vote", Users, VOTE, ""),
+    ("DELETE /posts/{id}/vote", Users, VOTE, ""),
+    ("GET /users/me", Users, ACCOUNT, ""),
+    ("PATCH /users/me", Users, ACCOUNT, "{}"),
+    (
+        "DELETE /users/me",
+        Users,
+        ACCOUNT,
+        r#"{"current_password": "wrong"}"#,
+    ),
+    ("GET /users/me/export", Users, ACCOUNT, ""),
+    ("GET /sessions", Users, ACCOUNT, ""),
+    ("DELETE /sessions/{id}", Users, ACCOUNT, ""),
+    ("GET /tokens", Users, ACCOUNT, ""),
+    ("DELETE /tokens/{id}", Users, ACCOUNT, ""),
+    (
+        "POST /tokens",
+        SignedIn,
+        &[],
+        r#"{"name": "t", "scopes": ["account"]}"#,
+    ),
+    ("GET /users", Admins, &[], ""),
+    ("PUT /users/{id}/suspension", Admins, &[], "{}"),
+    ("DELETE /users/{id}/suspension", Admins, &[], ""),
+    ("GET /audit-log", Admins, &[], ""),
+    // These two end the session that asks.
+    ("DELETE /sessions", Users, ACCOUNT, ""),
+    ("POST /logout", SignedIn, &[], ""),
+];
+
+async fn call(service: &Service, row: &Row, user: Option<&User>, post: i64) -> Answer {
+    let (route, _, _, body) = row;
+    let (method, path) = route.split_once(' ').expect("no method");
+    let id = if path.starts_with("/posts") {
+        post.to_string()
+    } else {
+        NOBODY.to_owned()
+    };
+    let path = path.replace("{id}", &id).replace("{slug}", "not-found");
+    let body = (!body.is_empty()).then(|| serde_json::from_str(body).expect("not JSON"));
+    service.call(method, &path, user, body).await
+}
+
+async fn become_role(fixture: &Fixture, name: &str, role: &str) {
+    let sql = format!("UPDATE users SET role = '{role}' WHERE username = '{name}'");
+    let connection = fixture.connect().await;
+    connection.execute_unprepared(&sql).await.expect(&sql);
+}
+
+/// Every route of the document is a row.
+async fn complete(service: &Service) {
+    let document = service
+        .call("GET", "/openapi.json", None, None)
+        .await
+        .json();
+    let paths = document["paths"].as_object().unwrap();
+    let routes: BTreeSet<String> = paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let methods = item.as_object().unwrap().keys();
+            methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect();
+    let rows = ROWS.iter().map(|(route, ..)| (*route).to_owned());
+    assert_eq!(rows.collect::<BTreeSet<_>>(), routes);
+}
+
+async fn every_route_takes_the_scopes_it_names_and_no_others(fixture: Fixture) {
+    let service = fixture.serve().await;
+    complete(&service).await;
+    // An admin lacks no role, and owns every post: what is refused is refused for the scope.
+    service.user("ada").await;
+    become_role(&fixture, "ada", "admin").await;
+    let ada = service.sign_in("ada", PASSWORD).await;
+    let mut tokens = Vec::new();
+    for scope in [
+        "posts:read",
+        "posts:create",
+        "posts:update",
+        "posts:delete",
+        "votes:write",
+        "account",
+    ] {
+        let new = json!({"name": scope, "scopes": [scope]});
+        let token = service.post("/tokens", &ada, new).await.expect(201).json();
+        let token = token["token"].as_str().unwrap().to_owned();
+        tokens.push((
+            scope,
+            User {
+                token,
+                ..ada.clone()
+            },
+        ));
+    }
+    let writer = tokens[1].1.clone();
+    for row in &ROWS {
+        for (scope, bearer) in &tokens {
+            let post = service.new_post(&writer, "Title").await;
+            let answer = call(&service, row, Some(bearer), post).await;
+            let allowed = matches!(row.1, Anybody) || row.2.contains(scope);
+            let what = format!("{} with {scope}: {}", row.0, answer.text);
+            if allowed {
+                assert_eq!(answer.header("www-authenticate"), None, "{what}");
+                assert_ne!(answer.status, 403, "{what}");
+            } else {
+                assert_eq!(answer.status, 403, "{what}");
+                let challenge = Some(r#"Bearer error="insufficient_scope""#);
+                assert_eq!(answer.header("www-authenticate"), challenge, "{what}");
+            }
+        }
+    }
+}
+
+async fn every_route_takes_the_people_it_is_for_and_no_others(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let owner = service.user("owner").await;
+    let mut people = vec![("anonymous", None)];
+    for name in ["owner", "other", "moderator", "admin", "suspended"] {
+        if name != "owner" {
+            service.user(name).await;
+        }
+        if ["moderator", "admin"].contains(&name) {
+            become_role(&fixture, name, name).await;
+        }
+        people.push((name, Some(service.sign_in(name, PASSWORD).await)));
+    }
+    let [.., (_, Some(admin)), (_, Some(suspended))] = &people[..] else {
+        unreachable!()
+    };
+    let path = format!("/users/{}/suspension", suspended.id);
+    service
+        .call("PUT", &path, Some(admin), Some(json!({})))
+        .await
+        .expect(200);
+    for row in &ROWS {
+        for (name, user) in &people {
+            let post = service.new_post(&owner, "Title").await;
+            let mut user = user.clone();
+            if ["POST /logout", "DELETE /sessions"].contains(&row.0)
+                && !["anonymous", "suspended", "owner"].contains(name)
+            {
+                // The owner goes on writing; of the others this is the end.
+                user = Some(service.sign_in(name, PASSWORD).await);
+            }
+            if ["POST /logout", "DELETE /sessions"].contains(&row.0) && *name == "owner" {
+                continue;
+            }
+            let answer = call(&service, row, user.as_ref(), post).await;
+            let expected = match (row.1, *name) {
+                (Anybody, _) | (AnybodyKnown, "anonymous") => None,
+                (_, "anonymous" | "suspended") => Some(401),
+                (Owner, "owner") | (OwnerOrStaff, "owner" | "moderator" | "admin") => None,
+                (Owner | OwnerOrStaff, _) => Some(403),
+                (Admins, "admin") | (Users | SignedIn | AnybodyKnown, _) => None,
+                (Admins, _) => Some(403),
+            };
+            let what = format!("{} by {name}: {}", row.0, answer.text);
+            match expected {
+                Some(status) => assert_eq!(answer.status, status, "{what}"),
+                None => {
+                    let refused = [401, 403].contains(&answer.status);
+                    let value: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+                    assert!(!refused, "{what} {value}");
+                }
+            }
+        }
+    }
+}

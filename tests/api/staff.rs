@@ -1,0 +1,300 @@
+//! Moderators, admins and the operator.
+
+use serde_json::json;
+
+use crate::harness::{
+    Fixture, behaviours,
+    process::{Ended, run},
+    service::{PASSWORD, Service, User},
+};
+
+behaviours![
+    a_suspended_user_is_shut_out_and_let_in_again,
+    what_staff_does_is_recorded,
+    an_operator_makes_the_first_admin,
+    an_operator_makes_a_token_that_can_insert_and_nothing_else,
+];
+
+async fn acclaim(fixture: &Fixture, arguments: &[&str]) -> Ended {
+    run(
+        fixture.folder(),
+        arguments,
+        &[("DATABASE_URL", &fixture.url)],
+    )
+    .await
+}
+
+/// `name`, who is an admin.
+async fn admin(fixture: &Fixture, service: &Service, name: &str) -> User {
+    service.user(name).await;
+    let promoted = acclaim(fixture, &["user", "promote", name, "--role", "admin"]).await;
+    assert_eq!((promoted.code, promoted.stderr.as_str()), (Some(0), ""));
+    service.sign_in(name, PASSWORD).await
+}
+
+async fn a_suspended_user_is_shut_out_and_let_in_again(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let (root, eve) = (
+        admin(&fixture, &service, "root").await,
+        service.user("eve").await,
+    );
+    let post = format!("/posts/{}", service.new_post(&eve, "Buy this").await);
+    let new = json!({"name": "Bot", "scopes": ["posts:read"]});
+    let token = service.post("/tokens", &eve, new).await.expect(201).json();
+    let bot = User {
+        token: token["token"].as_str().unwrap().to_owned(),
+        ..eve.clone()
+    };
+    service.get("/posts", &bot).await.expect(200);
+    let path = format!("/users/{}/suspension", eve.id);
+    let why = json!({"reason": "Advertising"});
+    let told = service
+        .call("PUT", &path, Some(&root), Some(why.clone()))
+        .await;
+    assert!(told.expect(200).json()["suspended_at"].is_string());
+    // Once more changes nothing.
+    service
+        .call("PUT", &path, Some(&root), Some(why))
+        .await
+        .expect(200);
+
+    for user in [&eve, &bot] {
+        service.get("/posts", user).await.problem(401);
+    }
+    let form = json!({"username": "eve", "password": PASSWORD});
+    let refused = service
+        .call("POST", "/login", None, Some(form.clone()))
+        .await;
+    assert_eq!(refused.problem(403)["detail"], "this account is suspended");
+    let wrong = json!({"username": "eve", "password": "wrong"});
+    service
+        .call("POST", "/login", None, Some(wrong))
+        .await
+        .problem(401);
+    let refresh = json!({"grant_type": "refresh_token", "refresh_token": eve.refresh_token});
+    service
+        .call("POST", "/login", None, Some(refresh))
+        .await
+        .problem(401);
+    service.get(&post, &root).await.problem(404);
+    assert_eq!(
+        service.get("/posts", &root).await.expect(200).json(),
+        json!([])
+    );
+    let vote = format!("{post}/vote");
+    service
+        .call("PUT", &vote, Some(&root), None)
+        .await
+        .problem(404);
+
+    let restored = service
+        .call("DELETE", &path, Some(&root), None)
+        .await
+        .expect(200);
+    assert!(restored.json()["suspended_at"].is_null());
+    service.get("/posts", &bot).await.expect(200);
+    service.get(&post, &root).await.expect(200);
+    service
+        .call("POST", "/login", None, Some(form))
+        .await
+        .expect(200);
+    let oneself = format!("/users/{}/suspension", root.id);
+    service
+        .call("PUT", &oneself, Some(&root), Some(json!({})))
+        .await
+        .problem(409);
+}
+
+async fn what_staff_does_is_recorded(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let (root, eve) = (
+        admin(&fixture, &service, "root").await,
+        service.user("eve").await,
+    );
+    let post = service.new_post(&eve, "Buy this").await;
+    let own = service.new_post(&root, "Mine").await;
+    let path = format!("/posts/{post}?reason=Advertising");
+    service
+        .call("DELETE", &path, Some(&root), None)
+        .await
+        .expect(204);
+    // One's own is nobody else's business.
+    service
+        .call("DELETE", &format!("/posts/{own}"), Some(&root), None)
+        .await
+        .expect(204);
+    let path = format!("/users/{}/suspension", eve.id);
+    let why = json!({"reason": "For the third time"});
+    service
+        .call("PUT", &path, Some(&root), Some(why))
+        .await
+        .expect(200);
+    service
+        .call("DELETE", &format!("{path}?reason=Sorry"), Some(&root), None)
+        .await
+        .expect(200);
+    let log = service.get("/audit-log", &root).await.expect(200);
+    assert_eq!(log.header("cache-control"), Some("no-store"));
+    let log = log.json();
+    let told: Vec<String> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|act| {
+            let text = |name: &str| act[name].as_str().unwrap().to_owned();
+            assert!(text("at").ends_with('Z'));
+            [
+                text("actor"),
+                text("action"),
+                text("subject"),
+                text("reason"),
+            ]
+            .join(" | ")
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "root | restore_user | eve | Sorry",
+            "root | suspend_user | eve | For the third time",
+            "root | delete_post | Buy this | Advertising",
+            "operator | change_role | root | ",
+        ]
+    );
+    assert_eq!(log[0]["actor_id"], root.id);
+    assert!(log[3]["actor_id"].is_null());
+    let users = service
+        .get("/users?limit=1&skip=1", &root)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&users[0]["username"], users.as_array().unwrap().len()),
+        (&json!("eve"), 1)
+    );
+    assert!(users[0].get("email").is_none());
+}
+
+async fn an_operator_makes_the_first_admin(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let create = [
+        "user",
+        "create",
+        "--username",
+        "Root",
+        "--email",
+        "root@example.com",
+        "--role",
+        "admin",
+    ];
+    let typed = format!("{PASSWORD}\n");
+    let made = crate::harness::process::run_with(
+        fixture.folder(),
+        &create,
+        &[("DATABASE_URL", &fixture.url)],
+        &typed,
+    )
+    .await;
+    assert_eq!(
+        (made.code, made.stdout.as_str()),
+        (Some(0), "1 root admin\n"),
+        "{}",
+        made.stderr
+    );
+    let root = service.sign_in("root", PASSWORD).await;
+    service.get("/audit-log", &root).await.expect(200);
+    let again = crate::harness::process::run_with(
+        fixture.folder(),
+        &create,
+        &[("DATABASE_URL", &fixture.url)],
+        &typed,
+    )
+    .await;
+    assert_eq!(
+        (again.code, again.stderr.as_str()),
+        (Some(2), "acclaim: the email is taken\n")
+    );
+    service.user("eve").await;
+    let suspended = acclaim(&fixture, &["user", "suspend", "eve", "--reason", "why"]).await;
+    assert_eq!(
+        suspended.stdout, "2 eve user suspended\n",
+        "{}",
+        suspended.stderr
+    );
+    let listed = acclaim(&fixture, &["user", "list"]).await;
+    assert_eq!(listed.stdout, "1 root admin\n2 eve user suspended\n");
+    let restored = acclaim(&fixture, &["user", "restore", "eve@example.com"]).await;
+    assert_eq!(restored.stdout, "2 eve user\n");
+    let nobody = acclaim(&fixture, &["user", "promote", "nobody"]).await;
+    assert_eq!(
+        (nobody.code, nobody.stderr.as_str()),
+        (Some(2), "acclaim: there is no user nobody\n")
+    );
+}
+
+async fn an_operator_makes_a_token_that_can_insert_and_nothing_else(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let create = [
+        "token",
+        "create",
+        "--user",
+        "ada",
+        "--scope",
+        "posts:create",
+        "--expires",
+        "30d",
+        "--name",
+        "Sensor",
+    ];
+    let made = acclaim(&fixture, &create).await;
+    assert_eq!((made.code, made.stderr.as_str()), (Some(0), ""));
+    let token = made.stdout.trim().to_owned();
+    assert!(token.starts_with("acl_") && token.len() == 40, "{token}");
+    let sensor = User {
+        token: token.clone(),
+        ..ada.clone()
+    };
+    let id = service.new_post(&sensor, "21.5 degrees").await;
+    service
+        .get(&format!("/posts/{id}"), &sensor)
+        .await
+        .problem(403);
+    let listed = service.get("/tokens", &ada).await.expect(200);
+    assert!(!listed.text.contains("acl_"));
+    let listed = listed.json();
+    assert_eq!(listed[0]["name"], "Sensor");
+    assert!(listed[0]["last_used_at"].is_string() && listed[0]["expires_at"].is_string());
+    for bad in [&token[..39], &format!("{}0", &token[..39]), "acl_", "acl_ä"] {
+        let user = User {
+            token: bad.to_owned(),
+            ..ada.clone()
+        };
+        let answer = service
+            .request("GET", "/users/me")
+            .header("authorization", format!("Bearer {}", user.token).as_bytes());
+        let status = answer.send().await.unwrap().status().as_u16();
+        assert!(
+            status == 401 || (status == 400 && bad.contains('ä')),
+            "{bad}: {status}"
+        );
+    }
+    let path = format!("/tokens/{}", listed[0]["id"]);
+    service
+        .call("DELETE", &path, Some(&ada), None)
+        .await
+        .expect(204);
+    let body = json!({"title": "t", "content": "c"});
+    service.post("/posts", &sensor, body).await.problem(401);
+    service
+        .call("DELETE", &path, Some(&ada), None)
+        .await
+        .problem(404);
+    let wrong = acclaim(
+        &fixture,
+        &["token", "create", "--user", "ada", "--scope", "magic"],
+    )
+    .await;
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("posts:create"), "{}", wrong.stderr);
+}

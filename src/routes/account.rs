@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 use validator::Validate;
 
-use super::{posts::OwnPost, sessions::Session, staff::AuditEntry, tokens::Token, users::User};
+use super::{
+    posts::OwnPost, sessions::Session, staff::AuditEntry, tokens::PersonalToken, users::User,
+};
 use crate::{
     error::Fault,
     http::{
@@ -96,7 +98,7 @@ struct Export {
     #[schema(example = json!([1, 2]))]
     votes: Vec<i64>,
     sessions: Vec<Session>,
-    tokens: Vec<Token>,
+    tokens: Vec<PersonalToken>,
     /// What was done to the user, or by them to others.
     audit_log: Vec<AuditEntry>,
 }
@@ -211,7 +213,7 @@ async fn export(
         sessions: sessions
             .map(|session| Session::of(session, current))
             .collect(),
-        tokens: found.tokens.into_iter().map(Token::from).collect(),
+        tokens: found.tokens.into_iter().map(PersonalToken::from).collect(),
         audit_log: found.audit_log.into_iter().map(AuditEntry::from).collect(),
     };
     Ok(HttpResponse::Ok()

@@ -105,7 +105,7 @@ impl Scope {
 
 /// A personal access token.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Token {
+pub(super) struct PersonalToken {
     #[schema(example = 1)]
     id: i64,
     #[schema(example = "Weather station")]
@@ -132,7 +132,7 @@ pub(super) struct Token {
     token: Option<String>,
 }
 
-impl From<Model> for Token {
+impl From<Model> for PersonalToken {
     fn from(token: Model) -> Self {
         Self {
             id: token.id,
@@ -154,7 +154,7 @@ impl From<Model> for Token {
     security(("password" = []), ("token" = [])),
     request_body = NewToken,
     responses(
-        (status = 201, description = "The token, shown this once", body = Token, headers(("Cache-Control" = String, description = "`no-store`"))),
+        (status = 201, description = "The token, shown this once", body = PersonalToken, headers(("Cache-Control" = String, description = "`no-store`"))),
         (status = 409, description = "There are a hundred already"),
     ),
 )]
@@ -169,7 +169,7 @@ async fn create(
         personal_tokens::create(&state.db, caller.id, new.name, scopes, lifetime).await?;
     Ok(HttpResponse::Created()
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(Token {
+        .json(PersonalToken {
             token: Some(token.expose_secret().to_owned()),
             ..row.into()
         }))
@@ -179,14 +179,14 @@ async fn create(
 #[utoipa::path(
     get, path = "/tokens", tag = "tokens", operation_id = "listTokens",
     security(("password" = ["account"]), ("token" = [])),
-    responses((status = 200, description = "The tokens, newest first", body = [Token], headers(("Cache-Control" = String, description = "`no-store`")))),
+    responses((status = 200, description = "The tokens, newest first", body = [PersonalToken], headers(("Cache-Control" = String, description = "`no-store`")))),
 )]
 async fn list(
     Caller(caller): Caller<ACCOUNT>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let tokens = personal_tokens::list(&state.db, caller.id).await?;
-    let tokens: Vec<_> = tokens.into_iter().map(Token::from).collect();
+    let tokens: Vec<_> = tokens.into_iter().map(PersonalToken::from).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(tokens))

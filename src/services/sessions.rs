@@ -144,12 +144,12 @@ enum Outcome {
 
 async fn exchange(
     transaction: &DatabaseTransaction,
-    used: &refresh_tokens::Model,
+    token: &refresh_tokens::Model,
     now: OffsetDateTime,
     lifetime: Duration,
 ) -> Result<Outcome, Error> {
-    let id = used.session_id;
-    if used.replaced_at.is_some_and(|at| at + GRACE < now) {
+    let id = token.session_id;
+    if token.replaced_at.is_some_and(|at| at + GRACE < now) {
         Entity::delete_by_id(id).exec(transaction).await?;
         tracing::warn!(
             session_id = id,

@@ -30,10 +30,12 @@ mod login;
 mod matrix;
 mod migrations;
 mod naughty;
+mod operator;
 mod posts;
 mod problems;
 mod process;
 mod races;
+mod refresh;
 mod refusals;
 mod sessions;
 mod settings;
@@ -67,10 +69,12 @@ fn main() -> ExitCode {
         matrix::all(),
         migrations::all(),
         naughty::all(),
+        operator::all(),
         posts::all(),
         problems::all(),
         process::all(),
         races::all(),
+        refresh::all(),
         refusals::all(),
         sessions::all(),
         staff::all(),

@@ -1,4 +1,4 @@
-//! Moderators, admins and the operator.
+//! Moderators and admins.
 
 use serde_json::json;
 
@@ -11,11 +11,9 @@ use crate::harness::{
 behaviours![
     a_suspended_user_is_shut_out_and_let_in_again,
     what_staff_does_is_recorded,
-    an_operator_makes_the_first_admin,
-    an_operator_makes_a_token_that_can_insert_and_nothing_else,
 ];
 
-async fn acclaim(fixture: &Fixture, arguments: &[&str]) -> Ended {
+pub async fn acclaim(fixture: &Fixture, arguments: &[&str]) -> Ended {
     run(
         fixture.folder(),
         arguments,
@@ -173,128 +171,4 @@ async fn what_staff_does_is_recorded(fixture: Fixture) {
         (&json!("eve"), 1)
     );
     assert!(users[0].get("email").is_none());
-}
-
-async fn an_operator_makes_the_first_admin(fixture: Fixture) {
-    let service = fixture.serve().await;
-    let create = [
-        "user",
-        "create",
-        "--username",
-        "Root",
-        "--email",
-        "root@example.com",
-        "--role",
-        "admin",
-    ];
-    let typed = format!("{PASSWORD}\n");
-    let made = crate::harness::process::run_with(
-        fixture.folder(),
-        &create,
-        &[("DATABASE_URL", &fixture.url)],
-        &typed,
-    )
-    .await;
-    assert_eq!(
-        (made.code, made.stdout.as_str()),
-        (Some(0), "1 root admin\n"),
-        "{}",
-        made.stderr
-    );
-    let root = service.sign_in("root", PASSWORD).await;
-    service.get("/audit-log", &root).await.expect(200);
-    let again = crate::harness::process::run_with(
-        fixture.folder(),
-        &create,
-        &[("DATABASE_URL", &fixture.url)],
-        &typed,
-    )
-    .await;
-    assert_eq!(
-        (again.code, again.stderr.as_str()),
-        (Some(2), "acclaim: the email is taken\n")
-    );
-    service.user("eve").await;
-    let suspended = acclaim(&fixture, &["user", "suspend", "eve", "--reason", "why"]).await;
-    assert_eq!(
-        suspended.stdout, "2 eve user suspended\n",
-        "{}",
-        suspended.stderr
-    );
-    let listed = acclaim(&fixture, &["user", "list"]).await;
-    assert_eq!(listed.stdout, "1 root admin\n2 eve user suspended\n");
-    let restored = acclaim(&fixture, &["user", "restore", "eve@example.com"]).await;
-    assert_eq!(restored.stdout, "2 eve user\n");
-    let nobody = acclaim(&fixture, &["user", "promote", "nobody"]).await;
-    assert_eq!(
-        (nobody.code, nobody.stderr.as_str()),
-        (Some(2), "acclaim: there is no user nobody\n")
-    );
-}
-
-async fn an_operator_makes_a_token_that_can_insert_and_nothing_else(fixture: Fixture) {
-    let service = fixture.serve().await;
-    let ada = service.user("ada").await;
-    let create = [
-        "token",
-        "create",
-        "--user",
-        "ada",
-        "--scope",
-        "posts:create",
-        "--expires",
-        "30d",
-        "--name",
-        "Sensor",
-    ];
-    let made = acclaim(&fixture, &create).await;
-    assert_eq!((made.code, made.stderr.as_str()), (Some(0), ""));
-    let token = made.stdout.trim().to_owned();
-    assert!(token.starts_with("acl_") && token.len() == 40, "{token}");
-    let sensor = User {
-        token: token.clone(),
-        ..ada.clone()
-    };
-    let id = service.new_post(&sensor, "21.5 degrees").await;
-    service
-        .get(&format!("/posts/{id}"), &sensor)
-        .await
-        .problem(403);
-    let listed = service.get("/tokens", &ada).await.expect(200);
-    assert!(!listed.text.contains("acl_"));
-    let listed = listed.json();
-    assert_eq!(listed[0]["name"], "Sensor");
-    assert!(listed[0]["last_used_at"].is_string() && listed[0]["expires_at"].is_string());
-    for bad in [&token[..39], &format!("{}0", &token[..39]), "acl_", "acl_ä"] {
-        let user = User {
-            token: bad.to_owned(),
-            ..ada.clone()
-        };
-        let answer = service
-            .request("GET", "/users/me")
-            .header("authorization", format!("Bearer {}", user.token).as_bytes());
-        let status = answer.send().await.unwrap().status().as_u16();
-        assert!(
-            status == 401 || (status == 400 && bad.contains('ä')),
-            "{bad}: {status}"
-        );
-    }
-    let path = format!("/tokens/{}", listed[0]["id"]);
-    service
-        .call("DELETE", &path, Some(&ada), None)
-        .await
-        .expect(204);
-    let body = json!({"title": "t", "content": "c"});
-    service.post("/posts", &sensor, body).await.problem(401);
-    service
-        .call("DELETE", &path, Some(&ada), None)
-        .await
-        .problem(404);
-    let wrong = acclaim(
-        &fixture,
-        &["token", "create", "--user", "ada", "--scope", "magic"],
-    )
-    .await;
-    assert_eq!(wrong.code, Some(2));
-    assert!(wrong.stderr.contains("posts:create"), "{}", wrong.stderr);
 }

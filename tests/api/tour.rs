@@ -45,7 +45,9 @@ fn lasting(text: &str) -> String {
             "MOMENT"
         } else if uuid::Uuid::parse_str(part).is_ok() {
             "REQUEST ID"
-        } else if part.starts_with("eyJ") {
+        } else if part.starts_with("eyJ")
+            || part.len() == 43 && part.chars().all(char::is_alphanumeric)
+        {
             "TOKEN"
         } else {
             part

@@ -111,13 +111,12 @@ impl Access {
         if self.ended.contains_key(&key) {
             return Err(Error::InvalidToken);
         }
-        let (identity, expires_at) = match self.live.get(&key) {
-            Some(known) => known,
-            None => {
-                let known = look_up(db, &key).await?.ok_or(Error::InvalidToken)?;
-                self.live.insert(key, known.clone());
-                known
-            }
+        let (identity, expires_at) = if let Some(known) = self.live.get(&key) {
+            known
+        } else {
+            let known = look_up(db, &key).await?.ok_or(Error::InvalidToken)?;
+            self.live.insert(key, known.clone());
+            known
         };
         let fits = user_id.is_none_or(|user_id| user_id == identity.id)
             && expires_at.is_none_or(|at| at > OffsetDateTime::now_utc());

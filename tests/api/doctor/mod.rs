@@ -16,7 +16,7 @@ behaviours![
     a_dotenv_that_others_can_read_is_a_fault,
 ];
 
-const SECRET: (&str, &str) = ("JWT_SECRET", "a secret of the tests, of enough bytes");
+const SECRET: (&str, &str) = ("JWT_SECRET", "a secret of the tests of enough bytes");
 
 async fn doctor(fixture: &Fixture, settings: &[(&str, &str)]) -> Ended {
     let url = [("DATABASE_URL", fixture.url.as_str())];

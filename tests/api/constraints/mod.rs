@@ -1,5 +1,7 @@
 //! What the OpenAPI document says of a value is what the service checks.
 
+mod places;
+
 use regex::Regex;
 use sea_orm::ConnectionTrait;
 use serde_json::{Map, Value, json};
@@ -169,63 +171,6 @@ impl Place<'_> {
     }
 }
 
-/// Every value that a client can send to a route.
-fn places(document: &Value) -> Vec<Place<'_>> {
-    let of = |reference: &Value| {
-        let pointer = reference["$ref"].as_str().expect("no reference");
-        document
-            .pointer(pointer.trim_start_matches('#'))
-            .expect(pointer)
-    };
-    let mut places = Vec::new();
-    for (path, item) in document["paths"].as_object().expect("no paths") {
-        for (method, operation) in item.as_object().expect("no operations") {
-            let method = method.to_uppercase();
-            for parameter in operation["parameters"].as_array().into_iter().flatten() {
-                let name = parameter["name"].as_str().expect("no name");
-                if name != "slug" {
-                    places.push(Place {
-                        method: method.clone(),
-                        path,
-                        body: None,
-                        name,
-                        schema: &parameter["schema"],
-                        required: false,
-                    });
-                }
-            }
-            let content = operation["requestBody"]["content"].as_object();
-            // JSON with the same members is read wherever a form is.
-            let Some(content) = content.and_then(|content| content.values().next()) else {
-                continue;
-            };
-            let schema = of(&content["schema"]);
-            let schemas = schema["oneOf"]
-                .as_array()
-                .map(|all| all.iter().map(of).collect());
-            for schema in schemas.unwrap_or_else(|| vec![schema]) {
-                let properties = schema["properties"].as_object().expect("no properties");
-                let example = |(name, schema): (&String, &Value)| {
-                    Some((name.clone(), schema.get("example")?.clone()))
-                };
-                let body: Map<_, _> = properties.iter().filter_map(example).collect();
-                for (name, property) in properties {
-                    let required = schema["required"].as_array();
-                    places.push(Place {
-                        method: method.clone(),
-                        path,
-                        body: Some(body.clone()),
-                        name,
-                        schema: property,
-                        required: required.is_some_and(|all| all.contains(&json!(name))),
-                    });
-                }
-            }
-        }
-    }
-    places
-}
-
 async fn the_service_refuses_what_the_document_refuses_and_nothing_else(fixture: Fixture) {
     let service = fixture.serve().await;
     // Another password than the document's examples, so that nothing happens to the account.
@@ -242,7 +187,7 @@ async fn the_service_refuses_what_the_document_refuses_and_nothing_else(fixture:
         .call("GET", "/openapi.json", None, None)
         .await
         .json();
-    let places = places(&document);
+    let places = places::of(&document);
     assert!(places.len() > 25, "only {} places", places.len());
     for place in places {
         let which = format!("{} {} {}", place.method, place.path, place.name);

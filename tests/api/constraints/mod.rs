@@ -43,7 +43,7 @@ impl Place<'_> {
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
-            if path.contains("{id}") {
+            if self.name == "id" {
                 path = path.replace("{id}", &text);
             } else {
                 query.push((self.name, text));

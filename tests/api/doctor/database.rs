@@ -101,9 +101,10 @@ async fn sqlite_files_are_looked_at(fixture: Fixture) {
         "file",
         &["mode 606"],
     );
-    // All pages but the first, without which nothing can be asked.
+    // The last page: without the first ones, which hold the schema, nothing can be asked.
     let mut bytes = fs::read(&file).expect("not read");
-    bytes[4096..].fill(0xff);
+    let last = bytes.len() - 4096;
+    bytes[last..].fill(0xff);
     fs::write(&file, bytes).expect("not written");
     let ended = doctor(&fixture, &[SECRET]).await;
     says(&ended, "fault", "quick_check", &["restore a backup"]);

@@ -71,10 +71,10 @@ pub fn document() -> openapi::OpenApi {
     tags(
         (name = "users", description = "Sign up, and who is who"),
         (name = "sign-in", description = "The token endpoint of OAuth 2.0"),
-        (name = "sessions", description = "Sign out, and see where one is signed in"),
-        (name = "tokens", description = "Personal access tokens, for scripts, bots and devices"),
         (name = "posts", description = "Write, read and list posts and drafts"),
         (name = "votes", description = "Vote, and take a vote back"),
+        (name = "sessions", description = "Sign out, and see where one is signed in"),
+        (name = "tokens", description = "Personal access tokens, for scripts, bots and devices"),
         (name = "moderation", description = "For admins"),
         (name = "service", description = "How the service is, and what it says of itself"),
     ),

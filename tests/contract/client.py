@@ -7,7 +7,7 @@ from acclaim_client.api.posts import create_post, list_posts
 from acclaim_client.api.sign_in import login
 from acclaim_client.api.users import sign_up
 from acclaim_client.api.votes import vote
-from acclaim_client.models import Credentials, Grant, NewPost, NewUser, Post, Problem, User, Vote, Voted
+from acclaim_client.models import Grant, NewPost, NewUser, PasswordGrant, Post, Problem, User, Vote, Voted
 
 base = sys.argv[1]
 stranger = Client(base_url=base)
@@ -18,7 +18,7 @@ assert isinstance(user, User), user
 again = sign_up.sync(client=stranger, body=new)
 assert isinstance(again, Problem) and again.status == 409, again
 
-grant = login.sync(client=stranger, body=Credentials(username="ada", password="correct horse"))
+grant = login.sync(client=stranger, body=PasswordGrant(username="ada", password="correct horse"))
 assert isinstance(grant, Grant), grant
 
 ada = AuthenticatedClient(base_url=base, token=grant.access_token)

@@ -111,7 +111,7 @@ pub static KINDS: [Kind; 13] = [
         status: StatusCode::FORBIDDEN,
         uri: "/problems/forbidden",
         title: "Forbidden",
-        meaning: "You are known, but may not do this: the thing belongs to somebody else, your token lacks the scope, you lack the role, or the account is suspended.",
+        meaning: "You are known, but may not do this: the thing belongs to somebody else, your token lacks the scope, you lack the role, the current password is wrong, or the account is suspended.",
         advice: "Sign in as its owner, or make a token with the scope that the detail names. Only the owner may change a post; only the owner and moderators may delete it.",
         example: || Error::NotOwner { id: 42 }.into(),
     },

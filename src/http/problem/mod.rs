@@ -165,9 +165,10 @@ impl From<Error> for Problem {
             | Error::NoUser { .. }
             | Error::PostGone
             | Error::NoVote { .. } => Self::new(StatusCode::NOT_FOUND, detail),
-            Error::NotOwner { .. } | Error::Suspended | Error::RoleNeeded { .. } => {
-                Self::new(StatusCode::FORBIDDEN, detail)
-            }
+            Error::NotOwner { .. }
+            | Error::Suspended
+            | Error::RoleNeeded { .. }
+            | Error::WrongPassword => Self::new(StatusCode::FORBIDDEN, detail),
             Error::Taken { .. }
             | Error::AlreadyVoted { .. }
             | Error::TooMany { .. }
@@ -181,9 +182,6 @@ impl From<Error> for Problem {
                 challenge: Some(r#"Bearer error="insufficient_scope""#),
                 ..Self::new(StatusCode::FORBIDDEN, detail)
             },
-            Error::WrongPassword => {
-                Self::invalid(vec![Fault::new("current_password", "wrong", "is wrong")])
-            }
             Error::InvalidToken => Self {
                 challenge: Some(r#"Bearer error="invalid_token""#),
                 ..Self::new(StatusCode::UNAUTHORIZED, detail)

@@ -109,7 +109,7 @@ pub enum Error {
         /// `tokens`.
         what: &'static str,
         /// How many there may be.
-        most: usize,
+        most: u64,
     },
     /// Nobody does this to themselves.
     #[error("you cannot do this to yourself")]

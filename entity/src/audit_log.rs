@@ -23,6 +23,8 @@ pub struct Model {
     pub action: Action,
     /// The number of the post or user.
     pub subject_id: i64,
+    /// The number of whose post it is, if it is one.
+    pub owner_id: Option<i64>,
     /// The title of the post, or the name of the user.
     #[sea_orm(column_type = "Text")]
     pub subject: String,

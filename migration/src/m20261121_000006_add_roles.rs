@@ -28,6 +28,7 @@ impl MigrationTrait for Migration {
                         actor text NOT NULL,
                         action text NOT NULL,
                         subject_id bigint NOT NULL,
+                        owner_id bigint,
                         subject text NOT NULL,
                         reason text NOT NULL
                     )"

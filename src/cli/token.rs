@@ -26,11 +26,11 @@ pub(super) enum Command {
         /// What it may do, such as posts:create; may be given several times
         #[arg(long = "scope", required = true, value_parser = scope)]
         scopes: Vec<String>,
-        /// For how long it is good, such as 30d or 12h [default: until it is revoked]
-        #[arg(long, value_parser = humantime::parse_duration)]
+        /// For how long it is good, such as 30d or 12h, a year at most [default: until it is revoked]
+        #[arg(long, value_parser = lifetime)]
         expires: Option<Duration>,
         /// What its owner will see it called
-        #[arg(long, default_value = "made by the operator")]
+        #[arg(long, default_value = "made by the operator", value_parser = name)]
         name: String,
     },
 }
@@ -41,6 +41,23 @@ fn scope(name: &str) -> Result<String, String> {
     }
     let known = SCOPES.map(|(_, name, _)| name).join(", ");
     Err(format!("expected one of {known}"))
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let year = Duration::from_hours(365 * 24);
+    if (Duration::from_secs(1)..=year).contains(&lifetime) {
+        return Ok(lifetime);
+    }
+    Err("expected a second to 365 days".to_owned())
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let right = (1..=100).contains(&text.chars().count()) && !text.trim().is_empty();
+    if right && !text.contains('\0') {
+        return Ok(text.to_owned());
+    }
+    Err("expected 1 to 100 characters, not all blank".to_owned())
 }
 
 /// Runs `command`; the token alone goes to standard output.
@@ -64,7 +81,7 @@ async fn create(db: &Db, command: Command) -> Result<(), Error> {
         .map(time::Duration::try_from)
         .transpose()
         .map_err(|error| Error::Internal(error.into()))?;
-    let (_, token) = personal_tokens::create(db, user.id, name, scopes, lifetime).await?;
+    let (_, token) = personal_tokens::create(db, user.id, None, name, scopes, lifetime).await?;
     println!("{}", token.expose_secret());
     Ok(())
 }

@@ -11,8 +11,9 @@ use crate::{
     http::rules::{self, Secret},
     services::{
         access::{Access, Role},
+        audit::Actor,
         passwords::Passwords,
-        staff::{self, Actor},
+        staff,
         users::{self, NewUser},
     },
 };
@@ -130,7 +131,7 @@ async fn act(db: &Db, command: Command) -> Result<(), Failure> {
         }
         Command::Restore { user, reason } => {
             let id = users::find(db, &user).await?.id;
-            print(&staff::restore(db, &access, &actor, id, &reason).await?);
+            print(&staff::restore(db, &actor, id, &reason).await?);
         }
         Command::List => {
             let mut skip = 0;

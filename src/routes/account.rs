@@ -1,7 +1,7 @@
 //! `/users/me`: what users do with their own account.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::{
         Method,
         header::{CACHE_CONTROL, CONTENT_DISPOSITION},
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::Fault,
     http::{
-        Body, Caller, Problem, Request, State, Then,
+        Body, Caller, Problem, Request, State, Then, limits,
         route::{get, on},
         rules::{self, Secret},
     },
@@ -131,6 +131,7 @@ async fn me(Caller(caller): Caller<ACCOUNT>, state: Data<State>) -> Result<HttpR
 async fn change(
     Then(Caller(caller), Body(patch)): Then<Caller<ACCOUNT>, Body<AccountPatch>>,
     state: Data<State>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let State {
         db,
@@ -138,6 +139,7 @@ async fn change(
         access,
         ..
     } = state.get_ref();
+    let mut verified = None;
     if patch.email.is_some() || patch.password.is_some() {
         let Some(current) = patch.current_password else {
             let fault = Fault::new(
@@ -147,7 +149,9 @@ async fn change(
             );
             return Err(Problem::invalid(vec![fault]));
         };
-        account::check_password(db, passwords, &caller, current.0).await?;
+        limits::account(&request, &caller.username)?;
+        let hash = account::check_password(db, passwords, &caller, current.0).await?;
+        verified = Some(hash);
     }
     if let Some(password) = &patch.password {
         let user = users::get(db, caller.id).await?;
@@ -163,7 +167,7 @@ async fn change(
         email: patch.email,
         password: patch.password.map(|password| password.0),
     };
-    let user = account::change(db, passwords, access, &caller, changes).await?;
+    let user = account::change(db, passwords, access, &caller, changes, verified.as_ref()).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(User::own(user)))
@@ -181,6 +185,7 @@ async fn change(
 async fn delete(
     Then(Caller(caller), Body(deletion)): Then<Caller<ACCOUNT>, Body<Deletion>>,
     state: Data<State>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let State {
         db,
@@ -188,8 +193,10 @@ async fn delete(
         access,
         ..
     } = state.get_ref();
-    account::check_password(db, passwords, &caller, deletion.current_password.0).await?;
-    account::delete(db, access, &caller).await?;
+    limits::account(&request, &caller.username)?;
+    let password = deletion.current_password.0;
+    let verified = account::check_password(db, passwords, &caller, password).await?;
+    account::delete(db, access, &caller, &verified).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -25,7 +25,7 @@ use crate::{
         route::on,
         rules::{self, Secret},
     },
-    services::{access::Scopes, sessions, users},
+    services::{access::Scopes, sessions, sign_in, users},
 };
 
 #[derive(OpenApi)]
@@ -181,9 +181,12 @@ async fn login(
     let session = match grant {
         Grants::Password(grant) => {
             let name = grant.username.trim().to_ascii_lowercase();
-            limits::account(&request, &name)?;
-            let id = users::sign_in(db, passwords, &name, grant.password.0).await?;
-            sessions::start(db, id, &user_agent(&request), lifetime).await?
+            let user = users::by_name(db, &name).await?;
+            // One account is one, by whichever of its names.
+            let account = user.as_ref().map_or(name, |user| user.username.clone());
+            limits::account(&request, &account)?;
+            let agent = user_agent(&request);
+            sign_in::sign_in(db, passwords, user, grant.password.0, &agent, lifetime).await?
         }
         Grants::RefreshToken(grant) => {
             sessions::refresh(db, access, &grant.refresh_token.0, lifetime).await?

@@ -5,7 +5,7 @@ use actix_web::{
     http::{Method, header::CACHE_CONTROL},
     web::{self, Data, ServiceConfig},
 };
-use entity::{audit_log, users};
+use entity::{audit_log::Model as Act, users};
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::{OpenApi, ToSchema};
@@ -16,11 +16,11 @@ use crate::{
         Admin, Body, Id, Problem, Query, State, Then,
         route::{get, on},
     },
-    services::staff,
+    services::{audit, staff},
 };
 
 #[derive(OpenApi)]
-#[openapi(paths(list, suspend, restore, audit))]
+#[openapi(paths(list, suspend, restore, audit_log))]
 pub(super) struct Doc;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -30,7 +30,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
                 .route(on(Method::PUT, suspend))
                 .route(on(Method::DELETE, restore)),
         )
-        .service(get(web::resource("/audit-log"), audit));
+        .service(get(web::resource("/audit-log"), audit_log));
 }
 
 /// A user as admins see them: an e-mail address is nobody else's business.
@@ -91,8 +91,8 @@ pub(super) struct AuditEntry {
     reason: String,
 }
 
-impl From<audit_log::Model> for AuditEntry {
-    fn from(act: audit_log::Model) -> Self {
+impl From<Act> for AuditEntry {
+    fn from(act: Act) -> Self {
         Self {
             id: act.id,
             at: act.at,
@@ -161,6 +161,7 @@ async fn suspend(
     responses(
         (status = 200, description = "The user is not suspended", body = Account),
         (status = 404, description = "No such user"),
+        (status = 409, description = "It would be oneself"),
     ),
 )]
 async fn restore(
@@ -168,7 +169,7 @@ async fn restore(
     state: Data<State>,
 ) -> Result<web::Json<Account>, Problem> {
     let actor = (&caller).into();
-    let user = staff::restore(&state.db, &state.access, &actor, id, &why.reason).await?;
+    let user = staff::restore(&state.db, &actor, id, &why.reason).await?;
     Ok(web::Json(user.into()))
 }
 
@@ -181,13 +182,13 @@ async fn restore(
     params(Page),
     responses((status = 200, description = "The log", body = [AuditEntry], headers(("Cache-Control" = String, description = "`no-store`")))),
 )]
-async fn audit(
+async fn audit_log(
     asked: Then<Admin, Query<Page>>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let Then(_, Query(page)) = asked;
     let (limit, skip) = (page.limit.unsigned_abs(), page.skip.unsigned_abs());
-    let acts = staff::audit(&state.db, limit, skip).await?;
+    let acts = audit::list(&state.db, limit, skip).await?;
     let acts: Vec<_> = acts.into_iter().map(AuditEntry::from).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))

@@ -159,14 +159,21 @@ impl From<Model> for PersonalToken {
     ),
 )]
 async fn create(
-    Then(SignedIn(caller, _), Body(new)): Then<SignedIn, Body<NewToken>>,
+    Then(SignedIn(caller, session_id), Body(new)): Then<SignedIn, Body<NewToken>>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let names = new.scopes.into_iter().map(Scope::name);
     let scopes = Scopes::parse(names).unwrap_or(Scopes(0));
     let lifetime = new.expires_in.map(Duration::seconds);
-    let (row, token) =
-        personal_tokens::create(&state.db, caller.id, new.name, scopes, lifetime).await?;
+    let (row, token) = personal_tokens::create(
+        &state.db,
+        caller.id,
+        Some(session_id),
+        new.name,
+        scopes,
+        lifetime,
+    )
+    .await?;
     Ok(HttpResponse::Created()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(PersonalToken {

@@ -8,7 +8,7 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
 };
 use secrecy::SecretString;
 
@@ -32,15 +32,17 @@ pub struct Changes {
 }
 
 /// Changes the caller's account. A new password ends every other session, and every token.
+/// `verified` is what [`check_password`] gave, if it was asked.
 ///
 /// # Errors
-/// [`Error::Taken`].
+/// [`Error::Taken`]; [`Error::WrongPassword`] when the password was changed meanwhile.
 pub async fn change(
     db: &Db,
     passwords: &Passwords,
     access: &Access,
     caller: &Identity,
     changes: Changes,
+    verified: Option<&PasswordHash>,
 ) -> Result<Model, Error> {
     let hash = match changes.password {
         Some(password) => Some(passwords.hash(password).await?),
@@ -49,6 +51,7 @@ pub async fn change(
     let now = now();
     let (user, gone) = db
         .write(async |transaction| {
+            still(transaction, caller, verified).await?;
             let user = ActiveModel {
                 id: Unchanged(caller.id),
                 username: changes.username.clone().map_or(NotSet, Set),
@@ -72,7 +75,7 @@ pub async fn change(
     Ok(user)
 }
 
-/// Checks that `password` is the caller's.
+/// Checks that `password` is the caller's, and gives its hash.
 ///
 /// # Errors
 /// [`Error::WrongPassword`].
@@ -81,18 +84,41 @@ pub async fn check_password(
     passwords: &Passwords,
     caller: &Identity,
     password: SecretString,
-) -> Result<(), Error> {
-    let hash: PasswordHash = user_rules::get(db, caller.id).await?.password_hash;
-    if passwords.verify(password, Some(hash)).await? {
-        return Ok(());
+) -> Result<PasswordHash, Error> {
+    let hash = user_rules::get(db, caller.id).await?.password_hash;
+    if passwords.verify(password, Some(hash.clone())).await? {
+        return Ok(hash);
     }
     Err(Error::WrongPassword)
 }
 
+/// Whether the caller's password is still what was `verified`; it stays so until `transaction` ends.
+async fn still(
+    transaction: &DatabaseTransaction,
+    caller: &Identity,
+    verified: Option<&PasswordHash>,
+) -> Result<(), Error> {
+    let user = user_rules::held(transaction, caller.id).await?;
+    let user = user.ok_or(Error::InvalidToken)?;
+    if verified.is_some_and(|verified| *verified != user.password_hash) {
+        return Err(Error::WrongPassword);
+    }
+    Ok(())
+}
+
 /// Deletes the caller, with posts, votes, sessions and tokens; the vote counts follow.
-pub async fn delete(db: &Db, access: &Access, caller: &Identity) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::WrongPassword`] when the password was changed since it was `verified`.
+pub async fn delete(
+    db: &Db,
+    access: &Access,
+    caller: &Identity,
+    verified: &PasswordHash,
+) -> Result<(), Error> {
     let gone = db
         .write(async |transaction| {
+            still(transaction, caller, Some(verified)).await?;
             let mut gone = session_rules::end_in(transaction, caller.id, None).await?;
             gone.extend(personal_tokens::revoke_in(transaction, caller.id).await?);
             Entity::delete_by_id(caller.id).exec(transaction).await?;
@@ -126,6 +152,7 @@ pub async fn export(db: &Db, id: i64) -> Result<Export, Error> {
     let user = user_rules::get(db, id).await?;
     let of_users = audit_log::Column::Action.is_in([ChangeRole, RestoreUser, SuspendUser]);
     let about = of_users.and(audit_log::COLUMN.subject_id.eq(id));
+    let about = about.or(audit_log::COLUMN.owner_id.eq(id));
     Ok(Export {
         user,
         posts: posts::Entity::find()

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use entity::{refresh_tokens, sessions, tokens};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Query};
-use time::OffsetDateTime;
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter,
+    sea_query::{IntoCondition, Query},
+};
 
 use super::now;
 use crate::{db::Db, error::Error};
@@ -19,40 +21,49 @@ const STEP: u64 = 500;
 pub async fn round(db: &Db, refresh_lifetime: time::Duration) -> Result<u64, Error> {
     use {refresh_tokens as r, sessions as s, tokens as t};
     let now = now();
+    let over = Query::select()
+        .column(s::Column::Id)
+        .from(s::Entity)
+        .and_where(s::Column::ExpiresAt.lt(now))
+        .take();
+    let useless = Condition::any()
+        .add(r::Column::CreatedAt.lt(now - refresh_lifetime))
+        .add(r::Column::SessionId.in_subquery(over));
+    // Refresh tokens before their sessions, whose end would take all of theirs at once.
+    Ok(all::<r::Entity>(db, r::Column::Hash, useless).await?
+        + all::<s::Entity>(
+            db,
+            s::Column::Id,
+            s::Column::ExpiresAt.lt(now).into_condition(),
+        )
+        .await?
+        + all::<t::Entity>(
+            db,
+            t::Column::Id,
+            t::Column::ExpiresAt.lt(now).into_condition(),
+        )
+        .await?)
+}
+
+/// Deletes the rows of `which`, `STEP` at most in one transaction.
+async fn all<E: EntityTrait>(db: &Db, key: E::Column, which: Condition) -> Result<u64, Error> {
     let mut all = 0;
     loop {
-        let gone = some::<s::Entity>(db, s::Column::Id, s::Column::ExpiresAt, now).await?
-            + some::<t::Entity>(db, t::Column::Id, t::Column::ExpiresAt, now).await?
-            + some::<r::Entity>(
-                db,
-                r::Column::Hash,
-                r::Column::CreatedAt,
-                now - refresh_lifetime,
-            )
+        let gone = db
+            .write(async |transaction| {
+                let some = Query::select()
+                    .column(key)
+                    .from(E::default())
+                    .cond_where(which.clone())
+                    .limit(STEP)
+                    .take();
+                let gone = E::delete_many().filter(key.in_subquery(some));
+                Ok(gone.exec(transaction).await?.rows_affected)
+            })
             .await?;
         all += gone;
         if gone < STEP {
             return Ok(all);
         }
     }
-}
-
-/// Deletes rows whose `at` is before `moment`, `STEP` at most.
-async fn some<E: EntityTrait>(
-    db: &Db,
-    key: E::Column,
-    at: E::Column,
-    moment: OffsetDateTime,
-) -> Result<u64, Error> {
-    db.write(async |transaction| {
-        let old = Query::select()
-            .column(key)
-            .from(E::default())
-            .and_where(at.lt(moment))
-            .limit(STEP)
-            .take();
-        let gone = E::delete_many().filter(key.in_subquery(old));
-        Ok(gone.exec(transaction).await?.rows_affected)
-    })
-    .await
 }

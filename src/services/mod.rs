@@ -2,11 +2,13 @@
 
 pub mod access;
 pub mod account;
+pub mod audit;
 pub mod cleanup;
 pub mod passwords;
 pub mod personal_tokens;
 pub mod posts;
 pub mod sessions;
+pub mod sign_in;
 pub mod staff;
 pub mod tokens;
 pub mod users;

@@ -3,17 +3,21 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use entity::tokens::{ActiveModel, COLUMN, Column, Entity, Model};
+use entity::{
+    sessions,
+    tokens::{ActiveModel, COLUMN, Column, Entity, Model},
+};
 use rand::distr::{Alphanumeric, SampleString};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
 
 use super::{
     access::{Access, Key, Scopes},
-    now,
+    now, users,
 };
 use crate::{db::Db, error::Error};
 
@@ -24,7 +28,7 @@ const RANDOM: usize = 30;
 /// CRC-32 of what stands before, in base 62.
 const CHECKSUM: usize = 6;
 /// The most tokens of one user.
-const MOST: usize = 100;
+const MOST: u64 = 100;
 
 /// Whether `token` claims to be a personal access token.
 #[must_use]
@@ -55,12 +59,14 @@ fn checksum(random: &str) -> String {
 }
 
 /// Makes a token of `user_id`'s: the row, and the token, which is shown this once.
+/// `session_id` is the session that asks for it; none for the operator.
 ///
 /// # Errors
-/// [`Error::TooMany`] past a hundred.
+/// [`Error::TooMany`] past a hundred; [`Error::InvalidToken`] when the session has just ended.
 pub async fn create(
     db: &Db,
     user_id: i64,
+    session_id: Option<i64>,
     name: String,
     scopes: Scopes,
     lifetime: Option<Duration>,
@@ -70,8 +76,17 @@ pub async fn create(
     let now = now();
     let row = db
         .write(async |transaction| {
+            // Who ends the session, or makes another token, waits for this to be done.
+            users::held(transaction, user_id).await?;
+            if let Some(id) = session_id {
+                let asks = sessions::Entity::find().filter(sessions::COLUMN.id.eq(id));
+                let asks = asks.lock_shared().all(transaction).await?;
+                if asks.is_empty() {
+                    return Err(Error::InvalidToken);
+                }
+            }
             let theirs = Entity::find().filter(COLUMN.user_id.eq(user_id));
-            if theirs.all(transaction).await?.len() >= MOST {
+            if theirs.count(transaction).await? >= MOST {
                 return Err(Error::TooMany {
                     what: "tokens",
                     most: MOST,

@@ -4,13 +4,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::{
     refresh_tokens::{self, ActiveModel as RefreshRow},
-    sessions::{ActiveModel, COLUMN, Column, Entity, Model},
+    sessions::{COLUMN, Column, Entity, Model},
     users,
 };
-use rand::{
-    RngExt,
-    distr::{Alphanumeric, SampleString},
-};
+use rand::distr::{Alphanumeric, SampleString};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -43,37 +40,8 @@ pub struct Session {
     pub refresh_token: SecretString,
 }
 
-/// Starts a session of `user_id`'s that ends in `lifetime` unless it is refreshed.
-pub async fn start(
-    db: &Db,
-    user_id: i64,
-    user_agent: &str,
-    lifetime: Duration,
-) -> Result<Session, Error> {
-    // Below 2^53, so that readers of JSON keep it exact; two never meet.
-    let id = rand::rng().random_range(1..1_i64 << 53);
-    let now = now();
-    db.write(async |transaction| {
-        let session = ActiveModel {
-            id: Set(id),
-            user_id: Set(user_id),
-            user_agent: Set(user_agent.to_owned()),
-            created_at: Set(now),
-            last_used_at: Set(now),
-            expires_at: Set(now + lifetime),
-        };
-        session.insert(transaction).await?;
-        let refresh_token = add_token(transaction, id, now).await?;
-        Ok(Session {
-            id,
-            user_id,
-            refresh_token,
-        })
-    })
-    .await
-}
-
-async fn add_token(
+/// Adds a refresh token of session `session_id`.
+pub(super) async fn add_token(
     transaction: &DatabaseTransaction,
     session_id: i64,
     now: OffsetDateTime,

@@ -1,77 +1,22 @@
-//! What moderators, admins and the operator do to others, and the record of it.
+//! What moderators, admins and the operator do to others.
 
 use entity::{
-    audit_log::{self, Action},
     tokens,
     users::{COLUMN, Column, Entity, Model, Role},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QueryTrait, sea_query::Expr,
+    DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QueryTrait, sea_query::Expr,
 };
 
 use super::{
-    access::{Access, Identity, Key},
-    now, sessions,
+    access::{Access, Key},
+    audit::{Act, Action, Actor, record},
+    now, sessions, users as user_rules,
 };
 use crate::{
     db::{Db, page},
     error::Error,
 };
-
-/// Who acts.
-#[derive(Clone, Debug)]
-pub struct Actor {
-    /// None for the operator's command line.
-    pub id: Option<i64>,
-    /// As the record has it.
-    pub name: String,
-}
-
-impl Actor {
-    /// Whoever runs `acclaim`.
-    #[must_use]
-    pub fn operator() -> Self {
-        Self {
-            id: None,
-            name: "operator".to_owned(),
-        }
-    }
-}
-
-impl From<&Identity> for Actor {
-    fn from(identity: &Identity) -> Self {
-        Self {
-            id: Some(identity.id),
-            name: identity.username.clone(),
-        }
-    }
-}
-
-/// An act to be recorded.
-pub(super) struct Act<'a> {
-    pub actor: &'a Actor,
-    pub action: Action,
-    pub subject_id: i64,
-    pub subject: &'a str,
-    pub reason: &'a str,
-}
-
-/// Adds `act` to the record, in the transaction that does it.
-pub(super) async fn record(transaction: &DatabaseTransaction, act: Act<'_>) -> Result<(), Error> {
-    let row = audit_log::ActiveModel {
-        at: Set(now()),
-        actor_id: Set(act.actor.id),
-        actor: Set(act.actor.name.clone()),
-        action: Set(act.action),
-        subject_id: Set(act.subject_id),
-        subject: Set(act.subject.to_owned()),
-        reason: Set(act.reason.to_owned()),
-        ..Default::default()
-    };
-    row.insert(transaction).await?;
-    Ok(())
-}
 
 /// Shuts user `id` out: sessions end, tokens stop, posts are hidden. Once more changes nothing.
 ///
@@ -87,11 +32,12 @@ pub async fn suspend(
     if actor.id == Some(id) {
         return Err(Error::Oneself);
     }
-    let (user, gone) = db
+    let (user, sessions, tokens) = db
         .write(async |transaction| {
+            still(transaction, actor.id, Role::Admin).await?;
             let mut user = find(transaction, id).await?;
             if user.suspended_at.is_some() {
-                return Ok((user, Vec::new()));
+                return Ok((user, Vec::new(), Vec::new()));
             }
             user.suspended_at = Some(now());
             set(
@@ -101,55 +47,53 @@ pub async fn suspend(
                 Expr::value(user.suspended_at),
             )
             .await?;
-            let mut gone = sessions::end_in(transaction, id, None).await?;
-            gone.extend(token_keys(transaction, id).await?);
+            let gone = sessions::end_in(transaction, id, None).await?;
             let act = Act {
                 actor,
                 action: Action::SuspendUser,
                 subject_id: id,
+                owner_id: None,
                 subject: &user.username,
                 reason,
             };
             record(transaction, act).await?;
-            Ok((user, gone))
+            Ok((user, gone, token_keys(transaction, id).await?))
         })
         .await?;
-    access.end(gone);
+    access.end(sessions);
+    // They are there, for when the user is restored.
+    access.forget(tokens);
     Ok(user)
 }
 
 /// Lets user `id` in again: tokens work, posts are seen. Once more changes nothing.
 ///
 /// # Errors
-/// [`Error::NotFound`].
-pub async fn restore(
-    db: &Db,
-    access: &Access,
-    actor: &Actor,
-    id: i64,
-    reason: &str,
-) -> Result<Model, Error> {
-    let (user, tokens) = db
-        .write(async |transaction| {
-            let mut user = find(transaction, id).await?;
-            if user.suspended_at.take().is_none() {
-                return Ok((user, Vec::new()));
-            }
-            let nobody = Expr::value(user.suspended_at);
-            set(transaction, id, Column::SuspendedAt, nobody).await?;
-            let act = Act {
-                actor,
-                action: Action::RestoreUser,
-                subject_id: id,
-                subject: &user.username,
-                reason,
-            };
-            record(transaction, act).await?;
-            Ok((user, token_keys(transaction, id).await?))
-        })
-        .await?;
-    access.restore(tokens);
-    Ok(user)
+/// [`Error::NotFound`], [`Error::Oneself`].
+pub async fn restore(db: &Db, actor: &Actor, id: i64, reason: &str) -> Result<Model, Error> {
+    if actor.id == Some(id) {
+        return Err(Error::Oneself);
+    }
+    db.write(async |transaction| {
+        still(transaction, actor.id, Role::Admin).await?;
+        let mut user = find(transaction, id).await?;
+        if user.suspended_at.take().is_none() {
+            return Ok(user);
+        }
+        let nobody = Expr::value(user.suspended_at);
+        set(transaction, id, Column::SuspendedAt, nobody).await?;
+        let act = Act {
+            actor,
+            action: Action::RestoreUser,
+            subject_id: id,
+            owner_id: None,
+            subject: &user.username,
+            reason,
+        };
+        record(transaction, act).await?;
+        Ok(user)
+    })
+    .await
 }
 
 /// Gives user `id` `role`.
@@ -171,6 +115,7 @@ pub async fn set_role(
             actor,
             action: Action::ChangeRole,
             subject_id: id,
+            owner_id: None,
             subject: &user.username,
             reason,
         };
@@ -191,15 +136,23 @@ pub async fn users(db: &Db, limit: u64, skip: u64) -> Result<Vec<Model>, Error> 
     Ok(users.all(connection).await?)
 }
 
-/// The record, newest first, `limit` (1 to 100) after `skip`.
-pub async fn audit(db: &Db, limit: u64, skip: u64) -> Result<Vec<audit_log::Model>, Error> {
-    let connection = db.read();
-    let statement = audit_log::Entity::find()
-        .order_by_desc(audit_log::Column::Id)
-        .build(sea_orm::ConnectionTrait::get_database_backend(connection));
-    let statement = page(statement, limit, skip);
-    let acts = audit_log::Entity::find().from_raw_sql(statement);
-    Ok(acts.all(connection).await?)
+/// Whether the actor has `role` still, whatever a cache remembers. The operator has every role.
+pub(super) async fn still(
+    transaction: &DatabaseTransaction,
+    actor_id: Option<i64>,
+    role: Role,
+) -> Result<(), Error> {
+    let Some(id) = actor_id else {
+        return Ok(());
+    };
+    let actor = user_rules::held(transaction, id).await?;
+    let may = actor.is_some_and(|actor| actor.role >= role && actor.suspended_at.is_none());
+    let role = if role == Role::Admin {
+        "admin"
+    } else {
+        "moderator"
+    };
+    may.then_some(()).ok_or(Error::RoleNeeded { role })
 }
 
 async fn find(transaction: &DatabaseTransaction, id: i64) -> Result<Model, Error> {

@@ -1,10 +1,11 @@
-//! Users: sign-up and sign-in.
+//! Users: who they are.
 
 pub use entity::users::Model;
 use entity::users::{ActiveModel, COLUMN, Column, Entity};
 use rand::RngExt;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect, sea_query::Expr,
 };
 use secrecy::SecretString;
 
@@ -71,7 +72,8 @@ pub async fn find(db: &Db, name: &str) -> Result<Model, Error> {
     found.ok_or(Error::NoUser { name })
 }
 
-async fn by_name(db: &Db, name: &str) -> Result<Option<Model>, Error> {
+/// The user whose e-mail address or username is `name`, if there is one.
+pub async fn by_name(db: &Db, name: &str) -> Result<Option<Model>, Error> {
     // A username has no `@`, an e-mail address always has one.
     let column = if name.contains('@') {
         COLUMN.email.eq(name)
@@ -82,44 +84,23 @@ async fn by_name(db: &Db, name: &str) -> Result<Option<Model>, Error> {
     Ok(found.into_iter().next())
 }
 
-/// The number of the user whose e-mail address or username is `name` and whose password is
-/// `password`. A hash of lower parameters than today's is replaced behind the caller's back, on the
-/// `LocalSet` that this must run in, as whatever runs on a worker of the server does.
-///
-/// # Errors
-/// [`Error::BadCredentials`], after the same work, for an unknown name and for a wrong password;
-/// [`Error::Suspended`] once the password was right.
-pub async fn sign_in(
-    db: &Db,
-    passwords: &Passwords,
-    name: &str,
-    password: SecretString,
-) -> Result<i64, Error> {
-    let user = by_name(db, name).await?;
-    let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let right = passwords.verify(password.clone(), hash).await?;
-    match user {
-        Some(user) if right && user.suspended_at.is_some() => Err(Error::Suspended),
-        Some(user) if right => {
-            let id = user.id;
-            if passwords::is_outdated(&user.password_hash) {
-                let (db, passwords) = (db.clone(), passwords.clone());
-                // Nobody waits for it: what is not done now is done at the next sign-in.
-                tokio::task::spawn_local(async move {
-                    if let Err(error) = rehash(&db, &passwords, &user, password).await {
-                        tracing::warn!(user_id = id, ?error, "the password was not re-hashed");
-                    }
-                });
-            }
-            Ok(id)
-        }
-        _ => Err(Error::BadCredentials),
+/// Replaces a hash of lower parameters than today's by a new one of `password`, behind the caller's
+/// back, on the `LocalSet` that this must run in, as whatever runs on a worker of the server does.
+/// Nobody waits for it: what is not done now is done at the next sign-in.
+pub fn rehash(db: &Db, passwords: &Passwords, user: Model, password: SecretString) {
+    if !passwords::is_outdated(&user.password_hash) {
+        return;
     }
+    let (db, passwords) = (db.clone(), passwords.clone());
+    tokio::task::spawn_local(async move {
+        if let Err(error) = replace_hash(&db, &passwords, &user, password).await {
+            tracing::warn!(user_id = user.id, ?error, "the password was not re-hashed");
+        }
+    });
 }
 
-/// Replaces the hash of `user`, whose password is `password`, by one of today's parameters, unless
-/// the password was changed meanwhile.
-async fn rehash(
+/// Unless the password was changed meanwhile.
+async fn replace_hash(
     db: &Db,
     passwords: &Passwords,
     user: &Model,
@@ -136,6 +117,15 @@ async fn rehash(
         Ok(())
     })
     .await
+}
+
+/// User `id` as they are until `transaction` ends: nobody changes them meanwhile.
+pub(super) async fn held(
+    transaction: &DatabaseTransaction,
+    id: i64,
+) -> Result<Option<Model>, Error> {
+    let found = Entity::find().filter(COLUMN.id.eq(id)).lock_exclusive();
+    Ok(found.all(transaction).await?.into_iter().next())
 }
 
 /// `user-` and twelve random letters and digits: 10^18 of them, so that two never meet. Nothing of

@@ -40,6 +40,7 @@ mod refusals;
 mod sessions;
 mod settings;
 mod staff;
+mod stale;
 mod tls;
 mod tokens;
 mod tour;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         refusals::all(),
         sessions::all(),
         staff::all(),
+        stale::all(),
         tls::all(),
         tokens::all(),
         tour::all(),

@@ -9,8 +9,8 @@ use std::{fmt, time::Duration};
 
 pub use entity::users::Role;
 use entity::{sessions, tokens, users};
-use moka::sync::Cache;
-use sea_orm::{EntityTrait, QueryFilter, sea_query::Expr};
+use moka::{policy::EvictionPolicy, sync::Cache};
+use sea_orm::{Condition, EntityTrait, QueryFilter, sea_query::Expr};
 use time::OffsetDateTime;
 
 use super::{now, personal_tokens, tokens::Tokens};
@@ -89,6 +89,8 @@ impl Default for Access {
             ended: Cache::builder()
                 .max_capacity(CAPACITY)
                 .time_to_live(REMEMBERED)
+                // The default policy may turn a new key away.
+                .eviction_policy(EvictionPolicy::lru())
                 .build(),
         }
     }
@@ -129,11 +131,6 @@ impl Access {
             self.ended.insert(key.clone(), ());
             self.live.invalidate(&key);
         }
-    }
-
-    /// Takes back [`Access::end`].
-    pub fn restore(&self, keys: impl IntoIterator<Item = Key>) {
-        keys.into_iter().for_each(|key| self.ended.invalidate(&key));
     }
 
     /// Asks the database anew about `keys`.
@@ -196,12 +193,18 @@ async fn note_use(db: &Db, key: &Key, now: OffsetDateTime) -> Result<(), Error> 
             Key::Session(id) => sessions::Entity::update_many()
                 .col_expr(sessions::Column::LastUsedAt, Expr::value(now))
                 .filter(sessions::COLUMN.id.eq(*id))
+                .filter(sessions::COLUMN.last_used_at.lt(now - USE_NOTED))
                 .exec(transaction)
                 .await
                 .map(drop),
             Key::Token(hash) => tokens::Entity::update_many()
                 .col_expr(tokens::Column::LastUsedAt, Expr::value(now))
                 .filter(tokens::COLUMN.hash.eq(hash.as_str()))
+                .filter(
+                    Condition::any()
+                        .add(tokens::COLUMN.last_used_at.is_null())
+                        .add(tokens::COLUMN.last_used_at.lt(now - USE_NOTED)),
+                )
                 .exec(transaction)
                 .await
                 .map(drop),

@@ -1,7 +1,6 @@
 //! Writing, changing and deleting posts.
 
 use entity::{
-    audit_log::Action,
     posts::{ActiveModel, COLUMN, Entity, Model},
     users::Role,
 };
@@ -17,8 +16,9 @@ use crate::{
     error::Error,
     services::{
         access::Identity,
+        audit::{Act, Action, record},
         now,
-        staff::{Act, record},
+        staff::still,
     },
 };
 
@@ -129,10 +129,12 @@ pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<P
 pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result<(), Error> {
     db.write(async |transaction| {
         let mut which = Entity::delete_many().filter(COLUMN.id.eq(id));
-        if caller.role < Role::Moderator {
-            which = which.filter(COLUMN.owner_id.eq(caller.id));
-        } else {
+        // A personal access token is for its owner's things alone.
+        let staff = caller.role >= Role::Moderator && caller.session_id().is_some();
+        if staff {
             which = which.filter(visible_to(Some(caller.id)));
+        } else {
+            which = which.filter(COLUMN.owner_id.eq(caller.id));
         }
         let deleted = which.exec_with_returning(transaction).await?;
         let Some(post) = deleted.into_iter().next() else {
@@ -140,10 +142,12 @@ pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result
             return Ok(());
         };
         if post.owner_id != caller.id {
+            still(transaction, Some(caller.id), Role::Moderator).await?;
             let act = Act {
                 actor: &caller.into(),
                 action: Action::DeletePost,
                 subject_id: id,
+                owner_id: Some(post.owner_id),
                 subject: &post.title,
                 reason,
             };

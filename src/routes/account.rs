@@ -2,19 +2,14 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{
-        Method,
-        header::{CACHE_CONTROL, CONTENT_DISPOSITION},
-    },
+    http::{Method, header::CACHE_CONTROL},
     web::{self, Data, ServiceConfig},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 use validator::Validate;
 
-use super::{
-    posts::OwnPost, sessions::Session, staff::AuditEntry, tokens::PersonalToken, users::User,
-};
+use super::users::User;
 use crate::{
     error::Fault,
     http::{
@@ -30,17 +25,15 @@ use crate::{
 };
 
 #[derive(OpenApi)]
-#[openapi(paths(me, change, delete, export))]
+#[openapi(paths(me, change, delete))]
 pub(super) struct Doc;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
-    config
-        .service(
-            get(web::resource("/users/me"), me)
-                .route(on(Method::PATCH, change))
-                .route(on(Method::DELETE, delete)),
-        )
-        .service(get(web::resource("/users/me/export"), export));
+    config.service(
+        get(web::resource("/users/me"), me)
+            .route(on(Method::PATCH, change))
+            .route(on(Method::DELETE, delete)),
+    );
 }
 
 /// What to change of one's account; what is left out stays as it is.
@@ -87,20 +80,6 @@ struct Deletion {
 
 impl Request for Deletion {
     const REQUIRED: &'static [&'static str] = &["current_password"];
-}
-
-/// Everything that the service holds on a user.
-#[derive(Serialize, ToSchema)]
-struct Export {
-    user: User,
-    posts: Vec<OwnPost>,
-    /// The numbers of the posts voted for.
-    #[schema(example = json!([1, 2]))]
-    votes: Vec<i64>,
-    sessions: Vec<Session>,
-    tokens: Vec<PersonalToken>,
-    /// What was done to the user, or by them to others.
-    audit_log: Vec<AuditEntry>,
 }
 
 /// The signed-in user
@@ -198,33 +177,4 @@ async fn delete(
     let verified = account::check_password(db, passwords, &caller, password).await?;
     account::delete(db, access, &caller, &verified).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// Everything that the service holds on the caller, as one JSON file
-#[utoipa::path(
-    get, path = "/users/me/export", tag = "users", operation_id = "exportMe",
-    security(("password" = ["account"]), ("token" = [])),
-    responses((status = 200, description = "The file", body = Export, headers(("Content-Disposition" = String, description = "A name for the file"), ("Cache-Control" = String, description = "`no-store`")))),
-)]
-async fn export(
-    Caller(caller): Caller<ACCOUNT>,
-    state: Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let found = account::export(&state.db, caller.id).await?;
-    let current = caller.session_id();
-    let sessions = found.sessions.into_iter();
-    let export = Export {
-        user: User::own(found.user),
-        posts: found.posts.into_iter().map(OwnPost::from).collect(),
-        votes: found.votes.into_iter().map(|vote| vote.post_id).collect(),
-        sessions: sessions
-            .map(|session| Session::of(session, current))
-            .collect(),
-        tokens: found.tokens.into_iter().map(PersonalToken::from).collect(),
-        audit_log: found.audit_log.into_iter().map(AuditEntry::from).collect(),
-    };
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"acclaim.json\""))
-        .json(export))
 }

@@ -3,6 +3,7 @@
 
 mod account;
 mod docs;
+mod export;
 mod keys;
 mod login;
 mod openapi;
@@ -24,6 +25,7 @@ pub use openapi::document;
 pub fn configure(config: &mut ServiceConfig) {
     // Before `/users/{id}`, which would take `me` for a number.
     account::configure(config);
+    export::configure(config);
     users::configure(config);
     staff::configure(config);
     login::configure(config);

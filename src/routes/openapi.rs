@@ -31,6 +31,7 @@ pub fn document() -> openapi::OpenApi {
     for part in [
         super::users::Doc::openapi(),
         super::account::Doc::openapi(),
+        super::export::Doc::openapi(),
         super::login::Doc::openapi(),
         super::sessions::Doc::openapi(),
         super::tokens::Doc::openapi(),

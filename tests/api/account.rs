@@ -174,7 +174,10 @@ async fn an_export_has_everything(fixture: Fixture) {
         .map(|post| &post["title"])
         .collect();
     assert_eq!(titles, ["Title", "Draft"]);
-    assert_eq!(told["votes"], json!([id]));
+    assert_eq!(told["votes"][0]["post_id"], id);
+    for moment in [&told["votes"][0]["created_at"], &told["user"]["updated_at"]] {
+        assert!(moment.as_str().unwrap().ends_with('Z'));
+    }
     assert_eq!(told["sessions"][0]["current"], true);
     assert_eq!(
         told["tokens"][0]["scopes"],

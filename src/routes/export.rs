@@ -1,0 +1,111 @@
+//! `/users/me/export`
+
+use actix_web::{
+    HttpResponse,
+    http::header::{CACHE_CONTROL, CONTENT_DISPOSITION},
+    web::{self, Data, ServiceConfig},
+};
+use entity::votes::Model as Vote;
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::{OpenApi, ToSchema};
+
+use super::{posts::OwnPost, sessions::Session, staff::AuditEntry, tokens::PersonalToken};
+use crate::{
+    http::{Caller, Problem, State, route::get},
+    services::{access::ACCOUNT, account},
+};
+
+#[derive(OpenApi)]
+#[openapi(paths(export))]
+pub(super) struct Doc;
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config.service(get(web::resource("/users/me/export"), export));
+}
+
+/// Everything that the service holds on a user.
+#[derive(Serialize, ToSchema)]
+struct Export {
+    user: OwnUser,
+    posts: Vec<OwnPost>,
+    votes: Vec<OwnVote>,
+    sessions: Vec<Session>,
+    tokens: Vec<PersonalToken>,
+    /// What was done to the user, or by them to others.
+    audit_log: Vec<AuditEntry>,
+}
+
+/// The account.
+#[derive(Serialize, ToSchema)]
+struct OwnUser {
+    #[schema(example = 1)]
+    id: i64,
+    #[schema(example = "ada")]
+    username: String,
+    #[schema(example = "ada@example.com")]
+    email: String,
+    #[schema(example = "user")]
+    role: String,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
+    updated_at: OffsetDateTime,
+}
+
+/// A vote.
+#[derive(Serialize, ToSchema)]
+struct OwnVote {
+    #[schema(example = 1)]
+    post_id: i64,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
+    created_at: OffsetDateTime,
+}
+
+impl From<Vote> for OwnVote {
+    fn from(vote: Vote) -> Self {
+        Self {
+            post_id: vote.post_id,
+            created_at: vote.created_at,
+        }
+    }
+}
+
+/// Everything that the service holds on the caller, as one JSON file
+#[utoipa::path(
+    get, path = "/users/me/export", tag = "users", operation_id = "exportMe",
+    security(("password" = ["account"]), ("token" = [])),
+    responses((status = 200, description = "The file", body = Export, headers(("Content-Disposition" = String, description = "A name for the file"), ("Cache-Control" = String, description = "`no-store`")))),
+)]
+async fn export(
+    Caller(caller): Caller<ACCOUNT>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let found = account::export(&state.db, caller.id).await?;
+    let current = caller.session_id();
+    let sessions = found.sessions.into_iter();
+    let export = Export {
+        user: OwnUser {
+            role: found.user.role.to_string(),
+            id: found.user.id,
+            username: found.user.username,
+            email: found.user.email,
+            created_at: found.user.created_at,
+            updated_at: found.user.updated_at,
+        },
+        posts: found.posts.into_iter().map(OwnPost::from).collect(),
+        votes: found.votes.into_iter().map(OwnVote::from).collect(),
+        sessions: sessions
+            .map(|session| Session::of(session, current))
+            .collect(),
+        tokens: found.tokens.into_iter().map(PersonalToken::from).collect(),
+        audit_log: found.audit_log.into_iter().map(AuditEntry::from).collect(),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"acclaim.json\""))
+        .json(export))
+}

@@ -19,7 +19,9 @@ use crate::{
         rules,
     },
     services::{
-        access::{ACCOUNT, Scopes},
+        access::{
+            ACCOUNT, POSTS_CREATE, POSTS_DELETE, POSTS_READ, POSTS_UPDATE, Scopes, VOTES_WRITE,
+        },
         personal_tokens,
     },
 };
@@ -75,7 +77,7 @@ fn one_scope() -> Vec<Scope> {
 
 /// What a personal access token may do.
 #[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
-pub(super) enum Scope {
+enum Scope {
     #[serde(rename = "posts:read")]
     PostsRead,
     #[serde(rename = "posts:create")]
@@ -91,14 +93,14 @@ pub(super) enum Scope {
 }
 
 impl Scope {
-    fn name(self) -> &'static str {
+    fn bit(self) -> u8 {
         match self {
-            Self::PostsRead => "posts:read",
-            Self::PostsCreate => "posts:create",
-            Self::PostsUpdate => "posts:update",
-            Self::PostsDelete => "posts:delete",
-            Self::VotesWrite => "votes:write",
-            Self::Account => "account",
+            Self::PostsRead => POSTS_READ,
+            Self::PostsCreate => POSTS_CREATE,
+            Self::PostsUpdate => POSTS_UPDATE,
+            Self::PostsDelete => POSTS_DELETE,
+            Self::VotesWrite => VOTES_WRITE,
+            Self::Account => ACCOUNT,
         }
     }
 }
@@ -162,15 +164,17 @@ async fn create(
     Then(SignedIn(caller, session_id), Body(new)): Then<SignedIn, Body<NewToken>>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let names = new.scopes.into_iter().map(Scope::name);
-    let scopes = Scopes::parse(names).unwrap_or(Scopes(0));
+    let scopes = new
+        .scopes
+        .into_iter()
+        .fold(0, |set, scope| set | scope.bit());
     let lifetime = new.expires_in.map(Duration::seconds);
     let (row, token) = personal_tokens::create(
         &state.db,
         caller.id,
         Some(session_id),
         new.name,
-        scopes,
+        Scopes(scopes),
         lifetime,
     )
     .await?;

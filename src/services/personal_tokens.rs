@@ -44,9 +44,9 @@ pub fn checked(token: &str) -> Option<String> {
     (sum == checksum(random)).then(|| hash(token))
 }
 
-/// SHA-256, base64url: of 178 bits at random, which nobody guesses however fast the hash is.
-#[must_use]
-pub fn hash(token: &str) -> String {
+/// SHA-256, base64url: of 178 random bits or more, which nobody guesses however fast the hash is.
+/// Refresh tokens are kept so too.
+pub(super) fn hash(token: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))
 }
 

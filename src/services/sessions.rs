@@ -1,7 +1,5 @@
 //! Sessions: a sign-in until its end, kept going by refresh tokens.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::{
     refresh_tokens::{self, ActiveModel as RefreshRow},
     sessions::{COLUMN, Column, Entity, Model},
@@ -20,6 +18,7 @@ use time::{Duration, OffsetDateTime};
 use super::{
     access::{Access, Key},
     now,
+    personal_tokens::hash,
 };
 use crate::{db::Db, error::Error};
 
@@ -55,11 +54,6 @@ pub(super) async fn add_token(
     };
     row.insert(transaction).await?;
     Ok(token.into())
-}
-
-/// SHA-256, base64url: of 256 bits at random, which nobody guesses however fast the hash is.
-fn hash(token: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))
 }
 
 /// Exchanges `token` for a new one, and moves the end of its session to `lifetime` from now.

@@ -130,7 +130,7 @@ pub async fn users(db: &Db, limit: u64, skip: u64) -> Result<Vec<Model>, Error> 
     let connection = db.read();
     let statement = Entity::find()
         .order_by_asc(Column::Id)
-        .build(sea_orm::ConnectionTrait::get_database_backend(connection));
+        .build(connection.get_database_backend());
     let statement = page(statement, limit, skip);
     let users = Entity::find().from_raw_sql(statement);
     Ok(users.all(connection).await?)
@@ -156,8 +156,7 @@ pub(super) async fn still(
 }
 
 async fn find(transaction: &DatabaseTransaction, id: i64) -> Result<Model, Error> {
-    let found = Entity::find().filter(COLUMN.id.eq(id));
-    let user = found.all(transaction).await?.into_iter().next();
+    let user = user_rules::held(transaction, id).await?;
     user.ok_or(Error::NotFound { what: "user", id })
 }
 

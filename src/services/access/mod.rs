@@ -74,18 +74,23 @@ impl fmt::Debug for Key {
     }
 }
 
+/// Who it is, and until when.
+type Known = (Identity, Option<OffsetDateTime>);
+
 /// What is known of sessions and tokens. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Access {
-    live: Cache<Key, (Identity, Option<OffsetDateTime>)>,
+    live: Cache<Key, Known>,
     ended: Cache<Key, ()>,
 }
 
 impl Default for Access {
     fn default() -> Self {
-        let cache = |kept| Cache::builder().max_capacity(CAPACITY).time_to_live(kept);
         Self {
-            live: cache(KEPT).build(),
+            live: Cache::builder()
+                .max_capacity(CAPACITY)
+                .time_to_live(KEPT)
+                .build(),
             ended: Cache::builder()
                 .max_capacity(CAPACITY)
                 .time_to_live(REMEMBERED)
@@ -138,8 +143,6 @@ impl Access {
         keys.into_iter().for_each(|key| self.live.invalidate(&key));
     }
 }
-
-type Known = (Identity, Option<OffsetDateTime>);
 
 async fn look_up(db: &Db, key: &Key) -> Result<Option<Known>, Error> {
     let now = now();

@@ -10,7 +10,9 @@ use actix_cors::Cors;
 use actix_web::{
     App, HttpResponse, HttpServer,
     dev::{Server, ServerHandle},
-    http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION, RETRY_AFTER},
+    http::header::{
+        AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER,
+    },
     middleware::{NormalizePath, from_fn},
     web::{self, Data, PayloadConfig, ServiceConfig},
 };
@@ -23,6 +25,7 @@ use crate::{
         Drain, Problem, State, body,
         envelope::envelope,
         limits::{self, RATE_LIMIT, RATE_LIMIT_POLICY},
+        link::X_TOTAL_COUNT,
         request_id::X_REQUEST_ID,
         trace::Lines,
     },
@@ -100,15 +103,16 @@ fn cors(origins: &Origins) -> Cors {
             .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin)),
     };
     cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers([AUTHORIZATION, CONTENT_TYPE, X_REQUEST_ID])
+        .allowed_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, X_REQUEST_ID])
         .expose_headers(exposed())
         .max_age(PREFLIGHT_MAX_AGE)
 }
 
 /// Headers of an answer that a page of another origin may read.
-fn exposed() -> [HeaderName; 7] {
+fn exposed() -> [HeaderName; 8] {
     [
         LINK,
+        X_TOTAL_COUNT,
         LOCATION,
         ETAG,
         X_REQUEST_ID,

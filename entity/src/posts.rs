@@ -26,12 +26,23 @@ pub struct Model {
     pub created_at: TimeDateTimeWithTimeZone,
     /// In UTC, whole microseconds; a vote does not change it.
     pub updated_at: TimeDateTimeWithTimeZone,
+    /// At most 10, each 1 to 30 of `[a-z0-9-]`, with a space between them.
+    #[sea_orm(column_type = "Text")]
+    pub tags: String,
+    /// 1, and one more with every change by its owner.
+    pub version: i64,
     /// Who wrote it.
     #[sea_orm(belongs_to, from = "owner_id", to = "id")]
     pub owner: BelongsTo<super::users::Entity>,
     /// Who voted for it.
     #[sea_orm(has_many)]
     pub voters: HasMany<super::votes::Entity>,
+    /// Its place in ordered lists.
+    #[sea_orm(has_one)]
+    pub rank: HasOne<super::ranks::Entity>,
+    /// Its tags, one a row.
+    #[sea_orm(has_many)]
+    pub tagged: HasMany<super::post_tags::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -14,6 +14,9 @@ mod m20261121_000003_create_votes;
 mod m20261121_000004_create_sessions;
 mod m20261121_000005_create_tokens;
 mod m20261121_000006_add_roles;
+mod m20261121_000007_add_tags;
+mod m20261121_000008_add_ranks;
+mod m20261121_000010_add_versions;
 mod runner;
 
 pub use cli::Command;
@@ -32,6 +35,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_create_sessions::Migration),
             Box::new(m20261121_000005_create_tokens::Migration),
             Box::new(m20261121_000006_add_roles::Migration),
+            Box::new(m20261121_000007_add_tags::Migration),
+            Box::new(m20261121_000008_add_ranks::Migration),
+            Box::new(m20261121_000010_add_versions::Migration),
         ]
     }
 }

@@ -5,6 +5,7 @@ use std::{str::FromStr, sync::LazyLock};
 use regex::Regex;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 use validator::ValidationError;
 use zxcvbn::zxcvbn;
 
@@ -132,6 +133,32 @@ pub fn any_password(secret: &Secret) -> Checked {
     Ok(())
 }
 
+/// 1 to 30 of `[a-z0-9-]`.
+pub fn tag(text: &str) -> Checked {
+    if !(1..=30).contains(&text.chars().count()) {
+        return fault("length", "must be 1 to 30 characters");
+    }
+    let fits = |b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    if !text.bytes().all(fits) {
+        return fault("format", "must be of a to z, 0 to 9 and `-`");
+    }
+    Ok(())
+}
+
+/// At most 10 tags.
+pub fn tags(tags: &[String]) -> Checked {
+    if tags.len() > 10 {
+        return fault("length", "must be at most 10 tags");
+    }
+    if tags.iter().any(|text| tag(text).is_err()) {
+        return fault(
+            "format",
+            "must be tags of 1 to 30 characters, of a to z, 0 to 9 and `-`",
+        );
+    }
+    Ok(())
+}
+
 /// Reads text trimmed and with A to Z in lower case. No other letter is folded: some would become
 /// one of a to z.
 pub fn lower_case<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -189,6 +216,20 @@ pub fn some_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 /// Reads `true` or `false` from the text of a query string.
 pub fn some_boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     parsed(deserializer, "must be `true` or `false`").map(Some)
+}
+
+/// Reads a moment of RFC 3339, in UTC then, from the text of a query string.
+pub fn some_moment<'de, D>(deserializer: D) -> Result<Option<OffsetDateTime>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    let moment = OffsetDateTime::parse(&text, &Rfc3339).ok();
+    // A moment of the year 9999 may be in the next one in UTC, which nothing can write.
+    let moment = moment.and_then(|moment| moment.checked_to_offset(UtcOffset::UTC));
+    moment.map(Some).ok_or_else(|| {
+        D::Error::custom("must be a moment of RFC 3339 such as `2026-11-21T06:00:42Z`")
+    })
 }
 
 fn parsed<'de, D, T>(deserializer: D, rule: &'static str) -> Result<T, D::Error>

@@ -27,7 +27,7 @@ async fn a_new_post_answers_with_the_post(fixture: Fixture) {
     assert_eq!(answer.header("location"), Some(path.as_str()));
     let expected = json!({
         "id": post["id"], "title": "Title", "content": "Content", "published": true,
-        "created_at": post["created_at"], "updated_at": post["created_at"],
+        "tags": [], "version": 1, "created_at": post["created_at"], "updated_at": post["created_at"],
         "owner_id": ada.id, "owner": {"id": ada.id, "username": "ada"},
         "votes": 0, "voted": false,
     });

@@ -1,22 +1,30 @@
 //! `/posts`
 
 mod own;
+mod query;
 mod types;
 
 pub(super) use own::OwnPost;
 
 use actix_web::{
-    HttpResponse,
-    http::{Method, header::LOCATION},
-    web::{self, Data, Json, ServiceConfig},
+    HttpRequest, HttpResponse,
+    http::{
+        Method, StatusCode,
+        header::{HeaderValue, LINK, LOCATION},
+    },
+    web::{self, Data, ServiceConfig},
 };
 use utoipa::OpenApi;
 
-use self::types::{NewPost, Post, PostPatch, PostQuery};
+use self::{
+    query::PostQuery,
+    types::{NewPost, Post, PostPatch},
+};
 use super::types::Reason;
 use crate::{
     http::{
-        Body, Caller, Id, Problem, Query, Reader, State, Then,
+        Body, Caller, Id, Problem, Query, Reader, Representation, State, Then,
+        link::{X_TOTAL_COUNT, link},
         route::{get, on},
     },
     services::{
@@ -43,20 +51,40 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// List posts
 ///
 /// Published posts and one's own drafts. Needs no token where the operator has set `PUBLIC_READS`.
+///
+/// To page, follow `next` of the header `Link`: page 10,000 costs what the first costs. With
+/// `If-None-Match` a list that has not changed is answered 304, without a body.
 #[utoipa::path(
     get, path = "/posts", tag = "posts", operation_id = "listPosts",
     security(("password" = ["posts:read"]), ("token" = [])),
     params(PostQuery),
     responses(
-        (status = 200, description = "The posts", body = [Post]),
+        (status = 200, description = "The posts", body = [Post], headers(
+            ("Link" = String, description = "Where the list goes on: `next`, and `prev` (RFC 8288)"),
+            ("X-Total-Count" = i64, description = "How many posts the list has in all, with `count=exact`"),
+            ("ETag" = String, description = "The validator of this answer, for `If-None-Match`"),
+        )),
+        (status = 304, description = "The posts are as `If-None-Match` says"),
     ),
 )]
 async fn list(
     Then(reader, Query(query)): Then<Reader, Query<PostQuery>>,
+    request: HttpRequest,
     state: Data<State>,
-) -> Result<Json<Vec<Post>>, Problem> {
-    let posts = posts::list(&state.db, reader.id(), &query.into()).await?;
-    Ok(Json(posts.into_iter().map(Post::from).collect()))
+) -> Result<HttpResponse, Problem> {
+    let page = posts::list(&state.db, reader.id(), &query.into()).await?;
+    let link = link(&request, page.next, page.prev);
+    let total = page.total;
+    let posts: Vec<Post> = page.posts.into_iter().map(Post::from).collect();
+    let mut answer = Representation::of(&posts, &format!("{:?} {total:?}", link))?.read(&request);
+    let headers = answer.headers_mut();
+    if let Some(link) = link {
+        headers.insert(LINK, link);
+    }
+    if let Some(total) = total {
+        headers.insert(X_TOTAL_COUNT, total.into());
+    }
+    Ok(answer)
 }
 
 /// Publish a post, or keep a draft
@@ -65,17 +93,23 @@ async fn list(
     security(("password" = ["posts:create"]), ("token" = [])),
     request_body = NewPost,
     responses(
-        (status = 201, description = "The post", body = Post, headers(("Location" = String, description = "The post's path"))),
+        (status = 201, description = "The post", body = Post, headers(
+            ("Location" = String, description = "The post's path"),
+            ("ETag" = String, description = "The validator of this answer, for `If-None-Match`"),
+        )),
     ),
 )]
 async fn create(
     Then(Caller(caller), Body(new)): Then<Caller<POSTS_CREATE>, Body<NewPost>>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let post = Post::from(posts::create(&state.db, caller, new.into()).await?);
-    Ok(HttpResponse::Created()
-        .insert_header((LOCATION, format!("/posts/{}", post.id)))
-        .json(post))
+    let post = posts::create(&state.db, caller, new.into()).await?;
+    let location = HeaderValue::try_from(format!("/posts/{}", post.id));
+    let mut answer = representation(post)?.answer(StatusCode::CREATED);
+    if let Ok(location) = location {
+        answer.headers_mut().insert(LOCATION, location);
+    }
+    Ok(answer)
 }
 
 /// A post
@@ -86,16 +120,20 @@ async fn create(
     security(("password" = ["posts:read"]), ("token" = [])),
     params(Id),
     responses(
-        (status = 200, description = "The post", body = Post),
+        (status = 200, description = "The post", body = Post, headers(
+            ("ETag" = String, description = "The validator of this answer, for `If-None-Match`"),
+        )),
+        (status = 304, description = "The post is as `If-None-Match` says"),
         (status = 404, description = "No such post"),
     ),
 )]
 async fn read(
     Then(reader, Id(id)): Then<Reader, Id>,
+    request: HttpRequest,
     state: Data<State>,
-) -> Result<Json<Post>, Problem> {
+) -> Result<HttpResponse, Problem> {
     let post = posts::get(&state.db, reader.id(), id).await?;
-    Ok(Json(post.into()))
+    Ok(representation(post)?.read(&request))
 }
 
 /// Replace a post
@@ -107,7 +145,9 @@ async fn read(
     params(Id),
     request_body = NewPost,
     responses(
-        (status = 200, description = "The post as it is now", body = Post),
+        (status = 200, description = "The post as it is now", body = Post, headers(
+            ("ETag" = String, description = "The validator of this answer, for `If-None-Match`"),
+        )),
         (status = 403, description = "Somebody else's"),
         (status = 404, description = "No such post"),
     ),
@@ -118,9 +158,9 @@ async fn replace(
         Then<Id, Body<NewPost>>,
     >,
     state: Data<State>,
-) -> Result<Json<Post>, Problem> {
+) -> Result<HttpResponse, Problem> {
     let post = posts::update(&state.db, caller.id, id, post.into()).await?;
-    Ok(Json(post.into()))
+    Ok(representation(post)?.answer(StatusCode::OK))
 }
 
 /// Change a post
@@ -130,7 +170,9 @@ async fn replace(
     params(Id),
     request_body(content((PostPatch = "application/merge-patch+json"), (PostPatch = "application/json"))),
     responses(
-        (status = 200, description = "The post as it is now", body = Post),
+        (status = 200, description = "The post as it is now", body = Post, headers(
+            ("ETag" = String, description = "The validator of this answer, for `If-None-Match`"),
+        )),
         (status = 403, description = "Somebody else's"),
         (status = 404, description = "No such post"),
     ),
@@ -141,9 +183,9 @@ async fn patch(
         Then<Id, Body<PostPatch>>,
     >,
     state: Data<State>,
-) -> Result<Json<Post>, Problem> {
+) -> Result<HttpResponse, Problem> {
     let post = posts::update(&state.db, caller.id, id, patch.into()).await?;
-    Ok(Json(post.into()))
+    Ok(representation(post)?.answer(StatusCode::OK))
 }
 
 /// Delete a post, its votes with it
@@ -168,4 +210,8 @@ async fn delete(
 ) -> Result<HttpResponse, Problem> {
     posts::delete(&state.db, &caller, id, &why.reason).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+fn representation(post: posts::Post) -> Result<Representation, Problem> {
+    Representation::of(&Post::from(post), "")
 }

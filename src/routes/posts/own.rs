@@ -5,6 +5,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::types::{split, tags};
+
 /// A post in an export.
 #[derive(Serialize, ToSchema)]
 pub(in crate::routes) struct OwnPost {
@@ -17,6 +19,8 @@ pub(in crate::routes) struct OwnPost {
     /// False for a draft.
     #[schema(example = true)]
     published: bool,
+    #[schema(schema_with = tags)]
+    tags: Vec<String>,
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     created_at: OffsetDateTime,
@@ -35,6 +39,7 @@ impl From<Model> for OwnPost {
             title: post.title,
             content: post.content,
             published: post.published,
+            tags: split(&post.tags),
             created_at: post.created_at,
             updated_at: post.updated_at,
             votes: post.votes,

@@ -1,8 +1,17 @@
 //! What comes and goes at `/posts`.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use time::OffsetDateTime;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ObjectBuilder,
+        schema::{Array, ArrayBuilder, Type},
+    },
+};
 use validator::Validate;
 
 use crate::{
@@ -45,6 +54,11 @@ pub(super) struct NewPost {
     #[serde(default = "published")]
     #[schema(default = true, example = true)]
     published: bool,
+    /// At most 10, each 1 to 30 of a to z, 0 to 9 and `-`; one that is given twice counts once.
+    #[serde(default)]
+    #[validate(custom(function = "rules::tags"))]
+    #[schema(schema_with = tags)]
+    tags: Vec<String>,
 }
 
 impl Request for NewPost {
@@ -57,6 +71,7 @@ impl From<NewPost> for posts::NewPost {
             title: new.title,
             content: new.content,
             published: new.published,
+            tags: joined(new.tags),
         }
     }
 }
@@ -67,6 +82,7 @@ impl From<NewPost> for posts::Changes {
             title: Some(new.title),
             content: Some(new.content),
             published: Some(new.published),
+            tags: Some(joined(new.tags)),
         }
     }
 }
@@ -105,6 +121,11 @@ pub(super) struct PostPatch {
     #[serde(default, deserialize_with = "rules::present")]
     #[schema(nullable = false, example = true)]
     published: Option<bool>,
+    /// All of them.
+    #[serde(default, deserialize_with = "rules::present")]
+    #[validate(custom(function = "rules::tags"))]
+    #[schema(schema_with = tags)]
+    tags: Option<Vec<String>>,
 }
 
 impl Request for PostPatch {}
@@ -115,78 +136,38 @@ impl From<PostPatch> for posts::Changes {
             title: patch.title,
             content: patch.content,
             published: patch.published,
+            tags: patch.tags.map(joined),
         }
     }
 }
 
-/// Which posts to list.
-#[derive(Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PostQuery {
-    /// How many at most.
-    #[serde(default = "limit", deserialize_with = "rules::number")]
-    #[validate(range(min = 1, max = 100))]
-    #[param(minimum = 1, maximum = 100, default = 10)]
-    limit: i64,
-    /// How many to pass over first.
-    #[serde(default, deserialize_with = "rules::number")]
-    #[validate(range(min = 0))]
-    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
-    skip: i64,
-    /// `new`: newest first; `old`: oldest first.
-    #[serde(default)]
-    #[param(inline)]
-    sort: Sort,
-    /// Words that must all occur in the title or the content, without regard to case
-    /// (on SQLite for the letters a to z alone).
-    #[serde(default)]
-    #[validate(length(max = 1000), custom(function = "rules::no_nul"))]
-    #[param(max_length = 1000, pattern = r"^[^\u0000]*$")]
-    search: String,
-    /// Only this user's.
-    #[serde(default, deserialize_with = "rules::some_number")]
-    #[validate(range(min = 1))]
-    #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_i64, nullable = false)]
-    owner_id: Option<i64>,
-    /// `true`: only published ones; `false`: only one's own drafts; both when left out.
-    #[serde(default, deserialize_with = "rules::some_boolean")]
-    #[param(nullable = false)]
-    published: Option<bool>,
+/// The schema of tags: what stands in a list has bounds of its own, which attributes cannot say.
+pub(super) fn tags() -> Array {
+    let tag = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(30))
+        .pattern(Some("^[a-z0-9-]+$"));
+    ArrayBuilder::new()
+        .items(tag)
+        .max_items(Some(10))
+        .examples([json!(["engines"])])
+        .build()
 }
 
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(default = json!("new"))]
-enum Sort {
-    #[default]
-    New,
-    Old,
+/// As they are kept: each once, with a space between them.
+fn joined(mut tags: Vec<String>) -> String {
+    let mut seen = HashSet::new();
+    tags.retain(|tag| seen.insert(tag.clone()));
+    tags.join(" ")
+}
+
+pub(super) fn split(tags: &str) -> Vec<String> {
+    tags.split_whitespace().map(str::to_owned).collect()
 }
 
 const fn published() -> bool {
     true
-}
-
-const fn limit() -> i64 {
-    10
-}
-
-impl Request for PostQuery {}
-
-impl From<PostQuery> for posts::Query {
-    fn from(query: PostQuery) -> Self {
-        Self {
-            limit: query.limit.unsigned_abs(),
-            skip: query.skip.unsigned_abs(),
-            sort: match query.sort {
-                Sort::New => posts::Sort::New,
-                Sort::Old => posts::Sort::Old,
-            },
-            search: query.search,
-            owner_id: query.owner_id,
-            published: query.published,
-        }
-    }
 }
 
 /// A post.
@@ -201,12 +182,17 @@ pub(super) struct Post {
     /// False for a draft.
     #[schema(example = true)]
     published: bool,
+    #[schema(schema_with = tags)]
+    tags: Vec<String>,
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     updated_at: OffsetDateTime,
+    /// 1, and one more with every change by its owner.
+    #[schema(example = 1)]
+    version: i64,
     #[schema(example = 1)]
     owner_id: i64,
     owner: Owner,
@@ -234,8 +220,10 @@ impl From<posts::Post> for Post {
             title: post.title,
             content: post.content,
             published: post.published,
+            tags: split(&post.tags),
             created_at: post.created_at,
             updated_at: post.updated_at,
+            version: post.version,
             owner_id: post.owner_id,
             owner: Owner {
                 id: post.owner_id,

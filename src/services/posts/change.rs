@@ -1,7 +1,7 @@
 //! Writing, changing and deleting posts.
 
 use entity::{
-    posts::{ActiveModel, COLUMN, Entity, Model},
+    posts::{ActiveModel, COLUMN, Column, Entity, Model},
     users::Role,
 };
 use sea_orm::{
@@ -31,6 +31,8 @@ pub struct NewPost {
     pub content: String,
     /// False for a draft.
     pub published: bool,
+    /// Valid, with a space between them.
+    pub tags: String,
 }
 
 /// What to change of a post; `None` leaves it as it is.
@@ -42,11 +44,16 @@ pub struct Changes {
     pub content: Option<String>,
     /// False for a draft.
     pub published: Option<bool>,
+    /// Valid, with a space between them.
+    pub tags: Option<String>,
 }
 
 impl Changes {
     fn is_empty(&self) -> bool {
-        self.title.is_none() && self.content.is_none() && self.published.is_none()
+        self.title.is_none()
+            && self.content.is_none()
+            && self.published.is_none()
+            && self.tags.is_none()
     }
 }
 
@@ -63,8 +70,10 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
         content,
         published,
         votes,
+        tags,
         created_at,
         updated_at,
+        version,
         ..
     } = db
         .write(async |transaction| {
@@ -73,6 +82,7 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
                 title: Set(new.title.clone()),
                 content: Set(new.content.clone()),
                 published: Set(new.published),
+                tags: Set(new.tags.clone()),
                 created_at: Set(now),
                 updated_at: Set(now),
                 ..Default::default()
@@ -85,8 +95,10 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
         title,
         content,
         published,
+        tags,
         created_at,
         updated_at,
+        version,
         owner_id,
         owner_username: owner.username,
         votes,
@@ -106,11 +118,13 @@ pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<P
                 title: changes.title.clone().map_or(NotSet, Set),
                 content: changes.content.clone().map_or(NotSet, Set),
                 published: changes.published.map_or(NotSet, Set),
+                tags: changes.tags.clone().map_or(NotSet, Set),
                 updated_at: Set(now),
                 ..Default::default()
             };
             Entity::update_many()
                 .set(set)
+                .col_expr(Column::Version, COLUMN.version.add(1))
                 .filter(COLUMN.id.eq(id))
                 .filter(COLUMN.owner_id.eq(caller))
                 .exec(transaction)

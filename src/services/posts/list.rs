@@ -1,106 +1,141 @@
 //! Lists of posts: one query each.
 
-use entity::posts::{COLUMN, Column, Entity};
+use entity::{
+    post_tags,
+    posts::{COLUMN, Entity},
+    ranks, users, votes,
+};
 use sea_orm::{
-    Condition, FromQueryResult, Order, QueryFilter, QueryOrder, QueryTrait,
-    sea_query::{BinOper, Expr, ExprTrait, Func},
+    ConnectionTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, Order, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, ExprTrait},
 };
 
-use super::{Post, visible_posts};
+use super::{Page, Position, Post, Query, Sort, filter::fitting, readable_by, visible_posts};
 use crate::{
     db::{Db, page},
     error::Error,
 };
 
-/// In which order posts are listed. The number of a post grows with time, and ties with no other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sort {
-    /// Newest first.
-    #[default]
-    New,
-    /// Oldest first.
-    Old,
-}
-
-/// Which posts to list.
-#[derive(Clone, Debug)]
-pub struct Query {
-    /// How many at most, 1 to 100.
-    pub limit: u64,
-    /// How many to pass over first.
-    pub skip: u64,
-    /// In which order.
-    pub sort: Sort,
-    /// Words that must all occur in the title or the content; none when empty.
-    pub search: String,
-    /// Only this user's.
-    pub owner_id: Option<i64>,
-    /// Only published ones, or only (the reader's own) drafts.
-    pub published: Option<bool>,
+#[derive(FromQueryResult)]
+struct Row {
+    #[sea_orm(nested)]
+    post: Post,
+    key: i64,
 }
 
 /// The posts that `reader` may see and that fit `query`.
-pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Vec<Post>, Error> {
-    let order = match query.sort {
-        Sort::New => Order::Desc,
-        Sort::Old => Order::Asc,
+pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Page, Error> {
+    let Some(fitting) = fitting(visible_posts(reader), reader, query) else {
+        let total = query.count.then_some(0);
+        return Ok(Page {
+            total,
+            ..Page::default()
+        });
     };
-    let mut select = visible_posts(reader).order_by(Column::Id, order);
-    if let Some(owner_id) = query.owner_id {
-        select = select.filter(COLUMN.owner_id.eq(owner_id));
-    }
-    if let Some(published) = query.published {
-        select = select.filter(COLUMN.published.eq(published));
-    }
-    if query.published == Some(false) {
-        // Only one's own drafts are visible, which neither planner concludes by itself.
-        let Some(reader) = reader else {
-            return Ok(Vec::new());
-        };
-        select = select.filter(COLUMN.owner_id.eq(reader));
-    }
-    for word in query.search.split_whitespace() {
-        let pattern = pattern(word);
-        select = select.filter(
-            Condition::any()
-                .add(contains(Column::Title, &pattern))
-                .add(contains(Column::Content, &pattern)),
-        );
-    }
     let connection = db.read();
-    let statement = select.build(connection.get_database_backend());
-    let statement = page(statement, query.limit, query.skip);
-    Ok(Post::find_by_statement(statement).all(connection).await?)
-}
-
-/// Letters compare without case as far as the database's `lower` knows them: ASCII on SQLite, the
-/// locale's on PostgreSQL.
-fn contains(column: Column, pattern: &str) -> Expr {
-    let pattern =
-        Expr::from(Func::lower(pattern)).binary(BinOper::Escape, Expr::Constant('!'.into()));
-    Func::lower(Expr::col((Entity, column))).binary(BinOper::Like, pattern)
-}
-
-/// `word` anywhere, none of its characters an operator.
-fn pattern(word: &str) -> String {
-    let mut pattern = String::with_capacity(word.len() + 2);
-    pattern.push('%');
-    for letter in word.chars() {
-        if matches!(letter, '!' | '%' | '_') {
-            pattern.push('!');
-        }
-        pattern.push(letter);
+    let backend = connection.get_database_backend();
+    let statement = page(
+        ordered(fitting, query).build(backend),
+        query.limit + 1,
+        query.skip,
+    );
+    let rows = Row::find_by_statement(statement).all(connection).await?;
+    let mut page = cut(rows, query);
+    if query.count {
+        page.total = Some(count(connection, reader, query).await?);
     }
-    pattern.push('%');
-    pattern
+    Ok(page)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::pattern;
-
-    #[test]
-    fn no_character_of_a_word_is_an_operator() {
-        assert_eq!(pattern("50%_!"), "%50!%!_!!%");
+/// In the order of `query`, from its position on, each with what it is ordered by as `key`.
+fn ordered(mut select: Select<Entity>, query: &Query) -> Select<Entity> {
+    let sort = query.sort();
+    let direction = sort.direction(query.backwards());
+    // The number in the table whose index the database walks.
+    let mut id = COLUMN.id.into_simple_expr();
+    if query.voted == Some(true) {
+        id = votes::COLUMN.post_id.into_simple_expr();
     }
+    if query.tag.is_some() {
+        id = post_tags::COLUMN.post_id.into_simple_expr();
+    }
+    let key = match sort {
+        Sort::New | Sort::Old | Sort::Best => None,
+        Sort::Top => Some(ranks::COLUMN.votes.into_simple_expr()),
+        Sort::Hot => Some(ranks::COLUMN.hot.into_simple_expr()),
+    };
+    if let Some(key) = &key {
+        id = ranks::COLUMN.post_id.into_simple_expr();
+        select = select
+            .inner_join(ranks::Entity)
+            .order_by(key.clone(), direction.clone());
+    }
+    if let Some(position) = query.position {
+        let (row, place) = match &key {
+            None => (id.clone(), Expr::value(position.id)),
+            Some(key) => (
+                Expr::tuple([key.clone(), id.clone()]),
+                Expr::tuple([Expr::value(position.key), Expr::value(position.id)]),
+            ),
+        };
+        select = select.filter(if direction == Order::Asc {
+            row.gt(place)
+        } else {
+            row.lt(place)
+        });
+    }
+    select
+        .expr_as(key.unwrap_or_else(|| id.clone()), "key")
+        .order_by(id, direction)
+}
+
+/// A page of `rows`, of which there is one more than asked for where the list goes on.
+fn cut(mut rows: Vec<Row>, query: &Query) -> Page {
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    // Where the reader came from.
+    let came = query.position.is_some() || query.skip > 0;
+    let (has_next, has_prev) = if query.backwards() {
+        rows.reverse();
+        (came, more)
+    } else {
+        (more, came)
+    };
+    let beside = |row: &Row, before| Position {
+        sort: query.sort(),
+        before,
+        key: row.key,
+        id: row.post.id,
+    };
+    let last = rows.last().filter(|_| has_next);
+    let first = rows.first().filter(|_| has_prev);
+    let (next, prev) = (
+        last.map(|row| beside(row, false)),
+        first.map(|row| beside(row, true)),
+    );
+    Page {
+        posts: rows.into_iter().map(|row| row.post).collect(),
+        next,
+        prev,
+        total: None,
+    }
+}
+
+async fn count(
+    connection: &impl ConnectionTrait,
+    reader: Option<i64>,
+    query: &Query,
+) -> Result<u64, Error> {
+    let posts = Entity::find()
+        .select_only()
+        .expr(COLUMN.id.count())
+        .inner_join(users::Entity)
+        .filter(readable_by(reader));
+    let Some(fitting) = fitting(posts, reader, query) else {
+        return Ok(0);
+    };
+    let counts: Vec<i64> = fitting.into_tuple().all(connection).await?;
+    Ok(counts.first().copied().unwrap_or_default().unsigned_abs())
 }

@@ -1,11 +1,16 @@
 //! Posts and drafts: who sees them, who may change them.
 
 mod change;
+mod filter;
 mod list;
+mod order;
+mod query;
 
 pub use change::{Changes, NewPost, create, delete, update};
 use entity::{posts, users, votes};
-pub use list::{Query, Sort, list};
+pub use list::list;
+pub use order::{Position, Sort};
+pub use query::{Page, Query};
 use sea_orm::{
     Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait,
     Select,
@@ -26,10 +31,14 @@ pub struct Post {
     pub content: String,
     /// False for a draft.
     pub published: bool,
+    /// At most 10, each 1 to 30 of `[a-z0-9-]`, with a space between them.
+    pub tags: String,
     /// When it was written.
     pub created_at: OffsetDateTime,
     /// When its owner last changed it.
     pub updated_at: OffsetDateTime,
+    /// 1, and one more with every change by its owner.
+    pub version: i64,
     /// The number of who wrote it.
     pub owner_id: i64,
     /// The name of who wrote it.
@@ -66,23 +75,33 @@ fn visible_posts(reader: Option<i64>) -> Select<posts::Entity> {
     use posts::Column as P;
     posts::Entity::find()
         .select_only()
-        .columns([P::Id, P::Title, P::Content, P::Published])
-        .columns([P::CreatedAt, P::UpdatedAt, P::OwnerId, P::Votes])
+        .columns([P::Id, P::Title, P::Content, P::Published, P::Tags])
+        .columns([P::CreatedAt, P::UpdatedAt, P::Version, P::OwnerId, P::Votes])
         .column_as(users::Column::Username, "owner_username")
-        .expr_as(voted(reader), "voted")
+        .expr_as(reader.map_or(Expr::value(false), vote_of), "voted")
         .inner_join(users::Entity)
-        .filter(visible_to(reader))
+        .filter(readable_by(reader))
 }
 
-/// Published, or `reader`'s own, and not of a user who is suspended.
-pub(super) fn visible_to(reader: Option<i64>) -> Condition {
+/// What `reader` may see, where a post's owner is joined.
+fn readable_by(reader: Option<i64>) -> Condition {
+    Condition::all()
+        .add(published_or_of(reader))
+        .add(users::COLUMN.suspended_at.is_null())
+}
+
+fn published_or_of(reader: Option<i64>) -> Condition {
     let published = posts::COLUMN.published.eq(true);
-    let readable = match reader {
+    match reader {
         Some(reader) => Condition::any()
             .add(published)
             .add(posts::COLUMN.owner_id.eq(reader)),
         None => published.into_condition(),
-    };
+    }
+}
+
+/// Published, or `reader`'s own, and not of a user who is suspended.
+pub(super) fn visible_to(reader: Option<i64>) -> Condition {
     // A partial index has these few.
     let suspended = Sql::select()
         .column(users::Column::Id)
@@ -90,14 +109,12 @@ pub(super) fn visible_to(reader: Option<i64>) -> Condition {
         .and_where(Expr::col(users::Column::SuspendedAt).is_not_null())
         .take();
     Condition::all()
-        .add(readable)
+        .add(published_or_of(reader))
         .add(Expr::col((posts::Entity, posts::Column::OwnerId)).not_in_subquery(suspended))
 }
 
-fn voted(reader: Option<i64>) -> SimpleExpr {
-    let Some(reader) = reader else {
-        return Expr::value(false);
-    };
+/// Whether `reader` voted for the post.
+fn vote_of(reader: i64) -> SimpleExpr {
     Expr::exists(
         Sql::select()
             .expr(Expr::value(1))

@@ -1,0 +1,38 @@
+//! `Link`: where a list goes on (RFC 8288).
+
+use std::fmt::Display;
+
+use actix_web::{
+    HttpRequest,
+    http::header::{HeaderName, HeaderValue},
+};
+
+use super::query;
+
+/// How many things a list has in all.
+pub const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// The value of `Link` with the relations `next` and `prev`: this request's own URI with other
+/// cursors. `None` where the list goes on in neither direction.
+#[must_use]
+pub fn link(
+    request: &HttpRequest,
+    next: Option<impl Display>,
+    prev: Option<impl Display>,
+) -> Option<HeaderValue> {
+    let mut kept = query::pairs(request.query_string().as_bytes()).unwrap_or_default();
+    kept.retain(|(name, _)| name != "cursor" && name != "skip");
+    let link = |cursor: String, relation| {
+        let mut pairs = kept.clone();
+        pairs.push(("cursor".to_owned(), cursor));
+        let query = serde_urlencoded::to_string(pairs).ok()?;
+        Some(format!(r#"<{}?{query}>; rel="{relation}""#, request.path()))
+    };
+    let next = next.and_then(|cursor| link(cursor.to_string(), "next"));
+    let prev = prev.and_then(|cursor| link(cursor.to_string(), "prev"));
+    let links: Vec<String> = [next, prev].into_iter().flatten().collect();
+    if links.is_empty() {
+        return None;
+    }
+    HeaderValue::try_from(links.join(", ")).ok()
+}

@@ -1,0 +1,57 @@
+//! What lists are asked for, and what they are.
+
+use time::OffsetDateTime;
+
+use super::{Position, Post, Sort};
+
+/// Which posts to list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    /// How many at most, 1 to 100.
+    pub limit: u64,
+    /// How many to pass over first.
+    pub skip: u64,
+    /// In which order, if `position` does not say.
+    pub sort: Sort,
+    /// Where to go on in an earlier list.
+    pub position: Option<Position>,
+    /// Words that must all occur in the title or the content; none when empty.
+    pub search: String,
+    /// Only with this tag.
+    pub tag: Option<String>,
+    /// Only this user's.
+    pub owner_id: Option<i64>,
+    /// Only those that the reader voted for, or only the others.
+    pub voted: Option<bool>,
+    /// Only published ones, or only (the reader's own) drafts.
+    pub published: Option<bool>,
+    /// Only later ones.
+    pub created_after: Option<OffsetDateTime>,
+    /// Only earlier ones.
+    pub created_before: Option<OffsetDateTime>,
+    /// Whether to count all that fit, wherever the list begins: that takes a second query.
+    pub count: bool,
+}
+
+impl Query {
+    pub(super) fn sort(&self) -> Sort {
+        self.position.map_or(self.sort, |position| position.sort)
+    }
+
+    pub(super) fn backwards(&self) -> bool {
+        self.position.is_some_and(|position| position.before)
+    }
+}
+
+/// Some posts of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// In order.
+    pub posts: Vec<Post>,
+    /// Where the list goes on, if it does.
+    pub next: Option<Position>,
+    /// Where what stands before these posts ends, if there is any.
+    pub prev: Option<Position>,
+    /// How many posts there are in all, if that was asked.
+    pub total: Option<u64>,
+}

@@ -2,6 +2,7 @@
 
 mod fault;
 mod inspect;
+mod moment;
 mod page;
 
 use std::{num::NonZero, thread, time::Duration};
@@ -18,6 +19,7 @@ use sqlx::{
 
 use crate::error::Error;
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
+pub use moment::comparable;
 pub use page::page;
 
 /// How long a request waits for a connection before it is told that the database is away.

@@ -225,8 +225,9 @@ where
 {
     let text = String::deserialize(deserializer)?;
     let moment = OffsetDateTime::parse(&text, &Rfc3339).ok();
-    // A moment of the year 9999 may be in the next one in UTC, which nothing can write.
     let moment = moment.and_then(|moment| moment.checked_to_offset(UtcOffset::UTC));
+    // In UTC it may be in a year that RFC 3339 does not have.
+    let moment = moment.filter(|moment| (0..=9999).contains(&moment.year()));
     moment.map(Some).ok_or_else(|| {
         D::Error::custom("must be a moment of RFC 3339 such as `2026-11-21T06:00:42Z`")
     })

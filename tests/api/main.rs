@@ -17,6 +17,7 @@ mod harness;
 mod account;
 mod architecture;
 mod browsers;
+mod conditional;
 mod constraints;
 mod conventions;
 mod doctor;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     let behaviours = [
         account::all(),
         browsers::all(),
+        conditional::all(),
         constraints::all(),
         conventions::all(),
         doctor::all(),

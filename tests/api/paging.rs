@@ -34,7 +34,7 @@ async fn fill(fixture: &Fixture, connection: &DatabaseConnection) {
         (
             "(WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {POSTS}) SELECT n FROM s)",
             "CAST(n AS text)",
-            "strftime('%Y-%m-%d %H:%M:%S', 1790000000 + n * 7919 % 1000, 'unixepoch') || '+00:00'",
+            "strftime('%Y-%m-%dT%H:%M:%SZ', 1790000000 + n * 7919 % 1000, 'unixepoch')",
         )
     };
     let series = series.replace("{POSTS}", &POSTS.to_string());
@@ -64,7 +64,7 @@ fn ids(answer: &Answer) -> Vec<i64> {
 }
 
 /// Every page from `path` on.
-async fn all(service: &Service, user: &User, path: &str) -> Vec<i64> {
+async fn every_page(service: &Service, user: &User, path: &str) -> Vec<i64> {
     let mut found = Vec::new();
     let mut path = Some(path.to_owned());
     while let Some(at) = path {
@@ -169,7 +169,7 @@ async fn a_filtered_list_is_paged_through(fixture: Fixture) {
             let expected = column(&connection, &sql).await;
             let expected: Vec<i64> = expected.iter().map(|id| id.parse().unwrap()).collect();
             let path = format!("/posts?{filter}&limit=100&sort={sort}");
-            assert_eq!(all(&service, &bob, &path).await, expected, "{path}");
+            assert_eq!(every_page(&service, &bob, &path).await, expected, "{path}");
             let counted = service
                 .get(&format!("{path}&count=exact&skip=7"), &bob)
                 .await;
@@ -185,7 +185,7 @@ async fn a_filtered_list_is_paged_through(fixture: Fixture) {
         WHERE hot - 45000 < 0 OR (id * 7919 % 1000 > 100 AND id * 7919 % 1000 < 105 AND id % 50 <> 0)";
     let within = column(&connection, sql).await;
     let span = "created_after=2026-09-21T14:15:00Z&created_before=2026-09-21T16:15:05%2B02:00";
-    let found = all(
+    let found = every_page(
         &service,
         &ada,
         &format!("/posts?owner_id=1&published=true&{span}"),

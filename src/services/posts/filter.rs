@@ -6,17 +6,19 @@ use entity::{
     votes,
 };
 use sea_orm::{
-    Condition, QueryFilter, Select,
+    Condition, DbBackend, IntoSimpleExpr, QueryFilter, Select,
     sea_query::{BinOper, Expr, ExprTrait, Func},
 };
 
 use super::{Query, vote_of};
+use crate::db::comparable;
 
 /// Those of `select` that fit `query`; `None` when no post can.
 pub(super) fn fitting(
     mut select: Select<Entity>,
     reader: Option<i64>,
     query: &Query,
+    backend: DbBackend,
 ) -> Option<Select<Entity>> {
     if let Some(owner_id) = query.owner_id {
         select = select.filter(COLUMN.owner_id.eq(owner_id));
@@ -42,11 +44,12 @@ pub(super) fn fitting(
             .inner_join(post_tags::Entity)
             .filter(post_tags::COLUMN.tag.eq(tag.as_str()));
     }
-    if let Some(moment) = query.created_after {
-        select = select.filter(COLUMN.created_at.gt(moment));
+    let written = |moment| comparable(backend, COLUMN.created_at.into_simple_expr(), moment);
+    if let Some((written, moment)) = query.created_after.map(written) {
+        select = select.filter(written.gt(moment));
     }
-    if let Some(moment) = query.created_before {
-        select = select.filter(COLUMN.created_at.lt(moment));
+    if let Some((written, moment)) = query.created_before.map(written) {
+        select = select.filter(written.lt(moment));
     }
     for word in query.search.split_whitespace() {
         let pattern = pattern(word);

@@ -26,15 +26,15 @@ struct Row {
 
 /// The posts that `reader` may see and that fit `query`.
 pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Page, Error> {
-    let Some(fitting) = fitting(visible_posts(reader), reader, query) else {
+    let connection = db.read();
+    let backend = connection.get_database_backend();
+    let Some(fitting) = fitting(visible_posts(reader), reader, query, backend) else {
         let total = query.count.then_some(0);
         return Ok(Page {
             total,
             ..Page::default()
         });
     };
-    let connection = db.read();
-    let backend = connection.get_database_backend();
     let statement = page(
         ordered(fitting, query).build(backend),
         query.limit + 1,
@@ -133,7 +133,8 @@ async fn count(
         .expr(COLUMN.id.count())
         .inner_join(users::Entity)
         .filter(readable_by(reader));
-    let Some(fitting) = fitting(posts, reader, query) else {
+    let backend = connection.get_database_backend();
+    let Some(fitting) = fitting(posts, reader, query, backend) else {
         return Ok(0);
     };
     let counts: Vec<i64> = fitting.into_tuple().all(connection).await?;

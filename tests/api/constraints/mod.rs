@@ -18,6 +18,24 @@ const TEXTS: [&str; 12] = [
     "a", "Z", "0", "_", "!", "ä", " ", "\u{85}", "\u{3000}", "\u{feff}", "\u{212a}", "\0",
 ];
 
+/// Moments of RFC 3339, and what is nearly one.
+const MOMENTS: [(&str, bool); 14] = [
+    ("2026-11-21T06:00:42Z", true),
+    ("2026-11-21t06:00:42.915716123z", true),
+    ("2024-02-29T23:59:59+14:00", true),
+    ("9999-12-31T23:59:59Z", true),
+    ("0000-01-01T00:00:00Z", true),
+    ("9999-12-31T23:59:59-01:00", false),
+    ("0000-01-01T00:00:00+01:00", false),
+    ("2026-02-29T06:00:42Z", false),
+    ("2026-11-21T24:00:00Z", false),
+    ("2026-11-21T06:00:42", false),
+    ("2026-11-21", false),
+    ("1790000000", false),
+    ("2026-11-21T06:00:42 01:00", false),
+    ("", false),
+];
+
 /// Where a value goes.
 struct Place<'a> {
     method: String,
@@ -96,13 +114,21 @@ impl Place<'_> {
             let bound = |name: &str| {
                 usize::try_from(schema[name].as_u64().expect(self.name)).expect("too many")
             };
-            let item = &schema["example"][0];
-            for count in [bound("minItems"), bound("maxItems")] {
+            let item = schema.get("example").unwrap_or(&schema["examples"][0]);
+            let item = &item[0];
+            let min = schema["minItems"].as_u64().map_or(0, |_| bound("minItems"));
+            for count in [min, bound("maxItems")] {
                 values.push((json!(vec![item; count]), true));
             }
-            values.push((json!(vec![item; bound("minItems") - 1]), false));
+            values.extend(
+                min.checked_sub(1)
+                    .map(|few| (json!(vec![item; few]), false)),
+            );
             values.push((json!(vec![item; bound("maxItems") + 1]), false));
-            values.push((json!(["magic"]), false));
+            // None of the service's words, and too long for a tag.
+            values.push((json!(["magic".repeat(7)]), false));
+            values.push((json!(["A"]), false));
+            values.push((json!([1]), false));
         } else if is("boolean") {
             values.extend([(json!(true), true), (json!(false), true), (json!(2), false)]);
         } else {
@@ -123,6 +149,11 @@ impl Place<'_> {
                 .as_u64()
                 .map(|n| usize::try_from(n).expect("too many"))
         };
+        if self.schema["format"] == "date-time" {
+            return MOMENTS
+                .map(|(text, allowed)| (json!(text), allowed))
+                .to_vec();
+        }
         let (min, max) = (
             bound("minLength").unwrap_or(0),
             bound("maxLength").expect(self.name),

@@ -96,8 +96,7 @@ impl MigrationTrait for Migration {
                 ),
                 "CREATE INDEX ranks_votes_idx ON ranks (votes, post_id)".to_owned(),
                 "CREATE INDEX ranks_hot_idx ON ranks (hot, post_id)".to_owned(),
-                // A narrow span of time; a wide one is found by walking the posts.
-                format!("CREATE INDEX posts_created_at_idx ON posts ({created_at})"),
+                format!("CREATE INDEX posts_created_at_idx ON posts ({created_at}, id)"),
             ],
         )
         .await?;

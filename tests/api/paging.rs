@@ -185,6 +185,17 @@ async fn a_filtered_list_is_paged_through(fixture: Fixture) {
         WHERE hot - 45000 < 0 OR (id * 7919 % 1000 > 100 AND id * 7919 % 1000 < 105 AND id % 50 <> 0)";
     let within = column(&connection, sql).await;
     let span = "created_after=2026-09-21T14:15:00Z&created_before=2026-09-21T16:15:05%2B02:00";
+    for (sort, order) in [("new", "DESC"), ("old", "ASC")] {
+        let span = "created_after=2026-09-21T14:13:20Z&created_before=2026-09-21T14:29:59Z";
+        let sql = format!(
+            "SELECT id FROM posts WHERE id * 7919 % 1000 BETWEEN 1 AND 998 AND id % 50 <> 0 \
+             ORDER BY id * 7919 % 1000 {order}, id {order}"
+        );
+        let expected = column(&connection, &sql).await;
+        let expected: Vec<i64> = expected.iter().map(|id| id.parse().unwrap()).collect();
+        let path = format!("/posts?{span}&limit=100&sort={sort}");
+        assert_eq!(every_page(&service, &bob, &path).await, expected, "{path}");
+    }
     let found = every_page(
         &service,
         &ada,

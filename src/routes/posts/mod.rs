@@ -76,7 +76,7 @@ async fn list(
     let link = link(&request, page.next, page.prev);
     let total = page.total;
     let posts: Vec<Post> = page.posts.into_iter().map(Post::from).collect();
-    let mut answer = Representation::of(&posts, &format!("{:?} {total:?}", link))?.read(&request);
+    let mut answer = Representation::of(&posts, &format!("{link:?} {total:?}"))?.read(&request);
     let headers = answer.headers_mut();
     if let Some(link) = link {
         headers.insert(LINK, link);

@@ -6,14 +6,15 @@ use entity::{
     ranks, users, votes,
 };
 use sea_orm::{
-    ConnectionTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, Order, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
+    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoSimpleExpr, Order, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, ExprTrait},
 };
+use time::OffsetDateTime;
 
 use super::{Page, Position, Post, Query, Sort, filter::fitting, readable_by, visible_posts};
 use crate::{
-    db::{Db, page},
+    db::{Db, comparable, page},
     error::Error,
 };
 
@@ -36,7 +37,7 @@ pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Page, E
         });
     };
     let statement = page(
-        ordered(fitting, query).build(backend),
+        ordered(fitting, query, backend).build(backend),
         query.limit + 1,
         query.skip,
     );
@@ -49,9 +50,8 @@ pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Page, E
 }
 
 /// In the order of `query`, from its position on, each with what it is ordered by as `key`.
-fn ordered(mut select: Select<Entity>, query: &Query) -> Select<Entity> {
-    let sort = query.sort();
-    let direction = sort.direction(query.backwards());
+fn ordered(mut select: Select<Entity>, query: &Query, backend: DbBackend) -> Select<Entity> {
+    let direction = query.sort().direction(query.backwards());
     // The number in the table whose index the database walks.
     let mut id = COLUMN.id.into_simple_expr();
     if query.voted == Some(true) {
@@ -60,23 +60,30 @@ fn ordered(mut select: Select<Entity>, query: &Query) -> Select<Entity> {
     if query.tag.is_some() {
         id = post_tags::COLUMN.post_id.into_simple_expr();
     }
-    let key = match sort {
-        Sort::New | Sort::Old | Sort::Best => None,
+    let ranked = match query.sort() {
         Sort::Top => Some(ranks::COLUMN.votes.into_simple_expr()),
         Sort::Hot => Some(ranks::COLUMN.hot.into_simple_expr()),
+        Sort::New | Sort::Old | Sort::Best => None,
     };
-    if let Some(key) = &key {
+    if ranked.is_some() {
         id = ranks::COLUMN.post_id.into_simple_expr();
-        select = select
-            .inner_join(ranks::Entity)
-            .order_by(key.clone(), direction.clone());
+        select = select.inner_join(ranks::Entity);
     }
-    if let Some(position) = query.position {
-        let (row, place) = match &key {
-            None => (id.clone(), Expr::value(position.id)),
-            Some(key) => (
-                Expr::tuple([key.clone(), id.clone()]),
-                Expr::tuple([Expr::value(position.key), Expr::value(position.id)]),
+    let place = query.position.unwrap_or(Position::START);
+    let key = match &ranked {
+        Some(key) => Some((key.clone(), Expr::value(place.key))),
+        None if query.in_span() => {
+            let written = COLUMN.created_at.into_simple_expr();
+            Some(comparable(backend, written, moment(place.key)))
+        }
+        None => None,
+    };
+    if query.position.is_some() {
+        let (row, place) = match key.clone() {
+            None => (id.clone(), Expr::value(place.id)),
+            Some((key, beside)) => (
+                Expr::tuple([key, id.clone()]),
+                Expr::tuple([beside, Expr::value(place.id)]),
             ),
         };
         select = select.filter(if direction == Order::Asc {
@@ -85,8 +92,11 @@ fn ordered(mut select: Select<Entity>, query: &Query) -> Select<Entity> {
             row.lt(place)
         });
     }
+    if let Some((key, _)) = key {
+        select = select.order_by(key, direction.clone());
+    }
     select
-        .expr_as(key.unwrap_or_else(|| id.clone()), "key")
+        .expr_as(ranked.unwrap_or_else(|| id.clone()), "key")
         .order_by(id, direction)
 }
 
@@ -106,7 +116,11 @@ fn cut(mut rows: Vec<Row>, query: &Query) -> Page {
     let beside = |row: &Row, before| Position {
         sort: query.sort(),
         before,
-        key: row.key,
+        key: match query.sort() {
+            Sort::Top | Sort::Hot => row.key,
+            Sort::New | Sort::Old if query.in_span() => microseconds(row.post.created_at),
+            Sort::New | Sort::Old | Sort::Best => 0,
+        },
         id: row.post.id,
     };
     let last = rows.last().filter(|_| has_next);
@@ -121,6 +135,19 @@ fn cut(mut rows: Vec<Row>, query: &Query) -> Page {
         prev,
         total: None,
     }
+}
+
+/// Since 1970.
+fn microseconds(moment: OffsetDateTime) -> i64 {
+    i64::try_from(moment.unix_timestamp_nanos() / 1000).unwrap_or_default()
+}
+
+/// `microseconds` since 1970; that year's beginning for what no post can have.
+fn moment(microseconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1000)
+        .ok()
+        .filter(|moment| (0..=9999).contains(&moment.year()))
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 async fn count(

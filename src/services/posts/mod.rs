@@ -113,17 +113,17 @@ pub(super) fn visible_to(reader: Option<i64>) -> Condition {
         .add(Expr::col((posts::Entity, posts::Column::OwnerId)).not_in_subquery(suspended))
 }
 
-/// Whether `reader` voted for the post.
+/// Whether `reader` voted for the post: looked up post by post, and not, as `EXISTS` may be, in all
+/// of the reader's votes.
 fn vote_of(reader: i64) -> SimpleExpr {
-    Expr::exists(
-        Sql::select()
-            .expr(Expr::value(1))
-            .from(votes::Entity)
-            .and_where(
-                Expr::col((votes::Entity, votes::Column::PostId))
-                    .equals((posts::Entity, posts::Column::Id)),
-            )
-            .and_where(votes::COLUMN.user_id.eq(reader))
-            .take(),
-    )
+    let vote = Sql::select()
+        .column((votes::Entity, votes::Column::UserId))
+        .from(votes::Entity)
+        .and_where(
+            Expr::col((votes::Entity, votes::Column::PostId))
+                .equals((posts::Entity, posts::Column::Id)),
+        )
+        .and_where(votes::COLUMN.user_id.eq(reader))
+        .take();
+    SimpleExpr::SubQuery(None, Box::new(vote.into())).is_not_null()
 }

@@ -53,6 +53,14 @@ impl Display for Position {
 }
 
 impl Position {
+    /// The place before every post.
+    pub(super) const START: Self = Self {
+        sort: Sort::Old,
+        before: false,
+        key: 0,
+        id: 0,
+    };
+
     /// Reads the text of a cursor.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

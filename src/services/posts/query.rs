@@ -38,6 +38,11 @@ impl Query {
         self.position.map_or(self.sort, |position| position.sort)
     }
 
+    /// Whether it is about a span of time, in which posts are ordered by their moments.
+    pub(super) fn in_span(&self) -> bool {
+        self.created_after.is_some() || self.created_before.is_some()
+    }
+
     pub(super) fn backwards(&self) -> bool {
         self.position.is_some_and(|position| position.before)
     }

@@ -121,10 +121,10 @@ async fn writes_tell_the_validator(fixture: Fixture) {
     );
     let path = format!("/posts/{}", made.json()["id"]);
     known(&service, &path, &ada, &etag(&made)).await.expect(304);
-    let patch = service
+    let changed = service
         .call("PATCH", &path, Some(&ada), Some(json!({"tags": ["c"]})))
         .await;
-    let patched = patch.expect(200);
+    let patched = changed.expect(200);
     assert_eq!(
         (&patched.json()["tags"], &patched.json()["version"]),
         (&json!(["c"]), &json!(2))

@@ -29,18 +29,15 @@ struct Row {
 pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Page, Error> {
     let connection = db.read();
     let backend = connection.get_database_backend();
-    let Some(fitting) = fitting(visible_posts(reader), reader, query, backend) else {
+    let posts = ordered(visible_posts(reader), query, backend);
+    let Some(fitting) = fitting(posts, reader, query, backend) else {
         let total = query.count.then_some(0);
         return Ok(Page {
             total,
             ..Page::default()
         });
     };
-    let statement = page(
-        ordered(fitting, query, backend).build(backend),
-        query.limit + 1,
-        query.skip,
-    );
+    let statement = page(fitting.build(backend), query.limit + 1, query.skip);
     let rows = Row::find_by_statement(statement).all(connection).await?;
     let mut page = cut(rows, query);
     if query.count {
@@ -79,18 +76,30 @@ fn ordered(mut select: Select<Entity>, query: &Query, backend: DbBackend) -> Sel
         None => None,
     };
     if query.position.is_some() {
-        let (row, place) = match key.clone() {
-            None => (id.clone(), Expr::value(place.id)),
-            Some((key, beside)) => (
-                Expr::tuple([key, id.clone()]),
-                Expr::tuple([beside, Expr::value(place.id)]),
-            ),
+        let ascending = direction == Order::Asc;
+        let beyond = |row: Expr, place: Expr| {
+            if ascending {
+                row.gt(place)
+            } else {
+                row.lt(place)
+            }
         };
-        select = select.filter(if direction == Order::Asc {
-            row.gt(place)
-        } else {
-            row.lt(place)
-        });
+        let number = Expr::value(place.id);
+        select = match key.clone() {
+            None => select.filter(beyond(id.clone(), number)),
+            // SQLite walks an index of expressions from one of them on, not from a row, and from
+            // the bound that stands first.
+            Some((key, beside)) => select
+                .filter(if ascending {
+                    key.clone().gte(beside.clone())
+                } else {
+                    key.clone().lte(beside.clone())
+                })
+                .filter(beyond(
+                    Expr::tuple([key, id.clone()]),
+                    Expr::tuple([beside, number]),
+                )),
+        };
     }
     if let Some((key, _)) = key {
         select = select.order_by(key, direction.clone());

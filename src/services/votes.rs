@@ -2,12 +2,15 @@
 
 use entity::{posts, votes};
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, OnConflict, Query},
 };
 
 use super::{now, posts::visible_to};
-use crate::{db::Db, error::Error};
+use crate::{
+    db::{Db, Transaction},
+    error::Error,
+};
 
 /// A post's votes after the caller's vote was added or taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +75,7 @@ pub async fn remove(db: &Db, caller: i64, post_id: i64) -> Result<Tally, Error> 
 }
 
 async fn tally(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     caller: i64,
     post_id: i64,
     changed: bool,

@@ -31,6 +31,7 @@ mod matrix;
 mod migrations;
 mod naughty;
 mod operator;
+mod pool;
 mod posts;
 mod problems;
 mod process;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         migrations::all(),
         naughty::all(),
         operator::all(),
+        pool::all(),
         posts::all(),
         problems::all(),
         process::all(),

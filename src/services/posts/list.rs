@@ -2,7 +2,7 @@
 
 use entity::posts::{COLUMN, Column, Entity};
 use sea_orm::{
-    Condition, FromQueryResult, Order, QueryFilter, QueryOrder, QueryTrait,
+    Condition, ConnectionTrait, FromQueryResult, Order, QueryFilter, QueryOrder, QueryTrait,
     sea_query::{BinOper, Expr, ExprTrait, Func},
 };
 

@@ -72,7 +72,7 @@ impl fmt::Display for Report {
 }
 
 /// Names of the migrations that `connection`'s database still lacks. Writes nothing.
-pub async fn pending(connection: &DatabaseConnection) -> Result<Vec<String>, Error> {
+pub async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, Error> {
     let all = with_status(connection).await?;
     Ok(names(&all, MigrationStatus::Pending))
 }
@@ -189,16 +189,21 @@ fn at_most(steps: Option<u32>) -> usize {
     })
 }
 
-async fn with_status<C>(db: &C) -> Result<Vec<(String, MigrationStatus)>, Error>
-where
-    C: ConnectionTrait,
-    for<'c> &'c C: IntoSchemaManagerConnection<'c>,
-{
+async fn with_status(db: &impl ConnectionTrait) -> Result<Vec<(String, MigrationStatus)>, Error> {
     let known = Migrator::get_migration_files();
-    if SchemaManager::new(db).has_table("seaql_migrations").await? {
+    let backend = db.get_database_backend();
+    let table = match backend {
+        DbBackend::Sqlite => "SELECT 1 FROM sqlite_master WHERE name = 'seaql_migrations'",
+        _ => {
+            "SELECT 1 FROM information_schema.tables \
+             WHERE table_schema = current_schema() AND table_name = 'seaql_migrations'"
+        }
+    };
+    let table = Statement::from_string(backend, table);
+    if db.query_one_raw(table).await?.is_some() {
         // The migrator's own look creates the table, which a role that only serves may not.
         let applied = "SELECT version FROM seaql_migrations ORDER BY version";
-        let applied = Statement::from_string(db.get_database_backend(), applied);
+        let applied = Statement::from_string(backend, applied);
         for row in db.query_all_raw(applied).await? {
             let version: String = row.try_get("", "version")?;
             if known.iter().all(|file| file.name() != version) {

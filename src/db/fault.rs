@@ -19,8 +19,6 @@ impl From<DbErr> for Error {
                 // What a proxy or a dying server says instead of the protocol.
                 | sqlx::Error::Protocol(_)
                 | sqlx::Error::Tls(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => Self::Unavailable(error.into()),
                 _ => Self::Internal(error.into()),
             },
@@ -61,6 +59,12 @@ fn unique(refusal: &dyn DatabaseError) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Whether the database, or the connection that it says it on, is of no use for now.
+pub(super) fn is_away(refusal: &dyn DatabaseError) -> bool {
+    let code = refusal.code().unwrap_or_default();
+    refusal.kind() == ErrorKind::Other && matches!(meaning(&code), Meaning::Away)
 }
 
 enum Meaning {

@@ -1,33 +1,33 @@
 //! How to reach the database. The only room that asks which one it is.
 
+mod connection;
+mod each;
 mod fault;
 mod inspect;
 mod moment;
 mod page;
+mod pool;
+mod transaction;
 
-use std::{num::NonZero, thread, time::Duration};
+use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
 use migration::Database;
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
 use sqlx::{
-    postgres::{PgConnectOptions, PgPoolOptions},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    postgres::PgConnectOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
 use crate::error::Error;
+use connection::Options;
+pub use each::Each;
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use moment::comparable;
 pub use page::page;
+use pool::Pool;
+pub use transaction::Transaction;
 
-/// How long a request waits for a connection before it is told that the database is away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long PostgreSQL works on one statement before it gives up.
 const STATEMENT_TIMEOUT: &str = "10s";
-/// A connection that was idle for longer is tried before it is used: it may be dead.
-const TEST_IF_IDLE_FOR: Duration = Duration::from_secs(1);
 /// How long an SQLite connection waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// PostgreSQL connections of all workers together; a server allows 100 unless told otherwise.
@@ -40,67 +40,57 @@ const JOURNAL_SIZE_LIMIT: &str = "67108864";
 /// The database, shared by all that runs in one worker.
 #[derive(Clone, Debug)]
 pub struct Db {
-    reader: DatabaseConnection,
-    writer: DatabaseConnection,
-    postgres: Option<PgConnectOptions>,
+    reader: Each,
+    writer: Each,
 }
 
 impl Db {
     /// Connects. The error is one sentence for the operator.
     pub async fn open(database: &Database) -> Result<Self, String> {
         database.reach().await?;
-        let opened = match database {
-            Database::Sqlite(options) => Self::open_sqlite(options).await,
-            Database::Postgres(options) => Self::open_postgres(options).await,
+        let db = match database {
+            Database::Sqlite(options) => Self::sqlite(options),
+            Database::Postgres(options) => Self::postgres(options),
         };
-        opened.map_err(|error| database.explain(&error))
+        for pool in [&db.writer.pool, &db.reader.pool] {
+            let opened = pool.open().await;
+            opened.map_err(|error| database.explain(&error))?;
+        }
+        Ok(db)
     }
 
     /// One connection that writes, and some that read while it does (WAL) and cannot write.
-    async fn open_sqlite(options: &SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+    fn sqlite(options: &SqliteConnectOptions) -> Self {
         let options = options
             .clone()
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .synchronous(SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new()
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false);
-        let writer = pool
+        let writer = options
             .clone()
-            .max_connections(1)
-            .connect_with(
-                options
-                    .clone()
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT),
-            )
-            .await?;
-        let readers = u32::try_from(workers().max(4)).unwrap_or(u32::MAX);
-        let reader = pool
-            .max_connections(readers)
-            .connect_with(options.read_only(true))
-            .await?;
-        Ok(Self {
-            reader: reader.into(),
-            writer: writer.into(),
-            postgres: None,
-        })
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT);
+        let writer = Pool::new(Options::Sqlite(writer.into()), 1);
+        let reader = Options::Sqlite(options.read_only(true).into());
+        Self {
+            reader: Each::reading(Pool::new(reader, workers().max(4))),
+            writer: Each::writing(writer),
+        }
     }
 
-    async fn open_postgres(options: &PgConnectOptions) -> Result<Self, sqlx::Error> {
+    fn postgres(options: &PgConnectOptions) -> Self {
         let options = options
             .clone()
             .options([("statement_timeout", STATEMENT_TIMEOUT)]);
-        let pool = postgres_pool().connect_with(options.clone()).await?;
-        Ok(Self {
-            reader: pool.clone().into(),
-            writer: pool.into(),
-            postgres: Some(options),
-        })
+        Self::of_pool(postgres_pool(Options::Postgres(options.into())))
+    }
+
+    fn of_pool(pool: Arc<Pool>) -> Self {
+        Self {
+            reader: Each::reading(Arc::clone(&pool)),
+            writer: Each::writing(pool),
+        }
     }
 
     /// The same database for another worker.
@@ -110,20 +100,15 @@ impl Db {
     /// each has a pool of its own. SQLite has no sockets, and one writer for all.
     #[must_use]
     pub fn for_worker(&self) -> Self {
-        let Some(options) = &self.postgres else {
-            return self.clone();
-        };
-        let pool = postgres_pool().connect_lazy_with(options.clone());
-        Self {
-            reader: pool.clone().into(),
-            writer: pool.into(),
-            postgres: self.postgres.clone(),
+        match &self.reader.pool.options {
+            Options::Sqlite(_) => self.clone(),
+            options @ Options::Postgres(_) => Self::of_pool(postgres_pool(options.clone())),
         }
     }
 
-    /// A connection to read from.
+    /// To read with.
     #[must_use]
-    pub fn read(&self) -> &DatabaseConnection {
+    pub fn read(&self) -> &Each {
         &self.reader
     }
 
@@ -133,37 +118,32 @@ impl Db {
     /// `SQLITE_BUSY`): it must not do anything that a rollback does not undo.
     pub async fn write<T>(
         &self,
-        work: impl AsyncFn(&DatabaseTransaction) -> Result<T, Error>,
+        work: impl AsyncFn(&Transaction) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut attempt = 1;
-        loop {
-            match self.attempt(&work).await {
-                Err(Error::TryAgain(cause)) if attempt < ATTEMPTS => {
-                    tracing::debug!(attempt, %cause, "the transaction is tried again");
-                    let most = 5 << attempt;
-                    tokio::time::sleep(Duration::from_millis(rand::random_range(1..=most))).await;
-                    attempt += 1;
+        again(async || {
+            let transaction = Transaction::begin(&self.writer.pool).await?;
+            match work(&transaction).await {
+                Ok(done) => {
+                    transaction.commit().await?;
+                    Ok(done)
                 }
-                Err(Error::TryAgain(cause)) => return Err(Error::Unavailable(cause)),
-                outcome => return outcome,
+                Err(error) => {
+                    // If it fails the connection is closed, which rolls back as well.
+                    let _ = transaction.roll_back().await;
+                    Err(error)
+                }
             }
-        }
+        })
+        .await
     }
 
-    async fn attempt<T>(
+    /// Runs `work`, which is one statement, without the two round trips that a transaction round it
+    /// would cost. It runs again as in [`write`](Self::write).
+    pub async fn write_one<T>(
         &self,
-        work: impl AsyncFn(&DatabaseTransaction) -> Result<T, Error>,
+        work: impl AsyncFn(&Each) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        // A deferred transaction that reads first cannot always become a writing one. PostgreSQL
-        // ignores the mode.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
-        };
-        let transaction = self.writer.begin_with_options(options).await?;
-        let done = work(&transaction).await?;
-        transaction.commit().await?;
-        Ok(done)
+        again(async || work(&self.writer).await).await
     }
 
     /// How many migrations the database lacks.
@@ -180,24 +160,29 @@ impl Db {
     }
 }
 
+async fn again<T>(attempt: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    let mut number = 1;
+    loop {
+        match attempt().await {
+            Err(Error::TryAgain(cause)) if number < ATTEMPTS => {
+                tracing::debug!(number, %cause, "the write is tried again");
+                let most = 5 << number;
+                tokio::time::sleep(Duration::from_millis(rand::random_range(1..=most))).await;
+                number += 1;
+            }
+            Err(Error::TryAgain(cause)) => return Err(Error::Unavailable(cause)),
+            outcome => return outcome,
+        }
+    }
+}
+
 /// How many workers the server has: as many as cores.
 #[must_use]
 pub fn workers() -> usize {
     thread::available_parallelism().map_or(2, NonZero::get)
 }
 
-fn postgres_pool() -> PgPoolOptions {
-    let share = (POSTGRES_CONNECTIONS / workers()).clamp(2, 8);
-    PgPoolOptions::new()
-        .max_connections(u32::try_from(share).unwrap_or(2))
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        .before_acquire(|connection, idle| {
-            Box::pin(async move {
-                if idle.idle_for > TEST_IF_IDLE_FOR {
-                    sqlx::Connection::ping(connection).await?;
-                }
-                Ok(true)
-            })
-        })
+/// One worker's share of the connections.
+fn postgres_pool(options: Options) -> Arc<Pool> {
+    Pool::new(options, (POSTGRES_CONNECTIONS / workers()).clamp(2, 8))
 }

@@ -8,7 +8,7 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
 };
 use secrecy::SecretString;
 
@@ -18,7 +18,10 @@ use super::{
     passwords::Passwords,
     personal_tokens, sessions as session_rules, users as user_rules,
 };
-use crate::{db::Db, error::Error};
+use crate::{
+    db::{Db, Transaction},
+    error::Error,
+};
 
 /// What to change; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
@@ -94,7 +97,7 @@ pub async fn check_password(
 
 /// Whether the caller's password is still what was `verified`; it stays so until `transaction` ends.
 async fn still(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     caller: &Identity,
     verified: Option<&PasswordHash>,
 ) -> Result<(), Error> {

@@ -3,12 +3,12 @@
 pub use entity::audit_log::Action;
 use entity::audit_log::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QueryOrder, QueryTrait,
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder, QueryTrait,
 };
 
 use super::{access::Identity, now};
 use crate::{
-    db::{Db, page},
+    db::{Db, Transaction, page},
     error::Error,
 };
 
@@ -53,7 +53,7 @@ pub(super) struct Act<'a> {
 }
 
 /// Adds `act` to the record, in the transaction that does it.
-pub(super) async fn record(transaction: &DatabaseTransaction, act: Act<'_>) -> Result<(), Error> {
+pub(super) async fn record(transaction: &Transaction, act: Act<'_>) -> Result<(), Error> {
     let row = ActiveModel {
         at: Set(now()),
         actor_id: Set(act.actor.id),

@@ -9,8 +9,8 @@ use entity::{
 };
 use rand::distr::{Alphanumeric, SampleString};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
@@ -19,7 +19,10 @@ use super::{
     access::{Access, Key, Scopes},
     now, users,
 };
-use crate::{db::Db, error::Error};
+use crate::{
+    db::{Db, Transaction},
+    error::Error,
+};
 
 /// What every token starts with.
 const PREFIX: &str = "acl_";
@@ -136,10 +139,7 @@ pub async fn revoke(db: &Db, access: &Access, user_id: i64, id: i64) -> Result<(
 }
 
 /// Revokes every token of `user_id`; what is to be ended once that is committed.
-pub(super) async fn revoke_in(
-    transaction: &DatabaseTransaction,
-    user_id: i64,
-) -> Result<Vec<Key>, Error> {
+pub(super) async fn revoke_in(transaction: &Transaction, user_id: i64) -> Result<Vec<Key>, Error> {
     let gone = Entity::delete_many()
         .filter(COLUMN.user_id.eq(user_id))
         .exec_with_returning(transaction)

@@ -9,7 +9,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Func},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -20,7 +20,10 @@ use super::{
     now,
     personal_tokens::hash,
 };
-use crate::{db::Db, error::Error};
+use crate::{
+    db::{Db, Transaction},
+    error::Error,
+};
 
 /// How long a refresh token still works after it was used: two tabs of a browser, or an answer that
 /// got lost.
@@ -41,7 +44,7 @@ pub struct Session {
 
 /// Adds a refresh token of session `session_id`.
 pub(super) async fn add_token(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     session_id: i64,
     now: OffsetDateTime,
 ) -> Result<SecretString, Error> {
@@ -105,7 +108,7 @@ enum Outcome {
 }
 
 async fn exchange(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     token: &refresh_tokens::Model,
     now: OffsetDateTime,
     lifetime: Duration,
@@ -191,7 +194,7 @@ pub async fn end_all(db: &Db, access: &Access, user_id: i64) -> Result<(), Error
 
 /// Deletes every session of `user_id` except `but`; what is to be ended once that is committed.
 pub(super) async fn end_in(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     user_id: i64,
     but: Option<i64>,
 ) -> Result<Vec<Key>, Error> {

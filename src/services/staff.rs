@@ -4,9 +4,7 @@ use entity::{
     tokens,
     users::{COLUMN, Column, Entity, Model, Role},
 };
-use sea_orm::{
-    DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QueryTrait, sea_query::Expr,
-};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait, sea_query::Expr};
 
 use super::{
     access::{Access, Key},
@@ -14,7 +12,7 @@ use super::{
     now, sessions, users as user_rules,
 };
 use crate::{
-    db::{Db, page},
+    db::{Db, Transaction, page},
     error::Error,
 };
 
@@ -138,7 +136,7 @@ pub async fn users(db: &Db, limit: u64, skip: u64) -> Result<Vec<Model>, Error> 
 
 /// Whether the actor has `role` still, whatever a cache remembers. The operator has every role.
 pub(super) async fn still(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     actor_id: Option<i64>,
     role: Role,
 ) -> Result<(), Error> {
@@ -155,17 +153,12 @@ pub(super) async fn still(
     may.then_some(()).ok_or(Error::RoleNeeded { role })
 }
 
-async fn find(transaction: &DatabaseTransaction, id: i64) -> Result<Model, Error> {
+async fn find(transaction: &Transaction, id: i64) -> Result<Model, Error> {
     let user = user_rules::held(transaction, id).await?;
     user.ok_or(Error::NotFound { what: "user", id })
 }
 
-async fn set(
-    transaction: &DatabaseTransaction,
-    id: i64,
-    column: Column,
-    value: Expr,
-) -> Result<(), Error> {
+async fn set(transaction: &Transaction, id: i64, column: Column, value: Expr) -> Result<(), Error> {
     Entity::update_many()
         .col_expr(column, value)
         .filter(COLUMN.id.eq(id))
@@ -174,7 +167,7 @@ async fn set(
     Ok(())
 }
 
-async fn token_keys(transaction: &DatabaseTransaction, id: i64) -> Result<Vec<Key>, Error> {
+async fn token_keys(transaction: &Transaction, id: i64) -> Result<Vec<Key>, Error> {
     let theirs = tokens::Entity::find().filter(tokens::COLUMN.user_id.eq(id));
     let theirs = theirs.all(transaction).await?;
     Ok(theirs

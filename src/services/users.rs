@@ -4,8 +4,8 @@ pub use entity::users::Model;
 use entity::users::{ActiveModel, COLUMN, Column, Entity};
 use rand::RngExt;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::Expr,
 };
 use secrecy::SecretString;
 
@@ -13,7 +13,10 @@ use super::{
     now,
     passwords::{self, Passwords},
 };
-use crate::{db::Db, error::Error};
+use crate::{
+    db::{Db, Transaction},
+    error::Error,
+};
 
 /// What is needed to sign up.
 pub struct NewUser {
@@ -120,10 +123,7 @@ async fn replace_hash(
 }
 
 /// User `id` as they are until `transaction` ends: nobody changes them meanwhile.
-pub(super) async fn held(
-    transaction: &DatabaseTransaction,
-    id: i64,
-) -> Result<Option<Model>, Error> {
+pub(super) async fn held(transaction: &Transaction, id: i64) -> Result<Option<Model>, Error> {
     let found = Entity::find().filter(COLUMN.id.eq(id)).lock_exclusive();
     Ok(found.all(transaction).await?.into_iter().next())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use acclaim::{config::Origins, services::passwords::Passwords};
+use futures_util::future::join_all;
 use migration::Database;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -13,6 +14,7 @@ use crate::harness::{Fixture, behaviours};
 
 behaviours![
     a_database_that_goes_away_and_comes_back,
+    a_database_that_falls_silent_and_speaks_again,
     a_database_that_is_locked_is_waited_for,
     a_full_password_queue_asks_to_come_back,
     a_vote_for_a_post_that_is_being_deleted_is_not_found,
@@ -20,31 +22,50 @@ behaviours![
 
 /// A way to the database that can be cut.
 struct Way {
-    port: u16,
-    open: Arc<watch::Sender<bool>>,
+    database: Database,
+    is: Arc<watch::Sender<Is>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Is {
+    Open,
+    /// Connections are closed.
+    Cut,
+    /// Connections stay, and nothing comes through.
+    Silent,
 }
 
 impl Way {
-    async fn to(address: String) -> Self {
+    async fn to(url: &str) -> Self {
+        let mut url = url::Url::parse(url).unwrap();
+        let address = (
+            url.host_str().unwrap().to_owned(),
+            url.port().unwrap_or(5432),
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("no port");
         let port = listener.local_addr().expect("no address").port();
-        let open = Arc::new(watch::Sender::new(true));
-        let state = Arc::clone(&open);
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(port)).unwrap();
+        let is = Arc::new(watch::Sender::new(Is::Open));
+        let state = Arc::clone(&is);
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 let (mut state, address) = (state.subscribe(), address.clone());
                 tokio::spawn(async move {
-                    if *state.borrow() {
+                    if *state.borrow() == Is::Open {
                         let mut far = TcpStream::connect(address).await.expect("no way");
                         tokio::select! {
                             _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                            _ = state.wait_for(|open| !open) => {}
+                            _ = state.wait_for(|is| *is != Is::Open) => {}
                         }
                     }
+                    // What is dropped here is closed.
+                    let _ = state.wait_for(|is| *is != Is::Silent).await;
                 });
             }
         });
-        Self { port, open }
+        let database = Database::parse(url.as_str()).unwrap();
+        Self { database, is }
     }
 }
 
@@ -53,24 +74,15 @@ async fn a_database_that_goes_away_and_comes_back(fixture: Fixture) {
         return;
     }
     fixture.migrate().await;
-    let mut url = url::Url::parse(&fixture.url).unwrap();
-    let way = Way::to(format!(
-        "{}:{}",
-        url.host_str().unwrap(),
-        url.port().unwrap_or(5432)
-    ))
-    .await;
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(way.port)).unwrap();
-    let database = Database::parse(url.as_str()).unwrap();
-    let service = fixture.start(fixture.state(&database).await, Origins::Any);
+    let way = Way::to(&fixture.url).await;
+    let service = fixture.start(fixture.state(&way.database).await, Origins::Any);
     let ada = service.user("ada").await;
     service
         .call("GET", "/health/ready", None, None)
         .await
         .expect(200);
 
-    way.open.send_replace(false);
+    way.is.send_replace(Is::Cut);
     let body = serde_json::json!({"title": "t", "content": "c"});
     let (ready, read, write) = tokio::join!(
         service.call("GET", "/health/ready", None, None),
@@ -85,7 +97,7 @@ async fn a_database_that_goes_away_and_comes_back(fixture: Fixture) {
         .await
         .expect(200);
 
-    way.open.send_replace(true);
+    way.is.send_replace(Is::Open);
     service
         .call("GET", "/health/ready", None, None)
         .await
@@ -102,6 +114,29 @@ async fn a_database_that_goes_away_and_comes_back(fixture: Fixture) {
             .len(),
         1
     );
+}
+
+async fn a_database_that_falls_silent_and_speaks_again(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let way = Way::to(&fixture.url).await;
+    let service = fixture.start(fixture.state(&way.database).await, Origins::Any);
+    let ada = service.user("ada").await;
+    // More than there are places, so that some wait for an answer and others for a place.
+    let reads = || join_all((0..40).map(|_| service.get("/posts", &ada)));
+    for answer in reads().await {
+        answer.expect(200);
+    }
+    way.is.send_replace(Is::Silent);
+    for answer in reads().await {
+        assert_eq!(answer.problem(503)["type"], "/problems/service-unavailable");
+    }
+    way.is.send_replace(Is::Open);
+    for answer in reads().await {
+        answer.expect(200);
+    }
 }
 
 /// Another program's lock (a backup's, say) delays a write and does not fail it.
@@ -132,7 +167,7 @@ async fn a_full_password_queue_asks_to_come_back(fixture: Fixture) {
     let service = fixture.start(state, Origins::Any);
     let body = serde_json::json!({"username": "nobody", "password": "password"});
     let calls = (0..100).map(|_| service.call("POST", "/login", None, Some(body.clone())));
-    let answers = futures_util::future::join_all(calls).await;
+    let answers = join_all(calls).await;
     let (refused, worked): (Vec<_>, Vec<_>) = answers.iter().partition(|a| a.status == 503);
     assert!(
         !refused.is_empty() && worked.len() >= 5,

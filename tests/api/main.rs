@@ -33,6 +33,7 @@ mod migrations;
 mod naughty;
 mod operator;
 mod paging;
+mod pool;
 mod posts;
 mod problems;
 mod process;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         naughty::all(),
         operator::all(),
         paging::all(),
+        pool::all(),
         posts::all(),
         problems::all(),
         process::all(),

@@ -7,12 +7,12 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    DatabaseTransaction, EntityTrait, QueryFilter,
+    EntityTrait, QueryFilter,
 };
 
 use super::{Post, find, visible_to};
 use crate::{
-    db::Db,
+    db::{Db, Transaction},
     error::Error,
     services::{
         access::Identity,
@@ -76,7 +76,7 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
         version,
         ..
     } = db
-        .write(async |transaction| {
+        .write_one(async |connection| {
             let post = ActiveModel {
                 owner_id: Set(owner.id),
                 title: Set(new.title.clone()),
@@ -87,7 +87,7 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
                 updated_at: Set(now),
                 ..Default::default()
             };
-            Ok(post.insert(transaction).await?)
+            Ok(post.insert(connection).await?)
         })
         .await?;
     Ok(Post {
@@ -173,7 +173,7 @@ pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result
 }
 
 /// Post `id` if `caller` may see it and owns it.
-async fn owned(transaction: &DatabaseTransaction, caller: i64, id: i64) -> Result<Post, Error> {
+async fn owned(transaction: &Transaction, caller: i64, id: i64) -> Result<Post, Error> {
     let post = find(transaction, Some(caller), id)
         .await?
         .ok_or(Error::NotFound { what: "post", id })?;

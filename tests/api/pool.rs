@@ -1,0 +1,214 @@
+//! What becomes of connections that are left in the lurch, by their user or by the server.
+
+use std::pin::pin;
+
+use acclaim::{
+    db::{Db, Each},
+    error::Error,
+};
+use futures_util::future::{join_all, poll_immediate};
+use sea_orm::{ConnectionTrait, QueryResult, Statement};
+use tokio::{runtime::Builder, sync::Notify};
+
+use crate::harness::{Behaviour, Fixture, column};
+
+/// The closures of a write bind its test to one thread.
+macro_rules! on_one_thread {
+    ($($name:ident),* $(,)?) => {
+        pub fn all() -> Vec<Behaviour> {
+            vec![$(Behaviour {
+                name: concat!(module_path!(), "::", stringify!($name)),
+                run: |fixture| Box::pin(on_one_thread(move || $name(fixture))),
+            }),*]
+        }
+    };
+}
+
+on_one_thread![
+    a_read_that_is_given_up_takes_its_connection_along,
+    a_write_that_is_given_up_is_rolled_back,
+    a_failed_write_is_rolled_back_and_its_connection_used_again,
+    connections_that_the_server_ended_are_replaced,
+    there_are_no_more_connections_than_places,
+    one_statement_needs_no_transaction,
+    a_statement_can_be_planned_each_time,
+];
+
+async fn on_one_thread<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+    let run = tokio::task::spawn_blocking(|| {
+        let mut runtime = Builder::new_current_thread();
+        runtime.enable_all().build().unwrap().block_on(test());
+    });
+    if let Err(error) = run.await {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+/// More than there are places on any machine.
+const MANY: usize = 40;
+/// Ends by itself on neither database.
+const ENDLESS: [&str; 2] = [
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
+    "SELECT pg_sleep(3600)",
+];
+/// Whose connection it is.
+const WHO: &str = "SELECT pg_backend_pid()";
+const ADD: &str = "INSERT INTO users (username, email, password_hash, created_at, updated_at) \
+                   VALUES ('ada', 'ada@example.com', 'x', '2026-01-01', '2026-01-01') RETURNING id";
+
+async fn open(fixture: &Fixture) -> Db {
+    fixture.migrate().await;
+    Db::open(&fixture.database()).await.unwrap()
+}
+
+async fn rows(connection: &impl ConnectionTrait, sql: &str) -> Result<Vec<QueryResult>, Error> {
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    Ok(connection.query_all_raw(statement).await?)
+}
+
+async fn who(connection: &impl ConnectionTrait) -> i32 {
+    let rows = rows(connection, WHO).await.unwrap();
+    rows[0].try_get_by_index(0).unwrap()
+}
+
+async fn users(db: &Db) -> i64 {
+    let rows = rows(db.read(), "SELECT count(*) FROM users").await.unwrap();
+    rows[0].try_get_by_index(0).unwrap()
+}
+
+async fn a_read_that_is_given_up_takes_its_connection_along(fixture: Fixture) {
+    let db = open(&fixture).await;
+    if !fixture.is_postgres() {
+        for _ in 0..MANY {
+            let mut endless = pin!(rows(db.read(), ENDLESS[0]));
+            // Sends it, or the one before has not left its place.
+            assert!(poll_immediate(&mut endless).await.is_none());
+        }
+        assert_eq!(users(&db).await, 0);
+        return;
+    }
+    let other = fixture.connect().await;
+    let sleeps = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' \
+                  AND pid <> pg_backend_pid() AND state = 'active' AND datname = current_database()";
+    let mut given_up = Vec::new();
+    for _ in 0..MANY {
+        let begun = async {
+            loop {
+                let pids = column(&other, &sleeps.replace("pid FROM", "pid::bigint FROM")).await;
+                if let Some(new) = pids.into_iter().find(|pid| !given_up.contains(pid)) {
+                    break new;
+                }
+            }
+        };
+        tokio::select! {
+            ended = rows(db.read(), ENDLESS[1]) => panic!("{:?}", ended.is_ok()),
+            pid = begun => given_up.push(pid),
+        }
+        let pid = who(db.read()).await.to_string();
+        assert!(!given_up.contains(&pid), "{pid} sleeps");
+    }
+}
+
+async fn a_write_that_is_given_up_is_rolled_back(fixture: Fixture) {
+    let db = open(&fixture).await;
+    for _ in 0..MANY {
+        let added = Notify::new();
+        let write = db.write(async |transaction| {
+            rows(transaction, ADD).await?;
+            added.notify_one();
+            rows(transaction, ENDLESS[usize::from(fixture.is_postgres())]).await
+        });
+        tokio::select! {
+            ended = write => panic!("{:?}", ended.is_ok()),
+            () = added.notified() => {}
+        }
+        assert_eq!(users(&db).await, 0);
+    }
+    if !fixture.is_postgres() {
+        // The one writer is back before another would give up.
+        db.write(async |transaction| rows(transaction, ADD).await)
+            .await
+            .unwrap();
+        assert_eq!(users(&db).await, 1);
+    }
+}
+
+async fn a_failed_write_is_rolled_back_and_its_connection_used_again(fixture: Fixture) {
+    let db = open(&fixture).await;
+    let mut pids = Vec::new();
+    for _ in 0..MANY {
+        let write = db.write(async |transaction| {
+            rows(transaction, ADD).await?;
+            rows(transaction, ADD).await
+        });
+        assert!(matches!(write.await, Err(Error::Taken { .. })));
+        assert_eq!(users(&db).await, 0);
+        if fixture.is_postgres() {
+            pids.push(who(db.read()).await);
+        }
+    }
+    pids.dedup();
+    assert!(pids.len() <= 1, "{pids:?}");
+}
+
+async fn connections_that_the_server_ended_are_replaced(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    let db = open(&fixture).await;
+    let other = fixture.connect().await;
+    let ours = "FROM pg_stat_activity WHERE datname = current_database() \
+                AND application_name = 'acclaim' AND backend_type = 'client backend'";
+    for writes in [false, true] {
+        let ends = format!("SELECT pg_terminate_backend(pid)::text {ours}");
+        assert!(!column(&other, &ends).await.is_empty());
+        while column(&other, &format!("SELECT count(*) {ours}")).await != ["0"] {}
+        if writes {
+            let added = db.write(async |transaction| rows(transaction, ADD).await);
+            added.await.unwrap();
+        } else {
+            assert_eq!(users(&db).await, 0);
+        }
+    }
+}
+
+async fn there_are_no_more_connections_than_places(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    let db = open(&fixture).await;
+    let ask = async || {
+        let rows = rows(db.read(), "SELECT pg_backend_pid(), pg_sleep(0.02)").await;
+        rows.unwrap()[0].try_get_by_index::<i32>(0).unwrap()
+    };
+    let mut pids = join_all((0..MANY).map(|_| ask())).await;
+    pids.sort_unstable();
+    pids.dedup();
+    assert!((2..=8).contains(&pids.len()), "{pids:?}");
+}
+
+async fn one_statement_needs_no_transaction(fixture: Fixture) {
+    let db = open(&fixture).await;
+    let add = async |each: &Each| rows(each, ADD).await;
+    assert_eq!(db.write_one(add).await.unwrap().len(), 1);
+    assert_eq!(users(&db).await, 1);
+    let again = db.write_one(add).await;
+    assert!(matches!(again, Err(Error::Taken { .. })));
+}
+
+async fn a_statement_can_be_planned_each_time(fixture: Fixture) {
+    let db = open(&fixture).await;
+    let each = db.read().planned_each_time();
+    let backend = each.get_database_backend();
+    for number in 0..3 {
+        let sql = "SELECT 1 WHERE $1 = 2";
+        let statement = Statement::from_sql_and_values(backend, sql, [number.into()]);
+        let found = each.query_all_raw(statement).await.unwrap().len();
+        assert_eq!(found, usize::from(number == 2));
+    }
+    if fixture.is_postgres() {
+        let kept = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%= 2'";
+        let rows = rows(db.read(), kept).await.unwrap();
+        assert_eq!(rows[0].try_get_by_index::<i64>(0).unwrap(), 0);
+    }
+}

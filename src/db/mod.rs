@@ -6,6 +6,8 @@ mod fault;
 mod inspect;
 mod page;
 mod pool;
+mod share;
+mod together;
 mod transaction;
 
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
@@ -22,6 +24,9 @@ pub use each::Each;
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use page::page;
 use pool::Pool;
+pub use share::{Found, Shared};
+use together::Together;
+pub use together::{Pair, table};
 pub use transaction::Transaction;
 
 /// How long PostgreSQL works on one statement before it gives up.
@@ -40,6 +45,7 @@ const JOURNAL_SIZE_LIMIT: &str = "67108864";
 pub struct Db {
     reader: Each,
     writer: Each,
+    together: Together,
 }
 
 impl Db {
@@ -74,6 +80,7 @@ impl Db {
         Self {
             reader: Each::reading(Pool::new(reader, workers().max(4))),
             writer: Each::writing(writer),
+            together: Together::new(),
         }
     }
 
@@ -88,6 +95,7 @@ impl Db {
         Self {
             reader: Each::reading(Arc::clone(&pool)),
             writer: Each::writing(pool),
+            together: Together::new(),
         }
     }
 
@@ -99,7 +107,10 @@ impl Db {
     #[must_use]
     pub fn for_worker(&self) -> Self {
         match &self.reader.pool.options {
-            Options::Sqlite(_) => self.clone(),
+            Options::Sqlite(_) => Self {
+                together: Together::new(),
+                ..self.clone()
+            },
             options @ Options::Postgres(_) => Self::of_pool(postgres_pool(options.clone())),
         }
     }

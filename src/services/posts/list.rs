@@ -45,7 +45,7 @@ pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Vec<Pos
         Sort::New => Order::Desc,
         Sort::Old => Order::Asc,
     };
-    let mut select = visible_posts(reader).order_by(Column::Id, order);
+    let mut select = visible_posts(reader.map(Expr::value)).order_by(Column::Id, order);
     if let Some(owner_id) = query.owner_id {
         select = select.filter(COLUMN.owner_id.eq(owner_id));
     }
@@ -67,10 +67,10 @@ pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Vec<Pos
                 .add(contains(Column::Content, &pattern)),
         );
     }
-    let connection = db.read();
-    let statement = select.build(connection.get_database_backend());
-    let statement = page(statement, query.limit, query.skip);
-    Ok(Post::find_by_statement(statement).all(connection).await?)
+    let statement = select.build(db.read().get_database_backend());
+    let rows = db.list(page(statement, query.limit, query.skip)).await?;
+    let posts = rows.iter().map(|row| Post::from_query_result(row, ""));
+    Ok(posts.collect::<Result<_, _>>()?)
 }
 
 /// Letters compare without case as far as the database's `lower` knows them: ASCII on SQLite, the

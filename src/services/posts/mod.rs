@@ -2,18 +2,20 @@
 
 mod change;
 mod list;
+mod one;
 
 pub use change::{Changes, NewPost, create, delete, update};
 use entity::{posts, users, votes};
 pub use list::{Query, Sort, list};
+pub use one::get;
 use sea_orm::{
-    Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait,
-    Select,
+    Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+    QueryTrait, Select, Statement,
     sea_query::{Expr, ExprTrait, IntoCondition, Query as Sql, SimpleExpr},
 };
 use time::OffsetDateTime;
 
-use crate::{db::Db, error::Error};
+use crate::error::Error;
 
 /// A post as one reader sees it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -40,47 +42,46 @@ pub struct Post {
     pub voted: bool,
 }
 
-/// The post with number `id`, if `reader` may see it.
-///
-/// # Errors
-/// [`Error::NotFound`].
-pub async fn get(db: &Db, reader: Option<i64>, id: i64) -> Result<Post, Error> {
-    find(db.read(), reader, id)
-        .await?
-        .ok_or(Error::NotFound { what: "post", id })
-}
-
 async fn find(
     connection: &impl ConnectionTrait,
     reader: Option<i64>,
     id: i64,
 ) -> Result<Option<Post>, Error> {
-    let select = visible_posts(reader).filter(posts::COLUMN.id.eq(id));
-    let statement = select.build(connection.get_database_backend());
-    // `one()` of the select itself would bind its LIMIT 1 as a parameter, which costs.
+    let statement = post_of(connection.get_database_backend(), reader, id);
     Ok(Post::find_by_statement(statement).one(connection).await?)
 }
 
+/// Asks for post `id`. `one()` of the select itself would bind its LIMIT 1 as a parameter, which
+/// costs.
+fn post_of(backend: DbBackend, reader: Option<i64>, id: i64) -> Statement {
+    let select = visible_posts(reader.map(Expr::value)).filter(posts::COLUMN.id.eq(id));
+    select.build(backend)
+}
+
 /// What `reader` may see, as [`Post`]s.
-fn visible_posts(reader: Option<i64>) -> Select<posts::Entity> {
+fn visible_posts(reader: Option<Expr>) -> Select<posts::Entity> {
     use posts::Column as P;
     posts::Entity::find()
         .select_only()
         .columns([P::Id, P::Title, P::Content, P::Published])
         .columns([P::CreatedAt, P::UpdatedAt, P::OwnerId, P::Votes])
         .column_as(users::Column::Username, "owner_username")
-        .expr_as(voted(reader), "voted")
+        .expr_as(voted(reader.clone()), "voted")
         .inner_join(users::Entity)
-        .filter(visible_to(reader))
+        .filter(visible(reader))
 }
 
 /// Published, or `reader`'s own, and not of a user who is suspended.
 pub(super) fn visible_to(reader: Option<i64>) -> Condition {
+    visible(reader.map(Expr::value))
+}
+
+fn visible(reader: Option<Expr>) -> Condition {
     let published = posts::COLUMN.published.eq(true);
     let readable = match reader {
         Some(reader) => Condition::any()
             .add(published)
-            .add(posts::COLUMN.owner_id.eq(reader)),
+            .add(Expr::col((posts::Entity, posts::Column::OwnerId)).eq(reader)),
         None => published.into_condition(),
     };
     // A partial index has these few.
@@ -94,7 +95,7 @@ pub(super) fn visible_to(reader: Option<i64>) -> Condition {
         .add(Expr::col((posts::Entity, posts::Column::OwnerId)).not_in_subquery(suspended))
 }
 
-fn voted(reader: Option<i64>) -> SimpleExpr {
+fn voted(reader: Option<Expr>) -> SimpleExpr {
     let Some(reader) = reader else {
         return Expr::value(false);
     };
@@ -106,7 +107,7 @@ fn voted(reader: Option<i64>) -> SimpleExpr {
                 Expr::col((votes::Entity, votes::Column::PostId))
                     .equals((posts::Entity, posts::Column::Id)),
             )
-            .and_where(votes::COLUMN.user_id.eq(reader))
+            .and_where(Expr::col((votes::Entity, votes::Column::UserId)).eq(reader))
             .take(),
     )
 }

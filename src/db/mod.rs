@@ -7,6 +7,8 @@ mod inspect;
 mod moment;
 mod page;
 mod pool;
+mod share;
+mod together;
 mod transaction;
 
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
@@ -24,6 +26,9 @@ pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use moment::comparable;
 pub use page::page;
 use pool::Pool;
+pub use share::{Found, Shared};
+use together::Together;
+pub use together::{Pair, table};
 pub use transaction::Transaction;
 
 /// How long PostgreSQL works on one statement before it gives up.
@@ -42,6 +47,7 @@ const JOURNAL_SIZE_LIMIT: &str = "67108864";
 pub struct Db {
     reader: Each,
     writer: Each,
+    together: Together,
 }
 
 impl Db {
@@ -76,6 +82,7 @@ impl Db {
         Self {
             reader: Each::reading(Pool::new(reader, workers().max(4))),
             writer: Each::writing(writer),
+            together: Together::new(),
         }
     }
 
@@ -90,6 +97,7 @@ impl Db {
         Self {
             reader: Each::reading(Arc::clone(&pool)),
             writer: Each::writing(pool),
+            together: Together::new(),
         }
     }
 
@@ -101,7 +109,10 @@ impl Db {
     #[must_use]
     pub fn for_worker(&self) -> Self {
         match &self.reader.pool.options {
-            Options::Sqlite(_) => self.clone(),
+            Options::Sqlite(_) => Self {
+                together: Together::new(),
+                ..self.clone()
+            },
             options @ Options::Postgres(_) => Self::of_pool(postgres_pool(options.clone())),
         }
     }

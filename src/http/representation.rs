@@ -12,8 +12,6 @@ use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
 
-use super::Problem;
-
 /// JSON as it goes to a client, and the strong validator of it. Clones share the bytes.
 #[derive(Clone, Debug)]
 pub struct Representation {
@@ -26,10 +24,9 @@ impl Representation {
     /// headers.
     ///
     /// # Errors
-    /// 500, when `value` cannot be written as JSON.
-    pub fn of(value: &impl Serialize, beside: &str) -> Result<Self, Problem> {
-        let body =
-            serde_json::to_vec(value).map_err(|error| Problem::internal(error.to_string()))?;
+    /// When `value` cannot be written as JSON.
+    pub fn of(value: &impl Serialize, beside: &str) -> Result<Self, String> {
+        let body = serde_json::to_vec(value).map_err(|error| error.to_string())?;
         let mut hash = Context::new(&SHA256);
         hash.update(&body);
         hash.update(beside.as_bytes());

@@ -2,10 +2,10 @@
 
 use time::Duration;
 
-use super::{Drain, Limits};
+use super::{Drain, Limits, Representation};
 use crate::{
     db::Db,
-    services::{access::Access, passwords::Passwords, tokens::Tokens},
+    services::{access::Access, passwords::Passwords, posts::Lists, tokens::Tokens},
 };
 
 /// One worker's share of the service.
@@ -13,6 +13,8 @@ use crate::{
 pub struct State {
     /// The database.
     pub db: Db,
+    /// Lists that are under way.
+    pub lists: Lists<Representation>,
     /// The threads that hash passwords.
     pub passwords: Passwords,
     /// Signs and checks access tokens.
@@ -35,6 +37,7 @@ impl State {
     pub fn for_worker(&self) -> Self {
         Self {
             db: self.db.for_worker(),
+            lists: Lists::default(),
             ..self.clone()
         }
     }

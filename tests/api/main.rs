@@ -23,6 +23,7 @@ mod conventions;
 mod doctor;
 mod documents;
 mod faults;
+mod feeds;
 mod forgeries;
 mod keys;
 mod limits;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         doctor::database::all(),
         documents::all(),
         faults::all(),
+        feeds::all(),
         forgeries::all(),
         keys::all(),
         limits::all(),

@@ -13,17 +13,15 @@ use crate::harness::{
 behaviours![
     every_order_is_paged_through_while_others_insert,
     pages_lead_back_to_the_first,
-    a_filtered_list_is_paged_through,
     a_cursor_keeps_the_order_it_came_with,
     skip_leads_to_cursors,
-    the_ranks_follow_votes_and_age,
 ];
 
 /// How many posts there are before any test pages through them.
 const POSTS: usize = 3000;
 
 /// Posts whose votes and moments tie with one another's, in an order of their own.
-async fn fill(fixture: &Fixture, connection: &DatabaseConnection) {
+pub async fn fill(fixture: &Fixture, connection: &DatabaseConnection) {
     let (series, text, moment) = if fixture.is_postgres() {
         (
             "generate_series(1, {POSTS}) AS s (n)",
@@ -50,21 +48,21 @@ async fn fill(fixture: &Fixture, connection: &DatabaseConnection) {
 }
 
 /// The path in `answer`'s `Link` with this relation.
-pub fn linked(answer: &Answer, relation: &str) -> Option<String> {
+fn linked(answer: &Answer, relation: &str) -> Option<String> {
     let links = answer.header("link")?.split(", ");
     let end = format!(">; rel=\"{relation}\"");
     let mut found = links.filter_map(|link| link.strip_prefix('<')?.strip_suffix(&end));
     found.next().map(str::to_owned)
 }
 
-fn ids(answer: &Answer) -> Vec<i64> {
+pub fn ids(answer: &Answer) -> Vec<i64> {
     let list = answer.json();
     let id = |post: &Value| post["id"].as_i64().unwrap();
     list.as_array().unwrap().iter().map(id).collect()
 }
 
 /// Every page from `path` on.
-async fn every_page(service: &Service, user: &User, path: &str) -> Vec<i64> {
+pub async fn every_page(service: &Service, user: &User, path: &str) -> Vec<i64> {
     let mut found = Vec::new();
     let mut path = Some(path.to_owned());
     while let Some(at) = path {
@@ -136,86 +134,6 @@ async fn pages_lead_back_to_the_first(fixture: Fixture) {
     }
 }
 
-async fn a_filtered_list_is_paged_through(fixture: Fixture) {
-    let service = fixture.serve().await;
-    let (ada, bob) = (service.user("ada").await, service.user("bob").await);
-    let connection = fixture.connect().await;
-    fill(&fixture, &connection).await;
-    let vote = format!(
-        "INSERT INTO votes (post_id, user_id, created_at) SELECT id, {}, created_at FROM posts WHERE id % 4 = 0",
-        bob.id
-    );
-    connection
-        .execute_unprepared(&vote)
-        .await
-        .expect("no votes");
-    for (filter, condition) in [
-        ("tag=third", "id % 3 = 0 AND id % 50 <> 0"),
-        ("voted=true", "id % 4 = 0 AND id % 50 <> 0"),
-        ("voted=false", "id % 4 <> 0 AND id % 50 <> 0"),
-        ("tag=third&voted=true", "id % 12 = 0 AND id % 50 <> 0"),
-        ("tag=none", "id < 0"),
-        (
-            "owner_id=1&tag=third&search=Words",
-            "id % 3 = 0 AND id % 50 <> 0",
-        ),
-    ] {
-        for (sort, order) in [
-            ("new", "id DESC"),
-            ("old", "id"),
-            ("top", "votes DESC, id DESC"),
-        ] {
-            let sql = format!("SELECT id FROM posts WHERE {condition} ORDER BY {order}");
-            let expected = column(&connection, &sql).await;
-            let expected: Vec<i64> = expected.iter().map(|id| id.parse().unwrap()).collect();
-            let path = format!("/posts?{filter}&limit=100&sort={sort}");
-            assert_eq!(every_page(&service, &bob, &path).await, expected, "{path}");
-            let counted = service
-                .get(&format!("{path}&count=exact&skip=7"), &bob)
-                .await;
-            let total = counted
-                .expect(200)
-                .header("x-total-count")
-                .map(str::to_owned);
-            assert_eq!(total, Some(expected.len().to_string()), "{path}");
-        }
-    }
-    // Both bounds leave out what is of that very moment.
-    let sql = "SELECT count(*) FROM ranks JOIN posts ON post_id = id
-        WHERE hot - 45000 < 0 OR (id * 7919 % 1000 > 100 AND id * 7919 % 1000 < 105 AND id % 50 <> 0)";
-    let within = column(&connection, sql).await;
-    let span = "created_after=2026-09-21T14:15:00Z&created_before=2026-09-21T16:15:05%2B02:00";
-    for (sort, order) in [("new", "DESC"), ("old", "ASC")] {
-        let span = "created_after=2026-09-21T14:13:20Z&created_before=2026-09-21T14:29:59Z";
-        let sql = format!(
-            "SELECT id FROM posts WHERE id * 7919 % 1000 BETWEEN 1 AND 998 AND id % 50 <> 0 \
-             ORDER BY id * 7919 % 1000 {order}, id {order}"
-        );
-        let expected = column(&connection, &sql).await;
-        let expected: Vec<i64> = expected.iter().map(|id| id.parse().unwrap()).collect();
-        let path = format!("/posts?{span}&limit=100&sort={sort}");
-        assert_eq!(every_page(&service, &bob, &path).await, expected, "{path}");
-    }
-    let found = every_page(
-        &service,
-        &ada,
-        &format!("/posts?owner_id=1&published=true&{span}"),
-    )
-    .await;
-    assert_eq!(vec![found.len().to_string()], within);
-    assert_eq!(
-        service.get("/posts", &ada).await.header("x-total-count"),
-        None
-    );
-    let path = "/posts?voted=true&count=exact";
-    let public = fixture.serve_as(true, acclaim::config::Origins::Any).await;
-    let nobody = public.call("GET", path, None, None).await.expect(200);
-    assert_eq!(
-        (nobody.text.as_str(), nobody.header("x-total-count")),
-        ("[]", Some("0"))
-    );
-}
-
 async fn a_cursor_keeps_the_order_it_came_with(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -258,54 +176,4 @@ async fn skip_leads_to_cursors(fixture: Fixture) {
     let second = service.get("/posts?limit=5&skip=5", &ada).await;
     assert_eq!(ids(&service.get(&next, &ada).await), ids(&fourth));
     assert_eq!(ids(&service.get(&prev, &ada).await), ids(&second));
-}
-
-async fn the_ranks_follow_votes_and_age(fixture: Fixture) {
-    let service = fixture.serve().await;
-    let ada = service.user("ada").await;
-    let connection = fixture.connect().await;
-    fill(&fixture, &connection).await;
-    // 45,000 seconds for each ten-fold of votes + 1, in straight lines between: 99 votes are 90,000.
-    let sql = "SELECT hot FROM ranks JOIN posts ON post_id = id WHERE posts.id = 1";
-    let mut of_votes = Vec::new();
-    for votes in [0, 1, 9, 54, 99, 1_000_000_000_000_000_i64] {
-        let set = format!("UPDATE posts SET votes = {votes} WHERE id = 1");
-        connection
-            .execute_unprepared(&set)
-            .await
-            .expect("no update");
-        let hot: i64 = column(&connection, sql).await[0].parse().unwrap();
-        of_votes.push(hot - 1_790_000_919);
-    }
-    assert_eq!(of_votes, [0, 5000, 45_000, 67_500, 90_000, 675_000]);
-    // One that is voted for rises, a younger one stands above an older one.
-    let (older, younger) = (
-        service.new_post(&ada, "older").await,
-        service.new_post(&ada, "younger").await,
-    );
-    let hot = service.get("/posts?sort=hot&limit=2", &ada).await;
-    assert_eq!(ids(&hot), [younger, older]);
-    let vote = format!("/posts/{older}/vote");
-    service
-        .call("PUT", &vote, Some(&ada), None)
-        .await
-        .expect(200);
-    let hot = service.get("/posts?sort=hot&limit=2", &ada).await;
-    assert_eq!(ids(&hot), [older, younger]);
-    service
-        .call("DELETE", &vote, Some(&ada), None)
-        .await
-        .expect(200);
-    let hot = service.get("/posts?sort=hot&limit=2", &ada).await;
-    assert_eq!(ids(&hot), [younger, older]);
-    service
-        .call("DELETE", &format!("/posts/{older}"), Some(&ada), None)
-        .await
-        .expect(204);
-    let left = column(
-        &connection,
-        &format!("SELECT post_id FROM ranks WHERE post_id = {older}"),
-    )
-    .await;
-    assert!(left.is_empty());
 }

@@ -12,6 +12,7 @@ behaviours![
     two_hundred_sign_ups_with_one_address_make_one_user,
     two_hundred_votes_of_one_user_count_once,
     votes_of_two_hundred_users_all_count,
+    who_writes_reads_it_among_many_readers,
 ];
 
 fn one_of_two_hundred_succeeded(answers: &[Answer]) {
@@ -69,4 +70,34 @@ async fn votes_of_two_hundred_users_all_count(fixture: Fixture) {
     assert_eq!(told.last(), Some(&200));
     let post = service.get(&format!("/posts/{id}"), &ada).await.json();
     assert_eq!(post["votes"], 200);
+}
+
+/// Readers who come together share queries; a query that began before a write is none of its
+/// writer's.
+async fn who_writes_reads_it_among_many_readers(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let id = service.new_post(&ada, "Title").await;
+    let one = format!("/posts/{id}");
+    let read = async |path: &str| service.get(path, &ada).await.expect(200).json();
+    let readers = join_all((0..32).map(async |number| {
+        let path = if number % 2 == 0 { &one } else { "/posts" };
+        loop {
+            read(path).await;
+        }
+    }));
+    let writer = async {
+        for number in 0..200 {
+            let title = format!("Title {number}");
+            let body = Some(json!({"title": title}));
+            let written = service.call("PATCH", &one, Some(&ada), body).await;
+            written.expect(200);
+            assert_eq!(read(&one).await["title"], title);
+            assert_eq!(read("/posts").await[0]["title"], title);
+        }
+    };
+    tokio::select! {
+        _ = readers => unreachable!(),
+        () = writer => {}
+    }
 }

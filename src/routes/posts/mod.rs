@@ -72,11 +72,11 @@ async fn list(
     request: HttpRequest,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let page = posts::list(&state.db, reader.id(), &query.into()).await?;
+    let page = state.lists.page(&state.db, reader.id(), query.into(), page);
+    let page = page.await?;
     let link = link(&request, page.next, page.prev);
     let total = page.total;
-    let posts: Vec<Post> = page.posts.into_iter().map(Post::from).collect();
-    let mut answer = Representation::of(&posts, &format!("{link:?} {total:?}"))?.read(&request);
+    let mut answer = page.answer.clone().read(&request);
     let headers = answer.headers_mut();
     if let Some(link) = link {
         headers.insert(LINK, link);
@@ -212,6 +212,15 @@ async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
+fn page(
+    posts: Vec<posts::Post>,
+    page: posts::Page<()>,
+) -> Result<posts::Page<Representation>, String> {
+    let posts: Vec<Post> = posts.into_iter().map(Post::from).collect();
+    let beside = format!("{:?} {:?} {:?}", page.next, page.prev, page.total);
+    Ok(page.of(Representation::of(&posts, &beside)?))
+}
+
 fn representation(post: posts::Post) -> Result<Representation, Problem> {
-    Representation::of(&Post::from(post), "")
+    Representation::of(&Post::from(post), "").map_err(Problem::internal)
 }

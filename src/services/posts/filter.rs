@@ -36,7 +36,7 @@ pub(super) fn fitting(
                 .inner_join(votes::Entity)
                 .filter(votes::COLUMN.user_id.eq(reader?));
         }
-        (Some(false), Some(reader)) => select = select.filter(vote_of(reader).not()),
+        (Some(false), Some(reader)) => select = select.filter(vote_of(Expr::value(reader)).not()),
         (Some(false), None) | (None, _) => {}
     }
     if let Some(tag) = &query.tag {

@@ -1,20 +1,22 @@
 //! Lists of posts: one query each.
 
+use std::sync::Arc;
+
 use entity::{
     post_tags,
     posts::{COLUMN, Entity},
     ranks, users, votes,
 };
 use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoSimpleExpr, Order, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select,
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoSimpleExpr, Order,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, ExprTrait},
 };
 use time::OffsetDateTime;
 
 use super::{Page, Position, Post, Query, Sort, filter::fitting, readable_by, visible_posts};
 use crate::{
-    db::{Db, comparable, page},
+    db::{Db, Each, Shared, comparable, page},
     error::Error,
 };
 
@@ -25,25 +27,59 @@ struct Row {
     key: i64,
 }
 
-/// The posts that `reader` may see and that fit `query`.
-pub async fn list(db: &Db, reader: Option<i64>, query: &Query) -> Result<Page, Error> {
-    let connection = db.read();
+/// One worker's lists. Requests for the same list at the same time share a query and what is made
+/// of it, an `A`.
+#[derive(Clone, Debug)]
+pub struct Lists<A>(Shared<(Option<i64>, Query), (), Arc<Page<A>>>);
+
+impl<A: Send + Sync + 'static> Default for Lists<A> {
+    fn default() -> Self {
+        Self(Shared::new(1))
+    }
+}
+
+/// What becomes of posts and of where their list goes on.
+pub type Make<A> = fn(Vec<Post>, Page<()>) -> Result<Page<A>, String>;
+
+impl<A: Send + Sync + 'static> Lists<A> {
+    /// The posts that `reader` may see and that fit `query`, as `make` makes them; it is given
+    /// where the list goes on and how long it is, too. Every call is to have the same `make`.
+    pub async fn page(
+        &self,
+        db: &Db,
+        reader: Option<i64>,
+        query: Query,
+        make: Make<A>,
+    ) -> Result<Arc<Page<A>>, Error> {
+        let (connection, asked) = (db.read().clone(), query.clone());
+        let run = move |_| async move {
+            let (posts, page) = list(&connection, reader, &asked).await?;
+            let page = make(posts, page).map_err(DbErr::Custom)?;
+            Ok(vec![((), Arc::new(page))])
+        };
+        let page = self.0.get((reader, query), (), run).await?;
+        page.ok_or_else(|| Error::Internal("a list has no page".into()))
+    }
+}
+
+async fn list(
+    connection: &Each,
+    reader: Option<i64>,
+    query: &Query,
+) -> Result<(Vec<Post>, Page<()>), DbErr> {
     let backend = connection.get_database_backend();
-    let posts = ordered(visible_posts(reader), query, backend);
+    let posts = ordered(visible_posts(reader.map(Expr::value)), query, backend);
     let Some(fitting) = fitting(posts, reader, query, backend) else {
         let total = query.count.then_some(0);
-        return Ok(Page {
-            total,
-            ..Page::default()
-        });
+        return Ok((Vec::new(), Page::new(None, None, total)));
     };
     let statement = page(fitting.build(backend), query.limit + 1, query.skip);
     let rows = Row::find_by_statement(statement).all(connection).await?;
-    let mut page = cut(rows, query);
+    let (posts, mut page) = cut(rows, query);
     if query.count {
         page.total = Some(count(connection, reader, query).await?);
     }
-    Ok(page)
+    Ok((posts, page))
 }
 
 /// In the order of `query`, from its position on, each with what it is ordered by as `key`.
@@ -110,7 +146,7 @@ fn ordered(mut select: Select<Entity>, query: &Query, backend: DbBackend) -> Sel
 }
 
 /// A page of `rows`, of which there is one more than asked for where the list goes on.
-fn cut(mut rows: Vec<Row>, query: &Query) -> Page {
+fn cut(mut rows: Vec<Row>, query: &Query) -> (Vec<Post>, Page<()>) {
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -138,12 +174,8 @@ fn cut(mut rows: Vec<Row>, query: &Query) -> Page {
         last.map(|row| beside(row, false)),
         first.map(|row| beside(row, true)),
     );
-    Page {
-        posts: rows.into_iter().map(|row| row.post).collect(),
-        next,
-        prev,
-        total: None,
-    }
+    let posts = rows.into_iter().map(|row| row.post).collect();
+    (posts, Page::new(next, prev, None))
 }
 
 /// Since 1970.
@@ -159,16 +191,12 @@ fn moment(microseconds: i64) -> OffsetDateTime {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-async fn count(
-    connection: &impl ConnectionTrait,
-    reader: Option<i64>,
-    query: &Query,
-) -> Result<u64, Error> {
+async fn count(connection: &Each, reader: Option<i64>, query: &Query) -> Result<u64, DbErr> {
     let posts = Entity::find()
         .select_only()
         .expr(COLUMN.id.count())
         .inner_join(users::Entity)
-        .filter(readable_by(reader));
+        .filter(readable_by(reader.map(Expr::value)));
     let backend = connection.get_database_backend();
     let Some(fitting) = fitting(posts, reader, query, backend) else {
         return Ok(0);

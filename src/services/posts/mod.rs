@@ -3,22 +3,24 @@
 mod change;
 mod filter;
 mod list;
+mod one;
 mod order;
 mod query;
 
 pub use change::{Changes, NewPost, create, delete, update};
 use entity::{posts, users, votes};
-pub use list::list;
+pub use list::Lists;
+pub use one::get;
 pub use order::{Position, Sort};
 pub use query::{Page, Query};
 use sea_orm::{
-    Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait,
-    Select,
+    Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+    QueryTrait, Select, Statement,
     sea_query::{Expr, ExprTrait, IntoCondition, Query as Sql, SimpleExpr},
 };
 use time::OffsetDateTime;
 
-use crate::{db::Db, error::Error};
+use crate::error::Error;
 
 /// A post as one reader sees it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -49,53 +51,48 @@ pub struct Post {
     pub voted: bool,
 }
 
-/// The post with number `id`, if `reader` may see it.
-///
-/// # Errors
-/// [`Error::NotFound`].
-pub async fn get(db: &Db, reader: Option<i64>, id: i64) -> Result<Post, Error> {
-    find(db.read(), reader, id)
-        .await?
-        .ok_or(Error::NotFound { what: "post", id })
-}
-
 async fn find(
     connection: &impl ConnectionTrait,
     reader: Option<i64>,
     id: i64,
 ) -> Result<Option<Post>, Error> {
-    let select = visible_posts(reader).filter(posts::COLUMN.id.eq(id));
-    let statement = select.build(connection.get_database_backend());
-    // `one()` of the select itself would bind its LIMIT 1 as a parameter, which costs.
+    let statement = post_of(connection.get_database_backend(), reader, id);
     Ok(Post::find_by_statement(statement).one(connection).await?)
 }
 
+/// Asks for post `id`. `one()` of the select itself would bind its LIMIT 1 as a parameter, which
+/// costs.
+fn post_of(backend: DbBackend, reader: Option<i64>, id: i64) -> Statement {
+    let select = visible_posts(reader.map(Expr::value)).filter(posts::COLUMN.id.eq(id));
+    select.build(backend)
+}
+
 /// What `reader` may see, as [`Post`]s.
-fn visible_posts(reader: Option<i64>) -> Select<posts::Entity> {
+fn visible_posts(reader: Option<Expr>) -> Select<posts::Entity> {
     use posts::Column as P;
     posts::Entity::find()
         .select_only()
         .columns([P::Id, P::Title, P::Content, P::Published, P::Tags])
         .columns([P::CreatedAt, P::UpdatedAt, P::Version, P::OwnerId, P::Votes])
         .column_as(users::Column::Username, "owner_username")
-        .expr_as(reader.map_or(Expr::value(false), vote_of), "voted")
+        .expr_as(reader.clone().map_or(Expr::value(false), vote_of), "voted")
         .inner_join(users::Entity)
         .filter(readable_by(reader))
 }
 
 /// What `reader` may see, where a post's owner is joined.
-fn readable_by(reader: Option<i64>) -> Condition {
+fn readable_by(reader: Option<Expr>) -> Condition {
     Condition::all()
         .add(published_or_of(reader))
         .add(users::COLUMN.suspended_at.is_null())
 }
 
-fn published_or_of(reader: Option<i64>) -> Condition {
+fn published_or_of(reader: Option<Expr>) -> Condition {
     let published = posts::COLUMN.published.eq(true);
     match reader {
         Some(reader) => Condition::any()
             .add(published)
-            .add(posts::COLUMN.owner_id.eq(reader)),
+            .add(Expr::col((posts::Entity, posts::Column::OwnerId)).eq(reader)),
         None => published.into_condition(),
     }
 }
@@ -109,13 +106,13 @@ pub(super) fn visible_to(reader: Option<i64>) -> Condition {
         .and_where(Expr::col(users::Column::SuspendedAt).is_not_null())
         .take();
     Condition::all()
-        .add(published_or_of(reader))
+        .add(published_or_of(reader.map(Expr::value)))
         .add(Expr::col((posts::Entity, posts::Column::OwnerId)).not_in_subquery(suspended))
 }
 
 /// Whether `reader` voted for the post: looked up post by post, and not, as `EXISTS` may be, in all
 /// of the reader's votes.
-fn vote_of(reader: i64) -> SimpleExpr {
+fn vote_of(reader: Expr) -> SimpleExpr {
     let vote = Sql::select()
         .column((votes::Entity, votes::Column::UserId))
         .from(votes::Entity)
@@ -123,7 +120,7 @@ fn vote_of(reader: i64) -> SimpleExpr {
             Expr::col((votes::Entity, votes::Column::PostId))
                 .equals((posts::Entity, posts::Column::Id)),
         )
-        .and_where(votes::COLUMN.user_id.eq(reader))
+        .and_where(Expr::col((votes::Entity, votes::Column::UserId)).eq(reader))
         .take();
     SimpleExpr::SubQuery(None, Box::new(vote.into())).is_not_null()
 }

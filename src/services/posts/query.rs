@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Position, Post, Sort};
+use super::{Position, Sort};
 
 /// Which posts to list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -48,15 +48,36 @@ impl Query {
     }
 }
 
-/// Some posts of a list.
-#[derive(Clone, Debug, Default)]
-pub struct Page {
-    /// In order.
-    pub posts: Vec<Post>,
+/// Some posts of a list, as an `A`.
+#[derive(Clone, Debug)]
+pub struct Page<A> {
+    /// The posts in order.
+    pub answer: A,
     /// Where the list goes on, if it does.
     pub next: Option<Position>,
     /// Where what stands before these posts ends, if there is any.
     pub prev: Option<Position>,
     /// How many posts there are in all, if that was asked.
     pub total: Option<u64>,
+}
+
+impl Page<()> {
+    pub(super) fn new(next: Option<Position>, prev: Option<Position>, total: Option<u64>) -> Self {
+        Self {
+            answer: (),
+            next,
+            prev,
+            total,
+        }
+    }
+
+    /// The same page with its posts as `answer`.
+    pub fn of<A>(self, answer: A) -> Page<A> {
+        Page {
+            answer,
+            next: self.next,
+            prev: self.prev,
+            total: self.total,
+        }
+    }
 }

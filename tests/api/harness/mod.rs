@@ -24,6 +24,7 @@ use acclaim::{
     services::{
         access::Access,
         passwords::{self, Passwords},
+        posts::Lists,
         tokens::Tokens,
     },
 };
@@ -170,6 +171,7 @@ impl Fixture {
             db: Db::open(database).await.expect("the database is away"),
             passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
             tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
+            lists: Lists::default(),
             access: Access::default(),
             refresh_lifetime: time::Duration::days(30),
             public_reads: false,

@@ -1,5 +1,7 @@
 //! Which posts a list has, and what ranks them.
 
+use sea_orm::ConnectionTrait;
+
 use crate::{
     harness::{Fixture, behaviours, column},
     paging::{every_page, fill, ids},

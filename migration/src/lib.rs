@@ -16,8 +16,10 @@ mod m20261121_000005_create_tokens;
 mod m20261121_000006_add_roles;
 mod m20261121_000007_add_tags;
 mod m20261121_000008_add_ranks;
+mod m20261121_000009_add_search;
 mod m20261121_000010_add_versions;
 mod runner;
+pub mod unicode61;
 
 pub use cli::Command;
 pub use database::Database;
@@ -37,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_add_roles::Migration),
             Box::new(m20261121_000007_add_tags::Migration),
             Box::new(m20261121_000008_add_ranks::Migration),
+            Box::new(m20261121_000009_add_search::Migration),
             Box::new(m20261121_000010_add_versions::Migration),
         ]
     }

@@ -12,8 +12,6 @@ behaviours![
     newest_come_first,
     limit_and_skip_page,
     an_owner_and_drafts_can_be_asked_for,
-    every_word_of_a_search_must_occur,
-    no_character_of_a_search_is_an_operator,
     faults_of_a_query_are_named,
     reading_needs_a_token_unless_reads_are_public,
 ];
@@ -95,56 +93,6 @@ async fn an_owner_and_drafts_can_be_asked_for(fixture: Fixture) {
         ["ada's draft", "bob's", "ada's"]
     );
     assert!(titles(&service, "?owner_id=42", &ada).await.is_empty());
-}
-
-async fn every_word_of_a_search_must_occur(fixture: Fixture) {
-    let service = fixture.serve().await;
-    let ada = service.user("ada").await;
-    for (title, content) in [
-        ("Red apple", "sweet"),
-        ("Green apple", "SOUR"),
-        ("Red plum", "sour and sweet"),
-        ("Été à Paris", "Straße"),
-    ] {
-        let body = serde_json::json!({"title": title, "content": content});
-        service.post("/posts", &ada, body).await.expect(201);
-    }
-    for (search, found) in [
-        ("apple", vec!["Green apple", "Red apple"]),
-        ("aPPle+sOUr", vec!["Green apple"]),
-        ("sweet%20red", vec!["Red plum", "Red apple"]),
-        ("%C3%89t%C3%A9", vec!["Été à Paris"]),
-        ("pear", vec![]),
-        ("apple&sort=old", vec!["Red apple", "Green apple"]),
-    ] {
-        assert_eq!(
-            titles(&service, &format!("?search={search}"), &ada).await,
-            found,
-            "{search}"
-        );
-    }
-    assert_eq!(titles(&service, "?search=", &ada).await.len(), 4);
-    assert_eq!(titles(&service, "?search=%20+", &ada).await.len(), 4);
-}
-
-async fn no_character_of_a_search_is_an_operator(fixture: Fixture) {
-    let service = fixture.serve().await;
-    let ada = service.user("ada").await;
-    for title in ["50% off", "a_b", "a!b", r"a\b", "it's"] {
-        service.new_post(&ada, title).await;
-    }
-    for (search, found) in [
-        ("%25", "50% off"),
-        ("_", "a_b"),
-        ("!", "a!b"),
-        ("%5C", r"a\b"),
-        ("'", "it's"),
-    ] {
-        assert_eq!(
-            titles(&service, &format!("?search={search}"), &ada).await,
-            [found]
-        );
-    }
 }
 
 async fn faults_of_a_query_are_named(fixture: Fixture) {

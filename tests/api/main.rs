@@ -41,6 +41,7 @@ mod process;
 mod races;
 mod refresh;
 mod refusals;
+mod search;
 mod sessions;
 mod settings;
 mod staff;
@@ -85,6 +86,9 @@ fn main() -> ExitCode {
         races::all(),
         refresh::all(),
         refusals::all(),
+        search::all(),
+        search::both::all(),
+        search::order::all(),
         sessions::all(),
         staff::all(),
         stale::all(),

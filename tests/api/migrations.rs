@@ -39,7 +39,7 @@ fn each(what: &str, names: &[&str]) -> Vec<String> {
         .collect()
 }
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "m20261121_000001_create_users",
     "m20261121_000002_create_posts",
     "m20261121_000003_create_votes",
@@ -48,10 +48,11 @@ const ALL: [&str; 9] = [
     "m20261121_000006_add_roles",
     "m20261121_000007_add_tags",
     "m20261121_000008_add_ranks",
+    "m20261121_000009_add_search",
     "m20261121_000010_add_versions",
 ];
-const NEWEST_FIRST: [&str; 9] = [
-    ALL[8], ALL[7], ALL[6], ALL[5], ALL[4], ALL[3], ALL[2], ALL[1], ALL[0],
+const NEWEST_FIRST: [&str; 10] = [
+    ALL[9], ALL[8], ALL[7], ALL[6], ALL[5], ALL[4], ALL[3], ALL[2], ALL[1], ALL[0],
 ];
 
 /// Everything that the catalogue knows.

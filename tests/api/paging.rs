@@ -48,7 +48,7 @@ pub async fn fill(fixture: &Fixture, connection: &DatabaseConnection) {
 }
 
 /// The path in `answer`'s `Link` with this relation.
-fn linked(answer: &Answer, relation: &str) -> Option<String> {
+pub fn linked(answer: &Answer, relation: &str) -> Option<String> {
     let links = answer.header("link")?.split(", ");
     let end = format!(">; rel=\"{relation}\"");
     let mut found = links.filter_map(|link| link.strip_prefix('<')?.strip_suffix(&end));

@@ -36,12 +36,13 @@ pub(super) struct PostQuery {
     cursor: Option<String>,
     /// `new`: newest first; `old`: oldest first; `top`: most votes first; `hot`: most votes for
     /// their age first, where ten times as many are worth 12.5 hours. Left out: newest first, and
-    /// in a search best match first.
+    /// in a search best match first: posts with all words in the title before the others.
     #[serde(default, deserialize_with = "rules::present")]
     #[param(inline, nullable = false)]
     sort: Option<Sort>,
-    /// Words that must all occur in the title or the content, without regard to case
-    /// (on SQLite for the letters a to z alone).
+    /// Words that must all occur in the title or the content; the last may be the beginning of a
+    /// word. Letters compare without case (as of Unicode 6.1), Latin ones also without diacritics;
+    /// all but letters, digits and marks only parts words. Of a word the first 500 characters count.
     #[serde(default)]
     #[validate(length(max = 1000), custom(function = "rules::no_nul"))]
     #[param(max_length = 1000, pattern = r"^[^\u0000]*$")]

@@ -7,79 +7,81 @@ use entity::{
 };
 use sea_orm::{
     Condition, DbBackend, IntoSimpleExpr, QueryFilter, Select,
-    sea_query::{BinOper, Expr, ExprTrait, Func},
+    sea_query::{Expr, ExprTrait, Query as Sql, SelectStatement},
 };
 
 use super::{Query, vote_of};
 use crate::db::comparable;
 
-/// Those of `select` that fit `query`; `None` when no post can.
-pub(super) fn fitting(
+/// What must hold of `posts` for `query`, but for its words, tag and votes; `None` when no post can
+/// fit.
+pub(super) fn fitting(reader: Option<i64>, query: &Query, backend: DbBackend) -> Option<Condition> {
+    let mut all = Condition::all();
+    if let Some(owner_id) = query.owner_id {
+        all = all.add(COLUMN.owner_id.eq(owner_id));
+    }
+    if let Some(published) = query.published {
+        all = all.add(COLUMN.published.eq(published));
+        if !published {
+            // Only one's own drafts are visible, which neither planner concludes by itself.
+            all = all.add(COLUMN.owner_id.eq(reader?));
+        }
+    }
+    if query.voted == Some(true) {
+        reader?;
+    }
+    if let (Some(false), Some(reader)) = (query.voted, reader) {
+        all = all.add(vote_of(Expr::value(reader)).not());
+    }
+    let written = |moment| comparable(backend, COLUMN.created_at.into_simple_expr(), moment);
+    if let Some((written, moment)) = query.created_after.map(written) {
+        all = all.add(written.gt(moment));
+    }
+    if let Some((written, moment)) = query.created_before.map(written) {
+        all = all.add(written.lt(moment));
+    }
+    Some(all)
+}
+
+/// Those of `select` with the tag and the reader's votes that `query` asks for, in tables that a
+/// list can walk.
+pub(super) fn joined(
     mut select: Select<Entity>,
     reader: Option<i64>,
     query: &Query,
-    backend: DbBackend,
-) -> Option<Select<Entity>> {
-    if let Some(owner_id) = query.owner_id {
-        select = select.filter(COLUMN.owner_id.eq(owner_id));
-    }
-    if let Some(published) = query.published {
-        select = select.filter(COLUMN.published.eq(published));
-        if !published {
-            // Only one's own drafts are visible, which neither planner concludes by itself.
-            select = select.filter(COLUMN.owner_id.eq(reader?));
-        }
-    }
-    match (query.voted, reader) {
-        (Some(true), reader) => {
-            select = select
-                .inner_join(votes::Entity)
-                .filter(votes::COLUMN.user_id.eq(reader?));
-        }
-        (Some(false), Some(reader)) => select = select.filter(vote_of(Expr::value(reader)).not()),
-        (Some(false), None) | (None, _) => {}
+) -> Select<Entity> {
+    if query.voted == Some(true) {
+        select = select
+            .inner_join(votes::Entity)
+            .filter(votes::COLUMN.user_id.eq(reader.unwrap_or_default()));
     }
     if let Some(tag) = &query.tag {
         select = select
             .inner_join(post_tags::Entity)
             .filter(post_tags::COLUMN.tag.eq(tag.as_str()));
     }
-    let written = |moment| comparable(backend, COLUMN.created_at.into_simple_expr(), moment);
-    if let Some((written, moment)) = query.created_after.map(written) {
-        select = select.filter(written.gt(moment));
-    }
-    if let Some((written, moment)) = query.created_before.map(written) {
-        select = select.filter(written.lt(moment));
-    }
-    for word in query.search.split_whitespace() {
-        let pattern = pattern(word);
-        select = select.filter(
-            Condition::any()
-                .add(contains(Column::Title, &pattern))
-                .add(contains(Column::Content, &pattern)),
-        );
-    }
-    Some(select)
+    select
 }
 
-/// Letters compare without case as far as the database's `lower` knows them: ASCII on SQLite, the
-/// locale's on PostgreSQL.
-fn contains(column: Column, pattern: &str) -> Expr {
-    let pattern =
-        Expr::from(Func::lower(pattern)).binary(BinOper::Escape, Expr::Constant('!'.into()));
-    Func::lower(Expr::col((Entity, column))).binary(BinOper::Like, pattern)
-}
-
-/// `word` anywhere, none of its characters an operator.
-fn pattern(word: &str) -> String {
-    let mut pattern = String::with_capacity(word.len() + 2);
-    pattern.push('%');
-    for letter in word.chars() {
-        if matches!(letter, '!' | '%' | '_') {
-            pattern.push('!');
-        }
-        pattern.push(letter);
+/// The same as a condition on `posts` alone.
+pub(super) fn among(reader: Option<i64>, query: &Query) -> Condition {
+    let is_among = |numbers: SelectStatement| Expr::col((Entity, Column::Id)).in_subquery(numbers);
+    let mut all = Condition::all();
+    if query.voted == Some(true) {
+        let mut voted = Sql::select();
+        voted
+            .column(votes::Column::PostId)
+            .from(votes::Entity)
+            .and_where(votes::COLUMN.user_id.eq(reader.unwrap_or_default()));
+        all = all.add(is_among(voted));
     }
-    pattern.push('%');
-    pattern
+    if let Some(tag) = &query.tag {
+        let mut tagged = Sql::select();
+        tagged
+            .column(post_tags::Column::PostId)
+            .from(post_tags::Entity)
+            .and_where(post_tags::COLUMN.tag.eq(tag.as_str()));
+        all = all.add(is_among(tagged));
+    }
+    all
 }

@@ -14,9 +14,15 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Page, Position, Post, Query, Sort, filter::fitting, readable_by, visible_posts};
+use super::{
+    Page, Position, Post, Query, Sort,
+    filter::{fitting, joined},
+    readable_by,
+    search::found,
+    visible_posts,
+};
 use crate::{
-    db::{Db, Each, Shared, comparable, page},
+    db::{Db, Each, Shared, Words, comparable, page},
     error::Error,
 };
 
@@ -68,16 +74,40 @@ async fn list(
     query: &Query,
 ) -> Result<(Vec<Post>, Page<()>), DbErr> {
     let backend = connection.get_database_backend();
-    let posts = ordered(visible_posts(reader.map(Expr::value)), query, backend);
-    let Some(fitting) = fitting(posts, reader, query, backend) else {
+    let words = Words::parse(&query.search);
+    let some = words.as_ref().is_none_or(|words| !words.is_empty());
+    let Some(fitting) = fitting(reader, query, backend).filter(|_| some) else {
         let total = query.count.then_some(0);
         return Ok((Vec::new(), Page::new(None, None, total)));
     };
-    let statement = page(fitting.build(backend), query.limit + 1, query.skip);
+    let posts = visible_posts(reader.map(Expr::value));
+    let select = match &words {
+        Some(words) if query.by_number() => found(posts, reader, query, words, &fitting, backend),
+        _ => {
+            let posts = ordered(joined(posts, reader, query), query, backend);
+            let posts = posts.filter(fitting.clone());
+            match &words {
+                Some(words) => posts.filter(words.all(backend)),
+                None => posts,
+            }
+        }
+    };
+    let statement = page(select.build(backend), query.limit + 1, query.skip);
     let rows = Row::find_by_statement(statement).all(connection).await?;
     let (posts, mut page) = cut(rows, query);
     if query.count {
-        page.total = Some(count(connection, reader, query).await?);
+        let counted = Entity::find()
+            .select_only()
+            .expr(COLUMN.id.count())
+            .inner_join(users::Entity)
+            .filter(readable_by(reader.map(Expr::value)))
+            .filter(fitting);
+        let mut counted = joined(counted, reader, query);
+        if let Some(words) = &words {
+            counted = counted.filter(words.all(backend));
+        }
+        let counts: Vec<i64> = counted.into_tuple().all(connection).await?;
+        page.total = counts.first().map(|count| count.unsigned_abs());
     }
     Ok((posts, page))
 }
@@ -162,9 +192,9 @@ fn cut(mut rows: Vec<Row>, query: &Query) -> (Vec<Post>, Page<()>) {
         sort: query.sort(),
         before,
         key: match query.sort() {
-            Sort::Top | Sort::Hot => row.key,
+            Sort::Top | Sort::Hot | Sort::Best => row.key,
             Sort::New | Sort::Old if query.in_span() => microseconds(row.post.created_at),
-            Sort::New | Sort::Old | Sort::Best => 0,
+            Sort::New | Sort::Old => 0,
         },
         id: row.post.id,
     };
@@ -189,18 +219,4 @@ fn moment(microseconds: i64) -> OffsetDateTime {
         .ok()
         .filter(|moment| (0..=9999).contains(&moment.year()))
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-async fn count(connection: &Each, reader: Option<i64>, query: &Query) -> Result<u64, DbErr> {
-    let posts = Entity::find()
-        .select_only()
-        .expr(COLUMN.id.count())
-        .inner_join(users::Entity)
-        .filter(readable_by(reader.map(Expr::value)));
-    let backend = connection.get_database_backend();
-    let Some(fitting) = fitting(posts, reader, query, backend) else {
-        return Ok(0);
-    };
-    let counts: Vec<i64> = fitting.into_tuple().all(connection).await?;
-    Ok(counts.first().copied().unwrap_or_default().unsigned_abs())
 }

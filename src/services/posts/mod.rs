@@ -6,6 +6,7 @@ mod list;
 mod one;
 mod order;
 mod query;
+mod search;
 
 pub use change::{Changes, NewPost, create, delete, update};
 use entity::{posts, users, votes};

@@ -43,6 +43,15 @@ impl Query {
         self.created_after.is_some() || self.created_before.is_some()
     }
 
+    /// Whether nothing but the numbers of posts, and what words they have, orders them.
+    pub(super) fn by_number(&self) -> bool {
+        match self.sort() {
+            Sort::Best => true,
+            Sort::New | Sort::Old => !self.in_span(),
+            Sort::Top | Sort::Hot => false,
+        }
+    }
+
     pub(super) fn backwards(&self) -> bool {
         self.position.is_some_and(|position| position.before)
     }

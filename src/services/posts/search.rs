@@ -1,0 +1,56 @@
+//! Posts with words.
+
+use entity::posts::{COLUMN, Entity};
+use sea_orm::{
+    Condition, DbBackend, IntoSimpleExpr, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, ExprTrait, SimpleExpr},
+};
+
+use super::{Query, Sort, filter::among, visible_to};
+use crate::db::{Among, Place, Words};
+
+/// The posts with `words`, best match or by number first, each with whether all words are in its
+/// title as `key`.
+pub(super) fn found(
+    posts: Select<Entity>,
+    reader: Option<i64>,
+    query: &Query,
+    words: &Words,
+    fitting: &Condition,
+    backend: DbBackend,
+) -> Select<Entity> {
+    let mut filter = visible_to(reader)
+        .add(fitting.clone())
+        .add(among(reader, query));
+    let rows = query.limit.saturating_add(query.skip).saturating_add(1);
+    let few = query.owner_id.is_some()
+        || query.published == Some(false)
+        || query.voted == Some(true)
+        || query.tag.is_some();
+    let direction = query.sort().direction(query.backwards());
+    let id = COLUMN.id.into_simple_expr();
+    let in_title = words.in_title(backend);
+    let select = if query.sort() == Sort::Best {
+        let among = Among { filter, few, rows };
+        let place = query.position.map(|position| Place {
+            in_title: position.key == 1,
+            id: position.id,
+        });
+        posts
+            .filter(words.best(backend, &among, place, query.backwards()))
+            .order_by(in_title.clone(), direction.clone())
+    } else {
+        if let Some(position) = query.position {
+            filter = filter.add(match direction {
+                Order::Asc => id.clone().gt(position.id),
+                _ => id.clone().lt(position.id),
+            });
+        }
+        let among = Among { filter, few, rows };
+        posts.filter(words.sorted(backend, &among, &[("id", direction.clone())]))
+    };
+    let key: SimpleExpr = Expr::case(in_title, 1_i64).finally(0_i64).into();
+    select
+        .expr_as(key.cast_as("bigint"), "key")
+        .order_by(id, direction)
+}

@@ -23,8 +23,10 @@ PARTS = ("postgres", "sqlite", "extras", "growth")
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     parser.add_argument("--quick", action="store_true",
-                        help="few rows, one round of a second each: to try it, not to measure")
-    parser.add_argument("--growth", action="store_true", help="the same as --only growth")
+                        help="few rows, one round of a second each: to try it, not to measure; "
+                        "growth too")
+    parser.add_argument("--growth", action="store_true",
+                        help="what requests cost among more and more posts, and nothing else")
     parser.add_argument("--only", default="", metavar="NAMES",
                         help="parts, contenders and works, separated by commas: "
                         + ", ".join((*PARTS, *LABELS, *WORKS)))
@@ -35,13 +37,13 @@ def arguments() -> argparse.Namespace:
     given = parser.parse_args()
     quick = given.quick
     given.rounds = given.rounds or (1 if quick else 3)
-    given.seconds = given.seconds or (1 if quick else 4)
+    given.seconds = given.seconds or (1 if quick else 3)
     given.out = given.out or BENCH / ("quick" if quick else "results")
     given.binary = given.binary.resolve()
     names = {"growth"} if given.growth else set(filter(None, given.only.split(",")))
     if unknown := names - {*PARTS, *LABELS, *WORKS}:
         parser.error(f"--only knows no {', '.join(sorted(unknown))}")
-    given.parts = [part for part in PARTS if part in names] or list(PARTS)
+    given.parts = [part for part in PARTS if part in names] or list(PARTS if quick else PARTS[:-1])
     given.contenders = [each for each in LABELS if each in names] or list(LABELS)
     given.works = [work for work in WORKS if work in names] or list(WORKS)
     return given
@@ -60,7 +62,7 @@ def machine(given: argparse.Namespace, cluster: Cluster) -> dict[str, str]:
     return {
         "cores": str(len(os.sched_getaffinity(0))), "processor": model, "memory": f"{memory} GiB",
         "Acclaim": first_line(given.binary, "--version"), "PostgreSQL": cluster.version(),
-        "Node.js": first_line("node", "--version"), "wrk": first_line("wrk", "--version")[:9],
+        "Node.js": first_line("node", "--version"), "wrk": first_line("wrk", "--version").split()[1],
         **{name: version(name) for name in packages},
         "rounds": str(given.rounds), "seconds": f"{given.seconds:g}",
     }
@@ -92,7 +94,7 @@ def grow(given: argparse.Namespace, results: Results, folder: Path, cluster: Clu
         for arena in arenas:
             for work, rate, p50 in growth.measure(arena, min(2, given.seconds)):
                 posts = str(arena.rows.posts)
-                say(f"{arena.label}, round {turn + 1}: {arena.rows.posts:,} posts, {WORKS[work]}: "
+                say(f"{arena.label}, round {turn + 1}: {arena.rows.posts:,} posts, {growth.WORKS[work]}: "
                     f"{rate:,.0f}/s")
                 results.add(["growth", arena.name, posts, work], {"rate": rate, "p50": p50})
         results.save()
@@ -142,8 +144,10 @@ def main() -> None:
     results.save()
     document = tables.document(results)
     (given.out / "tables.md").write_text(document)
-    (given.out / "throughput.svg").write_text(pictures.throughput(results))
-    (given.out / "growth.svg").write_text(pictures.growth(results))
+    if {"postgres", "sqlite"} & set(given.parts):
+        (given.out / "throughput.svg").write_text(pictures.throughput(results))
+    if "growth" in given.parts:
+        (given.out / "growth.svg").write_text(pictures.growth(results))
     print(document)
     say(f"all of it is in {given.out}")
 

@@ -13,8 +13,17 @@ const signedIn = async (request) => {
   await request.jwtVerify();
 };
 
-function out({ owner_username: username, ...post }) {
-  return { ...post, owner: { id: post.owner_id, username } };
+function out({ owner_username: username, tags, ...post }) {
+  return { ...post, tags: tags ? tags.split(' ') : [], owner: { id: post.owner_id, username } };
+}
+
+// The query asked for one post more than the page has.
+function page(reply, rows, { limit, search }) {
+  if (rows.length > limit) {
+    const next = new URLSearchParams({ limit, before: rows[limit - 1].id, ...(search && { search }) });
+    reply.header('link', `</posts?${next}>; rel="next"`);
+  }
+  return rows.slice(0, limit).map(out);
 }
 
 app.get('/health', async () => ({ status: 'ok' }));
@@ -36,12 +45,14 @@ app.post('/login', { schema: schemas.login }, async (request, reply) => {
 app.register(async (posts) => {
   posts.addHook('onRequest', signedIn);
 
-  posts.get('/posts', { schema: schemas.getPosts }, async (request) => {
+  posts.get('/posts', { schema: schemas.getPosts }, async (request, reply) => {
     const { limit, before, search } = request.query;
     const reader = request.user.sub;
-    if (search) return (await query('search', [reader, search], { limit })).rows.map(out);
-    if (before) return (await query('deep_page', [reader, before], { limit })).rows.map(out);
-    return (await query('first_page', [reader], { limit })).rows.map(out);
+    let found;
+    if (search) found = await query('search', [reader, search], { limit });
+    else if (before) found = await query('deep_page', [reader, before], { limit });
+    else found = await query('first_page', [reader], { limit });
+    return page(reply, found.rows, request.query);
   });
 
   posts.get('/posts/:id', { schema: schemas.getPost }, async (request, reply) => {
@@ -51,8 +62,9 @@ app.register(async (posts) => {
   });
 
   posts.post('/posts', { schema: schemas.createPost }, async (request, reply) => {
-    const { title, content, published } = request.body;
-    const { rows } = await query('new_post', [request.user.sub, title, content, published]);
+    const { title, content, published, tags } = request.body;
+    const values = [request.user.sub, title, content, published, tags.join(' ')];
+    const { rows } = await query('new_post', values);
     const owner_username = request.user.username;
     return reply.code(201).send(out({ ...rows[0], owner_username, voted: false }));
   });

@@ -96,7 +96,8 @@ def statements(cluster: Cluster, database: str, rows: Rows, depth: int) -> dict:
         cursor = RawCursor(connection, row_factory=dict_row)
 
         def run(name: str, *values) -> list[dict]:
-            return [plain(row) for row in cursor.execute(text_of(name), values).fetchall()]
+            found = cursor.execute(text_of(name), values).fetchall()
+            return [plain(row) for row in found[:10]]
 
         seen = {f"post {post}": run("post", 1, post)[0]
                 for post in (1, 37, newest // 2, newest)}

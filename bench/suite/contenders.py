@@ -82,11 +82,11 @@ class Contender:
         return Request("GET", "/posts?limit=10")
 
     def deep_page(self) -> Request:
-        """The ten posts after the newest 99,000 (or 99 of a hundred, of fewer posts)."""
+        """The ten posts after the newest 99 of a hundred: 99,000 of 100,000."""
         raise NotImplementedError
 
     def depth(self) -> int:
-        return min(99_000, self.rows.posts * 99 // 100)
+        return self.rows.posts * 99 // 100
 
     def search(self) -> Request:
         return Request("GET", f"/posts?search={RARE}&limit=10")
@@ -140,8 +140,7 @@ class Acclaim(Contender):
             target, _, relation = part.partition(">")
             if 'rel="next"' in relation:
                 return Request("GET", target.strip().removeprefix("<"))
-        # Until the service has cursors.
-        return Request("GET", f"/posts?limit=10&skip={self.depth()}")
+        raise RuntimeError(f"no page follows {before.path}: {link}")
 
 
 class Course(Contender):

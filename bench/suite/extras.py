@@ -27,10 +27,10 @@ def one_connection(requests: Requests, seconds: float) -> dict[str, float]:
             for work in ("single", "first_page")}
 
 
-def steady(requests: Requests, folder: Path, highest: dict[str, float], seconds: int) -> dict:
+def steady(requests: Requests, folder: Path, highest: dict[str, float | None], seconds: int) -> dict:
     """The 99th percentile at 40 % of the highest rate, of each slice of 10 s, in milliseconds.
 
-    `highest` has the rates of `single` and `mixed`. Requests are timed from when they were due.
+    `highest` has the rates of `single` and `mixed`.
     """
     contender = requests.contender
     loads = {
@@ -40,9 +40,10 @@ def steady(requests: Requests, folder: Path, highest: dict[str, float], seconds:
     }
     seen = {}
     for name, parts in loads.items():
-        rate = highest[name] * CALM
+        pids = contender.process.family()
+        rate = (highest[name] or one(requests, name, pids, 5, 1)[0].rate) * CALM
         running = [
-            oha(*_arguments(contender, folder / f"{name}{place}", request), rate * share, seconds)
+            oha(*_arguments(contender, folder / f"{name}{place}", request), share, rate, seconds)
             for place, (request, share) in enumerate(parts)
         ]
         times = [sent for process in running for sent in oha_seen(process)]
@@ -131,7 +132,7 @@ def _until_ready(acclaim: Acclaim, database: str) -> float:
         process.stop()
 
 
-def all_of(arena: Arena, folder: Path, highest: dict[str, float], seconds: float,
+def all_of(arena: Arena, folder: Path, highest: dict[str, float | None], seconds: float,
            long: int) -> dict:
     """All that is measured on `arena` besides its works."""
     seen = {}

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 import statistics
 import subprocess
@@ -60,11 +61,12 @@ def wrk(port: int, work: dict, seconds: float, connections: int = CONNECTIONS) -
                     seen["p50"] / 1000, seen["p99"] / 1000, seen["requests"])
 
 
-def oha(url: str, arguments: list[str], rate: float, seconds: int) -> subprocess.Popen:
-    """Starts sending `rate` requests a second, each timed from when it was due."""
+def oha(url: str, arguments: list[str], share: float, rate: float, seconds: int) -> subprocess.Popen:
+    """Starts sending its share of `rate` requests a second, each timed from when it was due."""
     return subprocess.Popen(
-        [BENCH / ".tools" / "bin" / "oha", "--no-tui", "-z", f"{seconds}s", "-q", str(round(rate)),
-         "-c", str(CONNECTIONS), "--latency-correction", "--output-format", "csv", *arguments, url],
+        [BENCH / ".tools" / "bin" / "oha", "--no-tui", "-z", f"{seconds}s",
+         "-q", str(round(rate * share)), "-c", str(math.ceil(CONNECTIONS * share)), "--latency-correction",
+         "--disable-compression", "--output-format", "csv", *arguments, url],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -74,7 +76,8 @@ def oha_seen(process: subprocess.Popen) -> list[tuple[float, float]]:
     if process.returncode:
         raise RuntimeError(f"oha: {faults}")
     rows = list(csv.DictReader(io.StringIO(output)))
-    bad = [row for row in rows if not row["status"].startswith("2")]
+    # It draws votes by lot, some of them twice: the second one is refused, and rightly.
+    bad = [row for row in rows if row["status"][0] != "2" and row["status"] != "409"]
     if bad or not rows:
         raise RuntimeError(f"{len(bad)} of {len(rows)} requests were not answered well: {bad[:1]}")
     return [(float(row["request-start"]), float(row["request-duration"]) * 1000) for row in rows]
@@ -93,7 +96,7 @@ def pgbench(cluster: Cluster, database: str, scripts: list[tuple[Path, int]], se
         done = subprocess.run(
             [cluster.programs / "pgbench", "-h", "127.0.0.1", "-p", str(cluster.port),
              "-U", "postgres", "-n", "-M", "prepared", "-c", str(connections), "-j", "2",
-             "-T", str(max(1, round(seconds))), "-l", "--sampling-rate=0.2",
+             "-T", str(max(1, round(seconds))), "-l", "--sampling-rate=0.2", "-D", "adds=0",
              *(f"-f{script}@{share}" for script, share in scripts), database],
             cwd=folder, capture_output=True, text=True, check=False)
         rate = re.search(r"^tps = ([0-9.]+)", done.stdout, re.M)

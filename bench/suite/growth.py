@@ -8,7 +8,12 @@ from .postgres import Cluster
 from .rows import Rows
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-WORKS = ("first_page", "deep_page", "search", "vote")
+WORKS = {
+    "first_page_many": "first page",
+    "deep_page": "page at 99 % of the depth",
+    "search": "search, 1 % match",
+    "vote": "vote",
+}
 
 
 def arenas(folder: Path, binary: Path, cluster: Cluster, sizes) -> list[Arena]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from .growth import WORKS as GROWING
 from .results import LABELS, Results
 from .tables import MIB, number, times
 from .work import WORKS
@@ -25,8 +26,8 @@ def _svg(width: int, height: float, title: str, parts: list[str]) -> str:
     return "\n".join([head, *parts, "</svg>"]) + "\n"
 
 
-COLUMNS = ((720, "requests/s"), (780, "p50 ms"), (840, "p99 ms"), (910, "memory MiB"),
-           (980, "Acclaim's rate"))
+COLUMNS = ((700, "requests/s"), (762, "p50 ms"), (824, "p99 ms"), (906, "memory MiB"),
+           (988, "Acclaim is"))
 
 
 def throughput(results: Results) -> str:
@@ -59,7 +60,7 @@ def _bars(results: Results, database: str, work: str, name: str, seen: list[str]
         rate, p50, p99, memory = (results.median(*of, field)
                                   for field in ("rate", "p50", "p99", "memory"))
         yield _text(325, y - 3, LABELS[contender], 'text-anchor="end"')
-        yield (f'<rect x="332" y="{y - 14:.1f}" width="{max(1.0, 310 * rate / fastest):.1f}" '
+        yield (f'<rect x="332" y="{y - 14:.1f}" width="{max(1.0, 290 * rate / fastest):.1f}" '
                f'height="14" fill="{COLOURS[contender]}"/>')
         ratio = results.ratio((database, "acclaim", work, "rate"), (*of, "rate"))
         cells = (number(rate), number(p50), number(p99), number(memory / MIB) if memory else "–",
@@ -76,16 +77,14 @@ def growth(results: Results) -> str:
         sizes = sorted(map(int, results.at("growth", database) or {}))
         if sizes:
             parts += _panel(results, database, label, sizes, left)
-            left += 480
-    return _svg(round(left) - 10, 400, "What a request costs, by the number of posts", parts)
+            left += 500
+    return _svg(round(left) - 30, 400, "What a request costs, by the number of posts", parts)
 
 
 def _panel(results: Results, database: str, label: str, sizes: list[int],
            left: float) -> Iterator[str]:
-    found = results.at("growth", database, str(sizes[0])) or {}
-    works = [work for work in WORKS if work in found]
     costs = {work: [1e6 / results.median("growth", database, str(size), work, "rate")
-                    for size in sizes] for work in works}
+                    for size in sizes] for work in GROWING}
     lowest = math.floor(math.log10(min(map(min, costs.values()))))
     highest = max(lowest + 1, math.ceil(math.log10(max(map(max, costs.values())))))
 
@@ -106,13 +105,13 @@ def _panel(results: Results, database: str, label: str, sizes: list[int],
         yield _text(x(size), 362, f"{size:,}", 'text-anchor="middle"')
     yield _text(left + 150, 384, "posts", 'text-anchor="middle" fill="#666"')
     ends = []
-    for work, colour in zip(works, LINES, strict=False):
+    for work, colour in zip(GROWING, LINES, strict=True):
         points = [(x(size), y(cost)) for size, cost in zip(sizes, costs[work], strict=True)]
         path = " ".join(f"{at:.1f},{up:.1f}" for at, up in points)
         yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
         for at, up in points:
             yield f'<circle cx="{at:.1f}" cy="{up:.1f}" r="3.5" fill="{colour}"/>'
-        ends.append((points[-1][1], WORKS[work], colour))
+        ends.append((points[-1][1], GROWING[work], colour))
     below = 0.0
     for up, name, colour in sorted(ends):
         # Names do not lie on one another.

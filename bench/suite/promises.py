@@ -51,8 +51,8 @@ def _mib(value: float | None) -> float | None:
 
 def _growth(database: str):
     """How much more a first page costs among 10^6 posts than among 10^4."""
-    return lambda results: results.ratio(("growth", database, "10000", "first_page", "rate"),
-                                         ("growth", database, "1000000", "first_page", "rate"))
+    return lambda results: results.ratio(("growth", database, "10000", "first_page_many", "rate"),
+                                         ("growth", database, "1000000", "first_page_many", "rate"))
 
 
 def _unevenness(results: Results) -> float | None:

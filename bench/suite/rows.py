@@ -4,6 +4,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import accumulate, pairwise
 
 # How many users send requests: users 1 to READERS.
 READERS = 64
@@ -15,6 +17,7 @@ HASH = ("$argon2id$v=19$m=19456,t=2,p=1$"
         "YWNjbGFpbWJlbmNobWFyaw$C7EWgHLhfwhAE9M6xzzDDyCqon1gO82Olk7G/lCaf+o")
 # The newest posts: the readers have voted for some of these, and for nothing else.
 NEWEST = 100
+_STEPS = (5, 7, 11, 13, 17, 19, 29, 31, 37, 41, 43, 47)
 _START = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -56,31 +59,35 @@ class Rows:
                 _moment(86_400 + number * 60),
             )
 
-    def each_vote(self) -> Iterator[tuple]:
-        """post's id, user's id, moment; sorted by post"""
+    @cached_property
+    def votes_of(self) -> list[int]:
+        """How many votes each post has; of few posts, many. The first is of no post."""
         chance = random.Random(2)
         last = self.posts - NEWEST
-        newest = [
-            (post, user)
-            for post in range(last + 1, self.posts + 1)
-            for user in range(1, READERS + 1)
-            if (post + user) % 3 == 0
-        ]
-        # Few posts have many votes.
-        wanted = max(0, self.votes - len(newest))
-        most = self.users - READERS
-        shares = [min(chance.paretovariate(1.3), 50.0) for _ in range(last)]
-        per = wanted / sum(shares)
-        given = 0
-        owed = 0.0
-        for post, share in enumerate(shares, 1):
-            owed += share * per
-            count = wanted - given if post == last else int(owed) - given
-            given += count
-            for user in chance.sample(range(READERS + 1, self.users + 1), min(count, most)):
-                yield (post, user, _moment(86_400 + post * 60 + 30))
-        for post, user in newest:
-            yield (post, user, _moment(86_400 + post * 60 + 30))
+        newest = [sum((post + user) % 3 == 0 for user in range(1, READERS + 1))
+                  for post in range(last + 1, self.posts + 1)]
+        shares = list(accumulate(min(chance.paretovariate(1.3), 50.0) for _ in range(last)))
+        wanted = max(0, self.votes - sum(newest))
+        given = [0, *(int(share * wanted / shares[-1]) for share in shares)]
+        given[-1] = wanted
+        return [0, *(after - before for before, after in pairwise(given)), *newest]
+
+    def each_vote(self) -> Iterator[tuple]:
+        """post's id, user's id, moment; sorted by post"""
+        chance = random.Random(5)
+        others = self.users - READERS
+        last = self.posts - NEWEST
+        for post in range(1, self.posts + 1):
+            moment = _moment(86_400 + post * 60 + 30)
+            if post > last:
+                voters = (user for user in range(1, READERS + 1) if (post + user) % 3 == 0)
+            else:
+                # No divisor of how many others there are: nobody comes twice.
+                first, step = chance.randrange(others), chance.choice(_STEPS)
+                voters = (READERS + 1 + (first + turn * step) % others
+                          for turn in range(self.votes_of[post]))
+            for user in voters:
+                yield (post, user, moment)
 
 
 def _vocabulary() -> tuple[list[str], list[float]]:

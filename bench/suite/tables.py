@@ -1,5 +1,6 @@
 """The measurements as Markdown."""
 
+from .growth import WORKS as GROWING
 from .promises import PROMISES
 from .results import LABELS, Results
 from .work import WORKS
@@ -49,12 +50,11 @@ def growth(results: Results, database: str) -> list[str]:
     sizes = sorted(map(int, results.at("growth", database) or {}))
     if not sizes:
         return []
-    found = [*results.at("growth", database, str(sizes[0]))]
     lines = ["| µs a request | " + " | ".join(f"{size:,} posts" for size in sizes) + " |",
              "| --- |" + " ---: |" * len(sizes)]
-    for work in [work for work in WORKS if work in found]:
+    for work, name in GROWING.items():
         rates = [results.median("growth", database, str(size), work, "rate") for size in sizes]
-        lines.append(f"| {WORKS[work]} | "
+        lines.append(f"| {name} | "
                      + " | ".join(number(1e6 / rate if rate else None) for rate in rates) + " |")
     return lines
 

@@ -106,11 +106,13 @@ def scripts(folder: Path, rows: Rows, depth: int) -> dict[str, list[tuple[Path, 
         "deep_page": reader + f"\\set before {rows.posts - depth + 1}\n"
         + _statement("deep_page", "reader", "before"),
         "search": reader + _statement("search", "reader", f"'{RARE}'"),
-        "new_post": reader + _statement("new_post", "reader", f"'{TITLE}'", f"'{CONTENT}'", "true"),
+        "new_post": reader
+        + _statement("new_post", "reader", f"'{TITLE}'", f"'{CONTENT}'", "true", "''"),
         "vote": voter + post + _vote("vote_add"),
-        # A client is a user here too, and its post is the same one.
+        # A client is a user here too, who votes for the post and takes it back in turn.
         "vote_hot": f"\\set reader :client_id + 1\n\\set post {rows.posts - NEWEST}\n"
-        + _vote("vote_add") + _vote("vote_remove"),
+        "\\set adds 1 - :adds\n\\if :adds\n" + _vote("vote_add")
+        + "\\else\n" + _vote("vote_remove") + "\\endif\n",
     }
     files = {}
     for name, text in numbers.items():

@@ -70,7 +70,7 @@ def writes(contender: Contender) -> dict:
         page = client.expect(200, contender.first_page(), token)
         newest = plain(contender.posts_of(page)[0])
         seen["new post"] = newest
-        if not contender.cannot.get("sign_in"):
+        if "sign_in" not in contender.cannot:
             wrong = client.send(contender.login(1, "not the password"))
             seen["a wrong password is refused"] = wrong.status in (401, 403)
     return seen

@@ -66,7 +66,7 @@ def oha(url: str, arguments: list[str], share: float, rate: float, seconds: int)
     return subprocess.Popen(
         [BENCH / ".tools" / "bin" / "oha", "--no-tui", "-z", f"{seconds}s",
          "-q", str(round(rate * share)), "-c", str(math.ceil(CONNECTIONS * share)), "--latency-correction",
-         "--disable-compression", "--output-format", "csv", *arguments, url],
+         "--disable-compression", "--worker-threads", "1", "--output-format", "csv", *arguments, url],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -99,10 +99,12 @@ def pgbench(cluster: Cluster, database: str, scripts: list[tuple[Path, int]], se
              "-T", str(max(1, round(seconds))), "-l", "--sampling-rate=0.2", "-D", "adds=0",
              *(f"-f{script}@{share}" for script, share in scripts), database],
             cwd=folder, capture_output=True, text=True, check=False)
-        rate = re.search(r"^tps = ([0-9.]+)", done.stdout, re.M)
-        if done.returncode or not rate:
+        if done.returncode:
             raise RuntimeError(f"pgbench: {done.stdout}{done.stderr}")
         times = [int(line.split()[2]) / 1000
                  for log in Path(folder).glob("pgbench_log.*") for line in log.open()]
+    rate = re.search(r"^tps = ([0-9.]+)", done.stdout, re.M)
+    if not rate or not times:
+        return Measured(0, 0, 0, 0)
     return Measured(float(rate[1]), statistics.median(times), percentile(times, 0.99),
                     round(float(rate[1]) * seconds))

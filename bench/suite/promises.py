@@ -83,6 +83,7 @@ PROMISES = (
     Promise("page at depth 99,000 against the first page", None, _of_first_page("deep_page")),
     Promise("search for a word in 1 % of the posts against the first page", None,
             _of_first_page("search")),
+    Promise("the same, best match first", None, _of_first_page("search_best")),
     Promise("POST /posts against the course's stack", None, _against("new_post", "course")),
     Promise("POST /posts against pgbench's single insert", None, _against("new_post", "pgbench")),
     Promise("POST /vote, spread, against the course's stack", None, _against("vote", "course")),

@@ -17,22 +17,6 @@ const texts = Object.fromEntries(
 // The number stands in the statement: bound, it would cost half of the speed.
 const withLimit = (text, limit) => text.replace(/LIMIT 11\b/, `LIMIT ${limit + 1}`);
 
-export async function query(name, values, { client = pool, limit = 10 } = {}) {
-  const statement = { name: `${name} ${limit}`, text: withLimit(texts[name], limit), values };
-  return client.query(statement);
-}
-
-export async function transaction(work) {
-  const client = await pool.connect();
-  try {
-    await client.query('BEGIN');
-    const done = await work(client);
-    await client.query('COMMIT');
-    return done;
-  } catch (error) {
-    await client.query('ROLLBACK');
-    throw error;
-  } finally {
-    client.release();
-  }
+export function query(name, values, limit = 10) {
+  return pool.query({ name: `${name} ${limit}`, text: withLimit(texts[name], limit), values });
 }

@@ -1,0 +1,1 @@
+"""What the course builds: FastAPI, SQLAlchemy, psycopg."""

@@ -1,0 +1,13 @@
+// Two processes, as many as the peer on uvicorn has workers.
+import cluster from 'node:cluster';
+
+if (cluster.isPrimary) {
+  cluster.fork();
+  cluster.fork();
+  process.on('SIGTERM', () => {
+    for (const worker of Object.values(cluster.workers)) worker.kill();
+    process.exit();
+  });
+} else {
+  await import('./server.js');
+}

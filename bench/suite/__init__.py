@@ -1,0 +1,1 @@
+"""Acclaim's benchmark: see ../README.md."""

@@ -1,0 +1,155 @@
+"""The places where contenders meet: the rows in PostgreSQL and in SQLite, copied afresh each time."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import check, load
+from .contenders import Acclaim, Contender, Course, Datasette, Fastify
+from .generators import Measured, pgbench, wrk
+from .machine import Memory
+from .postgres import Cluster
+from .rows import Rows
+from .work import Requests, scripts
+
+# Seconds for a work of which hardly any is done in a measurement.
+LONG = 30
+
+
+class Arena:
+    """One kind of database, with the contenders that use it."""
+
+    name = ""
+    label = ""
+
+    def __init__(self, folder: Path, rows: Rows, contenders: list[Contender]):
+        self.folder = folder
+        self.rows = rows
+        self.contenders = contenders
+
+    def load(self) -> None:
+        """Makes the tables and fills them."""
+        raise NotImplementedError
+
+    def copy(self, contender: str) -> str:
+        """The rows as they were loaded for `contender`, in a database of its own: where it is."""
+        raise NotImplementedError
+
+    @contextmanager
+    def running(self, contender: Contender) -> Iterator[Requests]:
+        """`contender` on fresh rows, ready, its readers signed in."""
+        database = self.copy(contender.name)
+        try:
+            contender.start(database)
+            yield Requests(contender)
+        finally:
+            contender.stop()
+
+    def check(self) -> None:
+        """Fails unless all contenders give the same answers."""
+        reference = None
+        for contender in self.contenders:
+            with self.running(contender):
+                reads = check.reads(contender)
+                check.compare(contender.label, check.expected(self.rows), check.writes(contender))
+            reference = reference or reads
+            check.compare(contender.label, reference, reads)
+
+    def measure(self, name: str, works: list[str], seconds: float, warm: float) -> Iterator[tuple]:
+        """Starts contender `name` once and measures `works`: work, what was seen, memory in bytes."""
+        contender = next(each for each in self.contenders if each.name == name)
+        works = [work for work in works if work not in contender.cannot]
+        with self.running(contender) as requests:
+            pids = contender.process.family()
+            for work in works:
+                yield (work, *one(requests, work, pids, seconds, warm))
+
+
+def one(requests: Requests, work: str, pids: list[int], seconds: float, warm: float,
+        connections: int = 32) -> tuple[Measured, int]:
+    """`work` after a while of the same: what was seen, and how much memory it took in bytes."""
+    port = requests.contender.port
+    if warm:
+        requests.sent(work, wrk(port, requests.of(work), warm, connections).requests)
+    with Memory(pids) as memory:
+        seen = wrk(port, requests.of(work), seconds, connections)
+        if seen.requests < 2 * connections:
+            # What was under way at the end is not counted: it must be little of the whole.
+            requests.sent(work, seen.requests)
+            seen = wrk(port, requests.of(work), LONG, connections)
+    requests.sent(work, seen.requests)
+    return seen, memory.most
+
+
+class OnPostgres(Arena):
+    """PostgreSQL: Acclaim, the course's stack, fastify, and pgbench without any server."""
+
+    name = "postgres"
+    label = "PostgreSQL"
+
+    def __init__(self, folder: Path, rows: Rows, binary: Path, cluster: Cluster):
+        acclaim = Acclaim(folder, rows, binary)
+        super().__init__(folder, rows, [acclaim, Course(folder, rows), Fastify(folder, rows)])
+        self.acclaim = acclaim
+        self.cluster = cluster
+        self.templates = {"course": f"course_{rows.posts}"}
+        self.template = f"acclaim_{rows.posts}"
+
+    def load(self) -> None:
+        load.acclaim_postgres(self.cluster, self.template, self.acclaim.binary, self.rows)
+        if any(contender.name == "course" for contender in self.contenders):
+            load.course_postgres(self.cluster, self.templates["course"], self.rows)
+
+    def copy(self, contender: str) -> str:
+        self.cluster.copy(self.templates.get(contender, self.template), "arena")
+        return self.cluster.url("arena")
+
+    def check(self) -> None:
+        super().check()
+        with self.running(self.acclaim):
+            reads = check.reads(self.acclaim)
+            depth = self.acclaim.depth()
+            floor = check.statements(self.cluster, "arena", self.rows, depth)
+        check.compare("pgbench", reads, floor)
+
+    def measure(self, name: str, works: list[str], seconds: float, warm: float) -> Iterator[tuple]:
+        if name != "pgbench":
+            yield from super().measure(name, works, seconds, warm)
+            return
+        self.copy(name)
+        statements = scripts(self.folder, self.rows, self.acclaim.depth())
+        for work in works:
+            if work in statements:
+                if warm:
+                    pgbench(self.cluster, "arena", statements[work], warm)
+                yield work, pgbench(self.cluster, "arena", statements[work], seconds), 0
+
+
+class OnSqlite(Arena):
+    """SQLite: Acclaim and Datasette."""
+
+    name = "sqlite"
+    label = "SQLite"
+
+    def __init__(self, folder: Path, rows: Rows, binary: Path):
+        acclaim = Acclaim(folder, rows, binary)
+        super().__init__(folder, rows, [acclaim, Datasette(folder, rows)])
+        self.acclaim = acclaim
+
+    def load(self) -> None:
+        (self.folder / "loaded").mkdir()
+        load.acclaim_sqlite(self.folder / "loaded" / "acclaim.db", self.acclaim.binary, self.rows)
+        if len(self.contenders) > 1:
+            load.datasette(self.folder / "loaded" / "datasette.db", self.rows)
+
+    def copy(self, contender: str) -> str:
+        # Datasette calls a database as its file is called.
+        file = self.folder / "bench.db"
+        for old in self.folder.glob("bench.db*"):
+            old.unlink()
+        shutil.copy(self.folder / "loaded" / f"{contender}.db", file)
+        # Else the copy would be written to the disk while something is measured.
+        os.sync()
+        return str(file) if contender == "datasette" else f"sqlite://{file}"

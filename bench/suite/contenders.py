@@ -1,0 +1,234 @@
+"""The contenders: how each is started, and how each is asked for the same things."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import jwt
+
+from .http import ID, Client, Request, as_json
+from .machine import BENCH, VENV, Process, answers, free_port
+from .rows import PASSWORD, RARE, READERS, Rows
+
+SECRET = "of the benchmark alone: it guards nothing"
+TITLE = "A few words on what happened"
+CONTENT = " ".join(["What happened today is told here in a few plain words."] * 7)
+
+
+class Contender:
+    """A server; what a subclass does not say is as in Acclaim."""
+
+    name = ""
+    label = ""
+    ready = "/health"
+    login_status = 200
+    # Works that it has no way to do.
+    cannot: tuple[str, ...] = ("search_best",)
+
+    def __init__(self, folder: Path, rows: Rows):
+        self.folder = folder
+        self.rows = rows
+        self.port = 0
+        self.process: Process | None = None
+        self.tokens: list[str] = []
+
+    def command(self) -> list:
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def variables(self, database: str) -> dict[str, str]:
+        """All that its environment has."""
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "JWT_SECRET": SECRET,
+                "DATABASE_URL": database, "HOST": "127.0.0.1", "PORT": str(self.port),
+                **self.environment()}
+
+    def start(self, database: str) -> None:
+        """Starts it on `database`, waits until it is ready, and signs the readers in."""
+        self.port = free_port()
+        self.process = Process(self.command(), self.folder / f"{self.name}.log",
+                               env=self.variables(database), cwd=self.cwd())
+        self.process.wait_for(lambda: answers(self.port, self.ready))
+        self.tokens = self.sign_readers_in()
+
+    def cwd(self) -> Path:
+        return BENCH
+
+    def stop(self) -> None:
+        """Ends it."""
+        if self.process:
+            self.process.stop()
+            self.process = None
+
+    def sign_readers_in(self) -> list[str]:
+        def sign_in(reader: int) -> str:
+            with Client(self.port) as client:
+                answer = client.expect(self.login_status, self.login(reader))
+                return answer.json()["access_token"]
+
+        with ThreadPoolExecutor(8) as pool:
+            return list(pool.map(sign_in, range(1, READERS + 1)))
+
+    def login(self, reader: int, password: str = PASSWORD) -> Request:
+        return Request("POST", "/login", as_json(username=f"user{reader}", password=password))
+
+    def single(self) -> Request:
+        return Request("GET", f"/posts/{ID}")
+
+    def first_page(self) -> Request:
+        return Request("GET", "/posts?limit=10")
+
+    def deep_page(self) -> Request:
+        """The ten posts after the newest 99 of a hundred: 99,000 of 100,000."""
+        raise NotImplementedError
+
+    def depth(self) -> int:
+        return self.rows.posts * 99 // 100
+
+    def search(self) -> Request:
+        return Request("GET", f"/posts?search={RARE}&limit=10")
+
+    def new_post(self, reader: int) -> Request:
+        return Request("POST", "/posts", as_json(title=TITLE, content=CONTENT))
+
+    def vote(self, reader: int, add: bool) -> Request:
+        return Request("POST", "/vote", as_json(post_id=ID, dir=int(add)))
+
+    def posts_of(self, answer) -> list[dict]:
+        """The posts of a page, in our shape."""
+        return answer.json()
+
+    def post_of(self, answer) -> dict:
+        """The post of an answer, in our shape."""
+        return answer.json()
+
+
+class Acclaim(Contender):
+    """The service itself, all limits off, all else as it comes."""
+
+    name = "acclaim"
+    label = "Acclaim"
+    ready = "/health/ready"
+    cannot = ()
+
+    def __init__(self, folder: Path, rows: Rows, binary: Path):
+        super().__init__(folder, rows)
+        self.binary = binary
+
+    def command(self) -> list:
+        return [self.binary, "serve"]
+
+    def cwd(self) -> Path:
+        # No .env is to be found.
+        return self.folder
+
+    def environment(self) -> dict[str, str]:
+        limits = ("REQUESTS", "SIGN_UP", "SIGN_IN", "SIGN_IN_ACCOUNT", "WRITES")
+        return {f"RATE_LIMIT_{limit}": "off" for limit in limits}
+
+    def search(self) -> Request:
+        return Request("GET", f"/posts?search={RARE}&sort=new&limit=10")
+
+    def search_best(self) -> Request:
+        return Request("GET", f"/posts?search={RARE}&limit=10")
+
+    def deep_page(self) -> Request:
+        """By the cursor that leads from the page before it to it."""
+        with Client(self.port) as client:
+            before = Request("GET", f"/posts?limit=10&skip={self.depth() - 10}")
+            link = client.expect(200, before, self.tokens[0]).headers.get("Link", "")
+        for part in link.split(","):
+            target, _, relation = part.partition(">")
+            if 'rel="next"' in relation:
+                return Request("GET", target.strip().removeprefix("<"))
+        raise RuntimeError(f"no page follows {before.path}: {link}")
+
+
+class Course(Contender):
+    """FastAPI, SQLAlchemy, psycopg and uvicorn with two workers."""
+
+    name = "course"
+    label = "FastAPI, SQLAlchemy"
+
+    def command(self) -> list:
+        return [VENV / "uvicorn", "course.main:app", "--host", "127.0.0.1", "--port", self.port,
+                "--workers", "2", "--no-access-log"]
+
+    def login(self, reader: int, password: str = PASSWORD) -> Request:
+        form = urlencode({"username": f"user{reader}@example.com", "password": password})
+        return Request("POST", "/login", form, "application/x-www-form-urlencoded")
+
+    def deep_page(self) -> Request:
+        return Request("GET", f"/posts?limit=10&skip={self.depth()}")
+
+
+class Fastify(Contender):
+    """fastify and pg, two processes, with the statements of ../sql."""
+
+    name = "fastify"
+    label = "fastify, pg"
+
+    def command(self) -> list:
+        return ["node", BENCH / "fastify" / "cluster.js"]
+
+    def environment(self) -> dict[str, str]:
+        return {"NODE_ENV": "production"}
+
+    def deep_page(self) -> Request:
+        return Request("GET", f"/posts?limit=10&before={self.rows.posts - self.depth() + 1}")
+
+
+class Datasette(Contender):
+    """Datasette 1.0 alpha with its write API. It leaves out the owner's name."""
+
+    name = "datasette"
+    label = "Datasette"
+    ready = "/-/versions.json"
+    cannot = ("search_best", "sign_in")
+
+    def command(self) -> list:
+        here = BENCH / "datasette"
+        return [VENV / "datasette", "serve", self.database, "--host", "127.0.0.1",
+                "--port", self.port, "--config", here / "datasette.yaml",
+                "--plugins-dir", here / "plugins"]
+
+    def start(self, database: str) -> None:
+        self.database = database
+        super().start(database)
+
+    def sign_readers_in(self) -> list[str]:
+        expires = datetime.now(UTC) + timedelta(minutes=60)
+        return [jwt.encode({"sub": str(reader), "exp": expires}, SECRET, algorithm="HS256")
+                for reader in range(1, READERS + 1)]
+
+    def single(self) -> Request:
+        return Request("GET", f"/bench/posts/{ID}.json")
+
+    def first_page(self) -> Request:
+        return Request("GET", "/bench/posts.json?_size=10&_sort_desc=id")
+
+    def deep_page(self) -> Request:
+        last = self.rows.posts - self.depth() + 1
+        return Request("GET", f"{self.first_page().path}&_next={last}%2C{last}")
+
+    def search(self) -> Request:
+        return Request("GET", f"{self.first_page().path}&_search={RARE}")
+
+    def new_post(self, reader: int) -> Request:
+        row = {"owner_id": reader, "title": TITLE, "content": CONTENT}
+        return Request("POST", "/bench/posts/-/insert", as_json(row=row))
+
+    def vote(self, reader: int, add: bool) -> Request:
+        if add:
+            row = {"post_id": ID, "user_id": reader}
+            return Request("POST", "/bench/votes/-/insert", as_json(row=row))
+        return Request("POST", f"/bench/votes/{ID},{reader}/-/delete", "{}")
+
+    def posts_of(self, answer) -> list[dict]:
+        return answer.json()["rows"]
+
+    def post_of(self, answer) -> dict:
+        return answer.json()["rows"][0]

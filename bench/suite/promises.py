@@ -1,0 +1,121 @@
+"""What the project promises of its speed, each with its target."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .results import Results
+
+
+@dataclass(frozen=True)
+class Promise:
+    """`at_least` tells on which side of `target` the measured value must be."""
+
+    text: str
+    target: float | None
+    measured: Callable[[Results], float | None]
+    unit: str = "×"
+    at_least: bool = True
+
+    def met(self, value: float) -> bool:
+        """Whether `value` keeps it."""
+        if self.target is None:
+            return False
+        return value >= self.target if self.at_least else value <= self.target
+
+
+def _against(work: str, contender: str, database: str = "postgres", theirs: str = ""):
+    return lambda results: results.ratio((database, "acclaim", work, "rate"),
+                                         (database, contender, theirs or work, "rate"))
+
+
+def _of_first_page(work: str):
+    return lambda results: results.ratio(("postgres", "acclaim", work, "rate"),
+                                         ("postgres", "acclaim", "first_page_many", "rate"))
+
+
+def _extra(*path: str):
+    return lambda results: results.at("extras", *path)
+
+
+def _through(one: tuple, other: tuple):
+    def measured(results: Results) -> float | None:
+        above, below = results.at("extras", *one), results.at("extras", *other)
+        return above / below if above is not None and below else None
+
+    return measured
+
+
+def _mib(value: float | None) -> float | None:
+    return value / (1 << 20) if value is not None else None
+
+
+def _growth(database: str):
+    """How much more a first page costs among 10^6 posts than among 10^4."""
+    return lambda results: results.ratio(("growth", database, "10000", "first_page_many", "rate"),
+                                         ("growth", database, "1000000", "first_page_many", "rate"))
+
+
+def _unevenness(results: Results) -> float | None:
+    """The highest 99th percentile of a slice through the lowest."""
+    slices = results.at("extras", "postgres", "steady", "mixed", "slices")
+    return max(slices) / min(slices) if slices else None
+
+
+ONE = "GET /posts/{id}"
+PAGE = "GET /posts, first page"
+P99 = "p99 at 40 % of the highest rate over 60 s"
+ALONE = ("postgres", "one_connection")
+SIGN_INS = ("postgres", "sign_ins")
+KNOWN = ("postgres", "who_is_known")
+
+PROMISES = (
+    Promise(f"{ONE} against fastify", None, _against("single", "fastify")),
+    Promise(f"{ONE} against the course's stack", None, _against("single", "course")),
+    Promise(f"{ONE} against pgbench", None, _against("single", "pgbench")),
+    Promise(f"{PAGE}, one reader, against fastify", None, _against("first_page", "fastify")),
+    Promise(f"{PAGE}, 64 readers, against fastify", None, _against("first_page_many", "fastify")),
+    Promise(f"{PAGE}, one reader, against the course's stack", None,
+            _against("first_page", "course")),
+    Promise(f"{PAGE}, 64 readers, against the course's stack", None,
+            _against("first_page_many", "course")),
+    Promise(f"{PAGE}, one reader, against pgbench", None, _against("first_page", "pgbench")),
+    Promise(f"{PAGE}, 64 readers, against pgbench", None, _against("first_page_many", "pgbench")),
+    Promise("page at depth 99,000 against the first page", None, _of_first_page("deep_page")),
+    Promise("search for a word in 1 % of the posts against the first page", None,
+            _of_first_page("search")),
+    Promise("the same, best match first", None, _of_first_page("search_best")),
+    Promise("POST /posts against the course's stack", None, _against("new_post", "course")),
+    Promise("POST /posts against pgbench's single insert", None, _against("new_post", "pgbench")),
+    Promise("POST /vote, spread, against the course's stack", None, _against("vote", "course")),
+    Promise("POST /vote, spread, against pgbench's single insert", None,
+            _against("vote", "pgbench", theirs="new_post")),
+    Promise("POST /vote, all on one post, against the course's stack", None,
+            _against("vote_hot", "course")),
+    Promise("resident memory under load", None,
+            lambda results: _mib(results.most_memory("postgres", "acclaim")), "MiB", False),
+    Promise("start to ready on SQLite", None, _extra("sqlite", "start", "rows"), "ms", False),
+    Promise("first page at 10^6 posts against 10^4, PostgreSQL", None, _growth("postgres"),
+            "× the cost", False),
+    Promise("first page at 10^6 posts against 10^4, SQLite", None, _growth("sqlite"),
+            "× the cost", False),
+    Promise(f"{P99}, one post", None, _extra("postgres", "steady", "single", "p99"), "ms", False),
+    Promise(f"{P99}, mixed", None, _extra("postgres", "steady", "mixed", "p99"), "ms", False),
+    Promise("the same, worst 10 s against best 10 s", None, _unevenness, "×", False),
+    Promise("sign-ins, 16 at once, against the bare hashes", None,
+            _through((*SIGN_INS, "sign_ins"), (*SIGN_INS, "raw_hashes"))),
+    Promise("reads during sign-ins against reads alone", None,
+            _through((*SIGN_INS, "reads_meanwhile"), (*SIGN_INS, "reads_idle"))),
+    Promise("memory during sign-ins", None,
+            lambda results: _mib(results.at("extras", *SIGN_INS, "memory")), "MiB", False),
+    Promise("sign-in of a known against an unknown user", None,
+            _through((*KNOWN, "known"), (*KNOWN, "unknown")), "× the time", False),
+    Promise(f"SQLite: {ONE} against Datasette", None, _against("single", "datasette", "sqlite")),
+    Promise(f"SQLite: {PAGE}, 64 readers, against Datasette", None,
+            _against("first_page_many", "datasette", "sqlite")),
+    Promise("SQLite: POST /posts against Datasette", None,
+            _against("new_post", "datasette", "sqlite")),
+    Promise("SQLite: POST /vote, spread, against Datasette", None,
+            _against("vote", "datasette", "sqlite")),
+    Promise(f"one connection, {ONE}, p50", None, _extra(*ALONE, "single"), "ms", False),
+    Promise(f"one connection, {PAGE}, p50", None, _extra(*ALONE, "first_page"), "ms", False),
+)

@@ -24,7 +24,7 @@ pub use each::Each;
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use page::page;
 use pool::Pool;
-pub use share::{Found, Shared};
+pub use share::Found;
 use together::Together;
 pub use together::{Pair, table};
 pub use transaction::Transaction;
@@ -80,7 +80,7 @@ impl Db {
         Self {
             reader: Each::reading(Pool::new(reader, workers().max(4))),
             writer: Each::writing(writer),
-            together: Together::new(),
+            together: Together::default(),
         }
     }
 
@@ -95,7 +95,7 @@ impl Db {
         Self {
             reader: Each::reading(Arc::clone(&pool)),
             writer: Each::writing(pool),
-            together: Together::new(),
+            together: Together::default(),
         }
     }
 
@@ -108,7 +108,7 @@ impl Db {
     pub fn for_worker(&self) -> Self {
         match &self.reader.pool.options {
             Options::Sqlite(_) => Self {
-                together: Together::new(),
+                together: Together::default(),
                 ..self.clone()
             },
             options @ Options::Postgres(_) => Self::of_pool(postgres_pool(options.clone())),

@@ -12,27 +12,18 @@ use super::{
     share::{Found, Shared},
 };
 
-/// How many queries for single rows of one kind a worker has under way at once.
-const ROWS_AT_ONCE: usize = 1;
-
 /// What one row is asked for by: its number, and who asks (0 is nobody).
 pub type Pair = (i64, i64);
 
 /// One worker's reads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Together {
     rows: Shared<&'static str, Pair, Arc<QueryResult>>,
-    lists: Shared<Arc<(String, Vec<Value>)>, (), Arc<Vec<QueryResult>>>,
+    lists: Shared<Arc<Text>, (), Arc<Vec<QueryResult>>>,
 }
 
-impl Together {
-    pub(super) fn new() -> Self {
-        Self {
-            rows: Shared::new(ROWS_AT_ONCE),
-            lists: Shared::new(1),
-        }
-    }
-}
+/// A statement's SQL and values.
+type Text = (String, Vec<Value>);
 
 impl Db {
     /// The row of `pair` by `find`, which can look for several at once and gives each with its
@@ -62,7 +53,7 @@ impl Db {
             let rows = reader.query_all_raw(statement).await?;
             Ok(vec![((), Arc::new(rows))])
         };
-        let found = self.together.lists.get(lane, (), |key| run(key)).await?;
+        let found = self.together.lists.get(lane, (), run).await?;
         Ok(found.unwrap_or_default())
     }
 }

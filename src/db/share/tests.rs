@@ -1,10 +1,3 @@
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that meets what it does not expect has failed"
-)]
-
 use std::pin::Pin;
 
 use futures_util::future::{join_all, poll_immediate};
@@ -39,10 +32,10 @@ impl Query {
 type Request<'a> = Pin<Box<dyn Future<Output = Result<Option<Value>, DbErr>> + 'a>>;
 
 impl Database {
-    fn new(at_once: usize) -> Self {
+    fn new() -> Self {
         let (ask, asked) = mpsc::unbounded_channel();
         Self {
-            shared: Shared::new(at_once),
+            shared: Shared::default(),
             ask,
             asked,
         }
@@ -78,13 +71,13 @@ impl Database {
     }
 
     fn is_empty(&self) -> bool {
-        held(&self.shared.lanes).is_empty()
+        held(&self.shared.0).is_empty()
     }
 }
 
 #[tokio::test]
 async fn who_comes_alone_asks_alone() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     for value in ["a", "b"] {
         let request = database.request("lane", 1).await;
         let query = database.begun().await;
@@ -97,7 +90,7 @@ async fn who_comes_alone_asks_alone() {
 
 #[tokio::test]
 async fn nobody_is_given_what_a_query_found_that_had_begun_before_they_came() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
     let second = database.request("lane", 1).await;
@@ -115,7 +108,7 @@ async fn nobody_is_given_what_a_query_found_that_had_begun_before_they_came() {
 
 #[tokio::test]
 async fn those_who_wait_share_one_query() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
     let mut others = Vec::new();
@@ -138,7 +131,7 @@ async fn those_who_wait_share_one_query() {
 
 #[tokio::test]
 async fn lanes_do_not_wait_for_one_another() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let here = database.request("here", 1).await;
     let there = database.request("there", 1).await;
     database.begun().await.find("h");
@@ -148,23 +141,8 @@ async fn lanes_do_not_wait_for_one_another() {
 }
 
 #[tokio::test]
-async fn as_many_queries_as_allowed_are_under_way() {
-    let mut database = Database::new(2);
-    let _first = database.request("lane", 1).await;
-    let second = database.request("lane", 1).await;
-    let third = database.request("lane", 1).await;
-    let _query = database.begun().await;
-    let query = database.begun().await;
-    database.none_begins().await;
-    query.find("second");
-    second.await.unwrap();
-    database.begun().await.find("third");
-    assert_eq!(third.await.unwrap(), Some("third"));
-}
-
-#[tokio::test]
 async fn a_query_has_a_bounded_number_of_keys() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 0).await;
     let query = database.begun().await;
     let mut others = Vec::new();
@@ -187,7 +165,7 @@ async fn a_query_has_a_bounded_number_of_keys() {
 
 #[tokio::test]
 async fn an_error_reaches_everybody_and_nobody_after() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
     let others = [
@@ -208,7 +186,7 @@ async fn an_error_reaches_everybody_and_nobody_after() {
 
 #[tokio::test]
 async fn who_goes_away_takes_nobody_along() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let _query = database.begun().await;
     let second = database.request("lane", 2).await;
@@ -230,7 +208,7 @@ async fn who_goes_away_takes_nobody_along() {
 
 #[tokio::test]
 async fn a_query_for_nobody_does_not_begin() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
     drop(database.request("lane", 2).await);
@@ -242,9 +220,10 @@ async fn a_query_for_nobody_does_not_begin() {
 
 #[tokio::test]
 async fn a_panic_is_an_error_to_those_who_wait_for_it() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let shared = database.shared.clone();
-    let first = tokio::spawn(async move { shared.get("lane", 1, |_| broken()).await });
+    let first =
+        tokio::spawn(async move { shared.get("lane", 1, |_| async { panic!("broken") }).await });
     assert!(first.await.unwrap_err().is_panic());
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
@@ -259,8 +238,4 @@ async fn a_panic_is_an_error_to_those_who_wait_for_it() {
     database.begun().await.find("third");
     assert_eq!(third.await.unwrap(), Some("third"));
     assert!(database.is_empty());
-}
-
-async fn broken() -> Found<Key, Value> {
-    panic!("broken")
 }

@@ -84,7 +84,7 @@ impl Db {
         Self {
             reader: Each::reading(Pool::new(reader, workers().max(4))),
             writer: Each::writing(writer),
-            together: Together::new(),
+            together: Together::default(),
         }
     }
 
@@ -99,7 +99,7 @@ impl Db {
         Self {
             reader: Each::reading(Arc::clone(&pool)),
             writer: Each::writing(pool),
-            together: Together::new(),
+            together: Together::default(),
         }
     }
 
@@ -112,7 +112,7 @@ impl Db {
     pub fn for_worker(&self) -> Self {
         match &self.reader.pool.options {
             Options::Sqlite(_) => Self {
-                together: Together::new(),
+                together: Together::default(),
                 ..self.clone()
             },
             options @ Options::Postgres(_) => Self::of_pool(postgres_pool(options.clone())),

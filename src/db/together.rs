@@ -12,24 +12,13 @@ use super::{
     share::{Found, Shared},
 };
 
-/// How many queries for single rows of one kind a worker has under way at once.
-const ROWS_AT_ONCE: usize = 1;
-
 /// What one row is asked for by: its number, and who asks (0 is nobody).
 pub type Pair = (i64, i64);
 
 /// One worker's reads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Together {
     rows: Shared<&'static str, Pair, Arc<QueryResult>>,
-}
-
-impl Together {
-    pub(super) fn new() -> Self {
-        Self {
-            rows: Shared::new(ROWS_AT_ONCE),
-        }
-    }
 }
 
 impl Db {

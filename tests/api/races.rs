@@ -1,5 +1,6 @@
 //! Many at once.
 
+use acclaim::config::Origins;
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -13,6 +14,7 @@ behaviours![
     two_hundred_votes_of_one_user_count_once,
     votes_of_two_hundred_users_all_count,
     who_writes_reads_it_among_many_readers,
+    who_reads_among_many_sees_what_they_would_alone,
 ];
 
 fn one_of_two_hundred_succeeded(answers: &[Answer]) {
@@ -77,27 +79,77 @@ async fn votes_of_two_hundred_users_all_count(fixture: Fixture) {
 async fn who_writes_reads_it_among_many_readers(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
+    // Queries that take as long as several small requests.
+    let new = json!({"title": "t", "content": "c".repeat(40_000)});
+    for _ in 0..30 {
+        service.post("/posts", &ada, new.clone()).await.expect(201);
+    }
     let id = service.new_post(&ada, "Title").await;
     let one = format!("/posts/{id}");
     let read = async |path: &str| service.get(path, &ada).await.expect(200).json();
-    let readers = join_all((0..32).map(async |number| {
-        let path = if number % 2 == 0 { &one } else { "/posts" };
+    let readers = join_all((0..12).map(async |number| {
+        let path = if number % 2 == 0 {
+            &one
+        } else {
+            "/posts?limit=30"
+        };
         loop {
-            read(path).await;
+            service.get(path, &ada).await.expect(200);
         }
     }));
     let writer = async {
-        for number in 0..200 {
+        for number in 0..50 {
             let title = format!("Title {number}");
             let body = Some(json!({"title": title}));
             let written = service.call("PATCH", &one, Some(&ada), body).await;
             written.expect(200);
             assert_eq!(read(&one).await["title"], title);
-            assert_eq!(read("/posts").await[0]["title"], title);
+            assert_eq!(read("/posts?limit=30").await[0]["title"], title);
         }
     };
     tokio::select! {
         _ = readers => unreachable!(),
         () = writer => {}
+    }
+}
+
+async fn who_reads_among_many_sees_what_they_would_alone(fixture: Fixture) {
+    let service = fixture.serve_as(true, Origins::Any).await;
+    let (ada, bob) = (service.user("ada").await, service.user("bob").await);
+    let mut paths = vec!["/posts".to_owned(), "/posts/9999".to_owned()];
+    for number in 0..20 {
+        let author = if number % 2 == 0 { &ada } else { &bob };
+        let new = json!({"title": "t", "content": "c", "published": number % 5 != 0});
+        let id = service.post("/posts", author, new).await.json()["id"].clone();
+        paths.push(format!("/posts/{id}"));
+        if number % 3 == 0 {
+            let vote = format!("/posts/{id}/vote");
+            service.call("PUT", &vote, Some(author), None).await;
+        }
+    }
+    let mut reads = Vec::new();
+    for reader in [None, Some(&ada), Some(&bob)] {
+        reads.extend(paths.iter().map(|path| (reader, path.clone())));
+    }
+    let read = async |number: usize| {
+        let (reader, path) = &reads[number];
+        let answer = service.call("GET", path, *reader, None).await;
+        let body = answer.json();
+        // A problem tells its request's number.
+        let told = if answer.status == 200 {
+            body
+        } else {
+            body["detail"].clone()
+        };
+        (answer.status, told)
+    };
+    let mut alone = Vec::new();
+    for number in 0..reads.len() {
+        alone.push(read(number).await);
+    }
+    let statuses = |wanted| alone.iter().filter(|(status, _)| *status == wanted).count();
+    assert!(statuses(200) > 40 && statuses(404) > 3);
+    for _ in 0..20 {
+        assert_eq!(join_all((0..reads.len()).map(&read)).await, alone);
     }
 }

@@ -1,12 +1,9 @@
 //! Many readers, one query.
 //!
-//! A request that comes alone asks the database at once. One that comes while as many queries of
-//! its lane are under way as may be waits for the end of one of them, and then all that wait are
-//! answered by one query. So nobody is given what a query read that had begun before they came:
-//! who has written something reads it.
+//! A request that comes alone asks the database at once. Those that come while a query of their
+//! lane is under way wait for its end, and are then answered by one query together. So nobody is
+//! given what a query read that had begun before they came: who has written something reads it.
 
-#[cfg(test)]
-mod stand_in;
 #[cfg(test)]
 mod tests;
 
@@ -30,18 +27,11 @@ pub type Found<K, V> = Result<Vec<(K, V)>, DbErr>;
 /// Queries that requests share: in one lane of `L`, those for keys `K`, which are answered with
 /// values `V`.
 ///
-/// It belongs to one worker. A lane that nobody is in takes no memory.
-pub struct Shared<L, K, V> {
-    lanes: Arc<Mutex<HashMap<L, Lane<K, V>>>>,
-    at_once: usize,
-}
+/// It belongs to one worker. A lane without a query under way takes no memory.
+pub struct Shared<L, K, V>(Lanes<L, K, V>);
 
-struct Lane<K, V> {
-    /// How many queries.
-    under_way: usize,
-    /// There are some only while as many queries are under way as may be.
-    waiting: Vec<Waiting<K, V>>,
-}
+/// Who waits, in each lane that has a query under way.
+type Lanes<L, K, V> = Arc<Mutex<HashMap<L, Vec<Waiting<K, V>>>>>;
 
 struct Waiting<K, V> {
     key: K,
@@ -59,15 +49,6 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// With at most `at_once` queries under way in a lane.
-    #[must_use]
-    pub fn new(at_once: usize) -> Self {
-        Self {
-            lanes: Arc::default(),
-            at_once,
-        }
-    }
-
     /// The value of `key`, by a query that begins after this call.
     ///
     /// `run` asks the database for 1 to 64 keys, all different. It must mean the same to all
@@ -83,7 +64,7 @@ where
             Entered::Waiting(answered) => return answered.await.unwrap_or_else(|_| Err(lost())),
         };
         let _turn = Turn {
-            lanes: Arc::clone(&self.lanes),
+            lanes: Arc::clone(&self.0),
             lane,
         };
         let found = run(vec![key]).await?;
@@ -95,17 +76,13 @@ where
         F: FnOnce(Vec<K>) -> R + Send + 'static,
         R: Future<Output = Found<K, V>> + Send + 'static,
     {
-        let mut lanes = held(&self.lanes);
-        let here = lanes.entry(lane.clone()).or_insert_with(|| Lane {
-            under_way: 0,
-            waiting: Vec::new(),
-        });
-        if here.under_way < self.at_once {
-            here.under_way += 1;
+        let mut lanes = held(&self.0);
+        let Some(waiting) = lanes.get_mut(lane) else {
+            lanes.insert(lane.clone(), Vec::new());
             return Entered::First(key, run);
-        }
+        };
         let (answer, answered) = oneshot::channel();
-        here.waiting.push(Waiting {
+        waiting.push(Waiting {
             key,
             run: Box::new(|keys| Box::pin(run(keys))),
             answer,
@@ -126,7 +103,7 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + 'static,
 {
-    lanes: Arc<Mutex<HashMap<L, Lane<K, V>>>>,
+    lanes: Lanes<L, K, V>,
     lane: L,
 }
 
@@ -138,16 +115,12 @@ where
 {
     fn drop(&mut self) {
         let mut lanes = held(&self.lanes);
-        let Some(here) = lanes.get_mut(&self.lane) else {
-            return;
-        };
         // Without a runtime there is nobody left to be answered.
-        let next = Handle::try_current().ok().zip(here.batch());
+        let next = Handle::try_current()
+            .ok()
+            .zip(lanes.get_mut(&self.lane).and_then(Batch::of_those_who_wait));
         let Some((runtime, batch)) = next else {
-            here.under_way -= 1;
-            if here.under_way == 0 {
-                lanes.remove(&self.lane);
-            }
+            lanes.remove(&self.lane);
             return;
         };
         drop(lanes);
@@ -159,30 +132,6 @@ where
     }
 }
 
-impl<K: Clone + Eq + Hash, V> Lane<K, V> {
-    /// Takes those who wait, as far as one query can answer them.
-    fn batch(&mut self) -> Option<Batch<K, V>> {
-        let mut waiting = std::mem::take(&mut self.waiting).into_iter();
-        let mut waiting = waiting.by_ref().filter(|one| !one.answer.is_closed());
-        let first = waiting.next()?;
-        let mut batch = Batch {
-            run: first.run,
-            askers: HashMap::from([(first.key, vec![first.answer])]),
-        };
-        for one in waiting {
-            let full = batch.askers.len() == MOST_KEYS;
-            match batch.askers.get_mut(&one.key) {
-                Some(askers) => askers.push(one.answer),
-                None if full => self.waiting.push(one),
-                None => {
-                    batch.askers.insert(one.key, vec![one.answer]);
-                }
-            }
-        }
-        Some(batch)
-    }
-}
-
 /// Requests that one query answers.
 struct Batch<K, V> {
     run: Run<K, V>,
@@ -190,6 +139,28 @@ struct Batch<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Batch<K, V> {
+    /// Takes as many as one query can answer.
+    fn of_those_who_wait(waiting: &mut Vec<Waiting<K, V>>) -> Option<Self> {
+        let mut all = std::mem::take(waiting).into_iter();
+        let mut all = all.by_ref().filter(|one| !one.answer.is_closed());
+        let first = all.next()?;
+        let mut batch = Self {
+            run: first.run,
+            askers: HashMap::from([(first.key, vec![first.answer])]),
+        };
+        for one in all {
+            let full = batch.askers.len() == MOST_KEYS;
+            match batch.askers.get_mut(&one.key) {
+                Some(askers) => askers.push(one.answer),
+                None if full => waiting.push(one),
+                None => {
+                    batch.askers.insert(one.key, vec![one.answer]);
+                }
+            }
+        }
+        Some(batch)
+    }
+
     /// An asker whom it drops, as a panic does, is told of it.
     async fn answer<T>(mut self, turn: T) {
         let found = (self.run)(self.askers.keys().cloned().collect()).await;
@@ -218,10 +189,13 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<L, K, V> Clone for Shared<L, K, V> {
     fn clone(&self) -> Self {
-        Self {
-            lanes: Arc::clone(&self.lanes),
-            at_once: self.at_once,
-        }
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<L, K, V> Default for Shared<L, K, V> {
+    fn default() -> Self {
+        Self(Arc::default())
     }
 }
 

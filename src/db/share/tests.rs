@@ -1,10 +1,83 @@
-use futures_util::future::join_all;
+use std::pin::Pin;
 
-use super::{stand_in::*, *};
+use futures_util::future::{join_all, poll_immediate};
+use tokio::sync::{mpsc, oneshot};
+
+use super::*;
+
+type Key = u32;
+type Value = &'static str;
+
+/// A database whose answers the test gives.
+struct Database {
+    shared: Shared<&'static str, Key, Value>,
+    ask: mpsc::UnboundedSender<Query>,
+    asked: mpsc::UnboundedReceiver<Query>,
+}
+
+/// A query that has begun.
+struct Query {
+    keys: Vec<Key>,
+    answer: oneshot::Sender<Found<Key, Value>>,
+}
+
+impl Query {
+    /// The same value for each key.
+    fn find(self, value: Value) {
+        let found = self.keys.iter().map(|key| (*key, value)).collect();
+        self.answer.send(Ok(found)).expect("nobody waits");
+    }
+}
+
+type Request<'a> = Pin<Box<dyn Future<Output = Result<Option<Value>, DbErr>> + 'a>>;
+
+impl Database {
+    fn new() -> Self {
+        let (ask, asked) = mpsc::unbounded_channel();
+        Self {
+            shared: Shared::default(),
+            ask,
+            asked,
+        }
+    }
+
+    /// A request that has come, and waits.
+    async fn request(&self, lane: &'static str, key: Key) -> Request<'static> {
+        let (shared, ask) = (self.shared.clone(), self.ask.clone());
+        let mut request: Request = Box::pin(async move {
+            let run = async move |mut keys: Vec<Key>| {
+                keys.sort_unstable();
+                let (answer, answered) = oneshot::channel();
+                ask.send(Query { keys, answer }).ok().unwrap();
+                answered.await.expect("the query panics")
+            };
+            shared.get(lane, key, run).await
+        });
+        assert!(poll_immediate(&mut request).await.is_none());
+        request
+    }
+
+    /// The next query to begin.
+    async fn begun(&mut self) -> Query {
+        self.asked.recv().await.unwrap()
+    }
+
+    /// Lets everything go on that can, and makes sure that no query begins.
+    async fn none_begins(&mut self) {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(self.asked.try_recv().is_err());
+    }
+
+    fn is_empty(&self) -> bool {
+        held(&self.shared.0).is_empty()
+    }
+}
 
 #[tokio::test]
 async fn who_comes_alone_asks_alone() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     for value in ["a", "b"] {
         let request = database.request("lane", 1).await;
         let query = database.begun().await;
@@ -17,7 +90,7 @@ async fn who_comes_alone_asks_alone() {
 
 #[tokio::test]
 async fn nobody_is_given_what_a_query_found_that_had_begun_before_they_came() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
     let second = database.request("lane", 1).await;
@@ -35,7 +108,7 @@ async fn nobody_is_given_what_a_query_found_that_had_begun_before_they_came() {
 
 #[tokio::test]
 async fn those_who_wait_share_one_query() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
     let mut others = Vec::new();
@@ -58,7 +131,7 @@ async fn those_who_wait_share_one_query() {
 
 #[tokio::test]
 async fn lanes_do_not_wait_for_one_another() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let here = database.request("here", 1).await;
     let there = database.request("there", 1).await;
     database.begun().await.find("h");
@@ -68,23 +141,8 @@ async fn lanes_do_not_wait_for_one_another() {
 }
 
 #[tokio::test]
-async fn as_many_queries_as_allowed_are_under_way() {
-    let mut database = Database::new(2);
-    let _first = database.request("lane", 1).await;
-    let second = database.request("lane", 1).await;
-    let third = database.request("lane", 1).await;
-    let _query = database.begun().await;
-    let query = database.begun().await;
-    database.none_begins().await;
-    query.find("second");
-    second.await.unwrap();
-    database.begun().await.find("third");
-    assert_eq!(third.await.unwrap(), Some("third"));
-}
-
-#[tokio::test]
 async fn a_query_has_a_bounded_number_of_keys() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 0).await;
     let query = database.begun().await;
     let mut others = Vec::new();
@@ -107,7 +165,7 @@ async fn a_query_has_a_bounded_number_of_keys() {
 
 #[tokio::test]
 async fn an_error_reaches_everybody_and_nobody_after() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
     let others = [
@@ -128,7 +186,7 @@ async fn an_error_reaches_everybody_and_nobody_after() {
 
 #[tokio::test]
 async fn who_goes_away_takes_nobody_along() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let _query = database.begun().await;
     let second = database.request("lane", 2).await;
@@ -150,7 +208,7 @@ async fn who_goes_away_takes_nobody_along() {
 
 #[tokio::test]
 async fn a_query_for_nobody_does_not_begin() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
     drop(database.request("lane", 2).await);
@@ -162,9 +220,10 @@ async fn a_query_for_nobody_does_not_begin() {
 
 #[tokio::test]
 async fn a_panic_is_an_error_to_those_who_wait_for_it() {
-    let mut database = Database::new(1);
+    let mut database = Database::new();
     let shared = database.shared.clone();
-    let first = tokio::spawn(async move { shared.get("lane", 1, |_| broken()).await });
+    let first =
+        tokio::spawn(async move { shared.get("lane", 1, |_| async { panic!("broken") }).await });
     assert!(first.await.unwrap_err().is_panic());
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
@@ -179,9 +238,4 @@ async fn a_panic_is_an_error_to_those_who_wait_for_it() {
     database.begun().await.find("third");
     assert_eq!(third.await.unwrap(), Some("third"));
     assert!(database.is_empty());
-}
-
-#[expect(clippy::unused_async, reason = "it stands for a query")]
-async fn broken() -> Found<Key, Value> {
-    panic!("broken")
 }

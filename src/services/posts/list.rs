@@ -40,7 +40,7 @@ pub struct Lists<A>(Shared<(Option<i64>, Query), (), Arc<Page<A>>>);
 
 impl<A: Send + Sync + 'static> Default for Lists<A> {
     fn default() -> Self {
-        Self(Shared::new(1))
+        Self(Shared::default())
     }
 }
 

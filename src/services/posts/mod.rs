@@ -89,7 +89,8 @@ fn readable_by(reader: Option<Expr>) -> Condition {
 }
 
 fn published_or_of(reader: Option<Expr>) -> Condition {
-    let published = posts::COLUMN.published.eq(true);
+    // The column itself: compared with a parameter, PostgreSQL would plan each search anew.
+    let published = Expr::col((posts::Entity, posts::Column::Published));
     match reader {
         Some(reader) => Condition::any()
             .add(published)

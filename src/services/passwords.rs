@@ -2,16 +2,17 @@
 //!
 //! A hash takes 19 MiB and some 20 ms of a core. On the async threads it would stop every request;
 //! on a pool of blocking threads many at once would take gigabytes. Here each of a few threads
-//! keeps one block of memory and works off a bounded queue.
+//! keeps one block of memory while there is work, and works off a bounded queue.
 
 use std::{
     error::Error as StdError,
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread,
+    time::Duration,
 };
 
 use argon2::{
@@ -125,12 +126,23 @@ pub fn is_outdated(hash: &PasswordHash) -> bool {
         || of.p_cost() < today.p_cost()
 }
 
+/// A thread without work for so long gives its memory back.
+const IDLE: Duration = Duration::from_secs(2);
+
 fn work_off(queue: &Mutex<Receiver<Job>>) {
-    let mut memory = vec![Block::default(); params().block_count()];
+    let mut memory = Vec::new();
     loop {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { password, work }) = next else {
-            return;
+        let next = queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv_timeout(IDLE);
+        let Job { password, work } = match next {
+            Ok(job) => job,
+            Err(RecvTimeoutError::Timeout) => {
+                memory = Vec::new();
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
         };
         let password = password.expose_secret().as_bytes();
         // Nobody waits for the answer any more when the client has gone: then it may be lost.

@@ -9,8 +9,8 @@ use sea_orm::{
 use super::{Query, Sort, filter::among, visible_to};
 use crate::db::{Among, Place, Words};
 
-/// The posts with `words`, best match or by number first, each with whether all words are in its
-/// title as `key`.
+/// The posts with `words`, best match or by number first. Where it orders them, whether all words are
+/// in the title is each one's `key`.
 pub(super) fn found(
     posts: Select<Entity>,
     reader: Option<i64>,
@@ -29,16 +29,19 @@ pub(super) fn found(
         || query.tag.is_some();
     let direction = query.sort().direction(query.backwards());
     let id = COLUMN.id.into_simple_expr();
-    let in_title = words.in_title(backend);
+    let mut key = id.clone();
     let select = if query.sort() == Sort::Best {
         let among = Among { filter, few, rows };
         let place = query.position.map(|position| Place {
             in_title: position.key == 1,
             id: position.id,
         });
+        let in_title = words.in_title(backend);
+        let one: SimpleExpr = Expr::case(in_title.clone(), 1_i64).finally(0_i64).into();
+        key = one.cast_as("bigint");
         posts
             .filter(words.best(backend, &among, place, query.backwards()))
-            .order_by(in_title.clone(), direction.clone())
+            .order_by(in_title, direction.clone())
     } else {
         if let Some(position) = query.position {
             filter = filter.add(match direction {
@@ -49,8 +52,5 @@ pub(super) fn found(
         let among = Among { filter, few, rows };
         posts.filter(words.sorted(backend, &among, &[("id", direction.clone())]))
     };
-    let key: SimpleExpr = Expr::case(in_title, 1_i64).finally(0_i64).into();
-    select
-        .expr_as(key.cast_as("bigint"), "key")
-        .order_by(id, direction)
+    select.expr_as(key, "key").order_by(id, direction)
 }

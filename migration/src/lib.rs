@@ -18,6 +18,7 @@ mod m20261121_000007_add_tags;
 mod m20261121_000008_add_ranks;
 mod m20261121_000009_add_search;
 mod m20261121_000010_add_versions;
+mod m20261121_000011_speed_up_votes;
 mod runner;
 pub mod unicode61;
 
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000008_add_ranks::Migration),
             Box::new(m20261121_000009_add_search::Migration),
             Box::new(m20261121_000010_add_versions::Migration),
+            Box::new(m20261121_000011_speed_up_votes::Migration),
         ]
     }
 }

@@ -61,6 +61,20 @@ fn unique(refusal: &dyn DatabaseError) -> Option<&'static str> {
     }
 }
 
+/// Whether the database undid a statement because of what it was to write, and may accept a part of
+/// that.
+pub(super) fn refuses_the_values(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
+        error
+    else {
+        return false;
+    };
+    cause.as_database_error().is_some_and(|refusal| {
+        let code = refusal.code().unwrap_or_default();
+        refusal.kind() != ErrorKind::Other || matches!(meaning(&code), Meaning::Fault)
+    })
+}
+
 /// Whether the database, or the connection that it says it on, is of no use for now.
 pub(super) fn is_away(refusal: &dyn DatabaseError) -> bool {
     let code = refusal.code().unwrap_or_default();

@@ -30,7 +30,7 @@ use pool::Pool;
 pub use search::{Among, Place, Words};
 pub use share::{Found, Shared};
 use together::Together;
-pub use together::{Pair, table};
+pub use together::{Pair, Row, Written, by_pair, table};
 pub use transaction::Transaction;
 
 /// How long PostgreSQL works on one statement before it gives up.
@@ -148,15 +148,6 @@ impl Db {
             }
         })
         .await
-    }
-
-    /// Runs `work`, which is one statement, without the two round trips that a transaction round it
-    /// would cost. It runs again as in [`write`](Self::write).
-    pub async fn write_one<T>(
-        &self,
-        work: impl AsyncFn(&Each) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        again(async || work(&self.writer).await).await
     }
 
     /// How many migrations the database lacks.

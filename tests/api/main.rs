@@ -47,6 +47,7 @@ mod settings;
 mod staff;
 mod stale;
 mod tls;
+mod together;
 mod tokens;
 mod tour;
 mod users;
@@ -93,6 +94,7 @@ fn main() -> ExitCode {
         staff::all(),
         stale::all(),
         tls::all(),
+        together::all(),
         tokens::all(),
         tour::all(),
         users::all(),

@@ -10,6 +10,7 @@ use crate::harness::{
 
 behaviours![
     up_down_and_up_again_leave_the_same_schema,
+    each_migration_reverts_to_the_schema_before_it,
     status_tells_applied_from_pending,
     four_runs_at_once_wait_for_one_another,
     a_failing_migration_changes_nothing,
@@ -39,7 +40,7 @@ fn each(what: &str, names: &[&str]) -> Vec<String> {
         .collect()
 }
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "m20261121_000001_create_users",
     "m20261121_000002_create_posts",
     "m20261121_000003_create_votes",
@@ -50,9 +51,10 @@ const ALL: [&str; 10] = [
     "m20261121_000008_add_ranks",
     "m20261121_000009_add_search",
     "m20261121_000010_add_versions",
+    "m20261121_000011_speed_up_votes",
 ];
-const NEWEST_FIRST: [&str; 10] = [
-    ALL[9], ALL[8], ALL[7], ALL[6], ALL[5], ALL[4], ALL[3], ALL[2], ALL[1], ALL[0],
+const NEWEST_FIRST: [&str; 11] = [
+    ALL[10], ALL[9], ALL[8], ALL[7], ALL[6], ALL[5], ALL[4], ALL[3], ALL[2], ALL[1], ALL[0],
 ];
 
 /// Everything that the catalogue knows.
@@ -103,7 +105,7 @@ async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
         each("reverted", &NEWEST_FIRST[1..2])
     );
     assert_eq!(
-        lines(&fixture, &["down", "-n", "9"]).await,
+        lines(&fixture, &["down", "-n", "10"]).await,
         each("reverted", &NEWEST_FIRST[2..])
     );
     let empty = schema(&fixture).await;
@@ -116,6 +118,21 @@ async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
     assert_eq!(lines(&fixture, &["down"]).await, ["nothing to do"]);
     assert_eq!(lines(&fixture, &["up"]).await, each("applied", &ALL));
     assert_eq!(schema(&fixture).await, first);
+}
+
+async fn each_migration_reverts_to_the_schema_before_it(fixture: Fixture) {
+    let mut before = Vec::new();
+    for name in ALL {
+        let applied = lines(&fixture, &["up", "-n", "1"]).await;
+        assert_eq!(applied, each("applied", &[name]));
+        before.push(schema(&fixture).await);
+    }
+    before.pop();
+    for (name, before) in NEWEST_FIRST.into_iter().zip(before.into_iter().rev()) {
+        let reverted = lines(&fixture, &["down"]).await;
+        assert_eq!(reverted, each("reverted", &[name]));
+        assert_eq!(schema(&fixture).await, before, "{name}");
+    }
 }
 
 async fn status_tells_applied_from_pending(fixture: Fixture) {

@@ -2,27 +2,12 @@
 
 use std::pin::pin;
 
-use acclaim::{
-    db::{Db, Each},
-    error::Error,
-};
+use acclaim::{db::Db, error::Error};
 use futures_util::future::{join_all, poll_immediate};
 use sea_orm::{ConnectionTrait, QueryResult, Statement};
-use tokio::{runtime::Builder, sync::Notify};
+use tokio::sync::Notify;
 
-use crate::harness::{Behaviour, Fixture, column};
-
-/// The closures of a write bind its test to one thread.
-macro_rules! on_one_thread {
-    ($($name:ident),* $(,)?) => {
-        pub fn all() -> Vec<Behaviour> {
-            vec![$(Behaviour {
-                name: concat!(module_path!(), "::", stringify!($name)),
-                run: |fixture| Box::pin(on_one_thread(move || $name(fixture))),
-            }),*]
-        }
-    };
-}
+use crate::harness::{Fixture, column, on_one_thread};
 
 on_one_thread![
     a_read_that_is_given_up_takes_its_connection_along,
@@ -30,19 +15,8 @@ on_one_thread![
     a_failed_write_is_rolled_back_and_its_connection_used_again,
     connections_that_the_server_ended_are_replaced,
     there_are_no_more_connections_than_places,
-    one_statement_needs_no_transaction,
     a_statement_can_be_planned_each_time,
 ];
-
-async fn on_one_thread<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
-    let run = tokio::task::spawn_blocking(|| {
-        let mut runtime = Builder::new_current_thread();
-        runtime.enable_all().build().unwrap().block_on(test());
-    });
-    if let Err(error) = run.await {
-        std::panic::resume_unwind(error.into_panic());
-    }
-}
 
 /// More than there are places on any machine.
 const MANY: usize = 40;
@@ -187,15 +161,6 @@ async fn there_are_no_more_connections_than_places(fixture: Fixture) {
     pids.sort_unstable();
     pids.dedup();
     assert!((2..=8).contains(&pids.len()), "{pids:?}");
-}
-
-async fn one_statement_needs_no_transaction(fixture: Fixture) {
-    let db = open(&fixture).await;
-    let add = async |each: &Each| rows(each, ADD).await;
-    assert_eq!(db.write_one(add).await.unwrap().len(), 1);
-    assert_eq!(users(&db).await, 1);
-    let again = db.write_one(add).await;
-    assert!(matches!(again, Err(Error::Taken { .. })));
 }
 
 async fn a_statement_can_be_planned_each_time(fixture: Fixture) {

@@ -5,14 +5,14 @@ use entity::{
     users::Role,
 };
 use sea_orm::{
-    ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    EntityTrait, QueryFilter,
+    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable, QueryFilter, Value,
+    sea_query::{Expr, Query},
 };
 
 use super::{Post, find, visible_to};
 use crate::{
-    db::{Db, Transaction},
+    db::{Db, Each, Row, Transaction, Written, table},
     error::Error,
     services::{
         access::Identity,
@@ -62,7 +62,15 @@ impl Changes {
 /// # Errors
 /// [`Error::InvalidToken`] when the owner has just been deleted.
 pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Error> {
-    let now = now();
+    let row = [
+        owner.id.into(),
+        new.title.into(),
+        new.content.into(),
+        new.published.into(),
+        new.tags.into(),
+    ];
+    let inserted = db.write_row("posts", row.into(), insert).await?;
+    let inserted = inserted.ok_or_else(|| Error::Internal("a new post is not there".into()))?;
     let Model {
         id,
         owner_id,
@@ -75,21 +83,7 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
         updated_at,
         version,
         ..
-    } = db
-        .write_one(async |connection| {
-            let post = ActiveModel {
-                owner_id: Set(owner.id),
-                title: Set(new.title.clone()),
-                content: Set(new.content.clone()),
-                published: Set(new.published),
-                tags: Set(new.tags.clone()),
-                created_at: Set(now),
-                updated_at: Set(now),
-                ..Default::default()
-            };
-            Ok(post.insert(connection).await?)
-        })
-        .await?;
+    } = Model::from_query_result(&inserted, "")?;
     Ok(Post {
         id,
         title,
@@ -104,6 +98,65 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
         votes,
         voted: false,
     })
+}
+
+/// The columns of a post to be, in the order of its row.
+const COLUMNS: [Column; 5] = [
+    Column::OwnerId,
+    Column::Title,
+    Column::Content,
+    Column::Published,
+    Column::Tags,
+];
+
+async fn insert(connection: Each, wanted: Vec<Row>) -> Written {
+    let backend = connection.get_database_backend();
+    let names = COLUMNS.map(|column| column.as_str());
+    let now = now();
+    let rows = Query::select()
+        .columns(COLUMNS)
+        .expr(Expr::value(now))
+        .expr(Expr::value(now))
+        .from_subquery(table(backend, &names, &wanted), "want")
+        .take();
+    let insert = Query::insert()
+        .into_table(Entity)
+        .columns(
+            COLUMNS
+                .into_iter()
+                .chain([Column::CreatedAt, Column::UpdatedAt]),
+        )
+        .select_from(rows)
+        .map_err(|error| DbErr::Custom(error.to_string()))?
+        .returning(Query::returning().columns(Column::iter()))
+        .take();
+    // Neither database promises to give them in the order of the rows: equal ones may be exchanged.
+    let mut inserted = Vec::with_capacity(wanted.len());
+    for row in connection.query_all(&insert).await? {
+        let Model {
+            owner_id,
+            title,
+            content,
+            published,
+            tags,
+            ..
+        } = Model::from_query_result(&row, "")?;
+        let values: [Value; 5] = [
+            owner_id.into(),
+            title.into(),
+            content.into(),
+            published.into(),
+            tags.into(),
+        ];
+        inserted.push((values, row));
+    }
+    let of = |row: &Row| {
+        let place = inserted
+            .iter()
+            .position(|(values, _)| values[..] == row[..])?;
+        Some(inserted.swap_remove(place).1)
+    };
+    Ok(wanted.iter().map(of).collect())
 }
 
 /// Changes post `id` for `caller` and gives it as it is then.
@@ -146,7 +199,7 @@ pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result
         // A personal access token is for its owner's things alone.
         let staff = caller.role >= Role::Moderator && caller.session_id().is_some();
         if staff {
-            which = which.filter(visible_to(Some(caller.id)));
+            which = which.filter(visible_to(Some(Expr::value(caller.id))));
         } else {
             which = which.filter(COLUMN.owner_id.eq(caller.id));
         }

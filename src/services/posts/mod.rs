@@ -100,7 +100,7 @@ fn published_or_of(reader: Option<Expr>) -> Condition {
 }
 
 /// Published, or `reader`'s own, and not of a user who is suspended.
-pub(super) fn visible_to(reader: Option<i64>) -> Condition {
+pub(super) fn visible_to(reader: Option<Expr>) -> Condition {
     // A partial index has these few.
     let suspended = Sql::select()
         .column(users::Column::Id)
@@ -108,7 +108,7 @@ pub(super) fn visible_to(reader: Option<i64>) -> Condition {
         .and_where(Expr::col(users::Column::SuspendedAt).is_not_null())
         .take();
     Condition::all()
-        .add(published_or_of(reader.map(Expr::value)))
+        .add(published_or_of(reader))
         .add(Expr::col((posts::Entity, posts::Column::OwnerId)).not_in_subquery(suspended))
 }
 

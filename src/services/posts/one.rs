@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use entity::posts;
 use sea_orm::{
-    ConnectionTrait, DbErr, FromQueryResult, QueryResult, QueryTrait,
+    ConnectionTrait, FromQueryResult, QueryResult, QueryTrait,
     sea_query::{Expr, ExprTrait, JoinType},
 };
 
 use super::{Post, post_of, visible_posts};
 use crate::{
-    db::{Db, Each, Found, Pair, table},
+    db::{Db, Each, Found, Pair, by_pair, table},
     error::Error,
 };
 
@@ -39,21 +39,20 @@ async fn rows(connection: Each, pairs: Vec<Pair>) -> Found<Pair, Arc<QueryResult
             .into_iter()
             .collect());
     }
+    let wanted: Vec<_> = pairs
+        .iter()
+        .map(|&(id, reader)| [id.into(), reader.into()])
+        .collect();
     let mut select = visible_posts(Some(Expr::col(("want", "reader"))));
     let is_wanted = Expr::col((posts::Entity, posts::Column::Id)).equals(("want", "id"));
     QueryTrait::query(&mut select)
         .column(("want", "reader"))
         .join_subquery(
             JoinType::InnerJoin,
-            table(backend, &pairs),
+            table(backend, &["id", "reader"], &wanted),
             "want",
             is_wanted,
         );
     let rows = connection.query_all_raw(select.build(backend)).await?;
-    rows.into_iter()
-        .map(|row| {
-            let pair = (row.try_get("", "id")?, row.try_get("", "reader")?);
-            Ok((pair, Arc::new(row)))
-        })
-        .collect::<Result<_, DbErr>>()
+    rows.into_iter().map(by_pair).collect()
 }

@@ -19,7 +19,7 @@ pub(super) fn found(
     fitting: &Condition,
     backend: DbBackend,
 ) -> Select<Entity> {
-    let mut filter = visible_to(reader)
+    let mut filter = visible_to(reader.map(Expr::value))
         .add(fitting.clone())
         .add(among(reader, query));
     let rows = query.limit.saturating_add(query.skip).saturating_add(1);

@@ -1,0 +1,28 @@
+//! Tests that use the database's room directly: the closures of a write bind them to one thread.
+
+use tokio::runtime::Builder;
+
+/// As `behaviours!`.
+macro_rules! on_one_thread {
+    ($($name:ident),* $(,)?) => {
+        pub fn all() -> Vec<$crate::harness::Behaviour> {
+            vec![$($crate::harness::Behaviour {
+                name: concat!(module_path!(), "::", stringify!($name)),
+                run: |fixture| {
+                    Box::pin($crate::harness::one_thread::run(move || $name(fixture)))
+                },
+            }),*]
+        }
+    };
+}
+pub(crate) use on_one_thread;
+
+pub async fn run<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+    let run = tokio::task::spawn_blocking(|| {
+        let mut runtime = Builder::new_current_thread();
+        runtime.enable_all().build().unwrap().block_on(test());
+    });
+    if let Err(error) = run.await {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use entity::{posts, votes};
 use sea_orm::{
     ConnectionTrait, DbErr, QueryResult, Value,
-    sea_query::{Expr, ExprTrait, JoinType, OnConflict, Order, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait, JoinType, LockType, OnConflict, Order, Query, SelectStatement},
 };
 
 use super::{now, posts::visible_to};
@@ -44,12 +44,7 @@ pub async fn remove(db: &Db, caller: i64, post_id: i64) -> Result<Tally, Error> 
 }
 
 async fn insert(connection: Each, wanted: Vec<Row>) -> Written {
-    let visible = visible(&connection, &wanted)
-        .expr(Expr::value(now()))
-        // Two statements that wait for one another's votes would never end.
-        .order_by(("want", "id"), Order::Asc)
-        .order_by(("want", "reader"), Order::Asc)
-        .take();
+    let visible = locked(&connection, &wanted).expr(Expr::value(now())).take();
     let columns = [
         votes::Column::PostId,
         votes::Column::UserId,
@@ -78,7 +73,7 @@ async fn delete(connection: Each, wanted: Vec<Row>) -> Written {
     ]);
     let delete = Query::delete()
         .from_table(votes::Entity)
-        .and_where(vote.in_subquery(visible(&connection, &wanted)))
+        .and_where(vote.in_subquery(locked(&connection, &wanted)))
         .returning(Query::returning().columns([votes::Column::PostId, votes::Column::UserId]))
         .take();
     changed(connection.query_all(&delete).await?, &wanted)
@@ -98,6 +93,17 @@ fn visible(connection: &Each, wanted: &[impl AsRef<[Value]>]) -> SelectStatement
             Expr::col(id).equals(("want", "id")),
         )
         .cond_where(visible_to(Some(Expr::col(("want", "reader")))))
+        .take()
+}
+
+/// The same, with their posts locked until the statement ends, in one order for all: so statements
+/// wait for each other before they have anything that another waits for. A post that is locked for
+/// a vote's foreign key alone first, and by many, costs PostgreSQL four times as much.
+fn locked(connection: &Each, wanted: &[Row]) -> SelectStatement {
+    visible(connection, wanted)
+        .order_by(("want", "id"), Order::Asc)
+        .order_by(("want", "reader"), Order::Asc)
+        .lock_with_tables(LockType::NoKeyUpdate, [posts::Entity])
         .take()
 }
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from .machine import Memory
 from .postgres import Cluster
 from .rows import Rows
 from .work import Requests, scripts
+
+# Seconds after which a contender may have given back what its readers' sign-ins took of memory.
+SETTLE = 4
 
 # Seconds for a work of which hardly any is done in a measurement.
 LONG = 30
@@ -63,6 +67,7 @@ class Arena:
         works = [work for work in works if work not in contender.cannot]
         with self.running(contender) as requests:
             pids = contender.process.family()
+            time.sleep(SETTLE)
             for work in works:
                 yield (work, *one(requests, work, pids, seconds, warm))
 

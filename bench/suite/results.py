@@ -59,7 +59,7 @@ class Results:
         return above / below if above is not None and below else None
 
     def most_memory(self, database: str, contender: str) -> float | None:
-        """The highest median of all works, in bytes."""
-        works = self.at(database, contender) or {}
+        """The highest median of all works but sign-ins, which have a limit of their own, in bytes."""
+        works = [work for work in self.at(database, contender) or {} if work != "sign_in"]
         found = [self.median(database, contender, work, "memory") for work in works]
         return max(found, default=None)

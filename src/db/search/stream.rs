@@ -13,8 +13,6 @@ use super::{Among, Words};
 /// How many posts are looked at one by one: on PostgreSQL each takes 0.16 us against 0.6 us a post
 /// from the index, on SQLite some 10 us against 1.
 const LOOK: u64 = 2_000;
-/// The same for words in a title, which is short: more often the index is the better way.
-const LOOK_TITLES: u64 = 500;
 const LOOK_SQLITE: u64 = 100;
 
 /// Posts in the order of some keys.
@@ -132,14 +130,10 @@ impl Part<'_> {
             rows, by, beyond, ..
         } = self;
         let name = self.stream.name;
-        let look = match self.stream.which {
-            Which::Titles => LOOK_TITLES,
-            Which::All | Which::Others => LOOK,
-        };
         let wanted = self.wanted.as_deref().unwrap_or("TRUE");
         sql.text(&format!(
             "{name}_near AS MATERIALIZED (SELECT id FROM (SELECT * FROM base
-                WHERE {wanted}{beyond} ORDER BY {by} LIMIT {look}) AS post WHERE search @@ "
+                WHERE {wanted}{beyond} ORDER BY {by} LIMIT {LOOK}) AS post WHERE search @@ "
         ));
         self.tsquery(sql);
         let few = format!("(SELECT count(*) FROM {name}_near) < {rows}");

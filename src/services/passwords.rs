@@ -126,10 +126,18 @@ pub fn is_outdated(hash: &PasswordHash) -> bool {
         || of.p_cost() < today.p_cost()
 }
 
+/// Added to the niceness of a thread that hashes: under load it gets a third of what a thread of the
+/// server gets. Sign-ins must not slow the readers down.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 5;
+
 /// A thread without work for so long gives its memory back.
 const IDLE: Duration = Duration::from_secs(2);
 
 fn work_off(queue: &Mutex<Receiver<Job>>) {
+    // Of this thread alone on Linux, of the whole process elsewhere. It cannot fail upwards.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(NICENESS);
     let mut memory = Vec::new();
     loop {
         let next = queue

@@ -32,6 +32,7 @@ mod login;
 mod matrix;
 mod migrations;
 mod naughty;
+mod one_thread;
 mod operator;
 mod paging;
 mod pool;

@@ -7,7 +7,10 @@ use futures_util::future::{join_all, poll_immediate};
 use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use tokio::sync::Notify;
 
-use crate::harness::{Fixture, column, on_one_thread};
+use crate::{
+    harness::{Fixture, column},
+    one_thread::on_one_thread,
+};
 
 on_one_thread![
     a_read_that_is_given_up_takes_its_connection_along,

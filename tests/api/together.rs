@@ -12,7 +12,10 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use crate::harness::{Fixture, column, on_one_thread};
+use crate::{
+    harness::{Fixture, column},
+    one_thread::on_one_thread,
+};
 
 on_one_thread![
     rows_that_come_together_are_written_together,

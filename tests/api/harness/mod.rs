@@ -1,7 +1,6 @@
 //! A fresh database a test, and a server on it.
 
 pub mod nginx;
-pub mod one_thread;
 pub mod postgres;
 pub mod process;
 mod runner;
@@ -67,7 +66,6 @@ macro_rules! behaviours {
     };
 }
 pub(crate) use behaviours;
-pub(crate) use one_thread::on_one_thread;
 
 /// `pub fn plain()`, which lists functions that need no database.
 macro_rules! plain {

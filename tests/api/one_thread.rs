@@ -9,7 +9,7 @@ macro_rules! on_one_thread {
             vec![$($crate::harness::Behaviour {
                 name: concat!(module_path!(), "::", stringify!($name)),
                 run: |fixture| {
-                    Box::pin($crate::harness::one_thread::run(move || $name(fixture)))
+                    Box::pin($crate::one_thread::run(move || $name(fixture)))
                 },
             }),*]
         }

@@ -40,6 +40,7 @@ mod posts;
 mod problems;
 mod process;
 mod races;
+mod readers;
 mod refresh;
 mod refusals;
 mod search;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         problems::all(),
         process::all(),
         races::all(),
+        readers::all(),
         refresh::all(),
         refusals::all(),
         search::all(),

@@ -1,15 +1,13 @@
 //! Lists of posts: one query each.
 
-use std::sync::Arc;
-
 use entity::{
     post_tags,
     posts::{COLUMN, Entity},
     ranks, users, votes,
 };
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoSimpleExpr, Order,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoSimpleExpr,
+    Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
     sea_query::{Expr, ExprTrait},
 };
 use time::OffsetDateTime;
@@ -17,97 +15,109 @@ use time::OffsetDateTime;
 use super::{
     Page, Position, Post, Query, Sort,
     filter::{fitting, joined},
-    readable_by,
+    is_of, readable,
     search::found,
     visible_posts,
 };
-use crate::{
-    db::{Db, Each, Shared, Words, comparable, page},
-    error::Error,
-};
+use crate::db::{Each, Words, comparable, page};
 
-#[derive(FromQueryResult)]
-struct Row {
+/// A post of a list.
+#[derive(Clone, FromQueryResult)]
+pub(super) struct Listed {
     #[sea_orm(nested)]
-    post: Post,
+    pub(super) post: Post,
+    /// What it is ordered by besides its number.
     key: i64,
 }
 
-/// One worker's lists. Requests for the same list at the same time share a query and what is made
-/// of it, an `A`.
-#[derive(Clone, Debug)]
-pub struct Lists<A>(Shared<(Option<i64>, Query), (), Arc<Page<A>>>);
-
-impl<A: Send + Sync + 'static> Default for Lists<A> {
-    fn default() -> Self {
-        Self(Shared::default())
-    }
+/// What a list is to be made of.
+pub(super) struct Wanted<'a> {
+    pub(super) query: &'a Query,
+    /// Whose votes and drafts the query may be about.
+    pub(super) reader: Option<i64>,
+    /// Whether a post is seen even if it is a draft.
+    pub(super) own: Option<Expr>,
+    /// How many posts at most.
+    pub(super) rows: u64,
+    /// What must hold of the posts, but for their words, tag and votes.
+    pub(super) fitting: Condition,
+    words: Option<Words>,
+    backend: DbBackend,
 }
 
-/// What becomes of posts and of where their list goes on.
-pub type Make<A> = fn(Vec<Post>, Page<()>) -> Result<Page<A>, String>;
-
-impl<A: Send + Sync + 'static> Lists<A> {
-    /// The posts that `reader` may see and that fit `query`, as `make` makes them; it is given
-    /// where the list goes on and how long it is, too. Every call is to have the same `make`.
-    pub async fn page(
-        &self,
-        db: &Db,
+impl<'a> Wanted<'a> {
+    /// `None` when no post can fit.
+    pub(super) fn new(
+        query: &'a Query,
         reader: Option<i64>,
-        query: Query,
-        make: Make<A>,
-    ) -> Result<Arc<Page<A>>, Error> {
-        let (connection, asked) = (db.read().clone(), query.clone());
-        let run = move |_| async move {
-            let (posts, page) = list(&connection, reader, &asked).await?;
-            let page = make(posts, page).map_err(DbErr::Custom)?;
-            Ok(vec![((), Arc::new(page))])
-        };
-        let page = self.0.get((reader, query), (), run).await?;
-        page.ok_or_else(|| Error::Internal("a list has no page".into()))
-    }
-}
-
-async fn list(
-    connection: &Each,
-    reader: Option<i64>,
-    query: &Query,
-) -> Result<(Vec<Post>, Page<()>), DbErr> {
-    let backend = connection.get_database_backend();
-    let words = Words::parse(&query.search);
-    let some = words.as_ref().is_none_or(|words| !words.is_empty());
-    let Some(fitting) = fitting(reader, query, backend).filter(|_| some) else {
-        let total = query.count.then_some(0);
-        return Ok((Vec::new(), Page::new(None, None, total)));
-    };
-    let posts = visible_posts(reader.map(Expr::value));
-    let select = match &words {
-        Some(words) if query.by_number() => found(posts, reader, query, words, &fitting, backend),
-        _ => {
-            let posts = ordered(joined(posts, reader, query), query, backend);
-            let posts = posts.filter(fitting.clone());
-            match &words {
-                Some(words) => posts.filter(words.all(backend)),
-                None => posts,
-            }
+        own: Option<Expr>,
+        backend: DbBackend,
+    ) -> Option<Self> {
+        let words = Words::parse(&query.search);
+        if words.as_ref().is_some_and(Words::is_empty) {
+            return None;
         }
-    };
-    let statement = page(select.build(backend), query.limit + 1, query.skip);
-    let rows = Row::find_by_statement(statement).all(connection).await?;
-    let (posts, mut page) = cut(rows, query);
-    if query.count {
+        Some(Self {
+            query,
+            reader,
+            own,
+            rows: query.limit.saturating_add(1),
+            fitting: fitting(reader, query, backend)?,
+            words,
+            backend,
+        })
+    }
+
+    /// Those of `posts`, as [`Listed`].
+    pub(super) fn of(&self, posts: Select<Entity>) -> Statement {
+        let Self { query, backend, .. } = *self;
+        let select = match &self.words {
+            Some(words) if query.by_number() => found(posts, self, words, backend),
+            words => {
+                let posts = ordered(joined(posts, self.reader, query), query, backend);
+                let posts = posts.filter(self.fitting.clone());
+                match words {
+                    Some(words) => posts.filter(words.all(backend)),
+                    None => posts,
+                }
+            }
+        };
+        page(select.build(backend), self.rows, query.skip)
+    }
+
+    /// How many there are, wherever the list begins.
+    async fn count(&self, connection: &Each) -> Result<u64, DbErr> {
         let counted = Entity::find()
             .select_only()
             .expr(COLUMN.id.count())
             .inner_join(users::Entity)
-            .filter(readable_by(reader.map(Expr::value)))
-            .filter(fitting);
-        let mut counted = joined(counted, reader, query);
-        if let Some(words) = &words {
-            counted = counted.filter(words.all(backend));
+            .filter(readable(self.own.clone()))
+            .filter(self.fitting.clone());
+        let mut counted = joined(counted, self.reader, self.query);
+        if let Some(words) = &self.words {
+            counted = counted.filter(words.all(self.backend));
         }
         let counts: Vec<i64> = counted.into_tuple().all(connection).await?;
-        page.total = counts.first().map(|count| count.unsigned_abs());
+        Ok(counts.first().map_or(0, |count| count.unsigned_abs()))
+    }
+}
+
+/// The list of one reader.
+pub(super) async fn list(
+    connection: &Each,
+    reader: Option<i64>,
+    query: &Query,
+) -> Result<(Vec<Post>, Page<()>), DbErr> {
+    let (backend, whose) = (connection.get_database_backend(), reader.map(Expr::value));
+    let own = whose.clone().map(is_of);
+    let Some(wanted) = Wanted::new(query, reader, own, backend) else {
+        return Ok((Vec::new(), Page::new(None, None, query.count.then_some(0))));
+    };
+    let statement = wanted.of(visible_posts(whose));
+    let rows = Listed::find_by_statement(statement).all(connection).await?;
+    let (posts, mut page) = cut(rows, query);
+    if query.count {
+        page.total = Some(wanted.count(connection).await?);
     }
     Ok((posts, page))
 }
@@ -176,7 +186,7 @@ fn ordered(mut select: Select<Entity>, query: &Query, backend: DbBackend) -> Sel
 }
 
 /// A page of `rows`, of which there is one more than asked for where the list goes on.
-fn cut(mut rows: Vec<Row>, query: &Query) -> (Vec<Post>, Page<()>) {
+pub(super) fn cut(mut rows: Vec<Listed>, query: &Query) -> (Vec<Post>, Page<()>) {
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -188,7 +198,7 @@ fn cut(mut rows: Vec<Row>, query: &Query) -> (Vec<Post>, Page<()>) {
     } else {
         (more, came)
     };
-    let beside = |row: &Row, before| Position {
+    let beside = |row: &Listed, before| Position {
         sort: query.sort(),
         before,
         key: match query.sort() {

@@ -3,6 +3,7 @@
 mod change;
 mod filter;
 mod list;
+mod lists;
 mod one;
 mod order;
 mod query;
@@ -10,14 +11,14 @@ mod search;
 
 pub use change::{Changes, NewPost, create, delete, update};
 use entity::{posts, users, votes};
-pub use list::Lists;
+pub use lists::Lists;
 pub use one::get;
 pub use order::{Position, Sort};
 pub use query::{Page, Query};
 use sea_orm::{
     Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
     QueryTrait, Select, Statement,
-    sea_query::{Expr, ExprTrait, IntoCondition, Query as Sql, SimpleExpr},
+    sea_query::{Expr, ExprTrait, Query as Sql, SimpleExpr},
 };
 use time::OffsetDateTime;
 
@@ -70,37 +71,47 @@ fn post_of(backend: DbBackend, reader: Option<i64>, id: i64) -> Statement {
 
 /// What `reader` may see, as [`Post`]s.
 fn visible_posts(reader: Option<Expr>) -> Select<posts::Entity> {
+    let voted = reader.clone().map_or(Expr::value(false), vote_of);
+    posts_with(voted).filter(readable(reader.map(is_of)))
+}
+
+/// [`Post`]s, whoever may see them.
+fn posts_with(voted: SimpleExpr) -> Select<posts::Entity> {
     use posts::Column as P;
     posts::Entity::find()
         .select_only()
         .columns([P::Id, P::Title, P::Content, P::Published, P::Tags])
         .columns([P::CreatedAt, P::UpdatedAt, P::Version, P::OwnerId, P::Votes])
         .column_as(users::Column::Username, "owner_username")
-        .expr_as(reader.clone().map_or(Expr::value(false), vote_of), "voted")
+        .expr_as(voted, "voted")
         .inner_join(users::Entity)
-        .filter(readable_by(reader))
 }
 
-/// What `reader` may see, where a post's owner is joined.
-fn readable_by(reader: Option<Expr>) -> Condition {
+/// Whether the post is `reader`'s.
+fn is_of(reader: Expr) -> Expr {
+    Expr::col((posts::Entity, posts::Column::OwnerId)).eq(reader)
+}
+
+/// What may be read by one who has the posts that are their `own`, where a post's owner is joined.
+fn readable(own: Option<Expr>) -> Condition {
     Condition::all()
-        .add(published_or_of(reader))
+        .add(published_or(own))
         .add(users::COLUMN.suspended_at.is_null())
 }
 
-fn published_or_of(reader: Option<Expr>) -> Condition {
+fn published_or(own: Option<Expr>) -> Condition {
     // The column itself: compared with a parameter, PostgreSQL would plan each search anew.
     let published = Expr::col((posts::Entity, posts::Column::Published));
-    match reader {
-        Some(reader) => Condition::any()
-            .add(published)
-            .add(Expr::col((posts::Entity, posts::Column::OwnerId)).eq(reader)),
-        None => published.into_condition(),
-    }
+    Condition::any().add(published).add_option(own)
 }
 
-/// Published, or `reader`'s own, and not of a user who is suspended.
+/// The same on the columns of `posts` alone, for one `reader`.
 pub(super) fn visible_to(reader: Option<Expr>) -> Condition {
+    visible(reader.map(is_of))
+}
+
+/// The same on the columns of `posts` alone.
+fn visible(own: Option<Expr>) -> Condition {
     // A partial index has these few.
     let suspended = Sql::select()
         .column(users::Column::Id)
@@ -108,7 +119,7 @@ pub(super) fn visible_to(reader: Option<Expr>) -> Condition {
         .and_where(Expr::col(users::Column::SuspendedAt).is_not_null())
         .take();
     Condition::all()
-        .add(published_or_of(reader))
+        .add(published_or(own))
         .add(Expr::col((posts::Entity, posts::Column::OwnerId)).not_in_subquery(suspended))
 }
 

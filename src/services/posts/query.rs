@@ -52,6 +52,13 @@ impl Query {
         }
     }
 
+    /// Whether readers differ in nothing but which drafts they see, and what they voted for.
+    pub(super) fn is_for_all(&self) -> bool {
+        let own = self.voted.is_some() || self.published == Some(false);
+        // Passing over posts and counting them are different for one who has drafts among them.
+        !own && self.skip == 0 && !self.count
+    }
+
     pub(super) fn backwards(&self) -> bool {
         self.position.is_some_and(|position| position.before)
     }

@@ -2,27 +2,26 @@
 
 use entity::posts::{COLUMN, Entity};
 use sea_orm::{
-    Condition, DbBackend, IntoSimpleExpr, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    DbBackend, IntoSimpleExpr, Order, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, SimpleExpr},
 };
 
-use super::{Query, Sort, filter::among, visible_to};
+use super::{Sort, filter::among, list::Wanted, visible};
 use crate::db::{Among, Place, Words};
 
 /// The posts with `words`, best match or by number first. Where it orders them, whether all words are
 /// in the title is each one's `key`.
 pub(super) fn found(
     posts: Select<Entity>,
-    reader: Option<i64>,
-    query: &Query,
+    wanted: &Wanted,
     words: &Words,
-    fitting: &Condition,
     backend: DbBackend,
 ) -> Select<Entity> {
-    let mut filter = visible_to(reader.map(Expr::value))
-        .add(fitting.clone())
-        .add(among(reader, query));
-    let rows = query.limit.saturating_add(query.skip).saturating_add(1);
+    let query = wanted.query;
+    let mut filter = visible(wanted.own.clone())
+        .add(wanted.fitting.clone())
+        .add(among(wanted.reader, query));
+    let rows = wanted.rows.saturating_add(query.skip);
     let few = query.owner_id.is_some()
         || query.published == Some(false)
         || query.voted == Some(true)

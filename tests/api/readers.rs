@@ -1,5 +1,7 @@
 //! Lists that several readers ask for at once.
 
+use std::sync::Arc;
+
 use acclaim::{
     db::Db,
     services::posts::{Lists, Page, Post, Query, Sort},
@@ -15,18 +17,67 @@ on_one_thread![each_reader_is_given_a_list_as_if_alone];
 /// the newest posts of all, more than are on a page.
 const READERS: [Option<i64>; 4] = [None, Some(1), Some(2), Some(3)];
 
-fn make(posts: Vec<Post>, page: Page<()>) -> Result<Page<Vec<Post>>, String> {
-    Ok(page.of(posts))
-}
-
 /// What each of `readers` is given of the list, all of them at once.
 async fn at_once(db: &Db, query: &Query, readers: &[Option<i64>]) -> Vec<String> {
-    let lists = Lists::default();
+    let lists: Lists<Vec<Post>> = Lists::default();
     // Whoever comes first is answered alone, all others together.
     let all = [&None].into_iter().chain(readers);
-    let all = all.map(|reader| lists.page(db, *reader, query.clone(), make));
+    let all = all.map(|reader| given(&lists, db, *reader, query));
     let pages = join_all(all).await.into_iter().skip(1);
-    pages.map(|page| format!("{:#?}", page.unwrap())).collect()
+    pages.map(|page| format!("{page:#?}")).collect()
+}
+
+async fn given(
+    lists: &Lists<Vec<Post>>,
+    db: &Db,
+    reader: Option<i64>,
+    query: &Query,
+) -> Arc<Page<Vec<Post>>> {
+    let make = |posts, page: Page<()>| Ok(page.of(posts));
+    lists.page(db, reader, query.clone(), make).await.unwrap()
+}
+
+/// What is asked for besides the newest ten posts.
+const CHANGES: [fn(&mut Query); 20] = [
+    |_| (),
+    |query| query.sort = Sort::Old,
+    |query| query.sort = Sort::Top,
+    |query| query.sort = Sort::Hot,
+    |query| query.search = "words".into(),
+    |query| (query.sort, query.search) = (Sort::Old, "words".into()),
+    |query| (query.sort, query.search) = (Sort::Top, "words".into()),
+    |query| (query.sort, query.search) = (Sort::Best, "draft".into()),
+    |query| (query.sort, query.search) = (Sort::Best, "words".into()),
+    |query| query.search = "!".into(),
+    |query| query.limit = 1,
+    |query| query.limit = 100,
+    |query| query.tag = Some("third".into()),
+    |query| query.owner_id = Some(3),
+    |query| query.published = Some(true),
+    |query| query.published = Some(false),
+    |query| query.voted = Some(true),
+    |query| query.voted = Some(false),
+    |query| query.skip = 3,
+    |query| query.count = true,
+];
+
+fn query(change: fn(&mut Query)) -> Query {
+    let mut query = Query {
+        limit: 10,
+        skip: 0,
+        sort: Sort::New,
+        position: None,
+        search: String::new(),
+        tag: None,
+        owner_id: None,
+        voted: None,
+        published: None,
+        created_after: None,
+        created_before: None,
+        count: false,
+    };
+    change(&mut query);
+    query
 }
 
 async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
@@ -45,93 +96,11 @@ async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
         connection.execute_unprepared(sql).await.expect("no rows");
     }
     let db = Db::open(&fixture.database()).await.unwrap();
-    let plain = Query {
-        limit: 10,
-        skip: 0,
-        sort: Sort::New,
-        position: None,
-        search: String::new(),
-        tag: None,
-        owner_id: None,
-        voted: None,
-        published: None,
-        created_after: None,
-        created_before: None,
-        count: false,
-    };
-    let search = |word: &str| word.to_owned();
-    let mut queries = Vec::new();
-    for sort in [Sort::New, Sort::Old, Sort::Top, Sort::Hot] {
-        queries.push(Query {
-            sort,
-            ..plain.clone()
-        });
-        queries.push(Query {
-            sort,
-            search: search("words"),
-            ..plain.clone()
-        });
-    }
-    queries.extend([
-        Query {
-            sort: Sort::Best,
-            search: search("draft"),
-            ..plain.clone()
-        },
-        Query {
-            sort: Sort::Best,
-            search: search("!"),
-            ..plain.clone()
-        },
-        Query {
-            limit: 1,
-            ..plain.clone()
-        },
-        Query {
-            limit: 100,
-            ..plain.clone()
-        },
-        Query {
-            tag: Some("third".into()),
-            ..plain.clone()
-        },
-        Query {
-            owner_id: Some(3),
-            ..plain.clone()
-        },
-        Query {
-            published: Some(true),
-            ..plain.clone()
-        },
-        Query {
-            published: Some(false),
-            ..plain.clone()
-        },
-        Query {
-            voted: Some(true),
-            ..plain.clone()
-        },
-        Query {
-            voted: Some(false),
-            ..plain.clone()
-        },
-        Query {
-            skip: 3,
-            ..plain.clone()
-        },
-        Query {
-            count: true,
-            ..plain
-        },
-    ]);
-    for mut query in queries {
+    for mut query in CHANGES.map(query) {
         for _ in 0..3 {
             let mut alone = Vec::new();
             for reader in READERS {
-                let page = Lists::default()
-                    .page(&db, reader, query.clone(), make)
-                    .await;
-                alone.push(page.unwrap());
+                alone.push(given(&Lists::default(), &db, reader, &query).await);
             }
             let told: Vec<_> = alone.iter().map(|page| format!("{page:#?}")).collect();
             assert_eq!(at_once(&db, &query, &READERS).await, told, "{query:?}");

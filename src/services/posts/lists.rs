@@ -1,6 +1,9 @@
 //! Lists for many who ask at once.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use entity::posts::COLUMN;
 use sea_orm::{
@@ -63,34 +66,49 @@ async fn pages<A>(
     readers: Vec<Reader>,
     make: Make<A>,
 ) -> Found<Reader, Arc<Page<A>>> {
-    let mut together = None;
-    if readers.len() > 1 {
-        together = Some(Together::read(&connection, &query, &readers).await?);
+    let page = |(posts, page)| make(posts, page).map(Arc::new).map_err(DbErr::Custom);
+    if let [reader] = readers[..] {
+        return Ok(vec![(
+            reader,
+            page(list(&connection, reader, &query).await?)?,
+        )]);
     }
+    let together = Together::read(&connection, &query, &readers).await?;
+    // Most readers voted for none of these posts, and are given the same page.
+    let mut equal: HashMap<Seen, Arc<Page<A>>> = HashMap::new();
     let mut pages = Vec::with_capacity(readers.len());
     for reader in readers {
-        let rows = together.as_ref().and_then(|rows| rows.of(reader));
-        let (posts, page) = match rows {
-            Some(rows) => cut(rows, &query),
-            None => list(&connection, reader, &query).await?,
+        let page = if let Some(seen) = together.seen(reader) {
+            match equal.entry(seen) {
+                Entry::Occupied(page) => Arc::clone(page.get()),
+                Entry::Vacant(place) => {
+                    let rows = together.of(place.key());
+                    Arc::clone(place.insert(page(cut(rows, &query))?))
+                }
+            }
+        } else {
+            page(list(&connection, reader, &query).await?)?
         };
-        let page = make(posts, page).map_err(DbErr::Custom)?;
-        pages.push((reader, Arc::new(page)));
+        pages.push((reader, page));
     }
     Ok(pages)
 }
 
 /// The first posts of a list that any of some readers may see.
+#[derive(Default)]
 struct Together {
     rows: Vec<(Listed, Voters)>,
     /// How many a reader's page takes, and one to know that the list goes on.
-    most: u64,
-    /// Whether there are no more.
-    whole: bool,
+    most: usize,
+    /// Whether there may be more than `rows`.
+    more: bool,
 }
 
 /// Which of the readers voted for a post.
 type Voters = Vec<i64>;
+
+/// The places of the posts that a reader is given, and whether the reader voted for each.
+type Seen = Vec<(usize, bool)>;
 
 impl Together {
     async fn read(connection: &Each, query: &Query, readers: &[Reader]) -> Result<Self, DbErr> {
@@ -103,14 +121,10 @@ impl Together {
             .from_subquery(readers, "want")
             .and_where(vote_of(Expr::col(("want", "reader"))))
             .take();
-        let most = query.limit.saturating_add(1);
         let Some(mut wanted) = Wanted::new(query, None, Some(own.clone()), backend) else {
-            return Ok(Self {
-                rows: Vec::new(),
-                most,
-                whole: true,
-            });
+            return Ok(Self::default());
         };
+        let most = usize::try_from(wanted.rows).unwrap_or(usize::MAX);
         wanted.rows = wanted.rows.saturating_add(DRAFTS);
         let posts = posts_with(Expr::value(false))
             .filter(readable(Some(own)))
@@ -120,25 +134,34 @@ impl Together {
             );
         let rows = connection.query_all_raw(wanted.of(posts)).await?;
         Ok(Self {
-            whole: count(rows.len()) < wanted.rows,
+            more: u64::try_from(rows.len()) == Ok(wanted.rows),
             rows: rows.iter().map(listed).collect::<Result<_, _>>()?,
             most,
         })
     }
 
     /// What `reader` would be given alone, as far as it is sure.
-    fn of(&self, reader: Reader) -> Option<Vec<Listed>> {
-        let seen = |post: &Post| post.published || Some(post.owner_id) == reader;
-        let seen = self.rows.iter().filter(|(row, _)| seen(&row.post));
-        let rows: Vec<Listed> = seen
-            .take(usize::try_from(self.most).unwrap_or(usize::MAX))
-            .map(|(row, voters)| {
-                let mut row = row.clone();
-                row.post.voted = reader.is_some_and(|reader| voters.contains(&reader));
-                row
+    fn seen(&self, reader: Reader) -> Option<Seen> {
+        let visible = |post: &Post| post.published || Some(post.owner_id) == reader;
+        let rows = self.rows.iter().enumerate();
+        let seen: Seen = rows
+            .filter(|(_, (row, _))| visible(&row.post))
+            .map(|(place, (_, voters))| {
+                let voted = reader.is_some_and(|reader| voters.contains(&reader));
+                (place, voted)
             })
+            .take(self.most)
             .collect();
-        (self.whole || count(rows.len()) == self.most).then_some(rows)
+        (!self.more || seen.len() == self.most).then_some(seen)
+    }
+
+    fn of(&self, seen: &Seen) -> Vec<Listed> {
+        let row = |&(place, voted): &(usize, bool)| {
+            let mut row = self.rows.get(place)?.0.clone();
+            row.post.voted = voted;
+            Some(row)
+        };
+        seen.iter().filter_map(row).collect()
     }
 }
 
@@ -147,8 +170,4 @@ fn listed(row: &QueryResult) -> Result<(Listed, Voters), DbErr> {
     let voters = voters.iter().flat_map(|voters| voters.split(' '));
     let voters = voters.filter_map(|voter| voter.parse().ok()).collect();
     Ok((Listed::from_query_result(row, "")?, voters))
-}
-
-fn count(rows: usize) -> u64 {
-    u64::try_from(rows).unwrap_or(u64::MAX)
 }

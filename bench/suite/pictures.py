@@ -95,7 +95,7 @@ def _panel(results: Results, database: str, label: str, sizes: list[int],
     def y(cost: float) -> float:
         return 340 - 280 * (math.log10(cost) - lowest) / (highest - lowest)
 
-    yield _text(left, 30, f"{label}: µs of the machine for one request",
+    yield _text(left, 30, f"{label}: µs for one request, one connection",
                 'font-size="14" font-weight="bold"')
     for power in range(lowest, highest + 1):
         line = y(10**power)

@@ -84,6 +84,7 @@ PROMISES = (
     Promise("search for a word in 1 % of the posts against the first page", 0.3,
             _of_first_page("search")),
     Promise("the same, best match first", 0.3, _of_first_page("search_best")),
+    Promise("the same, 64 words at once", None, _of_first_page("search_words")),
     Promise("POST /posts against the course's stack", 20, _against("new_post", "course")),
     Promise("POST /posts against pgbench's single insert", 0.45, _against("new_post", "pgbench")),
     Promise("POST /vote, spread, against the course's stack", 20, _against("vote", "course")),

@@ -106,3 +106,13 @@ def _vocabulary() -> tuple[list[str], list[float]]:
         total += 1 / place
         weights.append(total)
     return list(words), weights
+
+
+def uncommon(count: int) -> list[str]:
+    """`count` words that are each in some 1 % of the posts, none of them the beginning of another."""
+    words, weights = _vocabulary()
+    # A post has about 60 words.
+    place = int(60 / 0.01 / weights[-1])
+    alone = [word for word in words[place - 2 * count:place + 2 * count]
+             if sum(other.startswith(word) for other in words) == 1]
+    return alone[:count]

@@ -5,7 +5,7 @@ from pathlib import Path
 from .contenders import CONTENT, TITLE, Contender
 from .generators import CONNECTIONS
 from .machine import BENCH
-from .rows import NEWEST, RARE, READERS, Rows
+from .rows import NEWEST, RARE, READERS, Rows, uncommon
 
 # In the order in which they are measured: what reads comes before what changes the rows.
 WORKS = {
@@ -14,7 +14,8 @@ WORKS = {
     "first_page_many": f"first page, {READERS} readers",
     "deep_page": "page at depth 99,000",
     "search": "search, 1 % match",
-    "search_best": "the same, best first",
+    "search_words": f"search, {READERS} words",
+    "search_best": "search, best first",
     "new_post": "new post",
     "vote": "votes, spread",
     "vote_hot": "votes, all on one post",
@@ -61,6 +62,11 @@ class Requests:
                 return self._read(contender.deep_page(), READERS)
             case "search":
                 return self._read(contender.search(), READERS)
+            case "search_words":
+                words = uncommon(READERS)
+                return {"kind": "read", "posts": self.posts, "start": 0,
+                        "formats": self._formats(
+                            lambda reader: contender.search(words[reader - 1]), READERS)}
             case "search_best":
                 return self._read(contender.search_best(), READERS)
             case "new_post":

@@ -25,7 +25,7 @@ use connection::Options;
 pub use each::Each;
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use moment::comparable;
-pub use page::page;
+pub use page::{beside, page};
 use pool::Pool;
 pub use search::{Among, Place, Words};
 pub use share::{Found, Shared};

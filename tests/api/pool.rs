@@ -22,9 +22,9 @@ on_one_thread![
 ];
 
 /// More than there are places on any machine.
-const MANY: usize = 40;
+pub const MANY: usize = 40;
 /// Ends by itself on neither database.
-const ENDLESS: [&str; 2] = [
+pub const ENDLESS: [&str; 2] = [
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
     "SELECT pg_sleep(3600)",
 ];
@@ -38,7 +38,7 @@ async fn open(fixture: &Fixture) -> Db {
     Db::open(&fixture.database()).await.unwrap()
 }
 
-async fn rows(connection: &impl ConnectionTrait, sql: &str) -> Result<Vec<QueryResult>, Error> {
+pub async fn rows(connection: &impl ConnectionTrait, sql: &str) -> Result<Vec<QueryResult>, Error> {
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     Ok(connection.query_all_raw(statement).await?)
 }

@@ -1,44 +1,55 @@
 //! Lists that several readers ask for at once.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use acclaim::{
     db::Db,
     services::posts::{Lists, Page, Post, Query, Sort},
 };
-use futures_util::future::join_all;
+use futures_util::future::{join_all, poll_immediate};
 use sea_orm::ConnectionTrait;
+use time::OffsetDateTime;
 
-use crate::{harness::Fixture, one_thread::on_one_thread, paging::fill};
+use crate::{
+    harness::Fixture,
+    one_thread::on_one_thread,
+    paging::fill,
+    pool::{ENDLESS, MANY, rows},
+};
 
-on_one_thread![each_reader_is_given_a_list_as_if_alone];
+on_one_thread![
+    each_reader_is_given_a_list_as_if_alone,
+    readers_of_a_list_share_a_query,
+];
 
-/// Nobody; ada, who has a draft among every fifty posts; bob, who votes; and eve, whose drafts are
-/// the newest posts of all, more than are on a page.
-const READERS: [Option<i64>; 4] = [None, Some(1), Some(2), Some(3)];
+/// Nobody; ada, who has a draft among every fifty posts; bob, who votes; zoe, who does nothing; fay,
+/// who is suspended; and eve, whose drafts are the newest posts of all, more than are on a page.
+const READERS: [Option<i64>; 6] = [None, Some(1), Some(2), Some(3), Some(4), Some(5)];
+const ZOE: usize = 3;
+const EVE: usize = 5;
+
+type Given = Arc<Page<Vec<Post>>>;
 
 /// What each of `readers` is given of the list, all of them at once.
-async fn at_once(db: &Db, query: &Query, readers: &[Option<i64>]) -> Vec<String> {
-    let lists: Lists<Vec<Post>> = Lists::default();
-    // Whoever comes first is answered alone, all others together.
+async fn at_once(db: &Db, query: &Query, readers: &[Option<i64>]) -> Vec<Given> {
+    let lists = Lists::default();
+    // Whoever comes first is answered alone, and all who come meanwhile together.
     let all = [&None].into_iter().chain(readers);
     let all = all.map(|reader| given(&lists, db, *reader, query));
-    let pages = join_all(all).await.into_iter().skip(1);
-    pages.map(|page| format!("{page:#?}")).collect()
+    join_all(all).await.into_iter().skip(1).collect()
 }
 
-async fn given(
-    lists: &Lists<Vec<Post>>,
-    db: &Db,
-    reader: Option<i64>,
-    query: &Query,
-) -> Arc<Page<Vec<Post>>> {
+fn told(pages: &[Given]) -> Vec<String> {
+    pages.iter().map(|page| format!("{page:#?}")).collect()
+}
+
+async fn given(lists: &Lists<Vec<Post>>, db: &Db, reader: Option<i64>, query: &Query) -> Given {
     let make = |posts, page: Page<()>| Ok(page.of(posts));
     lists.page(db, reader, query.clone(), make).await.unwrap()
 }
 
 /// What is asked for besides the newest ten posts.
-const CHANGES: [fn(&mut Query); 20] = [
+const CHANGES: [fn(&mut Query); 25] = [
     |_| (),
     |query| query.sort = Sort::Old,
     |query| query.sort = Sort::Top,
@@ -53,6 +64,11 @@ const CHANGES: [fn(&mut Query); 20] = [
     |query| query.limit = 100,
     |query| query.tag = Some("third".into()),
     |query| query.owner_id = Some(3),
+    |query| (query.sort, query.tag) = (Sort::Hot, Some("third".into())),
+    |query| (query.sort, query.owner_id) = (Sort::Top, Some(1)),
+    |query| query.owner_id = Some(4),
+    |query| query.created_after = OffsetDateTime::from_unix_timestamp(1_790_000_300).ok(),
+    |query| (query.sort, query.created_before) = (Sort::Old, Some(OffsetDateTime::now_utc())),
     |query| query.published = Some(true),
     |query| query.published = Some(false),
     |query| query.voted = Some(true),
@@ -82,7 +98,7 @@ fn query(change: fn(&mut Query)) -> Query {
 
 async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
     let service = fixture.serve().await;
-    for name in ["ada", "bob", "eve"] {
+    for name in ["ada", "bob", "zoe", "fay", "eve"] {
         service.user(name).await;
     }
     let connection = fixture.connect().await;
@@ -91,29 +107,63 @@ async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
         "INSERT INTO votes (post_id, user_id, created_at)
          SELECT id, id % 2 + 1, created_at FROM posts WHERE id % 7 < 3",
         "INSERT INTO posts (owner_id, title, content, published, created_at, updated_at)
-         SELECT 3, 'Draft', 'Words.', id % 2 = 1, created_at, created_at FROM posts WHERE id > 2970",
+         SELECT id % 2 + 4, 'Draft', 'Words.', id % 4 > 1, created_at, created_at FROM posts
+         WHERE id > 2940",
+        "UPDATE users SET suspended_at = created_at WHERE id = 4",
     ] {
         connection.execute_unprepared(sql).await.expect("no rows");
     }
     let db = Db::open(&fixture.database()).await.unwrap();
     for mut query in CHANGES.map(query) {
-        for _ in 0..3 {
+        let mut forth = true;
+        for _ in 0..4 {
             let mut alone = Vec::new();
             for reader in READERS {
                 alone.push(given(&Lists::default(), &db, reader, &query).await);
             }
-            let told: Vec<_> = alone.iter().map(|page| format!("{page:#?}")).collect();
-            assert_eq!(at_once(&db, &query, &READERS).await, told, "{query:?}");
-            // Without eve, whose drafts make everybody's page too short to be sure of.
-            assert_eq!(
-                at_once(&db, &query, &READERS[..3]).await,
-                told[..3],
-                "{query:?}"
-            );
-            query.position = alone[2].next;
-            if query.position.is_none() {
+            let expected = told(&alone);
+            let all = at_once(&db, &query, &READERS).await;
+            assert_eq!(told(&all), expected, "{query:?}");
+            // Eve's drafts make everybody's page too short to be sure of.
+            let others = at_once(&db, &query, &READERS[..EVE]).await;
+            assert_eq!(told(&others), expected[..EVE], "{query:?}");
+            // Two pages on, and one back.
+            let place = if forth {
+                alone[ZOE].next
+            } else {
+                alone[ZOE].prev
+            };
+            forth = query.position.is_none();
+            query.position = place;
+            if place.is_none() {
                 break;
             }
         }
     }
+}
+
+async fn readers_of_a_list_share_a_query(fixture: Fixture) {
+    let service = fixture.serve().await;
+    for name in ["ada", "bob", "zoe"] {
+        service.user(name).await;
+    }
+    fill(&fixture, &fixture.connect().await).await;
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let endless = ENDLESS[usize::from(fixture.is_postgres())];
+    let mut busy: Vec<_> = (0..MANY)
+        .map(|_| Box::pin(rows(db.read(), endless)))
+        .collect();
+    for query in &mut busy {
+        assert!(poll_immediate(query).await.is_none());
+    }
+    let (lists, query) = (Lists::default(), query(|_| ()));
+    let all = [Some(2), None, Some(3)].map(|reader| given(&lists, &db, reader, &query));
+    let mut all = pin!(join_all(all));
+    // The first waits for a connection, the others for the first.
+    assert!(poll_immediate(&mut all).await.is_none());
+    drop(busy);
+    let all = all.await;
+    assert_eq!(all[0].answer, all[1].answer);
+    assert!(!Arc::ptr_eq(&all[0], &all[1]));
+    assert!(Arc::ptr_eq(&all[1], &all[2]));
 }

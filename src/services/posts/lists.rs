@@ -7,9 +7,11 @@ use std::{
 
 use entity::posts::COLUMN;
 use sea_orm::{
-    ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QueryResult, QuerySelect,
+    ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QueryResult,
     sea_query::{Expr, Query as Sql, SimpleExpr},
 };
+
+use tokio::task::yield_now;
 
 use super::{
     Page, Post, Query,
@@ -17,7 +19,7 @@ use super::{
     posts_with, readable, vote_of,
 };
 use crate::{
-    db::{Db, Each, Found, Shared, table},
+    db::{Db, Each, Found, Shared, beside, table},
     error::Error,
 };
 
@@ -28,10 +30,13 @@ const DRAFTS: u64 = 5;
 /// Somebody, or nobody who is known.
 type Reader = Option<i64>;
 
-/// One worker's lists. Requests for the same list at the same time share a query, and equal readers
-/// what is made of it, an `A`.
+/// One worker's lists. Requests for the same list at the same time share a query, and those that are
+/// given the same posts and votes what is made of them, an `A`.
 #[derive(Clone, Debug)]
-pub struct Lists<A>(Shared<(Reader, Query), Reader, Arc<Page<A>>>);
+pub struct Lists<A>(Shared<Lane, Reader, Arc<Page<A>>>);
+
+/// A list that readers share, or one reader's own.
+type Lane = (Query, Option<Reader>);
 
 impl<A> Default for Lists<A> {
     fn default() -> Self {
@@ -52,42 +57,63 @@ impl<A: Send + Sync + 'static> Lists<A> {
         query: Query,
         make: Make<A>,
     ) -> Result<Arc<Page<A>>, Error> {
+        if query.is_for_all() {
+            let (connection, asked) = (db.read().clone(), query.clone());
+            let run = move |readers| pages(connection, asked, readers, make);
+            if let Some(page) = self.0.get((query.clone(), None), reader, run).await? {
+                return Ok(page);
+            }
+        }
         let (connection, asked) = (db.read().clone(), query.clone());
-        let run = move |readers| pages(connection, asked, readers, make);
-        let whose = reader.filter(|_| !query.is_for_all());
-        let page = self.0.get((whose, query), reader, run).await?;
+        let run = move |_| async move {
+            let page = alone(&connection, &asked, reader, make).await?;
+            Ok(vec![(reader, page)])
+        };
+        let page = self.0.get((query, Some(reader)), reader, run).await?;
         page.ok_or_else(|| Error::Internal("a list has no page".into()))
     }
 }
 
+async fn alone<A>(
+    connection: &Each,
+    query: &Query,
+    reader: Reader,
+    make: Make<A>,
+) -> Result<Arc<Page<A>>, DbErr> {
+    let (posts, page) = list(connection, reader, query).await?;
+    make(posts, page).map(Arc::new).map_err(DbErr::Custom)
+}
+
+/// The pages of those readers for whom they are sure.
 async fn pages<A>(
     connection: Each,
     query: Query,
     readers: Vec<Reader>,
     make: Make<A>,
 ) -> Found<Reader, Arc<Page<A>>> {
-    let page = |(posts, page)| make(posts, page).map(Arc::new).map_err(DbErr::Custom);
     if let [reader] = readers[..] {
         return Ok(vec![(
             reader,
-            page(list(&connection, reader, &query).await?)?,
+            alone(&connection, &query, reader, make).await?,
         )]);
     }
-    let together = Together::read(&connection, &query, &readers).await?;
+    let common = Common::read(&connection, &query, &readers).await?;
     // Most readers voted for none of these posts, and are given the same page.
     let mut equal: HashMap<Seen, Arc<Page<A>>> = HashMap::new();
     let mut pages = Vec::with_capacity(readers.len());
     for reader in readers {
-        let page = if let Some(seen) = together.seen(reader) {
-            match equal.entry(seen) {
-                Entry::Occupied(page) => Arc::clone(page.get()),
-                Entry::Vacant(place) => {
-                    let rows = together.of(place.key());
-                    Arc::clone(place.insert(page(cut(rows, &query))?))
-                }
+        let Some(seen) = common.seen(reader) else {
+            continue;
+        };
+        let page = match equal.entry(seen) {
+            Entry::Occupied(page) => Arc::clone(page.get()),
+            Entry::Vacant(place) => {
+                // A page can be of 4 MB, and others wait for this thread.
+                yield_now().await;
+                let (posts, page) = cut(common.of(place.key()), &query);
+                let page = make(posts, page).map_err(DbErr::Custom)?;
+                Arc::clone(place.insert(Arc::new(page)))
             }
-        } else {
-            page(list(&connection, reader, &query).await?)?
         };
         pages.push((reader, page));
     }
@@ -96,7 +122,7 @@ async fn pages<A>(
 
 /// The first posts of a list that any of some readers may see.
 #[derive(Default)]
-struct Together {
+struct Common {
     rows: Vec<(Listed, Voters)>,
     /// How many a reader's page takes, and one to know that the list goes on.
     most: usize,
@@ -110,7 +136,7 @@ type Voters = Vec<i64>;
 /// The places of the posts that a reader is given, and whether the reader voted for each.
 type Seen = Vec<(usize, bool)>;
 
-impl Together {
+impl Common {
     async fn read(connection: &Each, query: &Query, readers: &[Reader]) -> Result<Self, DbErr> {
         let backend = connection.get_database_backend();
         let known: Vec<_> = readers.iter().flatten().map(|id| [(*id).into()]).collect();
@@ -126,13 +152,10 @@ impl Together {
         };
         let most = usize::try_from(wanted.rows).unwrap_or(usize::MAX);
         wanted.rows = wanted.rows.saturating_add(DRAFTS);
-        let posts = posts_with(Expr::value(false))
-            .filter(readable(Some(own)))
-            .expr_as(
-                SimpleExpr::SubQuery(None, Box::new(voters.into())),
-                "voters",
-            );
-        let rows = connection.query_all_raw(wanted.of(posts)).await?;
+        let posts = posts_with(Expr::value(false)).filter(readable(Some(own)));
+        let voters = SimpleExpr::SubQuery(None, Box::new(voters.into()));
+        let statement = beside(wanted.of(posts), "posts", voters, "voters");
+        let rows = connection.query_all_raw(statement).await?;
         Ok(Self {
             more: u64::try_from(rows.len()) == Ok(wanted.rows),
             rows: rows.iter().map(listed).collect::<Result<_, _>>()?,

@@ -105,12 +105,12 @@ fn published_or(own: Option<Expr>) -> Condition {
     Condition::any().add(published).add_option(own)
 }
 
-/// The same on the columns of `posts` alone, for one `reader`.
+/// What `reader` may read, on the columns of `posts` alone.
 pub(super) fn visible_to(reader: Option<Expr>) -> Condition {
     visible(reader.map(is_of))
 }
 
-/// The same on the columns of `posts` alone.
+/// As [`readable`], on the columns of `posts` alone.
 fn visible(own: Option<Expr>) -> Condition {
     // A partial index has these few.
     let suspended = Sql::select()

@@ -10,7 +10,6 @@ use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QueryResult,
     sea_query::{Expr, Query as Sql, SimpleExpr},
 };
-
 use tokio::task::yield_now;
 
 use super::{

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import check, load
 from .contenders import Acclaim, Contender, Course, Datasette, Fastify
-from .generators import Measured, pgbench, wrk
+from .generators import CONNECTIONS, Measured, pgbench, wrk
 from .machine import Memory
 from .postgres import Cluster
 from .rows import Rows
@@ -61,7 +61,8 @@ class Arena:
             reference = reference or reads
             check.compare(contender.label, reference, reads)
 
-    def measure(self, name: str, works: list[str], seconds: float, warm: float) -> Iterator[tuple]:
+    def measure(self, name: str, works: list[str], seconds: float, warm: float,
+                connections: int = CONNECTIONS) -> Iterator[tuple]:
         """Starts contender `name` once and measures `works`: work, what was seen, memory in bytes."""
         contender = next(each for each in self.contenders if each.name == name)
         works = [work for work in works if work not in contender.cannot]
@@ -69,11 +70,11 @@ class Arena:
             pids = contender.process.family()
             time.sleep(SETTLE)
             for work in works:
-                yield (work, *one(requests, work, pids, seconds, warm))
+                yield (work, *one(requests, work, pids, seconds, warm, connections))
 
 
 def one(requests: Requests, work: str, pids: list[int], seconds: float, warm: float,
-        connections: int = 32) -> tuple[Measured, int]:
+        connections: int = CONNECTIONS) -> tuple[Measured, int]:
     """`work` after a while of the same: what was seen, and how much memory it took in bytes."""
     port = requests.contender.port
     if warm:
@@ -119,9 +120,10 @@ class OnPostgres(Arena):
             floor = check.statements(self.cluster, "arena", self.rows, depth)
         check.compare("pgbench", reads, floor)
 
-    def measure(self, name: str, works: list[str], seconds: float, warm: float) -> Iterator[tuple]:
+    def measure(self, name: str, works: list[str], seconds: float, warm: float,
+                connections: int = CONNECTIONS) -> Iterator[tuple]:
         if name != "pgbench":
-            yield from super().measure(name, works, seconds, warm)
+            yield from super().measure(name, works, seconds, warm, connections)
             return
         self.copy(name)
         statements = scripts(self.folder, self.rows, self.acclaim.depth())

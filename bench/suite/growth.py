@@ -1,10 +1,9 @@
 """What the same request costs among a thousand posts and among a million."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .arena import SETTLE, Arena, OnPostgres, OnSqlite, one
+from .arena import Arena, OnPostgres, OnSqlite
 from .postgres import Cluster
 from .rows import Rows
 
@@ -33,9 +32,5 @@ def arenas(folder: Path, binary: Path, cluster: Cluster, sizes) -> list[Arena]:
 def measure(arena: Arena, seconds: float) -> Iterator[tuple[str, float, float]]:
     """Work, requests a second, and their median in milliseconds. They come one after the other:
     those that come together share queries, and would hide what one costs."""
-    with arena.running(arena.acclaim) as requests:
-        pids = requests.contender.process.family()
-        time.sleep(SETTLE)
-        for work in WORKS:
-            seen, _ = one(requests, work, pids, seconds, 0.5, connections=1)
-            yield work, seen.rate, seen.p50
+    for work, seen, _ in arena.measure("acclaim", list(WORKS), seconds, 0.5, connections=1):
+        yield work, seen.rate, seen.p50

@@ -22,9 +22,9 @@ on_one_thread![
 ];
 
 /// More than there are places on any machine.
-pub const MANY: usize = 40;
+const MANY: usize = 40;
 /// Ends by itself on neither database.
-pub const ENDLESS: [&str; 2] = [
+const ENDLESS: [&str; 2] = [
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
     "SELECT pg_sleep(3600)",
 ];
@@ -38,9 +38,32 @@ async fn open(fixture: &Fixture) -> Db {
     Db::open(&fixture.database()).await.unwrap()
 }
 
-pub async fn rows(connection: &impl ConnectionTrait, sql: &str) -> Result<Vec<QueryResult>, Error> {
+async fn rows(connection: &impl ConnectionTrait, sql: &str) -> Result<Vec<QueryResult>, Error> {
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     Ok(connection.query_all_raw(statement).await?)
+}
+
+/// What becomes of `work` when it begins while every connection is taken: none of its statements ends
+/// before all of it has begun.
+pub async fn begun_at_once<T>(fixture: &Fixture, db: &Db, work: impl Future<Output = T>) -> T {
+    let endless = ENDLESS[usize::from(fixture.is_postgres())];
+    let read = async || rows(db.read(), endless).await.is_ok();
+    let write = async || {
+        let write = db.write(async |transaction| rows(transaction, endless).await);
+        write.await.is_ok()
+    };
+    let mut reads: Vec<_> = (0..MANY).map(|_| Box::pin(read())).collect();
+    let mut writes: Vec<_> = (0..MANY).map(|_| Box::pin(write())).collect();
+    for read in &mut reads {
+        assert!(poll_immediate(read).await.is_none());
+    }
+    for write in &mut writes {
+        assert!(poll_immediate(write).await.is_none());
+    }
+    let mut work = pin!(work);
+    assert!(poll_immediate(&mut work).await.is_none());
+    drop((reads, writes));
+    work.await
 }
 
 async fn who(connection: &impl ConnectionTrait) -> i32 {

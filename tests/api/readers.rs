@@ -1,21 +1,16 @@
 //! Lists that several readers ask for at once.
 
-use std::{pin::pin, sync::Arc};
+use std::sync::Arc;
 
 use acclaim::{
     db::Db,
     services::posts::{Lists, Page, Post, Query, Sort},
 };
-use futures_util::future::{join_all, poll_immediate};
+use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
-use crate::{
-    harness::Fixture,
-    one_thread::on_one_thread,
-    paging::fill,
-    pool::{ENDLESS, MANY, rows},
-};
+use crate::{harness::Fixture, one_thread::on_one_thread, paging::fill, pool::begun_at_once};
 
 on_one_thread![
     each_reader_is_given_a_list_as_if_alone,
@@ -149,20 +144,9 @@ async fn readers_of_a_list_share_a_query(fixture: Fixture) {
     }
     fill(&fixture, &fixture.connect().await).await;
     let db = Db::open(&fixture.database()).await.unwrap();
-    let endless = ENDLESS[usize::from(fixture.is_postgres())];
-    let mut busy: Vec<_> = (0..MANY)
-        .map(|_| Box::pin(rows(db.read(), endless)))
-        .collect();
-    for query in &mut busy {
-        assert!(poll_immediate(query).await.is_none());
-    }
     let (lists, query) = (Lists::default(), query(|_| ()));
     let all = [Some(2), None, Some(3)].map(|reader| given(&lists, &db, reader, &query));
-    let mut all = pin!(join_all(all));
-    // The first waits for a connection, the others for the first.
-    assert!(poll_immediate(&mut all).await.is_none());
-    drop(busy);
-    let all = all.await;
+    let all = begun_at_once(&fixture, &db, join_all(all)).await;
     assert_eq!(all[0].answer, all[1].answer);
     assert!(!Arc::ptr_eq(&all[0], &all[1]));
     assert!(Arc::ptr_eq(&all[1], &all[2]));

@@ -15,6 +15,7 @@ use sea_orm::{
 use crate::{
     harness::{Fixture, column},
     one_thread::on_one_thread,
+    pool::begun_at_once,
 };
 
 on_one_thread![
@@ -50,7 +51,11 @@ async fn write_names(each: Each, wanted: Vec<Row>) -> Written {
 
 /// What becomes of those that want to write these `names` at once: the name that each is told of,
 /// and how many were written with it.
-async fn write_all(db: &Db, names: &[&str]) -> Vec<Result<(String, i64), Error>> {
+async fn write_all(
+    fixture: &Fixture,
+    db: &Db,
+    names: &[&str],
+) -> Vec<Result<(String, i64), Error>> {
     let all: Vec<_> = names
         .iter()
         .map(|name| db.write_row("names", [(*name).into()].into(), write_names))
@@ -60,7 +65,7 @@ async fn write_all(db: &Db, names: &[&str]) -> Vec<Result<(String, i64), Error>>
         let name = row.try_get("", "name").expect("no name");
         (name, row.try_get("", "together").expect("no number"))
     };
-    let all = join_all(all).await;
+    let all = begun_at_once(fixture, db, join_all(all)).await;
     all.into_iter().map(|written| written.map(told)).collect()
 }
 
@@ -78,7 +83,7 @@ async fn rows_that_come_together_are_written_together(fixture: Fixture) {
         .map(|number| format!("\"{number}\" 'é' {{}}\\"))
         .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let all = write_all(&db, &names).await;
+    let all = write_all(&fixture, &db, &names).await;
     for (place, (written, name)) in all.into_iter().zip(&names).enumerate() {
         let together = if place == 0 {
             1
@@ -89,12 +94,18 @@ async fn rows_that_come_together_are_written_together(fixture: Fixture) {
         };
         assert_eq!(written.unwrap(), ((*name).to_owned(), together));
     }
-    assert_eq!(write_all(&db, &["alone"]).await[0].as_ref().unwrap().1, 1);
+    assert_eq!(
+        write_all(&fixture, &db, &["alone"]).await[0]
+            .as_ref()
+            .unwrap()
+            .1,
+        1
+    );
 }
 
 async fn a_row_that_is_refused_takes_no_other_along(fixture: Fixture) {
     let db = open_with_names(&fixture).await;
-    let all = write_all(&db, &["a", "b", "a", "c", "b"]).await;
+    let all = write_all(&fixture, &db, &["a", "b", "a", "c", "b"]).await;
     let alone = |name: &str| (name.to_owned(), 1);
     let told: Vec<_> = all.into_iter().map(Result::ok).collect();
     let expected = [

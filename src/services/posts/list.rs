@@ -42,7 +42,7 @@ pub(super) struct Wanted<'a> {
     /// What must hold of the posts, but for their words, tag and votes.
     pub(super) fitting: Condition,
     words: Option<Words>,
-    backend: DbBackend,
+    pub(super) backend: DbBackend,
 }
 
 impl<'a> Wanted<'a> {
@@ -72,7 +72,7 @@ impl<'a> Wanted<'a> {
     pub(super) fn of(&self, posts: Select<Entity>) -> Statement {
         let Self { query, backend, .. } = *self;
         let select = match &self.words {
-            Some(words) if query.by_number() => found(posts, self, words, backend),
+            Some(words) if query.by_number() => found(posts, self, words),
             words => {
                 let posts = ordered(joined(posts, self.reader, query), query, backend);
                 let posts = posts.filter(self.fitting.clone());

@@ -2,7 +2,7 @@
 
 use entity::posts::{COLUMN, Entity};
 use sea_orm::{
-    DbBackend, IntoSimpleExpr, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    IntoSimpleExpr, Order, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, SimpleExpr},
 };
 
@@ -11,13 +11,8 @@ use crate::db::{Among, Place, Words};
 
 /// The posts with `words`, best match or by number first. Where it orders them, whether all words are
 /// in the title is each one's `key`.
-pub(super) fn found(
-    posts: Select<Entity>,
-    wanted: &Wanted,
-    words: &Words,
-    backend: DbBackend,
-) -> Select<Entity> {
-    let query = wanted.query;
+pub(super) fn found(posts: Select<Entity>, wanted: &Wanted, words: &Words) -> Select<Entity> {
+    let Wanted { query, backend, .. } = *wanted;
     let mut filter = visible(wanted.own.clone())
         .add(wanted.fitting.clone())
         .add(among(wanted.reader, query));

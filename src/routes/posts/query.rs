@@ -72,11 +72,11 @@ pub(super) struct PostQuery {
     published: Option<bool>,
     /// Only posts written after this moment.
     #[serde(default, deserialize_with = "rules::some_moment")]
-    #[param(value_type = String, format = DateTime, nullable = false, example = "2026-11-21T06:00:42Z")]
+    #[param(value_type = String, format = DateTime, nullable = false)]
     created_after: Option<OffsetDateTime>,
     /// Only posts written before this moment.
     #[serde(default, deserialize_with = "rules::some_moment")]
-    #[param(value_type = String, format = DateTime, nullable = false, example = "2026-11-22T06:00:42Z")]
+    #[param(value_type = String, format = DateTime, nullable = false)]
     created_before: Option<OffsetDateTime>,
     /// `exact`: count all posts of the list, in `X-Total-Count`; that takes its time.
     #[serde(default, deserialize_with = "rules::present")]

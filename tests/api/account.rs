@@ -3,16 +3,9 @@
 use serde_json::json;
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     service::{PASSWORD, Service, User},
 };
-
-behaviours![
-    a_name_changes_without_a_password_and_an_address_with_one,
-    a_new_password_ends_every_other_session_and_token,
-    a_deleted_account_takes_everything_along,
-    an_export_has_everything,
-];
 
 async fn patch(
     service: &Service,
@@ -24,6 +17,7 @@ async fn patch(
         .await
 }
 
+#[apply(behaviour)]
 async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -72,6 +66,7 @@ async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixt
     assert_eq!(nothing["username"], "countess");
 }
 
+#[apply(behaviour)]
 async fn a_new_password_ends_every_other_session_and_token(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -99,6 +94,7 @@ async fn a_new_password_ends_every_other_session_and_token(fixture: Fixture) {
         .problem(401);
 }
 
+#[apply(behaviour)]
 async fn a_deleted_account_takes_everything_along(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, grace) = (service.user("ada").await, service.user("grace").await);
@@ -146,6 +142,7 @@ async fn a_deleted_account_takes_everything_along(fixture: Fixture) {
         .problem(401);
 }
 
+#[apply(behaviour)]
 async fn an_export_has_everything(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;

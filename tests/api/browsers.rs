@@ -3,15 +3,9 @@
 use acclaim::config::Origins;
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     service::{Answer, Service},
 };
-
-behaviours![
-    a_listed_origin_may_call_and_read,
-    no_origin_may_unless_it_is_listed,
-    any_origin_may_with_a_star,
-];
 
 const APP: &str = "https://app.example";
 
@@ -32,6 +26,7 @@ async fn call(service: &Service, origin: &str) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
 
+#[apply(behaviour)]
 async fn a_listed_origin_may_call_and_read(fixture: Fixture) {
     let origins = Origins::These(vec![APP.to_owned(), "http://localhost:5173".to_owned()]);
     let service = fixture.serve_as(false, origins).await;
@@ -69,6 +64,7 @@ async fn a_listed_origin_may_call_and_read(fixture: Fixture) {
         .problem(400);
 }
 
+#[apply(behaviour)]
 async fn no_origin_may_unless_it_is_listed(fixture: Fixture) {
     let service = fixture.serve().await;
     let answer = preflight(&service, APP).await;
@@ -79,6 +75,7 @@ async fn no_origin_may_unless_it_is_listed(fixture: Fixture) {
     assert_eq!(answer.header("access-control-allow-origin"), None);
 }
 
+#[apply(behaviour)]
 async fn any_origin_may_with_a_star(fixture: Fixture) {
     let service = fixture.serve_as(false, Origins::Any).await;
     let answer = preflight(&service, APP).await.expect(200);

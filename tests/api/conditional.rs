@@ -3,15 +3,9 @@
 use serde_json::json;
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     service::{Answer, Service, User},
 };
-
-behaviours![
-    a_post_that_has_not_changed_is_not_sent_again,
-    a_list_that_has_not_changed_is_not_sent_again,
-    writes_tell_the_validator,
-];
 
 async fn known(service: &Service, path: &str, user: &User, tags: &str) -> Answer {
     let request = service.request("GET", path).bearer_auth(&user.token);
@@ -28,6 +22,7 @@ fn etag(answer: &Answer) -> String {
     tag
 }
 
+#[apply(behaviour)]
 async fn a_post_that_has_not_changed_is_not_sent_again(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -78,6 +73,7 @@ async fn a_post_that_has_not_changed_is_not_sent_again(fixture: Fixture) {
     known(&service, &path, &ada, "*").await.problem(404);
 }
 
+#[apply(behaviour)]
 async fn a_list_that_has_not_changed_is_not_sent_again(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -110,6 +106,7 @@ async fn a_list_that_has_not_changed_is_not_sent_again(fixture: Fixture) {
     assert_eq!(again.header("link"), longer.header("link"));
 }
 
+#[apply(behaviour)]
 async fn writes_tell_the_validator(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;

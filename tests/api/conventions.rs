@@ -2,18 +2,9 @@
 
 use serde_json::json;
 
-use crate::harness::{Fixture, behaviours, service::Answer};
+use crate::harness::{Fixture, apply, behaviour, service::Answer};
 
-behaviours![
-    what_the_router_refuses_is_a_problem,
-    what_cannot_be_read_is_told_from_what_is_not_valid,
-    a_body_has_a_largest_size,
-    a_request_id_is_kept_or_made,
-    paths_answer_with_and_without_a_trailing_slash,
-    head_answers_like_get,
-    the_service_tells_how_it_is,
-];
-
+#[apply(behaviour)]
 async fn what_the_router_refuses_is_a_problem(fixture: Fixture) {
     let service = fixture.serve().await;
     for path in [
@@ -40,6 +31,7 @@ async fn what_the_router_refuses_is_a_problem(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn what_cannot_be_read_is_told_from_what_is_not_valid(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -81,6 +73,7 @@ async fn what_cannot_be_read_is_told_from_what_is_not_valid(fixture: Fixture) {
     service.get("/posts?search=%FF", &ada).await.problem(400);
 }
 
+#[apply(behaviour)]
 async fn a_body_has_a_largest_size(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -102,6 +95,7 @@ async fn a_body_has_a_largest_size(fixture: Fixture) {
         .problem(413);
 }
 
+#[apply(behaviour)]
 async fn a_request_id_is_kept_or_made(fixture: Fixture) {
     let service = fixture.serve().await;
     let sent = async |id: &str| {
@@ -121,6 +115,7 @@ async fn a_request_id_is_kept_or_made(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn paths_answer_with_and_without_a_trailing_slash(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -144,6 +139,7 @@ async fn paths_answer_with_and_without_a_trailing_slash(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn head_answers_like_get(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -166,6 +162,7 @@ async fn head_answers_like_get(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn the_service_tells_how_it_is(fixture: Fixture) {
     let service = fixture.serve().await;
     let welcome = service

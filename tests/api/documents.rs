@@ -7,25 +7,14 @@ use serde_json::Value;
 
 use crate::{
     architecture::{root, sources},
-    harness::{Fixture, behaviours, plain},
+    harness::{Fixture, apply, behaviour, check},
 };
-
-plain![
-    env_example_has_every_setting,
-    the_readme_has_every_setting,
-    the_committed_openapi_document_is_the_services,
-    the_postman_collection_has_every_operation,
-    every_route_is_in_the_openapi_document,
-];
-behaviours![
-    the_openapi_document_and_the_router_agree,
-    swagger_ui_needs_nothing_from_elsewhere
-];
 
 fn file(path: &str) -> String {
     fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).expect(path)
 }
 
+#[apply(check)]
 fn env_example_has_every_setting() {
     let mut expected = String::from(
         "# Every setting of Acclaim with its default. Copy this file to `.env` and uncomment what you change.\n",
@@ -42,6 +31,7 @@ fn env_example_has_every_setting() {
     assert_eq!(file(".env.example"), expected);
 }
 
+#[apply(check)]
 fn the_readme_has_every_setting() {
     let readme = file("README.md");
     for setting in SETTINGS {
@@ -54,6 +44,7 @@ fn the_readme_has_every_setting() {
     }
 }
 
+#[apply(check)]
 fn the_committed_openapi_document_is_the_services() {
     let printed = Command::new(env!("CARGO_BIN_EXE_acclaim"))
         .arg("openapi")
@@ -78,6 +69,7 @@ fn operations(document: &Value) -> BTreeSet<String> {
         .collect()
 }
 
+#[apply(check)]
 fn the_postman_collection_has_every_operation() {
     fn requests(folder: &Value, found: &mut BTreeSet<String>) {
         for item in folder["item"].as_array().into_iter().flatten() {
@@ -112,6 +104,7 @@ fn the_postman_collection_has_every_operation() {
     assert!(missing.is_empty(), "the collection lacks {missing:?}");
 }
 
+#[apply(check)]
 fn every_route_is_in_the_openapi_document() {
     let document: Value = serde_json::from_str(&file("docs/openapi.json")).expect("not JSON");
     let paths = document["paths"].as_object().expect("no paths");
@@ -131,6 +124,7 @@ fn every_route_is_in_the_openapi_document() {
     assert!(seen >= paths.len(), "the test found only {seen} routes");
 }
 
+#[apply(behaviour)]
 async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
     let service = fixture.serve().await;
     let document = service
@@ -167,6 +161,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
     assert_eq!(operations.len(), 34);
 }
 
+#[apply(behaviour)]
 async fn swagger_ui_needs_nothing_from_elsewhere(fixture: Fixture) {
     let service = fixture.serve().await;
     let page = service

@@ -10,15 +10,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::harness::{Fixture, behaviours};
-
-behaviours![
-    a_database_that_goes_away_and_comes_back,
-    a_database_that_falls_silent_and_speaks_again,
-    a_database_that_is_locked_is_waited_for,
-    a_full_password_queue_asks_to_come_back,
-    a_vote_for_a_post_that_is_being_deleted_is_not_found,
-];
+use crate::harness::{Fixture, apply, behaviour};
 
 /// A way to the database that can be cut.
 struct Way {
@@ -69,6 +61,7 @@ impl Way {
     }
 }
 
+#[apply(behaviour)]
 async fn a_database_that_goes_away_and_comes_back(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
@@ -116,6 +109,7 @@ async fn a_database_that_goes_away_and_comes_back(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn a_database_that_falls_silent_and_speaks_again(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
@@ -140,6 +134,7 @@ async fn a_database_that_falls_silent_and_speaks_again(fixture: Fixture) {
 }
 
 /// Another program's lock (a backup's, say) delays a write and does not fail it.
+#[apply(behaviour)]
 async fn a_database_that_is_locked_is_waited_for(fixture: Fixture) {
     use sea_orm::{ConnectionTrait, TransactionTrait};
     let service = fixture.serve().await;
@@ -160,6 +155,7 @@ async fn a_database_that_is_locked_is_waited_for(fixture: Fixture) {
     service.get(&format!("/posts/{id}"), &ada).await.expect(200);
 }
 
+#[apply(behaviour)]
 async fn a_full_password_queue_asks_to_come_back(fixture: Fixture) {
     fixture.migrate().await;
     let mut state = fixture.state(&fixture.database()).await;
@@ -182,6 +178,7 @@ async fn a_full_password_queue_asks_to_come_back(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn a_vote_for_a_post_that_is_being_deleted_is_not_found(fixture: Fixture) {
     use sea_orm::{ConnectionTrait, TransactionTrait};
     let service = fixture.serve().await;

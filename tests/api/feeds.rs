@@ -3,15 +3,11 @@
 use sea_orm::ConnectionTrait;
 
 use crate::{
-    harness::{Fixture, behaviours, column},
+    harness::{Fixture, apply, behaviour, column},
     paging::{every_page, fill, ids},
 };
 
-behaviours![
-    a_filtered_list_is_paged_through,
-    the_ranks_follow_votes_and_age,
-];
-
+#[apply(behaviour)]
 async fn a_filtered_list_is_paged_through(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -92,6 +88,7 @@ async fn a_filtered_list_is_paged_through(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn the_ranks_follow_votes_and_age(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;

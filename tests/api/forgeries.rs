@@ -10,16 +10,11 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{
-        Fixture, SECRET, behaviours,
+        Fixture, SECRET, apply, behaviour,
         service::{Answer, Service},
     },
     keys::{Ed25519, serve},
 };
-
-behaviours![
-    what_a_secret_did_not_sign_is_refused,
-    what_an_ed25519_key_did_not_sign_is_refused,
-];
 
 pub async fn show(service: &Service, token: &str) -> Answer {
     let request = service.request("GET", "/users/me").bearer_auth(token);
@@ -101,6 +96,7 @@ fn forgeries(good: &str, key: &EncodingKey) -> Vec<(&'static str, String)> {
     ]
 }
 
+#[apply(behaviour)]
 async fn what_a_secret_did_not_sign_is_refused(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -120,6 +116,7 @@ async fn what_a_secret_did_not_sign_is_refused(fixture: Fixture) {
     all_refused(&service, bad).await;
 }
 
+#[apply(behaviour)]
 async fn what_an_ed25519_key_did_not_sign_is_refused(fixture: Fixture) {
     let key = Ed25519::new();
     let service = serve(&fixture, Keys::from_pem(&key.private).unwrap()).await;

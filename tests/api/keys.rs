@@ -12,19 +12,12 @@ use serde_json::{Value, json};
 use crate::{
     forgeries::{all_refused, inside, show},
     harness::{
-        Fixture, SECRET, behaviours,
+        Fixture, SECRET, apply, behaviour,
         process::Running,
         service::{Service, User},
         tokens,
     },
 };
-
-behaviours![
-    a_new_secret_signs_while_the_old_one_is_still_good,
-    a_new_ed25519_key_signs_while_the_old_one_is_still_good,
-    a_key_file_signs_what_others_can_check,
-    secrets_are_not_published,
-];
 
 /// An Ed25519 key as `openssl genpkey` writes it.
 pub struct Ed25519 {
@@ -77,12 +70,14 @@ async fn rotation(fixture: Fixture, old: Keys, both: Keys, new: Keys) {
     all_refused(&old, vec![("the new key is not known yet", bob.token)]).await;
 }
 
+#[apply(behaviour)]
 async fn a_new_secret_signs_while_the_old_one_is_still_good(fixture: Fixture) {
     let other = "the next secret that the tests sign with";
     let both = secrets(other, &[SECRET]);
     rotation(fixture, secrets(SECRET, &[]), both, secrets(other, &[])).await;
 }
 
+#[apply(behaviour)]
 async fn a_new_ed25519_key_signs_while_the_old_one_is_still_good(fixture: Fixture) {
     let (old, new) = (Ed25519::new(), Ed25519::new());
     let keys = |blocks: &[&str]| Keys::from_pem(&blocks.concat()).unwrap();
@@ -91,6 +86,7 @@ async fn a_new_ed25519_key_signs_while_the_old_one_is_still_good(fixture: Fixtur
     rotation(fixture, keys(&[&old.private]), both, keys(&[&new.private])).await;
 }
 
+#[apply(behaviour)]
 async fn a_key_file_signs_what_others_can_check(fixture: Fixture) {
     fixture.migrate().await;
     let (key, next) = (Ed25519::new(), Ed25519::new());
@@ -135,6 +131,7 @@ async fn a_key_file_signs_what_others_can_check(fixture: Fixture) {
     assert!(!log.contains(secret) && !log.contains(&ada.token), "{log}");
 }
 
+#[apply(behaviour)]
 async fn secrets_are_not_published(fixture: Fixture) {
     let service = fixture.serve().await;
     let path = "/.well-known/jwks.json";

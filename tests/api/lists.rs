@@ -4,17 +4,9 @@ use acclaim::config::Origins;
 use serde_json::Value;
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     service::{Service, User},
 };
-
-behaviours![
-    newest_come_first,
-    limit_and_skip_page,
-    an_owner_and_drafts_can_be_asked_for,
-    faults_of_a_query_are_named,
-    reading_needs_a_token_unless_reads_are_public,
-];
 
 async fn titles(service: &Service, query: &str, user: &User) -> Vec<String> {
     let list = service
@@ -26,6 +18,7 @@ async fn titles(service: &Service, query: &str, user: &User) -> Vec<String> {
     list.as_array().unwrap().iter().map(title).collect()
 }
 
+#[apply(behaviour)]
 async fn newest_come_first(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -44,6 +37,7 @@ async fn newest_come_first(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn limit_and_skip_page(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -67,6 +61,7 @@ async fn limit_and_skip_page(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn an_owner_and_drafts_can_be_asked_for(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -95,6 +90,7 @@ async fn an_owner_and_drafts_can_be_asked_for(fixture: Fixture) {
     assert!(titles(&service, "?owner_id=42", &ada).await.is_empty());
 }
 
+#[apply(behaviour)]
 async fn faults_of_a_query_are_named(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -124,6 +120,7 @@ async fn faults_of_a_query_are_named(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn reading_needs_a_token_unless_reads_are_public(fixture: Fixture) {
     let closed = fixture.serve().await;
     let ada = closed.user("ada").await;

@@ -9,19 +9,11 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::harness::{
-    Fixture, behaviours, column,
+    Fixture, apply, behaviour, column,
     service::{Answer, PASSWORD, User},
 };
 
-behaviours![
-    a_form_a_multipart_form_and_json_sign_in,
-    an_unknown_user_and_a_wrong_password_are_told_the_same,
-    faults_of_a_sign_in_are_named,
-    swagger_ui_can_sign_in,
-    a_hash_of_lower_parameters_is_replaced,
-    a_password_that_was_changed_meanwhile_stays,
-];
-
+#[apply(behaviour)]
 async fn a_form_a_multipart_form_and_json_sign_in(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -61,6 +53,7 @@ async fn a_form_a_multipart_form_and_json_sign_in(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn an_unknown_user_and_a_wrong_password_are_told_the_same(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
@@ -81,6 +74,7 @@ async fn an_unknown_user_and_a_wrong_password_are_told_the_same(fixture: Fixture
     assert!(told[0] == told[1] && told[1] == told[2]);
 }
 
+#[apply(behaviour)]
 async fn faults_of_a_sign_in_are_named(fixture: Fixture) {
     let service = fixture.serve().await;
     let long = "p".repeat(129);
@@ -117,6 +111,7 @@ async fn faults_of_a_sign_in_are_named(fixture: Fixture) {
 }
 
 /// It sends an empty Basic authorisation and empty client members along.
+#[apply(behaviour)]
 async fn swagger_ui_can_sign_in(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
@@ -151,6 +146,7 @@ const OUTDATED: [&str; 4] = [
 /// The same, of higher parameters than today's.
 const HIGHER: &str = "$argon2id$v=19$m=32768,t=2,p=2$3snveSss1cVKmQrS7kUD3w$EPcY9BdsgkVPPj//4caGh3LjIORVuLiBSf/WRmPDHdM";
 
+#[apply(behaviour)]
 async fn a_hash_of_lower_parameters_is_replaced(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
@@ -182,6 +178,7 @@ async fn a_hash_of_lower_parameters_is_replaced(fixture: Fixture) {
     assert_eq!(hash(&connection).await, HIGHER);
 }
 
+#[apply(behaviour)]
 async fn a_password_that_was_changed_meanwhile_stays(fixture: Fixture) {
     fixture.migrate().await;
     let state = fixture.state(&fixture.database()).await;

@@ -58,50 +58,5 @@ mod votes;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let plain = [architecture::plain(), documents::plain(), settings::plain()];
-    let behaviours = [
-        account::all(),
-        browsers::all(),
-        conditional::all(),
-        constraints::all(),
-        conventions::all(),
-        doctor::all(),
-        doctor::database::all(),
-        documents::all(),
-        faults::all(),
-        feeds::all(),
-        forgeries::all(),
-        keys::all(),
-        limits::all(),
-        limits::clients::all(),
-        limits::order::all(),
-        lists::all(),
-        login::all(),
-        matrix::all(),
-        migrations::all(),
-        naughty::all(),
-        operator::all(),
-        paging::all(),
-        pool::all(),
-        posts::all(),
-        problems::all(),
-        process::all(),
-        races::all(),
-        readers::all(),
-        refresh::all(),
-        refusals::all(),
-        search::all(),
-        search::both::all(),
-        search::order::all(),
-        sessions::all(),
-        staff::all(),
-        stale::all(),
-        tls::all(),
-        together::all(),
-        tokens::all(),
-        tour::all(),
-        users::all(),
-        votes::all(),
-    ];
-    harness::run(plain.concat(), behaviours.concat())
+    harness::run()
 }

@@ -6,14 +6,9 @@ use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     service::{Answer, PASSWORD, Service, User},
 };
-
-behaviours![
-    every_route_takes_the_scopes_it_names_and_no_others,
-    every_route_takes_the_people_it_is_for_and_no_others,
-];
 
 /// Whom a route is for.
 #[derive(Clone, Copy, PartialEq)]
@@ -136,6 +131,7 @@ async fn complete(service: &Service) {
     assert_eq!(rows.collect::<BTreeSet<_>>(), routes);
 }
 
+#[apply(behaviour)]
 async fn every_route_takes_the_scopes_it_names_and_no_others(fixture: Fixture) {
     let service = fixture.serve().await;
     complete(&service).await;
@@ -182,6 +178,7 @@ async fn every_route_takes_the_scopes_it_names_and_no_others(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn every_route_takes_the_people_it_is_for_and_no_others(fixture: Fixture) {
     let service = fixture.serve().await;
     let owner = service.user("owner").await;

@@ -4,18 +4,9 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tokio::task::JoinSet;
 
 use crate::harness::{
-    Fixture, behaviours, column,
+    Fixture, apply, behaviour, column,
     process::{Ended, run},
 };
-
-behaviours![
-    up_down_and_up_again_leave_the_same_schema,
-    each_migration_reverts_to_the_schema_before_it,
-    status_tells_applied_from_pending,
-    four_runs_at_once_wait_for_one_another,
-    a_failing_migration_changes_nothing,
-    fresh_refresh_and_reset_do_what_they_say,
-];
 
 async fn migrate(fixture: &Fixture, arguments: &[&str]) -> Ended {
     let arguments: Vec<&str> = ["migrate"].iter().chain(arguments).copied().collect();
@@ -84,6 +75,7 @@ async fn schema(fixture: &Fixture) -> Vec<String> {
     schema
 }
 
+#[apply(behaviour)]
 async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
     assert_eq!(
         lines(&fixture, &["up", "-n", "2"]).await,
@@ -120,6 +112,7 @@ async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
     assert_eq!(schema(&fixture).await, first);
 }
 
+#[apply(behaviour)]
 async fn each_migration_reverts_to_the_schema_before_it(fixture: Fixture) {
     let mut before = Vec::new();
     for name in ALL {
@@ -135,6 +128,7 @@ async fn each_migration_reverts_to_the_schema_before_it(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn status_tells_applied_from_pending(fixture: Fixture) {
     lines(&fixture, &["up", "-n", "1"]).await;
     let some = migrate(&fixture, &["status"]).await;
@@ -145,6 +139,7 @@ async fn status_tells_applied_from_pending(fixture: Fixture) {
     assert_eq!(lines(&fixture, &["status"]).await, each("applied", &ALL));
 }
 
+#[apply(behaviour)]
 async fn four_runs_at_once_wait_for_one_another(fixture: Fixture) {
     let mut runs = JoinSet::new();
     for _ in 0..4 {
@@ -162,6 +157,7 @@ async fn execute(connection: &DatabaseConnection, sql: &str) {
     connection.execute_unprepared(sql).await.expect(sql);
 }
 
+#[apply(behaviour)]
 async fn a_failing_migration_changes_nothing(fixture: Fixture) {
     lines(&fixture, &["up", "-n", "1"]).await;
     let before = schema(&fixture).await;
@@ -190,6 +186,7 @@ async fn a_failing_migration_changes_nothing(fixture: Fixture) {
     assert_eq!(lines(&fixture, &["up"]).await, each("applied", &ALL[1..]));
 }
 
+#[apply(behaviour)]
 async fn fresh_refresh_and_reset_do_what_they_say(fixture: Fixture) {
     let service = fixture.serve().await;
     let first = schema(&fixture).await;

@@ -3,13 +3,9 @@
 use naughty_strings::BLNS;
 use serde_json::json;
 
-use crate::harness::{Fixture, behaviours};
+use crate::harness::{Fixture, apply, behaviour};
 
-behaviours![
-    naughty_strings_come_back_byte_for_byte,
-    naughty_strings_are_no_operators
-];
-
+#[apply(behaviour)]
 async fn naughty_strings_come_back_byte_for_byte(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -35,6 +31,7 @@ async fn naughty_strings_come_back_byte_for_byte(fixture: Fixture) {
     assert!(kept > 500, "{kept}");
 }
 
+#[apply(behaviour)]
 async fn naughty_strings_are_no_operators(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;

@@ -2,16 +2,17 @@
 
 use tokio::runtime::Builder;
 
-/// As `behaviours!`.
+/// `#[apply(on_one_thread)]` registers a behaviour whose future cannot move between threads.
 macro_rules! on_one_thread {
-    ($($name:ident),* $(,)?) => {
-        pub fn all() -> Vec<$crate::harness::Behaviour> {
-            vec![$($crate::harness::Behaviour {
+    ($(#[$attribute:meta])* async fn $name:ident($($argument:tt)*) $body:block) => {
+        $(#[$attribute])*
+        async fn $name($($argument)*) $body
+
+        inventory::submit! {
+            $crate::harness::Behaviour {
                 name: concat!(module_path!(), "::", stringify!($name)),
-                run: |fixture| {
-                    Box::pin($crate::one_thread::run(move || $name(fixture)))
-                },
-            }),*]
+                run: |fixture| Box::pin($crate::one_thread::run(move || $name(fixture))),
+            }
         }
     };
 }

@@ -4,18 +4,14 @@ use serde_json::json;
 
 use crate::{
     harness::{
-        Fixture, behaviours,
+        Fixture, apply, behaviour,
         process::run_with,
         service::{PASSWORD, User},
     },
     staff::acclaim,
 };
 
-behaviours![
-    an_operator_makes_the_first_admin,
-    an_operator_makes_a_token_that_can_insert_and_nothing_else,
-];
-
+#[apply(behaviour)]
 async fn an_operator_makes_the_first_admin(fixture: Fixture) {
     let service = fixture.serve().await;
     let create = [
@@ -63,6 +59,7 @@ async fn an_operator_makes_the_first_admin(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn an_operator_makes_a_token_that_can_insert_and_nothing_else(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;

@@ -6,16 +6,9 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::Value;
 
 use crate::harness::{
-    Fixture, behaviours, column,
+    Fixture, apply, behaviour, column,
     service::{Answer, Service, User},
 };
-
-behaviours![
-    every_order_is_paged_through_while_others_insert,
-    pages_lead_back_to_the_first,
-    a_cursor_keeps_the_order_it_came_with,
-    skip_leads_to_cursors,
-];
 
 /// How many posts there are before any test pages through them.
 const POSTS: usize = 3000;
@@ -73,6 +66,7 @@ pub async fn every_page(service: &Service, user: &User, path: &str) -> Vec<i64> 
     found
 }
 
+#[apply(behaviour)]
 async fn every_order_is_paged_through_while_others_insert(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -112,6 +106,7 @@ async fn every_order_is_paged_through_while_others_insert(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn pages_lead_back_to_the_first(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -134,6 +129,7 @@ async fn pages_lead_back_to_the_first(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn a_cursor_keeps_the_order_it_came_with(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -161,6 +157,7 @@ async fn a_cursor_keeps_the_order_it_came_with(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn skip_leads_to_cursors(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;

@@ -8,18 +8,9 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use tokio::sync::Notify;
 
 use crate::{
-    harness::{Fixture, column},
+    harness::{Fixture, apply, column},
     one_thread::on_one_thread,
 };
-
-on_one_thread![
-    a_read_that_is_given_up_takes_its_connection_along,
-    a_write_that_is_given_up_is_rolled_back,
-    a_failed_write_is_rolled_back_and_its_connection_used_again,
-    connections_that_the_server_ended_are_replaced,
-    there_are_no_more_connections_than_places,
-    a_statement_can_be_planned_each_time,
-];
 
 /// More than there are places on any machine.
 const MANY: usize = 40;
@@ -76,6 +67,7 @@ async fn users(db: &Db) -> i64 {
     rows[0].try_get_by_index(0).unwrap()
 }
 
+#[apply(on_one_thread)]
 async fn a_read_that_is_given_up_takes_its_connection_along(fixture: Fixture) {
     let db = open(&fixture).await;
     if !fixture.is_postgres() {
@@ -110,6 +102,7 @@ async fn a_read_that_is_given_up_takes_its_connection_along(fixture: Fixture) {
     }
 }
 
+#[apply(on_one_thread)]
 async fn a_write_that_is_given_up_is_rolled_back(fixture: Fixture) {
     let db = open(&fixture).await;
     // The next writes the same value, and waits for the server to see that nobody waits.
@@ -135,6 +128,7 @@ async fn a_write_that_is_given_up_is_rolled_back(fixture: Fixture) {
     }
 }
 
+#[apply(on_one_thread)]
 async fn a_failed_write_is_rolled_back_and_its_connection_used_again(fixture: Fixture) {
     let db = open(&fixture).await;
     let mut pids = Vec::new();
@@ -153,6 +147,7 @@ async fn a_failed_write_is_rolled_back_and_its_connection_used_again(fixture: Fi
     assert!(pids.len() <= 1, "{pids:?}");
 }
 
+#[apply(on_one_thread)]
 async fn connections_that_the_server_ended_are_replaced(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
@@ -174,6 +169,7 @@ async fn connections_that_the_server_ended_are_replaced(fixture: Fixture) {
     }
 }
 
+#[apply(on_one_thread)]
 async fn there_are_no_more_connections_than_places(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
@@ -189,6 +185,7 @@ async fn there_are_no_more_connections_than_places(fixture: Fixture) {
     assert!((2..=8).contains(&pids.len()), "{pids:?}");
 }
 
+#[apply(on_one_thread)]
 async fn a_statement_can_be_planned_each_time(fixture: Fixture) {
     let db = open(&fixture).await;
     let each = db.read().planned_each_time();

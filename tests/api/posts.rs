@@ -2,21 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Fixture, behaviours};
+use crate::harness::{Fixture, apply, behaviour};
 
-behaviours![
-    a_new_post_answers_with_the_post,
-    a_post_is_read_back_as_it_was_written,
-    put_replaces_every_field,
-    patch_changes_what_it_names,
-    a_deleted_post_is_gone,
-    only_the_owner_may_change_a_post,
-    a_draft_is_nobody_elses_business,
-    every_fault_of_a_post_is_named,
-    the_bounds_of_a_post_hold,
-    nothing_is_written_when_input_is_refused,
-];
-
+#[apply(behaviour)]
 async fn a_new_post_answers_with_the_post(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -35,6 +23,7 @@ async fn a_new_post_answers_with_the_post(fixture: Fixture) {
     assert!(post["created_at"].as_str().unwrap().ends_with('Z'));
 }
 
+#[apply(behaviour)]
 async fn a_post_is_read_back_as_it_was_written(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -54,6 +43,7 @@ async fn a_post_is_read_back_as_it_was_written(fixture: Fixture) {
     assert_eq!(missing.problem(404)["detail"], "post 42 does not exist");
 }
 
+#[apply(behaviour)]
 async fn put_replaces_every_field(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -78,6 +68,7 @@ async fn put_replaces_every_field(fixture: Fixture) {
     assert_eq!(partial.faults(), ["content required"]);
 }
 
+#[apply(behaviour)]
 async fn patch_changes_what_it_names(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -103,6 +94,7 @@ async fn patch_changes_what_it_names(fixture: Fixture) {
     assert_eq!(merge.json::<Value>().await.unwrap()["content"], "Merged");
 }
 
+#[apply(behaviour)]
 async fn a_deleted_post_is_gone(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -119,6 +111,7 @@ async fn a_deleted_post_is_gone(fixture: Fixture) {
         .problem(404);
 }
 
+#[apply(behaviour)]
 async fn only_the_owner_may_change_a_post(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -139,6 +132,7 @@ async fn only_the_owner_may_change_a_post(fixture: Fixture) {
     assert_eq!(service.get(&path, &ada).await.json(), before);
 }
 
+#[apply(behaviour)]
 async fn a_draft_is_nobody_elses_business(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -177,6 +171,7 @@ async fn a_draft_is_nobody_elses_business(fixture: Fixture) {
         .expect(200);
 }
 
+#[apply(behaviour)]
 async fn every_fault_of_a_post_is_named(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -204,6 +199,7 @@ async fn every_fault_of_a_post_is_named(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn the_bounds_of_a_post_hold(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -222,6 +218,7 @@ async fn the_bounds_of_a_post_hold(fixture: Fixture) {
     assert_eq!(answer.faults(), ["content length", "title length"]);
 }
 
+#[apply(behaviour)]
 async fn nothing_is_written_when_input_is_refused(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;

@@ -6,25 +6,16 @@ use serde_json::{Value, json};
 use tokio::{sync::Notify, task::JoinSet};
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     process::{Running, run},
     service::{PASSWORD, User},
 };
-
-behaviours![
-    a_stop_cuts_nothing_off,
-    an_interrupt_stops_too,
-    the_log_has_a_line_a_request_and_no_secrets,
-    sqlite_is_migrated_at_start_and_postgresql_when_told,
-    a_port_in_use_is_said_in_a_sentence,
-    a_database_that_cannot_be_written_is_said_in_a_sentence,
-    wrong_settings_are_all_named,
-];
 
 const SECRET: (&str, &str) = ("JWT_SECRET", "a secret of the tests of enough bytes");
 
 /// Clients call as fast as they can, with kept and with new connections; once the server stops,
 /// each of them may be told nothing more, but no request that got a connection may go unanswered.
+#[apply(behaviour)]
 async fn a_stop_cuts_nothing_off(fixture: Fixture) {
     fixture.migrate().await;
     let settings = [("DATABASE_URL", fixture.url.as_str()), SECRET];
@@ -94,6 +85,7 @@ fn is_reset(error: &(dyn Error + 'static)) -> bool {
         || error.source().is_some_and(is_reset)
 }
 
+#[apply(behaviour)]
 async fn an_interrupt_stops_too(fixture: Fixture) {
     fixture.migrate().await;
     let running = Running::start(fixture.folder(), &[("DATABASE_URL", &fixture.url)]).await;
@@ -102,6 +94,7 @@ async fn an_interrupt_stops_too(fixture: Fixture) {
     assert_eq!(code, Some(0), "{log}");
 }
 
+#[apply(behaviour)]
 async fn the_log_has_a_line_a_request_and_no_secrets(fixture: Fixture) {
     fixture.migrate().await;
     let settings = [
@@ -168,6 +161,7 @@ async fn the_log_has_a_line_a_request_and_no_secrets(fixture: Fixture) {
     assert!(!line.to_string().contains("private"), "{line}");
 }
 
+#[apply(behaviour)]
 async fn sqlite_is_migrated_at_start_and_postgresql_when_told(fixture: Fixture) {
     let url = ("DATABASE_URL", fixture.url.as_str());
     if fixture.is_postgres() {
@@ -185,6 +179,7 @@ async fn sqlite_is_migrated_at_start_and_postgresql_when_told(fixture: Fixture) 
     assert_eq!(running.end().await.0, Some(0));
 }
 
+#[apply(behaviour)]
 async fn a_port_in_use_is_said_in_a_sentence(fixture: Fixture) {
     fixture.migrate().await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -200,6 +195,7 @@ async fn a_port_in_use_is_said_in_a_sentence(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn a_database_that_cannot_be_written_is_said_in_a_sentence(fixture: Fixture) {
     let url = if fixture.is_postgres() {
         "postgres://ada:hidden@127.0.0.1:1/x".to_owned()
@@ -218,6 +214,7 @@ async fn a_database_that_cannot_be_written_is_said_in_a_sentence(fixture: Fixtur
     assert!(!ended.stderr.contains("hidden"), "{}", ended.stderr);
 }
 
+#[apply(behaviour)]
 async fn wrong_settings_are_all_named(fixture: Fixture) {
     let settings = [
         ("DATABASE_URL", fixture.url.as_str()),

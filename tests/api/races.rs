@@ -5,23 +5,16 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::harness::{
-    Fixture, behaviours, column,
+    Fixture, apply, behaviour, column,
     service::{Answer, PASSWORD},
 };
-
-behaviours![
-    two_hundred_sign_ups_with_one_address_make_one_user,
-    two_hundred_votes_of_one_user_count_once,
-    votes_of_two_hundred_users_all_count,
-    who_writes_reads_it_among_many_readers,
-    who_reads_among_many_sees_what_they_would_alone,
-];
 
 fn one_of_two_hundred_succeeded(answers: &[Answer]) {
     let with = |status| answers.iter().filter(|a| a.status == status).count();
     assert_eq!((with(201), with(409)), (1, 199));
 }
 
+#[apply(behaviour)]
 async fn two_hundred_sign_ups_with_one_address_make_one_user(fixture: Fixture) {
     let service = fixture.serve().await;
     let body = json!({"email": "ada@example.com", "password": PASSWORD});
@@ -35,6 +28,7 @@ async fn two_hundred_sign_ups_with_one_address_make_one_user(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn two_hundred_votes_of_one_user_count_once(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -46,6 +40,7 @@ async fn two_hundred_votes_of_one_user_count_once(fixture: Fixture) {
     assert_eq!(post["votes"], 1);
 }
 
+#[apply(behaviour)]
 async fn votes_of_two_hundred_users_all_count(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -76,6 +71,7 @@ async fn votes_of_two_hundred_users_all_count(fixture: Fixture) {
 
 /// Readers who come together share queries; a query that began before a write is none of its
 /// writer's.
+#[apply(behaviour)]
 async fn who_writes_reads_it_among_many_readers(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -113,6 +109,7 @@ async fn who_writes_reads_it_among_many_readers(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn who_reads_among_many_sees_what_they_would_alone(fixture: Fixture) {
     let service = fixture.serve_as(true, Origins::Any).await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);

@@ -10,12 +10,12 @@ use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
-use crate::{harness::Fixture, one_thread::on_one_thread, paging::fill, pool::begun_at_once};
-
-on_one_thread![
-    each_reader_is_given_a_list_as_if_alone,
-    readers_of_a_list_share_a_query,
-];
+use crate::{
+    harness::{Fixture, apply},
+    one_thread::on_one_thread,
+    paging::fill,
+    pool::begun_at_once,
+};
 
 /// Nobody; ada, who has a draft among every fifty posts; bob, who votes; zoe, who does nothing; fay,
 /// who is suspended; and eve, whose drafts are the newest posts of all, more than are on a page.
@@ -91,6 +91,7 @@ fn query(change: fn(&mut Query)) -> Query {
     query
 }
 
+#[apply(on_one_thread)]
 async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
     let service = fixture.serve().await;
     for name in ["ada", "bob", "zoe", "fay", "eve"] {
@@ -137,6 +138,7 @@ async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
     }
 }
 
+#[apply(on_one_thread)]
 async fn readers_of_a_list_share_a_query(fixture: Fixture) {
     let service = fixture.serve().await;
     for name in ["ada", "bob", "zoe"] {

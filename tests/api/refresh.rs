@@ -4,16 +4,9 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Fixture, behaviours, column,
+    Fixture, apply, behaviour, column,
     service::{Answer, Service, User},
 };
-
-behaviours![
-    two_refreshes_at_once_both_work,
-    a_refresh_token_used_again_later_ends_the_session,
-    what_is_no_refresh_token_is_refused,
-    what_has_expired_is_cleaned_up,
-];
 
 pub async fn refresh(service: &Service, token: &str) -> Answer {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
@@ -31,6 +24,7 @@ pub fn with(user: &User, grant: &Value) -> User {
     }
 }
 
+#[apply(behaviour)]
 async fn two_refreshes_at_once_both_work(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -58,6 +52,7 @@ async fn two_refreshes_at_once_both_work(fixture: Fixture) {
     assert_eq!(listed.as_array().unwrap().len(), 1);
 }
 
+#[apply(behaviour)]
 async fn a_refresh_token_used_again_later_ends_the_session(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -97,6 +92,7 @@ async fn a_refresh_token_used_again_later_ends_the_session(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn what_is_no_refresh_token_is_refused(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -123,6 +119,7 @@ async fn what_is_no_refresh_token_is_refused(fixture: Fixture) {
     refresh(&service, &ada.refresh_token).await.problem(401);
 }
 
+#[apply(behaviour)]
 async fn what_has_expired_is_cleaned_up(fixture: Fixture) {
     use acclaim::{db::Db, services::cleanup};
     let service = fixture.serve().await;

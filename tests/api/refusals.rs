@@ -2,13 +2,9 @@
 
 use sea_orm::ConnectionTrait;
 
-use crate::harness::{Fixture, behaviours, process::run};
+use crate::harness::{Fixture, apply, behaviour, process::run};
 
-behaviours![
-    a_newer_database_is_refused,
-    what_cannot_be_reached_is_said_in_a_sentence,
-];
-
+#[apply(behaviour)]
 async fn a_newer_database_is_refused(fixture: Fixture) {
     fixture.migrate().await;
     let connection = fixture.connect().await;
@@ -30,6 +26,7 @@ async fn a_newer_database_is_refused(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn what_cannot_be_reached_is_said_in_a_sentence(fixture: Fixture) {
     let (unknown, refused) = if fixture.is_postgres() {
         let mut url = url::Url::parse(&fixture.url).unwrap();

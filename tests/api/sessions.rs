@@ -4,19 +4,14 @@ use serde_json::json;
 
 use crate::{
     harness::{
-        Fixture, behaviours,
+        Fixture, apply, behaviour,
         process::Running,
         service::{Answer, PASSWORD},
     },
     refresh::{refresh, with},
 };
 
-behaviours![
-    a_session_ends_at_once_where_it_is_ended,
-    a_session_ended_elsewhere_stops_within_five_seconds,
-    ones_own_sessions_are_seen_and_ended,
-];
-
+#[apply(behaviour)]
 async fn a_session_ends_at_once_where_it_is_ended(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -38,6 +33,7 @@ async fn a_session_ends_at_once_where_it_is_ended(fixture: Fixture) {
     service.get("/users/me", &other).await.expect(200);
 }
 
+#[apply(behaviour)]
 async fn a_session_ended_elsewhere_stops_within_five_seconds(fixture: Fixture) {
     // Two programs on one file would be no use of SQLite's.
     if !fixture.is_postgres() {
@@ -68,6 +64,7 @@ async fn a_session_ended_elsewhere_stops_within_five_seconds(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn ones_own_sessions_are_seen_and_ended(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, grace) = (service.user("ada").await, service.user("grace").await);

@@ -4,17 +4,10 @@ use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 
 use acclaim::config::{Config, Origins, Rate};
 
-use crate::{harness::plain, keys::Ed25519};
-
-plain![
-    nothing_needs_to_be_set,
-    what_is_set_is_read,
-    every_fault_is_reported_with_its_name,
-    a_secret_is_needed_where_others_can_reach_the_service,
-    weak_secrets_are_refused_and_not_repeated,
-    what_is_no_file_of_ed25519_keys_is_refused_and_not_repeated,
-    secrets_and_a_key_file_exclude_one_another,
-];
+use crate::{
+    harness::{apply, check},
+    keys::Ed25519,
+};
 
 fn read(settings: &[(&str, &str)]) -> Result<Config, String> {
     let settings: HashMap<&str, &str> = settings.iter().copied().collect();
@@ -30,6 +23,7 @@ fn rate(count: u32, seconds: u64) -> Option<Rate> {
     })
 }
 
+#[apply(check)]
 fn nothing_needs_to_be_set() {
     let config = read(&[("PORT", " "), ("JWT_SECRET", "")]).unwrap();
     assert_eq!(
@@ -53,6 +47,7 @@ fn nothing_needs_to_be_set() {
     assert_eq!(limits.trusted_proxies, []);
 }
 
+#[apply(check)]
 fn what_is_set_is_read() {
     let config = read(&[
         (
@@ -96,6 +91,7 @@ fn what_is_set_is_read() {
     );
 }
 
+#[apply(check)]
 fn every_fault_is_reported_with_its_name() {
     let faults = read(&[
         ("DATABASE_URL", "mysql://root:hidden@localhost/x"),
@@ -133,6 +129,7 @@ fn every_fault_is_reported_with_its_name() {
     );
 }
 
+#[apply(check)]
 fn a_secret_is_needed_where_others_can_reach_the_service() {
     for host in ["0.0.0.0", "::", "192.168.1.2"] {
         let faults = read(&[("HOST", host)]).unwrap_err();
@@ -143,6 +140,7 @@ fn a_secret_is_needed_where_others_can_reach_the_service() {
     }
 }
 
+#[apply(check)]
 fn weak_secrets_are_refused_and_not_repeated() {
     for secret in [
         "0123456789abcdef0123456789abcde",
@@ -166,6 +164,7 @@ fn weak_secrets_are_refused_and_not_repeated() {
     assert!(read(&[("JWT_SECRET", ",")]).is_err());
 }
 
+#[apply(check)]
 fn what_is_no_file_of_ed25519_keys_is_refused_and_not_repeated() {
     let key = Ed25519::new();
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -209,6 +208,7 @@ fn what_is_no_file_of_ed25519_keys_is_refused_and_not_repeated() {
     assert!(config.keys.is_some() && !shown.contains(secret), "{shown}");
 }
 
+#[apply(check)]
 fn secrets_and_a_key_file_exclude_one_another() {
     for secret in ["0123456789abcdef0123456789abcdef", "short"] {
         let both = [("JWT_SECRET", secret), ("JWT_KEY_FILE", "keys.pem")];

@@ -3,15 +3,10 @@
 use serde_json::json;
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     process::{Ended, run},
     service::{PASSWORD, Service, User},
 };
-
-behaviours![
-    a_suspended_user_is_shut_out_and_let_in_again,
-    what_staff_does_is_recorded,
-];
 
 pub async fn acclaim(fixture: &Fixture, arguments: &[&str]) -> Ended {
     run(
@@ -30,6 +25,7 @@ async fn admin(fixture: &Fixture, service: &Service, name: &str) -> User {
     service.sign_in(name, PASSWORD).await
 }
 
+#[apply(behaviour)]
 async fn a_suspended_user_is_shut_out_and_let_in_again(fixture: Fixture) {
     let service = fixture.serve().await;
     let (root, eve) = (
@@ -103,6 +99,7 @@ async fn a_suspended_user_is_shut_out_and_let_in_again(fixture: Fixture) {
         .problem(409);
 }
 
+#[apply(behaviour)]
 async fn what_staff_does_is_recorded(fixture: Fixture) {
     let service = fixture.serve().await;
     let (root, eve) = (

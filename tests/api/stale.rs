@@ -5,17 +5,11 @@ use serde_json::json;
 
 use crate::{
     harness::{
-        Fixture, behaviours,
+        Fixture, apply, behaviour,
         service::{PASSWORD, Service, User},
     },
     staff::acclaim,
 };
-
-behaviours![
-    a_suspended_admin_can_do_nothing_more,
-    an_ended_session_makes_no_token,
-    sign_ins_with_the_old_password_do_not_outlive_it,
-];
 
 async fn admin(fixture: &Fixture, service: &Service, name: &str) -> User {
     service.user(name).await;
@@ -27,6 +21,7 @@ async fn admin(fixture: &Fixture, service: &Service, name: &str) -> User {
     admin
 }
 
+#[apply(behaviour)]
 async fn a_suspended_admin_can_do_nothing_more(fixture: Fixture) {
     let service = fixture.serve().await;
     let evil = admin(&fixture, &service, "evil").await;
@@ -57,6 +52,7 @@ async fn a_suspended_admin_can_do_nothing_more(fixture: Fixture) {
         .expect(200);
 }
 
+#[apply(behaviour)]
 async fn an_ended_session_makes_no_token(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -68,6 +64,7 @@ async fn an_ended_session_makes_no_token(fixture: Fixture) {
     service.post("/tokens", &ada, new).await.problem(401);
 }
 
+#[apply(behaviour)]
 async fn sign_ins_with_the_old_password_do_not_outlive_it(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;

@@ -3,11 +3,10 @@
 use acclaim::config::Origins;
 use migration::Database;
 
-use crate::harness::{Fixture, behaviours, column};
-
-behaviours![postgresql_is_reached_over_tls];
+use crate::harness::{Fixture, apply, behaviour, column};
 
 /// A server without TLS refuses in one sentence; SQLite has no wire.
+#[apply(behaviour)]
 async fn postgresql_is_reached_over_tls(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;

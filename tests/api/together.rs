@@ -13,15 +13,10 @@ use sea_orm::{
 };
 
 use crate::{
-    harness::{Fixture, column},
+    harness::{Fixture, apply, column},
     one_thread::on_one_thread,
     pool::begun_at_once,
 };
-
-on_one_thread![
-    rows_that_come_together_are_written_together,
-    a_row_that_is_refused_takes_no_other_along,
-];
 
 /// Notes with each name how many there were to write.
 async fn write_names(each: Each, wanted: Vec<Row>) -> Written {
@@ -77,6 +72,7 @@ async fn open_with_names(fixture: &Fixture) -> Db {
     Db::open(&fixture.database()).await.unwrap()
 }
 
+#[apply(on_one_thread)]
 async fn rows_that_come_together_are_written_together(fixture: Fixture) {
     let db = open_with_names(&fixture).await;
     let names: Vec<String> = (0..100)
@@ -103,6 +99,7 @@ async fn rows_that_come_together_are_written_together(fixture: Fixture) {
     );
 }
 
+#[apply(on_one_thread)]
 async fn a_row_that_is_refused_takes_no_other_along(fixture: Fixture) {
     let db = open_with_names(&fixture).await;
     let all = write_all(&fixture, &db, &["a", "b", "a", "c", "b"]).await;

@@ -3,15 +3,9 @@
 use serde_json::json;
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     service::{Answer, PASSWORD, Service, User},
 };
-
-behaviours![
-    no_token_is_told_from_a_bad_one,
-    a_token_of_a_deleted_user_is_refused_everywhere,
-    credentials_come_before_everything_else,
-];
 
 async fn authorized(service: &Service, value: &str) -> Answer {
     let request = service
@@ -20,6 +14,7 @@ async fn authorized(service: &Service, value: &str) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
 
+#[apply(behaviour)]
 async fn no_token_is_told_from_a_bad_one(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -48,6 +43,7 @@ async fn delete(service: &Service, user: &User) {
     gone.await.expect(204);
 }
 
+#[apply(behaviour)]
 async fn a_token_of_a_deleted_user_is_refused_everywhere(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -92,6 +88,7 @@ async fn a_token_of_a_deleted_user_is_refused_everywhere(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn credentials_come_before_everything_else(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;

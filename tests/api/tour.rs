@@ -3,13 +3,12 @@
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::process::Command;
 
-use crate::harness::{Fixture, behaviours};
-
-behaviours![the_readmes_tour_gives_the_answers_printed_there];
+use crate::harness::{Fixture, apply, behaviour};
 
 /// Stands between the answers of two commands.
 const MARK: &str = "--- end of the answer ---";
 
+#[apply(behaviour)]
 async fn the_readmes_tour_gives_the_answers_printed_there(fixture: Fixture) {
     let readme = include_str!("../../README.md");
     let service = fixture.serve().await;

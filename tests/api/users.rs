@@ -2,20 +2,9 @@
 
 use serde_json::json;
 
-use crate::harness::{Fixture, behaviours, service::PASSWORD};
+use crate::harness::{Fixture, apply, behaviour, service::PASSWORD};
 
-behaviours![
-    sign_up_answers_with_the_user,
-    names_are_trimmed_and_lower_cased,
-    a_missing_username_is_made_up,
-    taken_names_conflict,
-    every_fault_of_a_sign_up_is_named,
-    the_bounds_of_a_sign_up_hold,
-    only_the_owner_sees_an_email_address,
-    unknown_users_are_not_found,
-    common_passwords_and_ones_own_names_are_refused,
-];
-
+#[apply(behaviour)]
 async fn sign_up_answers_with_the_user(fixture: Fixture) {
     let service = fixture.serve().await;
     let body = json!({"email": "ada@example.com", "username": "ada", "password": PASSWORD, "x": 1});
@@ -38,6 +27,7 @@ async fn sign_up_answers_with_the_user(fixture: Fixture) {
     assert_eq!(user.as_object().unwrap().len(), 5, "{user}");
 }
 
+#[apply(behaviour)]
 async fn names_are_trimmed_and_lower_cased(fixture: Fixture) {
     let service = fixture.serve().await;
     let body = json!({"email": " Ada@Example.COM ", "username": "Ada", "password": PASSWORD});
@@ -55,6 +45,7 @@ async fn names_are_trimmed_and_lower_cased(fixture: Fixture) {
     assert_eq!(again.problem(409)["detail"], "the email is taken");
 }
 
+#[apply(behaviour)]
 async fn a_missing_username_is_made_up(fixture: Fixture) {
     let service = fixture.serve().await;
     let mut names = Vec::new();
@@ -72,6 +63,7 @@ async fn a_missing_username_is_made_up(fixture: Fixture) {
     assert_ne!(names[0], names[1]);
 }
 
+#[apply(behaviour)]
 async fn taken_names_conflict(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
@@ -85,6 +77,7 @@ async fn taken_names_conflict(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn every_fault_of_a_sign_up_is_named(fixture: Fixture) {
     let service = fixture.serve().await;
     for (body, faults) in [
@@ -118,6 +111,7 @@ async fn every_fault_of_a_sign_up_is_named(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn the_bounds_of_a_sign_up_hold(fixture: Fixture) {
     let service = fixture.serve().await;
     let long = |local: usize| format!("{}@{}.example.com", "a".repeat(local), "b".repeat(63));
@@ -151,6 +145,7 @@ async fn the_bounds_of_a_sign_up_hold(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn only_the_owner_sees_an_email_address(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -173,6 +168,7 @@ async fn only_the_owner_sees_an_email_address(fixture: Fixture) {
     assert_eq!(nobodys, others);
 }
 
+#[apply(behaviour)]
 async fn unknown_users_are_not_found(fixture: Fixture) {
     let service = fixture.serve().await;
     let answer = service.call("GET", "/users/42", None, None).await;
@@ -185,6 +181,7 @@ async fn unknown_users_are_not_found(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn common_passwords_and_ones_own_names_are_refused(fixture: Fixture) {
     let service = fixture.serve().await;
     let sign_up = async |password: &str| {

@@ -3,15 +3,9 @@
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
-use crate::harness::{Fixture, behaviours, column};
+use crate::harness::{Fixture, apply, behaviour, column};
 
-behaviours![
-    a_vote_is_added_once_and_taken_back_once,
-    put_and_delete_say_the_same_twice,
-    faults_of_a_vote_are_named,
-    counts_follow_whatever_happens_to_votes,
-];
-
+#[apply(behaviour)]
 async fn a_vote_is_added_once_and_taken_back_once(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -46,6 +40,7 @@ async fn a_vote_is_added_once_and_taken_back_once(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn put_and_delete_say_the_same_twice(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -80,6 +75,7 @@ async fn put_and_delete_say_the_same_twice(fixture: Fixture) {
     assert_eq!(answer.faults(), ["id type"]);
 }
 
+#[apply(behaviour)]
 async fn faults_of_a_vote_are_named(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -107,6 +103,7 @@ async fn faults_of_a_vote_are_named(fixture: Fixture) {
     assert_eq!(missing.problem(404)["detail"], "post 42 does not exist");
 }
 
+#[apply(behaviour)]
 async fn counts_follow_whatever_happens_to_votes(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob, eve) = (

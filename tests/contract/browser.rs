@@ -5,15 +5,11 @@ use std::{net::TcpListener, path::PathBuf};
 use acclaim::config::Origins;
 
 use crate::{
-    harness::{Fixture, behaviours},
+    harness::{Fixture, apply, behaviour},
     tools::{project, succeeds, tool},
 };
 
-behaviours![
-    swagger_ui_signs_in_posts_and_votes,
-    a_page_of_another_origin_works_if_it_is_listed,
-];
-
+#[apply(behaviour)]
 async fn swagger_ui_signs_in_posts_and_votes(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
@@ -25,6 +21,7 @@ async fn swagger_ui_signs_in_posts_and_votes(fixture: Fixture) {
     println!("{}", succeeds(&mut browser).await.trim());
 }
 
+#[apply(behaviour)]
 async fn a_page_of_another_origin_works_if_it_is_listed(fixture: Fixture) {
     let port = TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())

@@ -3,15 +3,11 @@
 use tokio::process::Command;
 
 use crate::{
-    harness::plain,
+    harness::{apply, check},
     tools::{document, project, succeeds, tool},
 };
 
-plain![
-    the_document_passes_a_linter,
-    the_example_page_fits_the_document,
-];
-
+#[apply(check)]
 fn the_document_passes_a_linter() {
     let mut redocly = tool("redocly", &project("tests/contract"));
     redocly
@@ -26,6 +22,7 @@ fn the_document_passes_a_linter() {
 }
 
 /// Its types are made of the document, and every call is checked against them.
+#[apply(check)]
 fn the_example_page_fits_the_document() {
     let mut npm = tool("npm", &project("examples/web"));
     let printed = run(npm.args(["run", "check"]));

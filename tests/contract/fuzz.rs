@@ -4,21 +4,16 @@ use serde_json::json;
 
 use crate::{
     harness::{
-        Fixture, behaviours,
+        Fixture, apply, behaviour,
         service::{Service, User},
     },
     tools::{project, succeeds, tool},
 };
 
-behaviours![
-    nothing_is_found_by_who_is_signed_in,
-    nothing_is_found_by_who_leaves,
-    nothing_is_found_by_strangers,
-];
-
 /// What ends the sessions that ask: tried apart, or the rest would be asked by strangers.
 const LEAVING: [&str; 3] = ["logOut", "endSession", "endSessions"];
 
+#[apply(behaviour)]
 async fn nothing_is_found_by_who_is_signed_in(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = sign_in(&fixture, &service).await;
@@ -29,6 +24,7 @@ async fn nothing_is_found_by_who_is_signed_in(fixture: Fixture) {
     assert_ne!(posts.json().as_array().map(Vec::len), Some(0));
 }
 
+#[apply(behaviour)]
 async fn nothing_is_found_by_who_leaves(fixture: Fixture) {
     let service = fixture.serve().await;
     sign_in(&fixture, &service).await;
@@ -59,6 +55,7 @@ async fn sign_in(fixture: &Fixture, service: &Service) -> User {
     ada
 }
 
+#[apply(behaviour)]
 async fn nothing_is_found_by_strangers(fixture: Fixture) {
     let service = fixture.serve().await;
     run(&fixture, &service, "strangers", &[]).await;

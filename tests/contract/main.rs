@@ -29,6 +29,5 @@ mod tools;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let behaviours = [browser::all(), clients::all(), fuzz::all(), postman::all()];
-    harness::run(document::plain(), behaviours.concat())
+    harness::run()
 }

@@ -1,12 +1,11 @@
 //! The Postman collection, run by newman.
 
 use crate::{
-    harness::{Fixture, behaviours},
+    harness::{Fixture, apply, behaviour},
     tools::{project, succeeds, tool},
 };
 
-behaviours![every_request_of_the_collection_holds];
-
+#[apply(behaviour)]
 async fn every_request_of_the_collection_holds(fixture: Fixture) {
     let service = fixture.serve().await;
     let folder = project("docs/postman");

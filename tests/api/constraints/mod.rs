@@ -7,11 +7,9 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Map, Value, json};
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     service::{Service, User},
 };
-
-behaviours![the_service_refuses_what_the_document_refuses_and_nothing_else];
 
 /// Texts that a rule may tell apart: each is tried at every length at which a rule may change.
 const TEXTS: [&str; 12] = [
@@ -197,6 +195,7 @@ impl Place<'_> {
     }
 }
 
+#[apply(behaviour)]
 async fn the_service_refuses_what_the_document_refuses_and_nothing_else(fixture: Fixture) {
     let service = fixture.serve().await;
     // Another password than the document's examples, so that nothing happens to the account.

@@ -6,18 +6,11 @@ use sea_orm::ConnectionTrait;
 
 use super::{SECRET, doctor, says, set_mode};
 use crate::harness::{
-    Fixture, behaviours, column,
+    Fixture, apply, behaviour, column,
     process::{Running, run},
 };
 
-behaviours![
-    pending_migrations_are_said,
-    a_newer_database_is_a_fault,
-    an_unreachable_database_is_a_fault,
-    sqlite_files_are_looked_at,
-    the_role_of_postgresql_is_looked_at,
-];
-
+#[apply(behaviour)]
 async fn pending_migrations_are_said(fixture: Fixture) {
     let url = [("DATABASE_URL", fixture.url.as_str())];
     let one = run(fixture.folder(), &["migrate", "up", "-n", "1"], &url).await;
@@ -47,6 +40,7 @@ async fn pending_migrations_are_said(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn a_newer_database_is_a_fault(fixture: Fixture) {
     fixture.migrate().await;
     let later = "INSERT INTO seaql_migrations VALUES ('m29991231_000000_later', 0)";
@@ -61,6 +55,7 @@ async fn a_newer_database_is_a_fault(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn an_unreachable_database_is_a_fault(fixture: Fixture) {
     let url = if fixture.is_postgres() {
         "postgres://ada:hidden@127.0.0.1:1/x".to_owned()
@@ -73,6 +68,7 @@ async fn an_unreachable_database_is_a_fault(fixture: Fixture) {
     assert!(!ended.stdout.contains("hidden"), "{}", ended.stdout);
 }
 
+#[apply(behaviour)]
 async fn sqlite_files_are_looked_at(fixture: Fixture) {
     if fixture.is_postgres() {
         return;
@@ -112,6 +108,7 @@ async fn sqlite_files_are_looked_at(fixture: Fixture) {
     says(&ended, "fault", "quick_check", &["restore a backup"]);
 }
 
+#[apply(behaviour)]
 async fn the_role_of_postgresql_is_looked_at(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;

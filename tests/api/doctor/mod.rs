@@ -5,16 +5,9 @@ pub mod database;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     process::{Ended, run},
 };
-
-behaviours![
-    a_healthy_set_up_has_no_fault,
-    weak_secrets_are_faults_and_not_repeated,
-    what_deserves_a_second_look_is_a_warning,
-    a_dotenv_that_others_can_read_is_a_fault,
-];
 
 const SECRET: (&str, &str) = ("JWT_SECRET", "a secret of the tests of enough bytes");
 
@@ -64,6 +57,7 @@ async fn serve_once(fixture: &Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn a_healthy_set_up_has_no_fault(fixture: Fixture) {
     serve_once(&fixture).await;
     let dotenv = fixture.folder().join(".env");
@@ -93,6 +87,7 @@ async fn a_healthy_set_up_has_no_fault(fixture: Fixture) {
     assert!(ended.stdout.contains(" open files: "), "{}", ended.stdout);
 }
 
+#[apply(behaviour)]
 async fn weak_secrets_are_faults_and_not_repeated(fixture: Fixture) {
     fixture.migrate().await;
     for (secret, word) in [
@@ -115,6 +110,7 @@ async fn weak_secrets_are_faults_and_not_repeated(fixture: Fixture) {
     assert_eq!(of(&ended, "fault").len(), 2, "{}", ended.stdout);
 }
 
+#[apply(behaviour)]
 async fn what_deserves_a_second_look_is_a_warning(fixture: Fixture) {
     fixture.migrate().await;
     let settings = [SECRET, ("HOST", "0.0.0.0"), ("CORS_ALLOWED_ORIGINS", "*")];
@@ -147,6 +143,7 @@ async fn what_deserves_a_second_look_is_a_warning(fixture: Fixture) {
     says(&limited, "warning", "open files", &["256", "`ulimit -n"]);
 }
 
+#[apply(behaviour)]
 async fn a_dotenv_that_others_can_read_is_a_fault(fixture: Fixture) {
     fixture.migrate().await;
     let dotenv = fixture.folder().join(".env");

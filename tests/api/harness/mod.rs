@@ -29,6 +29,7 @@ use acclaim::{
     },
 };
 use actix_web::{dev::ServerHandle, web::ServiceConfig};
+pub use macro_rules_attribute::apply;
 use migration::{Command, Database};
 pub use runner::run;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
@@ -47,35 +48,51 @@ pub fn limits(settings: &[(&str, &str)]) -> Limits {
 /// What the tests' servers sign with.
 pub const SECRET: &str = "only-the-tests-sign-with-this-secret";
 
-/// Something the service does, tested once a database.
-#[derive(Clone)]
+/// A test that runs once per database, each time with an empty one.
 pub struct Behaviour {
     pub name: &'static str,
     pub run: fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
+inventory::collect!(Behaviour);
 
-/// `pub fn all()`, which lists the named async functions of a module as behaviours.
-macro_rules! behaviours {
-    ($($name:ident),* $(,)?) => {
-        pub fn all() -> Vec<$crate::harness::Behaviour> {
-            vec![$($crate::harness::Behaviour {
+/// `#[apply(behaviour)]` registers an async function that takes a [`Fixture`] as a [`Behaviour`].
+macro_rules! behaviour {
+    ($(#[$attribute:meta])* async fn $name:ident($($argument:tt)*) $body:block) => {
+        $(#[$attribute])*
+        async fn $name($($argument)*) $body
+
+        inventory::submit! {
+            $crate::harness::Behaviour {
                 name: concat!(module_path!(), "::", stringify!($name)),
                 run: |fixture| Box::pin($name(fixture)),
-            }),*]
+            }
         }
     };
 }
-pub(crate) use behaviours;
+pub(crate) use behaviour;
 
-/// `pub fn plain()`, which lists functions that need no database.
-macro_rules! plain {
-    ($($name:ident),* $(,)?) => {
-        pub fn plain() -> Vec<(&'static str, fn())> {
-            vec![$((concat!(module_path!(), "::", stringify!($name)), $name as fn())),*]
+/// A test that needs no database and runs once.
+pub struct Check {
+    pub name: &'static str,
+    pub run: fn(),
+}
+inventory::collect!(Check);
+
+/// `#[apply(check)]` registers a function without parameters as a [`Check`].
+macro_rules! check {
+    ($(#[$attribute:meta])* fn $name:ident() $body:block) => {
+        $(#[$attribute])*
+        fn $name() $body
+
+        inventory::submit! {
+            $crate::harness::Check {
+                name: concat!(module_path!(), "::", stringify!($name)),
+                run: $name,
+            }
         }
     };
 }
-pub(crate) use plain;
+pub(crate) use check;
 
 /// On which database a behaviour is tested.
 #[derive(Clone)]

@@ -4,17 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{guess, refused, serve};
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     nginx::Nginx,
     service::{Answer, PASSWORD, Service},
 };
-
-behaviours![
-    a_thousand_tries_are_limited_whatever_they_claim,
-    clients_behind_a_trusted_proxy_are_told_apart,
-    an_account_is_limited_over_all_addresses,
-    behind_nginx_the_real_clients_count,
-];
 
 /// How many of `answers` had which status.
 fn counted(answers: &[Answer]) -> BTreeMap<u16, usize> {
@@ -25,6 +18,7 @@ fn counted(answers: &[Answer]) -> BTreeMap<u16, usize> {
     counts
 }
 
+#[apply(behaviour)]
 async fn a_thousand_tries_are_limited_whatever_they_claim(fixture: Fixture) {
     for forged in [false, true] {
         let service = serve(&fixture, &[("RATE_LIMIT_SIGN_IN", "30/hour")]).await;
@@ -41,6 +35,7 @@ async fn a_thousand_tries_are_limited_whatever_they_claim(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn clients_behind_a_trusted_proxy_are_told_apart(fixture: Fixture) {
     let settings = [
         ("RATE_LIMIT_SIGN_IN", "2/hour"),
@@ -66,6 +61,7 @@ async fn clients_behind_a_trusted_proxy_are_told_apart(fixture: Fixture) {
     assert_eq!(counted(&answers), BTreeMap::from([(401, 2), (429, 2)]));
 }
 
+#[apply(behaviour)]
 async fn an_account_is_limited_over_all_addresses(fixture: Fixture) {
     serve(&fixture, &[]).await.user("ada").await;
     let settings = [
@@ -98,6 +94,7 @@ async fn an_account_is_limited_over_all_addresses(fixture: Fixture) {
     sign_in(&service, "ada@example.com").await.problem(429);
 }
 
+#[apply(behaviour)]
 async fn behind_nginx_the_real_clients_count(fixture: Fixture) {
     let readme = include_str!("../../../README.md");
     let (_, location) = readme.split_once("```nginx\n").expect("no nginx");

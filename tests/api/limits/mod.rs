@@ -9,14 +9,9 @@ use acclaim::config::Origins;
 use serde_json::json;
 
 use crate::harness::{
-    Fixture, behaviours, limits,
+    Fixture, apply, behaviour, limits,
     service::{Answer, Service},
 };
-
-behaviours![
-    each_limit_refuses_one_more_than_its_count,
-    what_is_refused_is_free_when_it_was_told,
-];
 
 async fn serve(fixture: &Fixture, settings: &[(&str, &str)]) -> Service {
     fixture.migrate().await;
@@ -59,6 +54,7 @@ fn refused(answer: &Answer, limit: &str, words: &str) -> u64 {
     wait
 }
 
+#[apply(behaviour)]
 async fn each_limit_refuses_one_more_than_its_count(fixture: Fixture) {
     let ada = serve(&fixture, &[]).await.user("ada").await;
     let form = json!({"username": "ada", "password": "wrong"});
@@ -141,6 +137,7 @@ async fn each_limit_refuses_one_more_than_its_count(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn what_is_refused_is_free_when_it_was_told(fixture: Fixture) {
     let service = serve(&fixture, &[("RATE_LIMIT_REQUESTS", "2/second")]).await;
     for _ in 0..3 {

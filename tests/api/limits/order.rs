@@ -3,15 +3,9 @@
 use serde_json::json;
 
 use super::{guess, left, refused, serve};
-use crate::harness::{Fixture, behaviours, service::Answer};
+use crate::harness::{Fixture, apply, behaviour, service::Answer};
 
-behaviours![
-    a_request_that_is_refused_counts_for_nothing,
-    limits_come_first,
-    the_tightest_limit_is_told,
-    no_spelling_of_a_path_escapes,
-];
-
+#[apply(behaviour)]
 async fn a_request_that_is_refused_counts_for_nothing(fixture: Fixture) {
     let service = serve(
         &fixture,
@@ -47,6 +41,7 @@ async fn a_request_that_is_refused_counts_for_nothing(fixture: Fixture) {
     refused(&answer, "requests", "requests from this address");
 }
 
+#[apply(behaviour)]
 async fn limits_come_first(fixture: Fixture) {
     let ada = serve(&fixture, &[]).await.user("ada").await;
     let service = serve(
@@ -90,6 +85,7 @@ async fn limits_come_first(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn the_tightest_limit_is_told(fixture: Fixture) {
     for (requests, sign_in, tightest) in [
         ("100/hour", "4/minute", "\"sign-in\";q=4;w=60"),
@@ -105,6 +101,7 @@ async fn the_tightest_limit_is_told(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn no_spelling_of_a_path_escapes(fixture: Fixture) {
     let settings = [
         ("RATE_LIMIT_SIGN_IN", "1/hour"),

@@ -20,14 +20,9 @@ use tokio::{
 };
 
 use crate::harness::{
-    Fixture, behaviours, limits,
+    Fixture, apply, behaviour, limits,
     service::{Answer, Service},
 };
-
-behaviours![
-    every_source_of_an_error_answers_as_it_ever_did,
-    every_type_leads_to_a_page,
-];
 
 /// The service with two routes that fail as no route of its own should.
 fn with_failures(config: &mut web::ServiceConfig) {
@@ -68,6 +63,7 @@ fn note(seen: &mut String, source: &str, answer: &Answer) {
     writeln!(seen, "{text}\n").unwrap();
 }
 
+#[apply(behaviour)]
 async fn every_source_of_an_error_answers_as_it_ever_did(fixture: Fixture) {
     fixture.migrate().await;
     let state = fixture.state(&fixture.database()).await;
@@ -133,6 +129,7 @@ async fn slow(service: &Service) -> String {
     format!("{status}\n{body}")
 }
 
+#[apply(behaviour)]
 async fn every_type_leads_to_a_page(fixture: Fixture) {
     let service = fixture.serve().await;
     let page = |uri: &str, accept: &str| {

@@ -5,12 +5,7 @@ use std::collections::BTreeSet;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
 
 use super::found;
-use crate::harness::{Fixture, Kind, behaviours, column, service::Service};
-
-behaviours![
-    every_character_is_the_same_to_both,
-    both_find_the_same_in_the_same_order
-];
+use crate::harness::{Fixture, Kind, apply, behaviour, column, service::Service};
 
 /// What may trip one of them: ASCII, composed and decomposed letters, case that changes length,
 /// scripts with marks, digits, joiners, symbols old and new, quotes and operators, the ends of ranges.
@@ -100,6 +95,7 @@ fn every_character() -> Vec<String> {
     texts
 }
 
+#[apply(behaviour)]
 async fn every_character_is_the_same_to_both(fixture: Fixture) {
     let Some(other) = pair(&fixture).await else {
         return;
@@ -128,6 +124,7 @@ async fn every_character_is_the_same_to_both(fixture: Fixture) {
     assert!(differing.is_empty(), "{differing:#?}");
 }
 
+#[apply(behaviour)]
 async fn both_find_the_same_in_the_same_order(fixture: Fixture) {
     let Some(other) = pair(&fixture).await else {
         return;

@@ -6,18 +6,9 @@ pub mod order;
 use serde_json::json;
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     service::{Service, User},
 };
-
-behaviours![
-    the_last_word_may_go_on,
-    letters_are_folded_alike,
-    no_character_is_an_operator,
-    text_without_words_finds_nothing,
-    long_words_count_as_far_as_they_are_kept,
-    as_many_words_as_fit_are_looked_for,
-];
 
 pub async fn write(service: &Service, user: &User, title: &str, content: &str) -> i64 {
     let body = json!({"title": title, "content": content});
@@ -36,6 +27,7 @@ pub async fn found(service: &Service, user: &User, search: &str, more: &str) -> 
     list.map(|post| post["id"].as_i64().unwrap()).collect()
 }
 
+#[apply(behaviour)]
 async fn the_last_word_may_go_on(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -58,6 +50,7 @@ async fn the_last_word_may_go_on(fixture: Fixture) {
 }
 
 /// Each pair is one word to both databases, or two.
+#[apply(behaviour)]
 async fn letters_are_folded_alike(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -104,6 +97,7 @@ async fn letters_are_folded_alike(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn no_character_is_an_operator(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -162,6 +156,7 @@ async fn no_character_is_an_operator(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn text_without_words_finds_nothing(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -183,6 +178,7 @@ async fn text_without_words_finds_nothing(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn long_words_count_as_far_as_they_are_kept(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -210,6 +206,7 @@ async fn long_words_count_as_far_as_they_are_kept(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn as_many_words_as_fit_are_looked_for(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;

@@ -5,19 +5,11 @@ use serde_json::json;
 
 use super::{found, write};
 use crate::{
-    harness::{Fixture, behaviours, service::User},
+    harness::{Fixture, apply, behaviour, service::User},
     paging::{every_page, fill, ids, linked},
 };
 
-behaviours![
-    titles_come_first_and_the_newest_of_either,
-    a_sort_and_pages_are_kept_to,
-    other_filters_hold_and_drafts_stay_hidden,
-    changes_and_deletions_are_followed,
-    what_the_first_look_misses_is_found,
-    the_best_matches_are_paged_through,
-];
-
+#[apply(behaviour)]
 async fn titles_come_first_and_the_newest_of_either(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -44,6 +36,7 @@ async fn titles_come_first_and_the_newest_of_either(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn a_sort_and_pages_are_kept_to(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -64,6 +57,7 @@ async fn a_sort_and_pages_are_kept_to(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn other_filters_hold_and_drafts_stay_hidden(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -86,6 +80,7 @@ async fn other_filters_hold_and_drafts_stay_hidden(fixture: Fixture) {
     assert!(found(&service, &bob, "draft", "").await.is_empty());
 }
 
+#[apply(behaviour)]
 async fn changes_and_deletions_are_followed(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -122,6 +117,7 @@ async fn changes_and_deletions_are_followed(fixture: Fixture) {
 }
 
 /// More posts than are looked at one by one before the index is asked.
+#[apply(behaviour)]
 async fn what_the_first_look_misses_is_found(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -164,6 +160,7 @@ async fn what_the_first_look_misses_is_found(fixture: Fixture) {
     );
 }
 
+#[apply(behaviour)]
 async fn the_best_matches_are_paged_through(fixture: Fixture) {
     let service = fixture.serve().await;
     let (_ada, bob) = (service.user("ada").await, service.user("bob").await);

@@ -12,46 +12,24 @@
     reason = "a test that meets what it does not expect has failed"
 )]
 
-mod harness;
-
 mod account;
 mod architecture;
-mod browsers;
-mod conditional;
+mod auth;
+mod cli;
+mod config;
 mod constraints;
 mod conventions;
-mod doctor;
+mod cors;
+mod db;
 mod documents;
-mod faults;
-mod feeds;
-mod forgeries;
-mod keys;
+mod harness;
 mod limits;
-mod lists;
-mod login;
-mod matrix;
-mod migrations;
-mod naughty;
-mod one_thread;
-mod operator;
-mod paging;
-mod pool;
+mod moderation;
+mod permissions;
 mod posts;
 mod problems;
-mod process;
-mod races;
-mod readers;
-mod refresh;
-mod refusals;
-mod search;
-mod sessions;
-mod settings;
-mod staff;
-mod stale;
-mod tls;
-mod together;
-mod tokens;
-mod tour;
+mod readme;
+mod server;
 mod users;
 mod votes;
 

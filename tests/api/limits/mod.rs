@@ -1,7 +1,7 @@
 //! How often somebody may ask.
 
-pub mod clients;
-pub mod order;
+mod clients;
+mod order;
 
 use std::time::Duration;
 

@@ -10,11 +10,11 @@ use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
+use super::paging::fill;
 use crate::{
+    db::one_thread::on_one_thread,
+    db::pool::begun_at_once,
     harness::{Fixture, apply},
-    one_thread::on_one_thread,
-    paging::fill,
-    pool::begun_at_once,
 };
 
 /// Nobody; ada, who has a draft among every fifty posts; bob, who votes; zoe, who does nothing; fay,

@@ -1,7 +1,7 @@
 //! `GET /posts?search=`
 
-pub mod both;
-pub mod order;
+mod order;
+mod parity;
 
 use serde_json::json;
 

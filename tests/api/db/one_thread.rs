@@ -11,7 +11,7 @@ macro_rules! on_one_thread {
         inventory::submit! {
             $crate::harness::Behaviour {
                 name: concat!(module_path!(), "::", stringify!($name)),
-                run: |fixture| Box::pin($crate::one_thread::run(move || $name(fixture))),
+                run: |fixture| Box::pin($crate::db::one_thread::run(move || $name(fixture))),
             }
         }
     };

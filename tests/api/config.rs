@@ -5,8 +5,8 @@ use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 use acclaim::config::{Config, Origins, Rate};
 
 use crate::{
+    auth::keys::Ed25519,
     harness::{apply, check},
-    keys::Ed25519,
 };
 
 fn read(settings: &[(&str, &str)]) -> Result<Config, String> {

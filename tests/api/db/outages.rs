@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acclaim::{config::Origins, services::passwords::Passwords};
+use acclaim::config::Origins;
 use futures_util::future::join_all;
 use migration::Database;
 use tokio::{
@@ -153,29 +153,6 @@ async fn a_database_that_is_locked_is_waited_for(fixture: Fixture) {
     lock.commit().await.unwrap();
     let id = write.await;
     service.get(&format!("/posts/{id}"), &ada).await.expect(200);
-}
-
-#[apply(behaviour)]
-async fn a_full_password_queue_asks_to_come_back(fixture: Fixture) {
-    fixture.migrate().await;
-    let mut state = fixture.state(&fixture.database()).await;
-    state.passwords = Passwords::start(1, 4).expect("no thread");
-    let service = fixture.start(state, Origins::Any);
-    let body = serde_json::json!({"username": "nobody", "password": "password"});
-    let calls = (0..100).map(|_| service.call("POST", "/login", None, Some(body.clone())));
-    let answers = join_all(calls).await;
-    let (refused, worked): (Vec<_>, Vec<_>) = answers.iter().partition(|a| a.status == 503);
-    assert!(
-        !refused.is_empty() && worked.len() >= 5,
-        "{} were refused",
-        refused.len()
-    );
-    for answer in refused {
-        assert_eq!(answer.problem(503)["detail"], "too many sign-ins at once");
-    }
-    for answer in worked {
-        answer.problem(401);
-    }
 }
 
 #[apply(behaviour)]

@@ -9,11 +9,11 @@ use jsonwebtoken::{
 use serde_json::{Value, json};
 
 use crate::{
+    auth::keys::{Ed25519, serve},
     harness::{
         Fixture, SECRET, apply, behaviour,
         service::{Answer, Service},
     },
-    keys::{Ed25519, serve},
 };
 
 pub async fn show(service: &Service, token: &str) -> Answer {

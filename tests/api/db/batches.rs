@@ -13,9 +13,9 @@ use sea_orm::{
 };
 
 use crate::{
+    db::one_thread::on_one_thread,
+    db::pool::begun_at_once,
     harness::{Fixture, apply, column},
-    one_thread::on_one_thread,
-    pool::begun_at_once,
 };
 
 /// Notes with each name how many there were to write.

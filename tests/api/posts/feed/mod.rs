@@ -1,5 +1,9 @@
 //! `GET /posts`
 
+mod filters;
+pub mod paging;
+mod shared;
+
 use acclaim::config::Origins;
 use serde_json::Value;
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{found, write};
 use crate::{
     harness::{Fixture, apply, behaviour, service::User},
-    paging::{every_page, fill, ids, linked},
+    posts::feed::paging::{every_page, fill, ids, linked},
 };
 
 #[apply(behaviour)]

@@ -2,10 +2,8 @@
 
 use sea_orm::ConnectionTrait;
 
-use crate::{
-    harness::{Fixture, apply, behaviour, column},
-    paging::{every_page, fill, ids},
-};
+use super::paging::{every_page, fill, ids};
+use crate::harness::{Fixture, apply, behaviour, column};
 
 #[apply(behaviour)]
 async fn a_filtered_list_is_paged_through(fixture: Fixture) {

@@ -8,8 +8,8 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use tokio::sync::Notify;
 
 use crate::{
+    db::one_thread::on_one_thread,
     harness::{Fixture, apply, column},
-    one_thread::on_one_thread,
 };
 
 /// More than there are places on any machine.

@@ -1,6 +1,6 @@
 //! `acclaim doctor`, as an operator types it.
 
-pub mod database;
+mod database;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 

@@ -2,20 +2,13 @@
 
 use serde_json::json;
 
-use crate::harness::{
-    Fixture, apply, behaviour,
-    process::{Ended, run},
-    service::{PASSWORD, Service, User},
+use crate::{
+    cli::acclaim,
+    harness::{
+        Fixture, apply, behaviour,
+        service::{PASSWORD, Service, User},
+    },
 };
-
-pub async fn acclaim(fixture: &Fixture, arguments: &[&str]) -> Ended {
-    run(
-        fixture.folder(),
-        arguments,
-        &[("DATABASE_URL", &fixture.url)],
-    )
-    .await
-}
 
 /// `name`, who is an admin.
 async fn admin(fixture: &Fixture, service: &Service, name: &str) -> User {

@@ -4,11 +4,11 @@ use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::{
+    cli::acclaim,
     harness::{
         Fixture, apply, behaviour,
         service::{PASSWORD, Service, User},
     },
-    staff::acclaim,
 };
 
 async fn admin(fixture: &Fixture, service: &Service, name: &str) -> User {

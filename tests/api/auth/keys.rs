@@ -10,7 +10,7 @@ use pem::Pem;
 use serde_json::{Value, json};
 
 use crate::{
-    forgeries::{all_refused, inside, show},
+    auth::access_tokens::{all_refused, inside, show},
     harness::{
         Fixture, SECRET, apply, behaviour,
         process::Running,

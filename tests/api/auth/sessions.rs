@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use crate::{
+    auth::refresh::{refresh, with},
     harness::{
         Fixture, apply, behaviour,
         process::Running,
         service::{Answer, PASSWORD},
     },
-    refresh::{refresh, with},
 };
 
 #[apply(behaviour)]

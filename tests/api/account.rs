@@ -1,4 +1,4 @@
-//! What users do with their own account.
+//! A user's own account: changes, deletion and export.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ async fn patch(
 }
 
 #[apply(behaviour)]
-async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixture) {
+async fn a_username_changes_without_a_password_and_an_email_with_one(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     service.user("grace").await;
@@ -36,7 +36,7 @@ async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixt
 
     let address = json!({"email": "Countess@example.com"});
     assert_eq!(
-        patch(&service, &ada, address).await.faults(),
+        patch(&service, &ada, address).await.field_errors(),
         ["current_password required"]
     );
     let wrong = json!({"email": "countess@example.com", "current_password": "wrong"});
@@ -61,7 +61,7 @@ async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixt
     }
     let nulls = json!({"username": null, "email": null, "password": null});
     let faults = ["email type", "password type", "username type"];
-    assert_eq!(patch(&service, &ada, nulls).await.faults(), faults);
+    assert_eq!(patch(&service, &ada, nulls).await.field_errors(), faults);
     let nothing = patch(&service, &ada, json!({})).await.expect(200).json();
     assert_eq!(nothing["username"], "countess");
 }
@@ -95,7 +95,7 @@ async fn a_new_password_ends_every_other_session_and_token(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_deleted_account_takes_everything_along(fixture: Fixture) {
+async fn deleting_an_account_deletes_all_of_its_data(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, grace) = (service.user("ada").await, service.user("grace").await);
     let (hers, other) = (
@@ -113,7 +113,7 @@ async fn a_deleted_account_takes_everything_along(fixture: Fixture) {
             .await
     };
     assert_eq!(
-        delete(json!({})).await.faults(),
+        delete(json!({})).await.field_errors(),
         ["current_password required"]
     );
     let wrong = json!({"current_password": "wrong"});
@@ -143,7 +143,7 @@ async fn a_deleted_account_takes_everything_along(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn an_export_has_everything(fixture: Fixture) {
+async fn an_export_contains_all_data_of_the_user(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let id = service.new_post(&ada, "Title").await;

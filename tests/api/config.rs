@@ -1,4 +1,4 @@
-//! Settings are checked at start, all faults together.
+//! Parsing and validation of settings.
 
 use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 
@@ -24,7 +24,7 @@ fn rate(count: u32, seconds: u64) -> Option<Rate> {
 }
 
 #[apply(check)]
-fn nothing_needs_to_be_set() {
+fn every_setting_has_a_default() {
     let config = read(&[("PORT", " "), ("JWT_SECRET", "")]).unwrap();
     assert_eq!(
         config.database.to_string(),
@@ -48,7 +48,7 @@ fn nothing_needs_to_be_set() {
 }
 
 #[apply(check)]
-fn what_is_set_is_read() {
+fn settings_are_parsed() {
     let config = read(&[
         (
             "DATABASE_URL",
@@ -92,7 +92,7 @@ fn what_is_set_is_read() {
 }
 
 #[apply(check)]
-fn every_fault_is_reported_with_its_name() {
+fn every_invalid_setting_is_reported_by_name() {
     let faults = read(&[
         ("DATABASE_URL", "mysql://root:hidden@localhost/x"),
         ("HOST", "localhost"),
@@ -130,7 +130,7 @@ fn every_fault_is_reported_with_its_name() {
 }
 
 #[apply(check)]
-fn a_secret_is_needed_where_others_can_reach_the_service() {
+fn a_secret_is_required_beyond_loopback() {
     for host in ["0.0.0.0", "::", "192.168.1.2"] {
         let faults = read(&[("HOST", host)]).unwrap_err();
         assert!(faults.contains("JWT_SECRET: is unset"), "{faults}");
@@ -141,7 +141,7 @@ fn a_secret_is_needed_where_others_can_reach_the_service() {
 }
 
 #[apply(check)]
-fn weak_secrets_are_refused_and_not_repeated() {
+fn weak_secrets_are_refused_and_not_printed() {
     for secret in [
         "0123456789abcdef0123456789abcde",
         "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
@@ -165,7 +165,7 @@ fn weak_secrets_are_refused_and_not_repeated() {
 }
 
 #[apply(check)]
-fn what_is_no_file_of_ed25519_keys_is_refused_and_not_repeated() {
+fn invalid_key_files_are_refused_and_not_printed() {
     let key = Ed25519::new();
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (p256, certificate) = (other.signing_key.serialize_pem(), other.cert.pem());
@@ -188,11 +188,11 @@ fn what_is_no_file_of_ed25519_keys_is_refused_and_not_repeated() {
         std::fs::write(&path, text).unwrap();
         let faults = set(path.to_str().unwrap()).unwrap_err();
         let fault = format!("JWT_KEY_FILE: {fault}");
-        assert!(faults.contains(&fault), "{faults} is not {fault}");
+        assert!(faults.contains(&fault), "no `{fault}` in {faults}");
         assert_eq!(faults.lines().count(), 2, "{faults}");
     }
     let none = folder.path().join("none");
-    // Somebody may put the key where the path belongs.
+    // A key in place of its path must not be printed.
     for path in [folder.path().to_str(), none.to_str(), Some(&*key.private)] {
         let faults = set(path.unwrap()).unwrap_err();
         assert!(
@@ -209,7 +209,7 @@ fn what_is_no_file_of_ed25519_keys_is_refused_and_not_repeated() {
 }
 
 #[apply(check)]
-fn secrets_and_a_key_file_exclude_one_another() {
+fn secrets_and_a_key_file_are_mutually_exclusive() {
     for secret in ["0123456789abcdef0123456789abcdef", "short"] {
         let both = [("JWT_SECRET", secret), ("JWT_KEY_FILE", "keys.pem")];
         let faults = read(&both).unwrap_err();

@@ -1,11 +1,11 @@
-//! What every answer keeps, whoever made it.
+//! Conventions of every answer: problem details, request ids, trailing slashes and HEAD.
 
 use serde_json::json;
 
 use crate::harness::{Fixture, apply, behaviour, service::Answer};
 
 #[apply(behaviour)]
-async fn what_the_router_refuses_is_a_problem(fixture: Fixture) {
+async fn router_errors_are_problem_details(fixture: Fixture) {
     let service = fixture.serve().await;
     for path in [
         "/nothing",
@@ -32,7 +32,7 @@ async fn what_the_router_refuses_is_a_problem(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn what_cannot_be_read_is_told_from_what_is_not_valid(fixture: Fixture) {
+async fn unreadable_and_invalid_input_get_different_statuses(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let send = async |kind: Option<&str>, body: &'static [u8]| {
@@ -74,7 +74,7 @@ async fn what_cannot_be_read_is_told_from_what_is_not_valid(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_body_has_a_largest_size(fixture: Fixture) {
+async fn bodies_beyond_the_size_limit_are_refused(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let body = |length: usize| {
@@ -96,7 +96,7 @@ async fn a_body_has_a_largest_size(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_request_id_is_kept_or_made(fixture: Fixture) {
+async fn a_request_id_is_kept_or_generated(fixture: Fixture) {
     let service = fixture.serve().await;
     let sent = async |id: &str| {
         let request = service
@@ -163,7 +163,7 @@ async fn head_answers_like_get(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn the_service_tells_how_it_is(fixture: Fixture) {
+async fn the_welcome_page_and_health_checks_answer(fixture: Fixture) {
     let service = fixture.serve().await;
     let welcome = service
         .call("GET", "/", None, None)

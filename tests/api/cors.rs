@@ -1,4 +1,4 @@
-//! Pages of other origins (CORS).
+//! CORS.
 
 use acclaim::config::Origins;
 
@@ -27,7 +27,7 @@ async fn call(service: &Service, origin: &str) -> Answer {
 }
 
 #[apply(behaviour)]
-async fn a_listed_origin_may_call_and_read(fixture: Fixture) {
+async fn a_listed_origin_can_call_and_read(fixture: Fixture) {
     let origins = Origins::These(vec![APP.to_owned(), "http://localhost:5173".to_owned()]);
     let service = fixture.serve_as(false, origins).await;
     for origin in [APP, "http://localhost:5173"] {
@@ -39,7 +39,7 @@ async fn a_listed_origin_may_call_and_read(fixture: Fixture) {
                 .iter()
                 .all(|method| methods.contains(method))
         );
-        // An error can be read as well as a success.
+        // Errors must be readable too.
         let answer = call(&service, origin).await;
         answer.problem(401);
         assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
@@ -65,7 +65,7 @@ async fn a_listed_origin_may_call_and_read(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn no_origin_may_unless_it_is_listed(fixture: Fixture) {
+async fn unlisted_origins_are_refused(fixture: Fixture) {
     let service = fixture.serve().await;
     let answer = preflight(&service, APP).await;
     answer.problem(400);
@@ -76,7 +76,7 @@ async fn no_origin_may_unless_it_is_listed(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn any_origin_may_with_a_star(fixture: Fixture) {
+async fn a_star_allows_every_origin(fixture: Fixture) {
     let service = fixture.serve_as(false, Origins::Any).await;
     let answer = preflight(&service, APP).await.expect(200);
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));

@@ -1,4 +1,4 @@
-//! The documents and the service say the same.
+//! The committed documents match the service.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -45,7 +45,7 @@ fn the_readme_has_every_setting() {
 }
 
 #[apply(check)]
-fn the_committed_openapi_document_is_the_services() {
+fn the_committed_openapi_document_is_current() {
     let printed = Command::new(env!("CARGO_BIN_EXE_acclaim"))
         .arg("openapi")
         .output()
@@ -53,7 +53,7 @@ fn the_committed_openapi_document_is_the_services() {
     let printed = String::from_utf8(printed.stdout).expect("not UTF-8");
     assert!(
         file("docs/openapi.json") == printed,
-        "docs/openapi.json is not what the service says of itself; write it anew: cargo run -- openapi > docs/openapi.json"
+        "docs/openapi.json is out of date; run: cargo run -- openapi > docs/openapi.json"
     );
 }
 
@@ -112,10 +112,10 @@ fn every_route_is_in_the_openapi_document() {
     for source in sources(&root().join("src/routes")) {
         let text = fs::read_to_string(&source).expect("not UTF-8");
         for resource in text.split("web::resource(").skip(1) {
-            let (resource, _) = resource.split_once(')').expect("no end");
+            let (resource, _) = resource.split_once(')').expect("no closing parenthesis");
             for path in resource.split('"').skip(1).step_by(2) {
                 seen += 1;
-                // Parts of the page at `/docs`.
+                // Assets of the page at `/docs`.
                 let known = path == "/docs/{file}" || paths.contains_key(path);
                 assert!(known, "{path} is not in the document");
             }
@@ -162,7 +162,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn swagger_ui_needs_nothing_from_elsewhere(fixture: Fixture) {
+async fn swagger_ui_loads_nothing_from_other_hosts(fixture: Fixture) {
     let service = fixture.serve().await;
     let page = service
         .call("GET", "/docs", None, None)

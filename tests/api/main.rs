@@ -1,15 +1,15 @@
-//! Acclaim as its users meet it: over HTTP and on the command line, each behaviour on SQLite and on
-//! PostgreSQL.
+//! Tests over HTTP and on the command line, each on SQLite and on PostgreSQL. The modules have the
+//! names of the modules in `src`.
 //!
-//! PostgreSQL is the server of `TEST_DATABASE_URL` where that is set, else a temporary one started
-//! from the programs found on the machine. `TEST_LOG=debug` shows what the servers log.
+//! PostgreSQL is the server of `TEST_DATABASE_URL` if set, otherwise a temporary one, started from
+//! the installed programs. `TEST_LOG=debug` prints the servers' log.
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that meets what it does not expect has failed"
+    reason = "tests fail by panicking"
 )]
 
 mod account;

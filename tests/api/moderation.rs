@@ -1,4 +1,4 @@
-//! Moderators and admins.
+//! Moderation: suspensions, deletions and the audit log.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// `name`, who is an admin.
+/// Creates the admin `name`.
 async fn admin(fixture: &Fixture, service: &Service, name: &str) -> User {
     service.user(name).await;
     let promoted = acclaim(fixture, &["user", "promote", name, "--role", "admin"]).await;
@@ -19,7 +19,7 @@ async fn admin(fixture: &Fixture, service: &Service, name: &str) -> User {
 }
 
 #[apply(behaviour)]
-async fn a_suspended_user_is_shut_out_and_let_in_again(fixture: Fixture) {
+async fn a_suspended_user_is_locked_out_until_restored(fixture: Fixture) {
     let service = fixture.serve().await;
     let (root, eve) = (
         admin(&fixture, &service, "root").await,
@@ -39,7 +39,7 @@ async fn a_suspended_user_is_shut_out_and_let_in_again(fixture: Fixture) {
         .call("PUT", &path, Some(&root), Some(why.clone()))
         .await;
     assert!(told.expect(200).json()["suspended_at"].is_string());
-    // Once more changes nothing.
+    // A second suspension changes nothing.
     service
         .call("PUT", &path, Some(&root), Some(why))
         .await
@@ -93,7 +93,7 @@ async fn a_suspended_user_is_shut_out_and_let_in_again(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn what_staff_does_is_recorded(fixture: Fixture) {
+async fn moderation_is_recorded_in_the_audit_log(fixture: Fixture) {
     let service = fixture.serve().await;
     let (root, eve) = (
         admin(&fixture, &service, "root").await,
@@ -106,7 +106,7 @@ async fn what_staff_does_is_recorded(fixture: Fixture) {
         .call("DELETE", &path, Some(&root), None)
         .await
         .expect(204);
-    // One's own is nobody else's business.
+    // Deleting an own post must not appear in the audit log.
     service
         .call("DELETE", &format!("/posts/{own}"), Some(&root), None)
         .await

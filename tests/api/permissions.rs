@@ -1,4 +1,4 @@
-//! Every route × every scope, and every route × every kind of person.
+//! The access matrix: every route with every scope and every kind of caller.
 
 use std::collections::BTreeSet;
 
@@ -10,35 +10,35 @@ use crate::harness::{
     service::{Answer, PASSWORD, Service, User},
 };
 
-/// Whom a route is for.
+/// The callers that a route accepts.
 #[derive(Clone, Copy, PartialEq)]
-enum For {
-    /// Anybody; a token that comes is not looked at.
+enum Callers {
+    /// Everybody. A token is ignored.
     Anybody,
-    /// Anybody, but a token that comes must be good.
-    AnybodyKnown,
-    /// Any user, for things of their own or of all.
+    /// Everybody, but a given token must be valid.
+    AnybodyWithValidToken,
+    /// All users.
     Users,
-    /// Any user who signed in: no personal access token.
+    /// All users with a session. Personal access tokens are refused.
     SignedIn,
-    /// Who wrote the post.
+    /// The owner of the post.
     Owner,
-    /// Who wrote the post, moderators and admins.
-    OwnerOrStaff,
-    /// Admins who signed in.
+    /// The owner of the post, moderators and admins.
+    OwnerOrModerator,
+    /// Admins with a session.
     Admins,
 }
-use For::{Admins, Anybody, AnybodyKnown, Owner, OwnerOrStaff, SignedIn, Users};
+use Callers::{Admins, Anybody, AnybodyWithValidToken, Owner, OwnerOrModerator, SignedIn, Users};
 
-/// Method and path, whom it is for, one of which scopes a personal access token needs, and a body.
-type Row = (&'static str, For, &'static [&'static str], &'static str);
+/// Method and path, accepted callers, scopes of which a personal access token needs one, and body.
+type Row = (&'static str, Callers, &'static [&'static str], &'static str);
 
 const READ: &[&str] = &["posts:read"];
 const ACCOUNT: &[&str] = &["account"];
 const VOTE: &[&str] = &["votes:write"];
 const POST: &str = r#"{"title": "t", "content": "c"}"#;
 
-/// What `{id}` stands for where it is no post's: nothing that is there.
+/// An `{id}` that does not exist, for paths other than those of posts.
 const NOBODY: &str = "999999999";
 
 const ROWS: [Row; 34] = [
@@ -53,7 +53,7 @@ const ROWS: [Row; 34] = [
     ("POST /users", Anybody, &[], r#"{"username": "nobody"}"#),
     (
         "GET /users/{id}",
-        AnybodyKnown,
+        AnybodyWithValidToken,
         &["posts:read", "account"],
         "",
     ),
@@ -62,7 +62,12 @@ const ROWS: [Row; 34] = [
     ("POST /posts", Users, &["posts:create"], POST),
     ("PUT /posts/{id}", Owner, &["posts:update"], POST),
     ("PATCH /posts/{id}", Owner, &["posts:update"], "{}"),
-    ("DELETE /posts/{id}", OwnerOrStaff, &["posts:delete"], ""),
+    (
+        "DELETE /posts/{id}",
+        OwnerOrModerator,
+        &["posts:delete"],
+        "",
+    ),
     (
         "POST /vote",
         Users,
@@ -89,7 +94,7 @@ const ROWS: [Row; 34] = [
     ("PUT /users/{id}/suspension", Admins, &[], "{}"),
     ("DELETE /users/{id}/suspension", Admins, &[], ""),
     ("GET /audit-log", Admins, &[], ""),
-    // These two end the session that asks.
+    // These two end the session that calls them.
     ("DELETE /sessions", Users, ACCOUNT, ""),
     ("POST /logout", SignedIn, &[], ""),
 ];
@@ -113,8 +118,8 @@ async fn become_role(fixture: &Fixture, name: &str, role: &str) {
     connection.execute_unprepared(&sql).await.expect(&sql);
 }
 
-/// Every route of the document is a row.
-async fn complete(service: &Service) {
+/// Asserts that `ROWS` has every route of the document.
+async fn assert_complete(service: &Service) {
     let document = service
         .call("GET", "/openapi.json", None, None)
         .await
@@ -132,10 +137,10 @@ async fn complete(service: &Service) {
 }
 
 #[apply(behaviour)]
-async fn every_route_takes_the_scopes_it_names_and_no_others(fixture: Fixture) {
+async fn every_route_accepts_its_scopes_and_no_others(fixture: Fixture) {
     let service = fixture.serve().await;
-    complete(&service).await;
-    // An admin lacks no role, and owns every post: what is refused is refused for the scope.
+    assert_complete(&service).await;
+    // An admin has every role and owns the posts here, so only a missing scope can cause a refusal.
     service.user("ada").await;
     become_role(&fixture, "ada", "admin").await;
     let ada = service.sign_in("ada", PASSWORD).await;
@@ -179,7 +184,7 @@ async fn every_route_takes_the_scopes_it_names_and_no_others(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn every_route_takes_the_people_it_is_for_and_no_others(fixture: Fixture) {
+async fn every_route_accepts_its_callers_and_no_others(fixture: Fixture) {
     let service = fixture.serve().await;
     let owner = service.user("owner").await;
     let mut people = vec![("anonymous", None)];
@@ -207,7 +212,7 @@ async fn every_route_takes_the_people_it_is_for_and_no_others(fixture: Fixture) 
             if ["POST /logout", "DELETE /sessions"].contains(&row.0)
                 && !["anonymous", "suspended", "owner"].contains(name)
             {
-                // The owner goes on writing; of the others this is the end.
+                // These routes end the session, so use a new one. The owner still needs theirs.
                 user = Some(service.sign_in(name, PASSWORD).await);
             }
             if ["POST /logout", "DELETE /sessions"].contains(&row.0) && *name == "owner" {
@@ -216,12 +221,12 @@ async fn every_route_takes_the_people_it_is_for_and_no_others(fixture: Fixture) 
             let answer = call(&service, row, user.as_ref(), post).await;
             let staff = ["moderator", "admin"].contains(name);
             let expected = match (row.1, *name) {
-                (Anybody, _) | (AnybodyKnown, "anonymous") => None,
+                (Anybody, _) | (AnybodyWithValidToken, "anonymous") => None,
                 (_, "anonymous" | "suspended") => Some(401),
                 (Owner, _) => (*name != "owner").then_some(403),
-                (OwnerOrStaff, _) => (*name != "owner" && !staff).then_some(403),
+                (OwnerOrModerator, _) => (*name != "owner" && !staff).then_some(403),
                 (Admins, _) => (*name != "admin").then_some(403),
-                (Users | SignedIn | AnybodyKnown, _) => None,
+                (Users | SignedIn | AnybodyWithValidToken, _) => None,
             };
             let what = format!("{} by {name}: {}", row.0, answer.text);
             if let Some(status) = expected {

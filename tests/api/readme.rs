@@ -5,11 +5,11 @@ use tokio::process::Command;
 
 use crate::harness::{Fixture, apply, behaviour};
 
-/// Stands between the answers of two commands.
+/// Separates the answers of two commands.
 const MARK: &str = "--- end of the answer ---";
 
 #[apply(behaviour)]
-async fn the_readmes_tour_gives_the_answers_printed_there(fixture: Fixture) {
+async fn the_readme_tour_prints_the_documented_answers(fixture: Fixture) {
     let readme = include_str!("../../README.md");
     let service = fixture.serve().await;
     let mut script = String::new();
@@ -26,7 +26,11 @@ async fn the_readmes_tour_gives_the_answers_printed_there(fixture: Fixture) {
             *expected.last_mut().unwrap() += line;
         }
     }
-    assert!(expected.len() > 8, "the README has lost its tour");
+    assert!(
+        expected.len() > 8,
+        "the README has only {} commands",
+        expected.len()
+    );
     let output = Command::new("bash").args(["-c", &script]).output();
     let output = output.await.expect("bash did not start");
     let output = String::from_utf8(output.stdout).expect("not UTF-8");
@@ -37,7 +41,7 @@ async fn the_readmes_tour_gives_the_answers_printed_there(fixture: Fixture) {
     }
 }
 
-/// `text` without what differs from run to run: moments, tokens and request ids.
+/// `text` with placeholders for dates, tokens and request ids, which differ in every run.
 fn lasting(text: &str) -> String {
     let parts = text.split('"').map(|part| {
         if OffsetDateTime::parse(part, &Rfc3339).is_ok() {

@@ -1,4 +1,4 @@
-//! The running program: how it starts, what it logs, how it stops.
+//! The running server: start, log and shutdown.
 
 use std::{error::Error, io, net::TcpListener, sync::Arc};
 
@@ -13,10 +13,10 @@ use crate::harness::{
 
 const SECRET: (&str, &str) = ("JWT_SECRET", "a secret of the tests of enough bytes");
 
-/// Clients call as fast as they can, with kept and with new connections; once the server stops,
-/// each of them may be told nothing more, but no request that got a connection may go unanswered.
+/// Clients send requests in a loop, on kept and on new connections. After the stop, new connections
+/// may be refused, but every request on an accepted connection must be answered.
 #[apply(behaviour)]
-async fn a_stop_cuts_nothing_off(fixture: Fixture) {
+async fn shutdown_answers_every_accepted_request(fixture: Fixture) {
     fixture.migrate().await;
     let settings = [("DATABASE_URL", fixture.url.as_str()), SECRET];
     let running = Running::start(fixture.folder(), &settings).await;
@@ -64,7 +64,7 @@ async fn a_stop_cuts_nothing_off(fixture: Fixture) {
     let last = clients.join_all().await;
     let (code, log) = running.end().await;
     for (call, error) in last {
-        // What the system refuses or resets has never come to the server.
+        // A refused or reset connection never reached the server.
         let refused = error.is_connect() || is_reset(&error);
         assert!(refused, "{call} was cut off: {error:?}");
         assert!(
@@ -86,7 +86,7 @@ fn is_reset(error: &(dyn Error + 'static)) -> bool {
 }
 
 #[apply(behaviour)]
-async fn an_interrupt_stops_too(fixture: Fixture) {
+async fn sigint_stops_the_server(fixture: Fixture) {
     fixture.migrate().await;
     let running = Running::start(fixture.folder(), &[("DATABASE_URL", &fixture.url)]).await;
     running.signal("INT");
@@ -95,7 +95,7 @@ async fn an_interrupt_stops_too(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn the_log_has_a_line_a_request_and_no_secrets(fixture: Fixture) {
+async fn the_log_has_one_line_per_request_and_no_secrets(fixture: Fixture) {
     fixture.migrate().await;
     let settings = [
         ("DATABASE_URL", fixture.url.as_str()),
@@ -162,7 +162,7 @@ async fn the_log_has_a_line_a_request_and_no_secrets(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn sqlite_is_migrated_at_start_and_postgresql_when_told(fixture: Fixture) {
+async fn sqlite_migrates_at_start_and_postgresql_on_request(fixture: Fixture) {
     let url = ("DATABASE_URL", fixture.url.as_str());
     if fixture.is_postgres() {
         let refused = run(fixture.folder(), &["serve"], &[url, ("PORT", "0")]).await;
@@ -180,7 +180,7 @@ async fn sqlite_is_migrated_at_start_and_postgresql_when_told(fixture: Fixture) 
 }
 
 #[apply(behaviour)]
-async fn a_port_in_use_is_said_in_a_sentence(fixture: Fixture) {
+async fn a_port_in_use_is_reported_in_one_line(fixture: Fixture) {
     fixture.migrate().await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -196,11 +196,11 @@ async fn a_port_in_use_is_said_in_a_sentence(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_database_that_cannot_be_written_is_said_in_a_sentence(fixture: Fixture) {
+async fn a_database_that_cannot_be_opened_is_reported_in_one_line(fixture: Fixture) {
     let url = if fixture.is_postgres() {
         "postgres://ada:hidden@127.0.0.1:1/x".to_owned()
     } else {
-        // A folder is no file, whoever asks.
+        // SQLite cannot open a folder, even as root.
         format!("sqlite://{}", fixture.folder().display())
     };
     let ended = run(
@@ -215,7 +215,7 @@ async fn a_database_that_cannot_be_written_is_said_in_a_sentence(fixture: Fixtur
 }
 
 #[apply(behaviour)]
-async fn wrong_settings_are_all_named(fixture: Fixture) {
+async fn all_invalid_settings_are_reported_together(fixture: Fixture) {
     let settings = [
         ("DATABASE_URL", fixture.url.as_str()),
         ("PORT", "x"),

@@ -1,11 +1,11 @@
-//! Sign-up, and who is who.
+//! Sign-up and user profiles.
 
 use serde_json::json;
 
 use crate::harness::{Fixture, apply, behaviour, service::PASSWORD};
 
 #[apply(behaviour)]
-async fn sign_up_answers_with_the_user(fixture: Fixture) {
+async fn sign_up_returns_the_user(fixture: Fixture) {
     let service = fixture.serve().await;
     let body = json!({"email": "ada@example.com", "username": "ada", "password": PASSWORD, "x": 1});
     let answer = service
@@ -28,7 +28,7 @@ async fn sign_up_answers_with_the_user(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn names_are_trimmed_and_lower_cased(fixture: Fixture) {
+async fn emails_and_usernames_are_normalised(fixture: Fixture) {
     let service = fixture.serve().await;
     let body = json!({"email": " Ada@Example.COM ", "username": "Ada", "password": PASSWORD});
     let user = service
@@ -46,7 +46,7 @@ async fn names_are_trimmed_and_lower_cased(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_missing_username_is_made_up(fixture: Fixture) {
+async fn a_missing_username_is_generated(fixture: Fixture) {
     let service = fixture.serve().await;
     let mut names = Vec::new();
     for email in ["ada@example.com", "ada@example.org"] {
@@ -64,7 +64,7 @@ async fn a_missing_username_is_made_up(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn taken_names_conflict(fixture: Fixture) {
+async fn taken_emails_and_usernames_conflict(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
     for (email, username, detail) in [
@@ -78,7 +78,7 @@ async fn taken_names_conflict(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn every_fault_of_a_sign_up_is_named(fixture: Fixture) {
+async fn every_invalid_field_of_a_sign_up_is_reported(fixture: Fixture) {
     let service = fixture.serve().await;
     for (body, faults) in [
         (json!({}), vec!["email required", "password required"]),
@@ -97,7 +97,7 @@ async fn every_fault_of_a_sign_up_is_named(fixture: Fixture) {
         (json!([]), vec![" type"]),
     ] {
         let answer = service.call("POST", "/users", None, Some(body)).await;
-        assert_eq!(answer.faults(), faults);
+        assert_eq!(answer.field_errors(), faults);
         for secret in ["12345678", "short", "with"] {
             assert!(!answer.text.contains(secret), "{}", answer.text);
         }
@@ -112,7 +112,7 @@ async fn every_fault_of_a_sign_up_is_named(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn the_bounds_of_a_sign_up_hold(fixture: Fixture) {
+async fn length_limits_of_a_sign_up_are_enforced(fixture: Fixture) {
     let service = fixture.serve().await;
     let long = |local: usize| format!("{}@{}.example.com", "a".repeat(local), "b".repeat(63));
     for (email, username, password, status) in [
@@ -177,12 +177,12 @@ async fn unknown_users_are_not_found(fixture: Fixture) {
         let answer = service
             .call("GET", &format!("/users/{id}"), None, None)
             .await;
-        assert_eq!(answer.faults(), ["id type"]);
+        assert_eq!(answer.field_errors(), ["id type"]);
     }
 }
 
 #[apply(behaviour)]
-async fn common_passwords_and_ones_own_names_are_refused(fixture: Fixture) {
+async fn common_passwords_and_own_names_are_refused(fixture: Fixture) {
     let service = fixture.serve().await;
     let sign_up = async |password: &str| {
         let body = json!({"email": "Ada.Byron@example.com", "username": "enchantress", "password": password});
@@ -200,10 +200,11 @@ async fn common_passwords_and_ones_own_names_are_refused(fixture: Fixture) {
         "Enchantress",
     ] {
         let answer = sign_up(password).await;
-        assert_eq!(answer.faults(), ["password common"], "{password}");
+        assert_eq!(answer.field_errors(), ["password common"], "{password}");
         assert!(!answer.text.contains(password), "{}", answer.text);
     }
-    // Short of perfect, and as slow as any to estimate: 128 letters, each of which stands for two.
+    // Weak but accepted. The last is the slowest to estimate: each of its 128 characters has two
+    // readings.
     for password in ["ada lovelace", "the quick", &"4@8({[<369&#!1|0".repeat(8)] {
         let body =
             json!({"email": format!("{}@example.com", password.len()), "password": password});

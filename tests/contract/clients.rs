@@ -1,4 +1,4 @@
-//! Clients made from the document by stock generators, and a stock OAuth 2.0 library.
+//! Clients generated from the document, and an OAuth 2.0 library.
 
 use std::os::unix::fs::symlink;
 

@@ -6,10 +6,10 @@ use crate::{
 };
 
 #[apply(behaviour)]
-async fn every_request_of_the_collection_holds(fixture: Fixture) {
+async fn every_request_of_the_collection_passes(fixture: Fixture) {
     let service = fixture.serve().await;
     let folder = project("docs/postman");
-    // Whoever has run it once runs it again.
+    // A second run must pass on the data of the first.
     for run in 1..=2 {
         let mut newman = tool("newman", &folder);
         newman

@@ -1,4 +1,4 @@
-//! Access tokens that the service did not issue, each by its name.
+//! Forged access tokens.
 
 use acclaim::keys::Keys;
 use aws_lc_rs::{encoding::AsDer, signature::KeyPair};
@@ -16,16 +16,16 @@ use crate::{
     },
 };
 
-pub async fn show(service: &Service, token: &str) -> Answer {
+pub async fn get_me(service: &Service, token: &str) -> Answer {
     let request = service.request("GET", "/users/me").bearer_auth(token);
     Answer::of(request.send().await.unwrap()).await
 }
 
-pub async fn all_refused(service: &Service, forgeries: Vec<(&str, String)>) {
+pub async fn assert_all_refused(service: &Service, forgeries: Vec<(&str, String)>) {
     let refused = Some(r#"Bearer error="invalid_token""#);
     let mut passed = Vec::new();
     for (name, token) in forgeries {
-        let answer = show(service, &token).await;
+        let answer = get_me(service, &token).await;
         if (answer.status, answer.header("www-authenticate")) != (401, refused) {
             passed.push(name);
         }
@@ -33,14 +33,14 @@ pub async fn all_refused(service: &Service, forgeries: Vec<(&str, String)>) {
     assert!(passed.is_empty(), "not refused: {passed:?}");
 }
 
-pub fn inside(token: &str) -> (Header, Value) {
-    let inside = insecure_decode::<Value>(token).unwrap();
-    (inside.header, inside.claims)
+pub fn decoded(token: &str) -> (Header, Value) {
+    let token = insecure_decode::<Value>(token).unwrap();
+    (token.header, token.claims)
 }
 
-/// `good` with one thing wrong each, signed with its own `key` wherever something is signed.
+/// Variants of `good` with one defect each, by name. Changed tokens are signed with `key`.
 fn forgeries(good: &str, key: &EncodingKey) -> Vec<(&'static str, String)> {
-    let (header, claims) = inside(good);
+    let (header, claims) = decoded(good);
     let now = get_current_timestamp();
     let head = |change: fn(&mut Header)| {
         let mut header = header.clone();
@@ -97,14 +97,14 @@ fn forgeries(good: &str, key: &EncodingKey) -> Vec<(&'static str, String)> {
 }
 
 #[apply(behaviour)]
-async fn what_a_secret_did_not_sign_is_refused(fixture: Fixture) {
+async fn forged_hs256_tokens_are_refused(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let key = EncodingKey::from_secret(SECRET.as_bytes());
-    let (header, claims) = inside(&ada.token);
+    let (header, claims) = decoded(&ada.token);
     assert_eq!(header.typ.as_deref(), Some("at+jwt"));
     let again = encode(&header, &claims, &key).unwrap();
-    show(&service, &again).await.expect(200);
+    get_me(&service, &again).await.expect(200);
     let mut bad = forgeries(&ada.token, &key);
     let other = EncodingKey::from_secret(b"another secret of enough bytes...");
     bad.push(("other key", encode(&header, &claims, &other).unwrap()));
@@ -113,18 +113,18 @@ async fn what_a_secret_did_not_sign_is_refused(fixture: Fixture) {
         ..header
     };
     bad.push(("other alg", encode(&hs512, &claims, &key).unwrap()));
-    all_refused(&service, bad).await;
+    assert_all_refused(&service, bad).await;
 }
 
 #[apply(behaviour)]
-async fn what_an_ed25519_key_did_not_sign_is_refused(fixture: Fixture) {
+async fn forged_ed25519_tokens_are_refused(fixture: Fixture) {
     let key = Ed25519::new();
     let service = serve(&fixture, Keys::from_pem(&key.private).unwrap()).await;
     let ada = service.user("ada").await;
-    let (header, claims) = inside(&ada.token);
+    let (header, claims) = decoded(&ada.token);
     assert_eq!(header.alg, Algorithm::EdDSA);
     let again = encode(&header, &claims, &key.signing()).unwrap();
-    show(&service, &again).await.expect(200);
+    get_me(&service, &again).await.expect(200);
     let mut bad = forgeries(&ada.token, &key.signing());
     let other = encode(&header, &claims, &Ed25519::new().signing()).unwrap();
     bad.push(("other key", other));
@@ -142,5 +142,5 @@ async fn what_an_ed25519_key_did_not_sign_is_refused(fixture: Fixture) {
             hs256(public.as_der().unwrap().as_ref()),
         ),
     ]);
-    all_refused(&service, bad).await;
+    assert_all_refused(&service, bad).await;
 }

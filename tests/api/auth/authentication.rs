@@ -1,4 +1,4 @@
-//! Access tokens: which are good, and what is refused without one.
+//! Bearer authentication: missing, invalid and deleted credentials.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ async fn authorized(service: &Service, value: &str) -> Answer {
 }
 
 #[apply(behaviour)]
-async fn no_token_is_told_from_a_bad_one(fixture: Fixture) {
+async fn a_missing_and_an_invalid_token_are_challenged_differently(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let none = service.call("GET", "/users/me", None, None).await;
@@ -49,7 +49,7 @@ async fn a_token_of_a_deleted_user_is_refused_everywhere(fixture: Fixture) {
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     let post = service.new_post(&bob, "Bob's").await;
     delete(&service, &ada).await;
-    // Nobody gets the number of somebody who is gone.
+    // The id of a deleted user is never assigned again.
     assert!(service.user("eve").await.id > bob.id);
     let new = json!({"title": "t", "content": "c"});
     for (method, path, body) in [
@@ -89,7 +89,7 @@ async fn a_token_of_a_deleted_user_is_refused_everywhere(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn credentials_come_before_everything_else(fixture: Fixture) {
+async fn credentials_are_checked_before_input(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     delete(&service, &ada).await;

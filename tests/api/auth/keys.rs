@@ -1,4 +1,4 @@
-//! The keys of access tokens: how they change, and how others check with them.
+//! Signing keys of access tokens: rotation and the published key set (RFC 7517).
 
 use acclaim::keys::Keys;
 use aws_lc_rs::{
@@ -10,7 +10,7 @@ use pem::Pem;
 use serde_json::{Value, json};
 
 use crate::{
-    auth::access_tokens::{all_refused, inside, show},
+    auth::access_tokens::{assert_all_refused, decoded, get_me},
     harness::{
         Fixture, SECRET, apply, behaviour,
         process::Running,
@@ -54,44 +54,44 @@ pub async fn serve(fixture: &Fixture, keys: Keys) -> Service {
     fixture.start(state, acclaim::config::Origins::These(Vec::new()))
 }
 
-/// Servers with the old key, with both, and with the new one, on one database.
+/// Three servers on one database: with the old key, with both keys, with the new key.
 async fn rotation(fixture: Fixture, old: Keys, both: Keys, new: Keys) {
     let old = serve(&fixture, old).await;
     let ada = old.user("ada").await;
     let both = serve(&fixture, both).await;
     let bob = both.user("bob").await;
     let new = serve(&fixture, new).await;
-    let kid = |user: &User| inside(&user.token).0.kid.unwrap();
+    let kid = |user: &User| decoded(&user.token).0.kid.unwrap();
     assert_ne!(kid(&ada), kid(&bob));
-    show(&both, &ada.token).await.expect(200);
-    show(&both, &bob.token).await.expect(200);
-    show(&new, &bob.token).await.expect(200);
-    all_refused(&new, vec![("the old key was removed", ada.token)]).await;
-    all_refused(&old, vec![("the new key is not known yet", bob.token)]).await;
+    get_me(&both, &ada.token).await.expect(200);
+    get_me(&both, &bob.token).await.expect(200);
+    get_me(&new, &bob.token).await.expect(200);
+    assert_all_refused(&new, vec![("the old key was removed", ada.token)]).await;
+    assert_all_refused(&old, vec![("the new key is not known yet", bob.token)]).await;
 }
 
 #[apply(behaviour)]
-async fn a_new_secret_signs_while_the_old_one_is_still_good(fixture: Fixture) {
+async fn tokens_of_the_old_secret_stay_valid_during_rotation(fixture: Fixture) {
     let other = "the next secret that the tests sign with";
     let both = secrets(other, &[SECRET]);
     rotation(fixture, secrets(SECRET, &[]), both, secrets(other, &[])).await;
 }
 
 #[apply(behaviour)]
-async fn a_new_ed25519_key_signs_while_the_old_one_is_still_good(fixture: Fixture) {
+async fn tokens_of_the_old_ed25519_key_stay_valid_during_rotation(fixture: Fixture) {
     let (old, new) = (Ed25519::new(), Ed25519::new());
     let keys = |blocks: &[&str]| Keys::from_pem(&blocks.concat()).unwrap();
-    // What only checks may stand before what signs.
+    // A key that only verifies may precede the signing key.
     let both = keys(&[&old.public, &new.private]);
     rotation(fixture, keys(&[&old.private]), both, keys(&[&new.private])).await;
 }
 
 #[apply(behaviour)]
-async fn a_key_file_signs_what_others_can_check(fixture: Fixture) {
+async fn others_can_verify_tokens_with_the_published_keys(fixture: Fixture) {
     fixture.migrate().await;
     let (key, next) = (Ed25519::new(), Ed25519::new());
     let path = fixture.folder().join("keys.pem");
-    // The key's own public half a second time is no second key.
+    // The public half of the signing key must not count as another key.
     std::fs::write(&path, [&*key.private, &key.public, &next.private].concat()).unwrap();
     let settings = [
         ("DATABASE_URL", fixture.url.as_str()),
@@ -100,7 +100,7 @@ async fn a_key_file_signs_what_others_can_check(fixture: Fixture) {
     ];
     let running = Running::start(fixture.folder(), &settings).await;
     let ada = running.service.user("ada").await;
-    show(&running.service, &ada.token).await.expect(200);
+    get_me(&running.service, &ada.token).await.expect(200);
     let path = "/.well-known/jwks.json";
     let set = running.service.call("GET", path, None, None).await;
     let set = set.expect(200);
@@ -114,7 +114,7 @@ async fn a_key_file_signs_what_others_can_check(fixture: Fixture) {
     }
     let set: JwkSet = serde_json::from_str(&set.text).unwrap();
     assert_eq!(set.keys.len(), 2);
-    let kid = inside(&ada.token).0.kid.unwrap();
+    let kid = decoded(&ada.token).0.kid.unwrap();
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_issuer(&["acclaim"]);
     validation.set_audience(&["acclaim"]);

@@ -1,4 +1,4 @@
-//! Hashes of passwords and the queue in front of them.
+//! Password hashes and the queue of the hashing threads.
 
 use std::time::{Duration, Instant};
 
@@ -19,18 +19,18 @@ async fn hash(connection: &DatabaseConnection) -> String {
     column(connection, "SELECT password_hash FROM users").await[0].clone()
 }
 
-/// Each is of the tests' password: less memory, fewer passes, another variant, an older version.
+/// Hashes of `PASSWORD` with less memory, fewer passes, another variant and an older version.
 const OUTDATED: [&str; 4] = [
     "$argon2id$v=19$m=8192,t=2,p=1$SZiH1mY78dzWhqyNxkgIXQ$RwGZ7kk9xvd3W5oU/0Iqod8eYrs5WRcs2uXBc6DIgHk",
     "$argon2id$v=19$m=19456,t=1,p=1$kPMwMQdV0Ie+lKSpxkahwg$3jBbn77zG7+GK0Iu7medFWd1unoVoYwMBVHDnwEHdsU",
     "$argon2i$v=19$m=19456,t=2,p=1$Url1bUOE4fJD+rBN4V39vg$pD6tEodpuyeJJzMs8MFfWdm5mPYf8Pl+qo9tFvoMHIU",
     "$argon2id$v=16$m=19456,t=2,p=1$Pnoh6F+GRSlvz1VUM4n4tA$FFdMp4P/Dqh9jVsWhsxZhy6xOQp4ekdGqzS4+gHkEF4",
 ];
-/// The same, of higher parameters than today's.
+/// A hash of `PASSWORD` with higher parameters than the current ones.
 const HIGHER: &str = "$argon2id$v=19$m=32768,t=2,p=2$3snveSss1cVKmQrS7kUD3w$EPcY9BdsgkVPPj//4caGh3LjIORVuLiBSf/WRmPDHdM";
 
 #[apply(behaviour)]
-async fn a_hash_of_lower_parameters_is_replaced(fixture: Fixture) {
+async fn a_hash_with_weaker_parameters_is_replaced(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
     let connection = fixture.connect().await;
@@ -62,7 +62,7 @@ async fn a_hash_of_lower_parameters_is_replaced(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_password_that_was_changed_meanwhile_stays(fixture: Fixture) {
+async fn rehashing_keeps_a_password_that_changed_meanwhile(fixture: Fixture) {
     fixture.migrate().await;
     let state = fixture.state(&fixture.database()).await;
     let passwords = state.passwords.clone();
@@ -70,7 +70,7 @@ async fn a_password_that_was_changed_meanwhile_stays(fixture: Fixture) {
     service.user("ada").await;
     let connection = fixture.connect().await;
     set_hash(&connection, OUTDATED[0]).await;
-    // Thirty that always wait: what is hashed anew waits behind them, and the change comes first.
+    // Keep thirty hashes queued, so that the re-hash runs after the password has changed.
     let mut waiting = JoinSet::new();
     for _ in 0..30 {
         let passwords = passwords.clone();
@@ -86,7 +86,7 @@ async fn a_password_that_was_changed_meanwhile_stays(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_full_password_queue_asks_to_come_back(fixture: Fixture) {
+async fn a_full_password_queue_answers_503(fixture: Fixture) {
     fixture.migrate().await;
     let mut state = fixture.state(&fixture.database()).await;
     state.passwords = Passwords::start(1, 4).expect("no thread");

@@ -1,4 +1,4 @@
-//! Refresh tokens, and what has expired.
+//! Refresh tokens and the clean-up of expired rows.
 
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ pub async fn refresh(service: &Service, token: &str) -> Answer {
 }
 
 /// `user` with the tokens of `grant`.
-pub fn with(user: &User, grant: &Value) -> User {
+pub fn with_tokens(user: &User, grant: &Value) -> User {
     let text = |name: &str| grant[name].as_str().expect(name).to_owned();
     User {
         token: text("access_token"),
@@ -25,7 +25,7 @@ pub fn with(user: &User, grant: &Value) -> User {
 }
 
 #[apply(behaviour)]
-async fn two_refreshes_at_once_both_work(fixture: Fixture) {
+async fn concurrent_refreshes_both_succeed(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let (one, two) = tokio::join!(
@@ -35,7 +35,7 @@ async fn two_refreshes_at_once_both_work(fixture: Fixture) {
     let mut seen = vec![ada.clone()];
     for answer in [one.expect(200), two.expect(200)] {
         assert_eq!(answer.header("cache-control"), Some("no-store"));
-        let tab = with(&ada, &answer.json());
+        let tab = with_tokens(&ada, &answer.json());
         service.get("/users/me", &tab).await.expect(200);
         assert!(
             seen.iter()
@@ -43,7 +43,8 @@ async fn two_refreshes_at_once_both_work(fixture: Fixture) {
         );
         seen.push(tab);
     }
-    // Each tab goes on with its own, and the first access token is good until it expires.
+    // Each tab continues with its own refresh token. The first access token stays valid until it
+    // expires.
     for tab in &seen[1..] {
         refresh(&service, &tab.refresh_token).await.expect(200);
     }
@@ -53,13 +54,13 @@ async fn two_refreshes_at_once_both_work(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_refresh_token_used_again_later_ends_the_session(fixture: Fixture) {
+async fn reusing_an_old_refresh_token_ends_the_session(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let next = refresh(&service, &ada.refresh_token).await.expect(200);
-    let next = with(&ada, &next.json());
+    let next = with_tokens(&ada, &next.json());
     service.get("/users/me", &next).await.expect(200);
-    // Eleven seconds later, as far as the service can tell.
+    // Move the rotation 11 seconds into the past, beyond the grace period of 10 seconds.
     let earlier = "UPDATE refresh_tokens SET replaced_at = ";
     let earlier = if fixture.is_postgres() {
         format!("{earlier} replaced_at - interval '11 s' WHERE replaced_at IS NOT NULL")
@@ -93,7 +94,7 @@ async fn a_refresh_token_used_again_later_ends_the_session(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn what_is_no_refresh_token_is_refused(fixture: Fixture) {
+async fn invalid_refresh_tokens_are_refused(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     for token in ["x", &ada.token] {
@@ -104,8 +105,8 @@ async fn what_is_no_refresh_token_is_refused(fixture: Fixture) {
     }
     let empty = json!({"grant_type": "refresh_token"});
     let missing = service.call("POST", "/login", None, Some(empty)).await;
-    assert_eq!(missing.faults(), ["refresh_token required"]);
-    // Nor is a refresh token an access token.
+    assert_eq!(missing.field_errors(), ["refresh_token required"]);
+    // A refresh token must not pass as an access token.
     let swapped = User {
         token: ada.refresh_token.clone(),
         ..ada.clone()
@@ -120,7 +121,7 @@ async fn what_is_no_refresh_token_is_refused(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn what_has_expired_is_cleaned_up(fixture: Fixture) {
+async fn expired_sessions_and_tokens_are_deleted(fixture: Fixture) {
     use acclaim::{db::Db, services::cleanup};
     let service = fixture.serve().await;
     let (ada, grace) = (service.user("ada").await, service.user("grace").await);
@@ -138,9 +139,9 @@ async fn what_has_expired_is_cleaned_up(fixture: Fixture) {
     }
     let db = Db::open(&fixture.database())
         .await
-        .expect("the database is away");
+        .expect("cannot open the database");
     let month = time::Duration::days(30);
-    // The session, its refresh token, and the personal access token.
+    // Deletes the session, its refresh token and the personal access token.
     let round = || {
         let round = cleanup::round(&db, month);
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(round))

@@ -1,9 +1,9 @@
-//! Sessions: signing out, seeing and ending them.
+//! Sessions: sign-out, the list, and ending them.
 
 use serde_json::json;
 
 use crate::{
-    auth::refresh::{refresh, with},
+    auth::refresh::{refresh, with_tokens},
     harness::{
         Fixture, apply, behaviour,
         process::Running,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[apply(behaviour)]
-async fn a_session_ends_at_once_where_it_is_ended(fixture: Fixture) {
+async fn a_session_ends_at_once_on_the_server_that_ends_it(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let other = service.sign_in("ada", PASSWORD).await;
@@ -34,8 +34,8 @@ async fn a_session_ends_at_once_where_it_is_ended(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_session_ended_elsewhere_stops_within_five_seconds(fixture: Fixture) {
-    // Two programs on one file would be no use of SQLite's.
+async fn a_session_ended_on_another_server_stops_within_five_seconds(fixture: Fixture) {
+    // Only one server may use a SQLite file.
     if !fixture.is_postgres() {
         return;
     }
@@ -55,7 +55,7 @@ async fn a_session_ended_elsewhere_stops_within_five_seconds(fixture: Fixture) {
     let ended = tokio::time::Instant::now();
     one.service.get("/users/me", &ada).await.problem(401);
     while two.service.get("/users/me", &ada).await.status == 200 {
-        assert!(ended.elapsed().as_secs() < 5, "the session goes on");
+        assert!(ended.elapsed().as_secs() < 5, "the session is still valid");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     for running in [one, two] {
@@ -65,7 +65,7 @@ async fn a_session_ended_elsewhere_stops_within_five_seconds(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn ones_own_sessions_are_seen_and_ended(fixture: Fixture) {
+async fn users_list_and_end_their_own_sessions(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, grace) = (service.user("ada").await, service.user("grace").await);
     let form = [("username", "ada"), ("password", PASSWORD)];
@@ -74,7 +74,7 @@ async fn ones_own_sessions_are_seen_and_ended(fixture: Fixture) {
         .header("user-agent", "A phone")
         .form(&form);
     let phone = Answer::of(phone.send().await.unwrap()).await.expect(200);
-    let phone = with(&ada, &phone.json());
+    let phone = with_tokens(&ada, &phone.json());
     let listed = service.get("/sessions", &ada).await.expect(200);
     assert_eq!(listed.header("cache-control"), Some("no-store"));
     let listed = listed.json();

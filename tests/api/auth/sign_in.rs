@@ -9,7 +9,7 @@ use crate::harness::{
 };
 
 #[apply(behaviour)]
-async fn a_form_a_multipart_form_and_json_sign_in(fixture: Fixture) {
+async fn forms_multipart_forms_and_json_can_sign_in(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     for name in ["ada", " ADA@example.com "] {
@@ -49,7 +49,7 @@ async fn a_form_a_multipart_form_and_json_sign_in(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn an_unknown_user_and_a_wrong_password_are_told_the_same(fixture: Fixture) {
+async fn an_unknown_user_and_a_wrong_password_get_the_same_answer(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
     let mut told = Vec::new();
@@ -70,7 +70,7 @@ async fn an_unknown_user_and_a_wrong_password_are_told_the_same(fixture: Fixture
 }
 
 #[apply(behaviour)]
-async fn faults_of_a_sign_in_are_named(fixture: Fixture) {
+async fn invalid_fields_of_a_sign_in_are_reported(fixture: Fixture) {
     let service = fixture.serve().await;
     let long = "p".repeat(129);
     for (form, faults) in [
@@ -94,7 +94,7 @@ async fn faults_of_a_sign_in_are_named(fixture: Fixture) {
     ] {
         let request = service.request("POST", "/login").form(&form);
         let answer = Answer::of(request.send().await.unwrap()).await;
-        assert_eq!(answer.faults(), faults);
+        assert_eq!(answer.field_errors(), faults);
         assert!(!answer.text.contains(&long));
     }
     let request = service
@@ -105,7 +105,7 @@ async fn faults_of_a_sign_in_are_named(fixture: Fixture) {
         .problem(415);
 }
 
-/// It sends an empty Basic authorisation and empty client members along.
+/// Swagger UI adds an empty `Authorization: Basic` header and empty client fields.
 #[apply(behaviour)]
 async fn swagger_ui_can_sign_in(fixture: Fixture) {
     let service = fixture.serve().await;

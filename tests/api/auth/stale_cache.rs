@@ -1,4 +1,4 @@
-//! What another process has just ended or changed, while this one still remembers it.
+//! Sessions and users that another process changed while this one still caches them.
 
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -16,18 +16,18 @@ async fn admin(fixture: &Fixture, service: &Service, name: &str) -> User {
     let promoted = acclaim(fixture, &["user", "promote", name]).await;
     assert_eq!(promoted.code, Some(0), "{}", promoted.stderr);
     let admin = service.sign_in(name, PASSWORD).await;
-    // From now on it is remembered.
+    // Fills the cache.
     service.get("/audit-log", &admin).await.expect(200);
     admin
 }
 
 #[apply(behaviour)]
-async fn a_suspended_admin_can_do_nothing_more(fixture: Fixture) {
+async fn a_suspended_admin_cannot_moderate(fixture: Fixture) {
     let service = fixture.serve().await;
     let evil = admin(&fixture, &service, "evil").await;
     let eve = service.user("eve").await;
     let post = service.new_post(&eve, "Eve's").await;
-    // Straight in the database, so that its session is there for as long as it is remembered.
+    // Suspend in the database, so that the session stays cached.
     let suspend = format!(
         "UPDATE users SET suspended_at = created_at WHERE id = {}",
         evil.id
@@ -53,7 +53,7 @@ async fn a_suspended_admin_can_do_nothing_more(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn an_ended_session_makes_no_token(fixture: Fixture) {
+async fn an_ended_session_cannot_create_a_token(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     service.get("/users/me", &ada).await.expect(200);
@@ -65,7 +65,7 @@ async fn an_ended_session_makes_no_token(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn sign_ins_with_the_old_password_do_not_outlive_it(fixture: Fixture) {
+async fn sign_ins_with_the_old_password_do_not_survive_its_change(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let body = json!({"password": "battery staple", "current_password": PASSWORD});

@@ -1,4 +1,4 @@
-//! `acclaim migrate`, as an operator types it.
+//! `acclaim migrate`
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tokio::task::JoinSet;
@@ -48,7 +48,7 @@ const NEWEST_FIRST: [&str; 11] = [
     ALL[10], ALL[9], ALL[8], ALL[7], ALL[6], ALL[5], ALL[4], ALL[3], ALL[2], ALL[1], ALL[0],
 ];
 
-/// Everything that the catalogue knows.
+/// The whole schema as text, from the catalogue.
 async fn schema(fixture: &Fixture) -> Vec<String> {
     let connection = fixture.connect().await;
     let queries: &[&str] = if fixture.is_postgres() {
@@ -129,7 +129,7 @@ async fn each_migration_reverts_to_the_schema_before_it(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn status_tells_applied_from_pending(fixture: Fixture) {
+async fn status_lists_applied_and_pending_migrations(fixture: Fixture) {
     lines(&fixture, &["up", "-n", "1"]).await;
     let some = migrate(&fixture, &["status"]).await;
     let expected = [each("applied", &ALL[..1]), each("pending", &ALL[1..])].concat();
@@ -140,7 +140,7 @@ async fn status_tells_applied_from_pending(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn four_runs_at_once_wait_for_one_another(fixture: Fixture) {
+async fn concurrent_runs_wait_for_each_other(fixture: Fixture) {
     let mut runs = JoinSet::new();
     for _ in 0..4 {
         let fixture = fixture.clone();
@@ -161,7 +161,7 @@ async fn execute(connection: &DatabaseConnection, sql: &str) {
 async fn a_failing_migration_changes_nothing(fixture: Fixture) {
     lines(&fixture, &["up", "-n", "1"]).await;
     let before = schema(&fixture).await;
-    // The third migration finds its table there already, after the second was applied.
+    // The third migration fails because its table exists, after the second was applied.
     let connection = sea_orm::Database::connect(format!(
         "{}{}",
         fixture.url,
@@ -187,7 +187,7 @@ async fn a_failing_migration_changes_nothing(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn fresh_refresh_and_reset_do_what_they_say(fixture: Fixture) {
+async fn fresh_refresh_and_reset_work_on_a_filled_database(fixture: Fixture) {
     let service = fixture.serve().await;
     let first = schema(&fixture).await;
     let filled = async || {

@@ -6,7 +6,7 @@ use super::acclaim;
 use crate::harness::{Fixture, apply, behaviour, service::User};
 
 #[apply(behaviour)]
-async fn an_operator_makes_a_token_that_can_insert_and_nothing_else(fixture: Fixture) {
+async fn an_operator_creates_a_token_with_one_scope(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let create = [

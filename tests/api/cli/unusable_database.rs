@@ -1,4 +1,4 @@
-//! Databases that `acclaim` cannot work with.
+//! Databases that `acclaim` cannot use.
 
 use sea_orm::ConnectionTrait;
 
@@ -27,7 +27,7 @@ async fn a_newer_database_is_refused(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn what_cannot_be_reached_is_said_in_a_sentence(fixture: Fixture) {
+async fn an_unreachable_database_is_reported_in_one_line(fixture: Fixture) {
     let (unknown, refused) = if fixture.is_postgres() {
         let mut url = url::Url::parse(&fixture.url).unwrap();
         url.set_path("/no_such_database");

@@ -4,7 +4,7 @@ use super::acclaim;
 use crate::harness::{Fixture, apply, behaviour, process::run_with, service::PASSWORD};
 
 #[apply(behaviour)]
-async fn an_operator_makes_the_first_admin(fixture: Fixture) {
+async fn an_operator_creates_the_first_admin(fixture: Fixture) {
     let service = fixture.serve().await;
     let create = [
         "user",

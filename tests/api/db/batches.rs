@@ -1,4 +1,4 @@
-//! Rows that are written by one statement, as whoever writes them sees it.
+//! Rows of several writers that one statement writes.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,11 +14,11 @@ use sea_orm::{
 
 use crate::{
     db::one_thread::on_one_thread,
-    db::pool::begun_at_once,
+    db::pool::start_while_saturated,
     harness::{Fixture, apply, column},
 };
 
-/// Notes with each name how many there were to write.
+/// Inserts each name together with the number of rows in its batch.
 async fn write_names(each: Each, wanted: Vec<Row>) -> Written {
     let backend = each.get_database_backend();
     let names = Query::select()
@@ -44,8 +44,8 @@ async fn write_names(each: Each, wanted: Vec<Row>) -> Written {
     Ok(wanted.iter().map(of).collect())
 }
 
-/// What becomes of those that want to write these `names` at once: the name that each is told of,
-/// and how many were written with it.
+/// Writes all `names` at the same time. Returns the name that each writer got back and the size of
+/// its batch.
 async fn write_all(
     fixture: &Fixture,
     db: &Db,
@@ -56,11 +56,11 @@ async fn write_all(
         .map(|name| db.write_row("names", [(*name).into()].into(), write_names))
         .collect();
     let told = |written: Option<Arc<QueryResult>>| {
-        let row = written.expect("it was written");
+        let row = written.expect("no row");
         let name = row.try_get("", "name").expect("no name");
         (name, row.try_get("", "together").expect("no number"))
     };
-    let all = begun_at_once(fixture, db, join_all(all)).await;
+    let all = start_while_saturated(fixture, db, join_all(all)).await;
     all.into_iter().map(|written| written.map(told)).collect()
 }
 
@@ -73,7 +73,7 @@ async fn open_with_names(fixture: &Fixture) -> Db {
 }
 
 #[apply(on_one_thread)]
-async fn rows_that_come_together_are_written_together(fixture: Fixture) {
+async fn concurrent_rows_are_written_by_one_statement(fixture: Fixture) {
     let db = open_with_names(&fixture).await;
     let names: Vec<String> = (0..100)
         .map(|number| format!("\"{number}\" 'é' {{}}\\"))
@@ -100,7 +100,7 @@ async fn rows_that_come_together_are_written_together(fixture: Fixture) {
 }
 
 #[apply(on_one_thread)]
-async fn a_row_that_is_refused_takes_no_other_along(fixture: Fixture) {
+async fn a_refused_row_does_not_fail_the_others(fixture: Fixture) {
     let db = open_with_names(&fixture).await;
     let all = write_all(&fixture, &db, &["a", "b", "a", "c", "b"]).await;
     let alone = |name: &str| (name.to_owned(), 1);

@@ -1,8 +1,8 @@
-//! Tests that use the database's room directly: the closures of a write bind them to one thread.
+//! Tests of `acclaim::db` whose futures are not `Send`.
 
 use tokio::runtime::Builder;
 
-/// `#[apply(on_one_thread)]` registers a behaviour whose future cannot move between threads.
+/// `#[apply(on_one_thread)]` registers a behaviour whose future is not `Send`.
 macro_rules! on_one_thread {
     ($(#[$attribute:meta])* async fn $name:ident($($argument:tt)*) $body:block) => {
         $(#[$attribute])*

@@ -1,4 +1,4 @@
-//! When the database goes away, and when a handler does.
+//! A database that is lost, unresponsive or locked.
 
 use std::sync::Arc;
 
@@ -12,22 +12,22 @@ use tokio::{
 
 use crate::harness::{Fixture, apply, behaviour};
 
-/// A way to the database that can be cut.
-struct Way {
+/// A proxy to the database that can interrupt its connections.
+struct Proxy {
     database: Database,
-    is: Arc<watch::Sender<Is>>,
+    link: Arc<watch::Sender<Link>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Is {
+enum Link {
     Open,
-    /// Connections are closed.
+    /// All connections are closed.
     Cut,
-    /// Connections stay, and nothing comes through.
+    /// Connections stay open and forward nothing.
     Silent,
 }
 
-impl Way {
+impl Proxy {
     async fn to(url: &str) -> Self {
         let mut url = url::Url::parse(url).unwrap();
         let address = (
@@ -38,44 +38,44 @@ impl Way {
         let port = listener.local_addr().expect("no address").port();
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(port)).unwrap();
-        let is = Arc::new(watch::Sender::new(Is::Open));
-        let state = Arc::clone(&is);
+        let link = Arc::new(watch::Sender::new(Link::Open));
+        let state = Arc::clone(&link);
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 let (mut state, address) = (state.subscribe(), address.clone());
                 tokio::spawn(async move {
-                    if *state.borrow() == Is::Open {
-                        let mut far = TcpStream::connect(address).await.expect("no way");
+                    if *state.borrow() == Link::Open {
+                        let mut far = TcpStream::connect(address).await.expect("no connection");
                         tokio::select! {
                             _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                            _ = state.wait_for(|is| *is != Is::Open) => {}
+                            _ = state.wait_for(|link| *link != Link::Open) => {}
                         }
                     }
-                    // What is dropped here is closed.
-                    let _ = state.wait_for(|is| *is != Is::Silent).await;
+                    // Dropping the streams closes the connections.
+                    let _ = state.wait_for(|link| *link != Link::Silent).await;
                 });
             }
         });
         let database = Database::parse(url.as_str()).unwrap();
-        Self { database, is }
+        Self { database, link }
     }
 }
 
 #[apply(behaviour)]
-async fn a_database_that_goes_away_and_comes_back(fixture: Fixture) {
+async fn the_service_recovers_from_a_lost_database(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
     }
     fixture.migrate().await;
-    let way = Way::to(&fixture.url).await;
-    let service = fixture.start(fixture.state(&way.database).await, Origins::Any);
+    let proxy = Proxy::to(&fixture.url).await;
+    let service = fixture.start(fixture.state(&proxy.database).await, Origins::Any);
     let ada = service.user("ada").await;
     service
         .call("GET", "/health/ready", None, None)
         .await
         .expect(200);
 
-    way.is.send_replace(Is::Cut);
+    proxy.link.send_replace(Link::Cut);
     let body = serde_json::json!({"title": "t", "content": "c"});
     let (ready, read, write) = tokio::join!(
         service.call("GET", "/health/ready", None, None),
@@ -90,7 +90,7 @@ async fn a_database_that_goes_away_and_comes_back(fixture: Fixture) {
         .await
         .expect(200);
 
-    way.is.send_replace(Is::Open);
+    proxy.link.send_replace(Link::Open);
     service
         .call("GET", "/health/ready", None, None)
         .await
@@ -110,32 +110,32 @@ async fn a_database_that_goes_away_and_comes_back(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_database_that_falls_silent_and_speaks_again(fixture: Fixture) {
+async fn the_service_recovers_from_an_unresponsive_database(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
     }
     fixture.migrate().await;
-    let way = Way::to(&fixture.url).await;
-    let service = fixture.start(fixture.state(&way.database).await, Origins::Any);
+    let proxy = Proxy::to(&fixture.url).await;
+    let service = fixture.start(fixture.state(&proxy.database).await, Origins::Any);
     let ada = service.user("ada").await;
-    // More than there are places, so that some wait for an answer and others for a place.
+    // More than the pool has connections: some requests wait for a row, others for a connection.
     let reads = || join_all((0..40).map(|_| service.get("/posts", &ada)));
     for answer in reads().await {
         answer.expect(200);
     }
-    way.is.send_replace(Is::Silent);
+    proxy.link.send_replace(Link::Silent);
     for answer in reads().await {
         assert_eq!(answer.problem(503)["type"], "/problems/service-unavailable");
     }
-    way.is.send_replace(Is::Open);
+    proxy.link.send_replace(Link::Open);
     for answer in reads().await {
         answer.expect(200);
     }
 }
 
-/// Another program's lock (a backup's, say) delays a write and does not fail it.
+/// A lock of another program, such as a backup, delays a write but does not fail it.
 #[apply(behaviour)]
-async fn a_database_that_is_locked_is_waited_for(fixture: Fixture) {
+async fn writes_wait_for_a_locked_database(fixture: Fixture) {
     use sea_orm::{ConnectionTrait, TransactionTrait};
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -147,7 +147,7 @@ async fn a_database_that_is_locked_is_waited_for(fixture: Fixture) {
     };
     lock.execute_unprepared(sql).await.unwrap();
     let mut write = std::pin::pin!(service.new_post(&ada, "Waits"));
-    // Longer than all that the server would wait between its tries.
+    // Longer than all pauses between the server's retries.
     let early = tokio::time::timeout(std::time::Duration::from_secs(1), &mut write).await;
     assert!(early.is_err(), "the write did not wait");
     lock.commit().await.unwrap();

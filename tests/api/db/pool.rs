@@ -1,4 +1,4 @@
-//! What becomes of connections that are left in the lurch, by their user or by the server.
+//! Connections after cancelled work, failed writes and a lost server.
 
 use std::pin::pin;
 
@@ -12,15 +12,15 @@ use crate::{
     harness::{Fixture, apply, column},
 };
 
-/// More than there are places on any machine.
+/// More than the pool has connections on any machine.
 const MANY: usize = 40;
-/// Ends by itself on neither database.
+/// Queries that never end by themselves, for SQLite and for PostgreSQL.
 const ENDLESS: [&str; 2] = [
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
     "SELECT pg_sleep(3600)",
 ];
-/// Whose connection it is.
-const WHO: &str = "SELECT pg_backend_pid()";
+/// The process id of the connection.
+const BACKEND_PID: &str = "SELECT pg_backend_pid()";
 const ADD: &str = "INSERT INTO users (username, email, password_hash, created_at, updated_at) \
                    VALUES ('ada', 'ada@example.com', 'x', '2026-01-01', '2026-01-01') RETURNING id";
 
@@ -34,9 +34,13 @@ async fn rows(connection: &impl ConnectionTrait, sql: &str) -> Result<Vec<QueryR
     Ok(connection.query_all_raw(statement).await?)
 }
 
-/// What becomes of `work` when it begins while every connection is taken: none of its statements ends
-/// before all of it has begun.
-pub async fn begun_at_once<T>(fixture: &Fixture, db: &Db, work: impl Future<Output = T>) -> T {
+/// Starts `work` while all connections are in use, then frees them. All parts of `work` have begun
+/// before any of its statements runs.
+pub async fn start_while_saturated<T>(
+    fixture: &Fixture,
+    db: &Db,
+    work: impl Future<Output = T>,
+) -> T {
     let endless = ENDLESS[usize::from(fixture.is_postgres())];
     let read = async || rows(db.read(), endless).await.is_ok();
     let write = async || {
@@ -57,8 +61,8 @@ pub async fn begun_at_once<T>(fixture: &Fixture, db: &Db, work: impl Future<Outp
     work.await
 }
 
-async fn who(connection: &impl ConnectionTrait) -> i32 {
-    let rows = rows(connection, WHO).await.unwrap();
+async fn backend_pid(connection: &impl ConnectionTrait) -> i32 {
+    let rows = rows(connection, BACKEND_PID).await.unwrap();
     rows[0].try_get_by_index(0).unwrap()
 }
 
@@ -68,11 +72,11 @@ async fn users(db: &Db) -> i64 {
 }
 
 #[apply(on_one_thread)]
-async fn a_read_that_is_given_up_takes_its_connection_along(fixture: Fixture) {
+async fn a_cancelled_read_closes_its_connection(fixture: Fixture) {
     let db = open(&fixture).await;
     if !fixture.is_postgres() {
         for _ in 0..MANY {
-            // Leaves a connection that the next read is sent on at once.
+            // Returns a connection that the next read uses at once.
             assert_eq!(users(&db).await, 0);
             let mut endless = pin!(rows(db.read(), ENDLESS[0]));
             assert!(poll_immediate(&mut endless).await.is_none());
@@ -97,15 +101,18 @@ async fn a_read_that_is_given_up_takes_its_connection_along(fixture: Fixture) {
             ended = rows(db.read(), ENDLESS[1]) => panic!("{:?}", ended.is_ok()),
             pid = begun => given_up.push(pid),
         }
-        let pid = who(db.read()).await.to_string();
-        assert!(!given_up.contains(&pid), "{pid} sleeps");
+        let pid = backend_pid(db.read()).await.to_string();
+        assert!(
+            !given_up.contains(&pid),
+            "connection {pid} was used again after its query was cancelled"
+        );
     }
 }
 
 #[apply(on_one_thread)]
-async fn a_write_that_is_given_up_is_rolled_back(fixture: Fixture) {
+async fn a_cancelled_write_is_rolled_back(fixture: Fixture) {
     let db = open(&fixture).await;
-    // The next writes the same value, and waits for the server to see that nobody waits.
+    // Each round inserts the same unique value, so it waits for the rollback of the one before.
     for _ in 0..12 {
         let added = Notify::new();
         let write = db.write(async |transaction| {
@@ -120,7 +127,7 @@ async fn a_write_that_is_given_up_is_rolled_back(fixture: Fixture) {
         assert_eq!(users(&db).await, 0);
     }
     if !fixture.is_postgres() {
-        // The one writer is back before another would give up.
+        // The single write connection is free again before the next write times out.
         db.write(async |transaction| rows(transaction, ADD).await)
             .await
             .unwrap();
@@ -129,7 +136,7 @@ async fn a_write_that_is_given_up_is_rolled_back(fixture: Fixture) {
 }
 
 #[apply(on_one_thread)]
-async fn a_failed_write_is_rolled_back_and_its_connection_used_again(fixture: Fixture) {
+async fn a_failed_write_is_rolled_back_and_its_connection_reused(fixture: Fixture) {
     let db = open(&fixture).await;
     let mut pids = Vec::new();
     for _ in 0..MANY {
@@ -140,7 +147,7 @@ async fn a_failed_write_is_rolled_back_and_its_connection_used_again(fixture: Fi
         assert!(matches!(write.await, Err(Error::Taken { .. })));
         assert_eq!(users(&db).await, 0);
         if fixture.is_postgres() {
-            pids.push(who(db.read()).await);
+            pids.push(backend_pid(db.read()).await);
         }
     }
     pids.dedup();
@@ -148,7 +155,7 @@ async fn a_failed_write_is_rolled_back_and_its_connection_used_again(fixture: Fi
 }
 
 #[apply(on_one_thread)]
-async fn connections_that_the_server_ended_are_replaced(fixture: Fixture) {
+async fn connections_closed_by_the_server_are_replaced(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
     }
@@ -170,7 +177,7 @@ async fn connections_that_the_server_ended_are_replaced(fixture: Fixture) {
 }
 
 #[apply(on_one_thread)]
-async fn there_are_no_more_connections_than_places(fixture: Fixture) {
+async fn the_pool_never_exceeds_its_size(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
     }

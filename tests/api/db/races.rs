@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many requests at the same time.
 
 use acclaim::config::Origins;
 use futures_util::future::join_all;
@@ -57,7 +57,7 @@ async fn votes_of_two_hundred_users_all_count(fixture: Fixture) {
         .map(|answer| answer.expect(201).json()["votes"].as_i64().unwrap())
         .collect();
     told.sort_unstable();
-    // Each is told of the own vote and of all that were counted before it, perhaps of later ones.
+    // Each answer counts its own vote and all earlier ones, and may include later ones.
     assert!(
         told.iter()
             .zip(1..)
@@ -69,13 +69,12 @@ async fn votes_of_two_hundred_users_all_count(fixture: Fixture) {
     assert_eq!(post["votes"], 200);
 }
 
-/// Readers who come together share queries; a query that began before a write is none of its
-/// writer's.
+/// Concurrent readers share queries. A writer must not get a query that began before the write.
 #[apply(behaviour)]
-async fn who_writes_reads_it_among_many_readers(fixture: Fixture) {
+async fn writers_read_their_own_writes_among_many_readers(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
-    // Queries that take as long as several small requests.
+    // Long posts make a query outlast several small requests.
     let new = json!({"title": "t", "content": "c".repeat(40_000)});
     for _ in 0..30 {
         service.post("/posts", &ada, new.clone()).await.expect(201);
@@ -110,7 +109,7 @@ async fn who_writes_reads_it_among_many_readers(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn who_reads_among_many_sees_what_they_would_alone(fixture: Fixture) {
+async fn concurrent_readers_get_the_answers_of_a_single_reader(fixture: Fixture) {
     let service = fixture.serve_as(true, Origins::Any).await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     let mut paths = vec!["/posts".to_owned(), "/posts/9999".to_owned()];
@@ -132,7 +131,7 @@ async fn who_reads_among_many_sees_what_they_would_alone(fixture: Fixture) {
         let (reader, path) = &reads[number];
         let answer = service.call("GET", path, *reader, None).await;
         let body = answer.json();
-        // A problem tells its request's number.
+        // Drop `instance`, which has the request id.
         let told = if answer.status == 200 {
             body
         } else {

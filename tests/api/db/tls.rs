@@ -1,11 +1,11 @@
-//! `sslmode=require`
+//! TLS to PostgreSQL.
 
 use acclaim::config::Origins;
 use migration::Database;
 
 use crate::harness::{Fixture, apply, behaviour, column};
 
-/// A server without TLS refuses in one sentence; SQLite has no wire.
+/// With `sslmode=require`. A PostgreSQL without TLS must fail in one line. SQLite has no network.
 #[apply(behaviour)]
 async fn postgresql_is_reached_over_tls(fixture: Fixture) {
     if !fixture.is_postgres() {
@@ -18,7 +18,7 @@ async fn postgresql_is_reached_over_tls(fixture: Fixture) {
     if column(&connection, "SHOW ssl").await == ["off"] {
         let refusal = acclaim::db::Db::open(&database)
             .await
-            .expect_err("TLS without TLS");
+            .expect_err("TLS to a server without it");
         assert!(
             refusal.starts_with("cannot open the PostgreSQL database"),
             "{refusal}"

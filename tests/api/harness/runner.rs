@@ -1,4 +1,4 @@
-//! Runs tests, each behaviour once a database.
+//! Runs the tests: each behaviour once per database, each check once.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use libtest_mimic::{Arguments, Trial};
 
 use super::{Behaviour, Check, Fixture, Kind, postgres};
 
-/// Runs the registered tests that the command line selects, in the order of their names.
+/// Runs the registered tests that the command line selects, sorted by name.
 pub fn run() -> ExitCode {
     let arguments = Arguments::from_args();
     if let Ok(filter) = std::env::var("TEST_LOG") {
@@ -21,7 +21,7 @@ pub fn run() -> ExitCode {
         postgres::find()
     };
     if server.is_none() && !arguments.list {
-        eprintln!("\n!!! NO POSTGRESQL FOUND: everything is tested on SQLite alone !!!\n");
+        eprintln!("\n!!! NO POSTGRESQL FOUND: the tests run on SQLite only !!!\n");
         if std::env::var_os("CI").is_some() {
             eprintln!("CI must test on both: install PostgreSQL or set TEST_DATABASE_URL");
             return ExitCode::FAILURE;

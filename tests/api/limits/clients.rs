@@ -1,4 +1,4 @@
-//! Who is limited: whoever asks, whatever they claim to be.
+//! Which client a limit applies to, with forged headers and behind proxies.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::harness::{
     service::{Answer, PASSWORD, Service},
 };
 
-/// How many of `answers` had which status.
+/// The number of `answers` by status.
 fn counted(answers: &[Answer]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
     for answer in answers {
@@ -19,7 +19,7 @@ fn counted(answers: &[Answer]) -> BTreeMap<u16, usize> {
 }
 
 #[apply(behaviour)]
-async fn a_thousand_tries_are_limited_whatever_they_claim(fixture: Fixture) {
+async fn forged_addresses_do_not_evade_limits(fixture: Fixture) {
     for forged in [false, true] {
         let service = serve(&fixture, &[("RATE_LIMIT_SIGN_IN", "30/hour")]).await;
         let mut answers = Vec::new();
@@ -36,7 +36,7 @@ async fn a_thousand_tries_are_limited_whatever_they_claim(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn clients_behind_a_trusted_proxy_are_told_apart(fixture: Fixture) {
+async fn clients_behind_a_trusted_proxy_are_limited_separately(fixture: Fixture) {
     let settings = [
         ("RATE_LIMIT_SIGN_IN", "2/hour"),
         ("TRUSTED_PROXIES", "127.0.0.1"),
@@ -62,7 +62,7 @@ async fn clients_behind_a_trusted_proxy_are_told_apart(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn an_account_is_limited_over_all_addresses(fixture: Fixture) {
+async fn an_account_is_limited_across_all_addresses(fixture: Fixture) {
     serve(&fixture, &[]).await.user("ada").await;
     let settings = [
         ("RATE_LIMIT_SIGN_IN_ACCOUNT", "5/hour"),
@@ -90,12 +90,12 @@ async fn an_account_is_limited_over_all_addresses(fixture: Fixture) {
         Answer::of(request.send().await.expect("no answer")).await
     };
     sign_in(&service, "ada").await.problem(429);
-    // One account, by whichever of its names.
+    // Username and e-mail address share the account's limit.
     sign_in(&service, "ada@example.com").await.problem(429);
 }
 
 #[apply(behaviour)]
-async fn behind_nginx_the_real_clients_count(fixture: Fixture) {
+async fn clients_behind_nginx_are_limited_by_their_own_address(fixture: Fixture) {
     let readme = include_str!("../../../README.md");
     let (_, location) = readme.split_once("```nginx\n").expect("no nginx");
     let location = location.split("```").next().unwrap_or_default();
@@ -115,7 +115,7 @@ async fn behind_nginx_the_real_clients_count(fixture: Fixture) {
             for forged in 0..10 {
                 let form = [("username", "ada"), ("password", "wrong")];
                 let mut request = client.request("POST", "/login").form(&form);
-                // Each try claims to be somebody else, in every way there is.
+                // Each request forges another client address, with every known header.
                 if forged % 3 > 0 {
                     request = request.header("x-forwarded-for", format!("192.0.2.{forged}"));
                 }

@@ -1,4 +1,4 @@
-//! `ETag` and `If-None-Match`.
+//! Conditional requests: `ETag` and `If-None-Match`.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::harness::{
     service::{Answer, Service, User},
 };
 
-async fn known(service: &Service, path: &str, user: &User, tags: &str) -> Answer {
+async fn get_if_none_match(service: &Service, path: &str, user: &User, tags: &str) -> Answer {
     let request = service.request("GET", path).bearer_auth(&user.token);
     let request = request.header("If-None-Match", tags);
     Answer::of(request.send().await.expect("no answer")).await
@@ -23,7 +23,7 @@ fn etag(answer: &Answer) -> String {
 }
 
 #[apply(behaviour)]
-async fn a_post_that_has_not_changed_is_not_sent_again(fixture: Fixture) {
+async fn an_unchanged_post_answers_304(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     let path = format!("/posts/{}", service.new_post(&ada, "Title").await);
@@ -36,7 +36,9 @@ async fn a_post_that_has_not_changed_is_not_sent_again(fixture: Fixture) {
         format!("\"x\", {tag}"),
         "*".to_owned(),
     ] {
-        let again = known(&service, &path, &ada, &tags).await.expect(304);
+        let again = get_if_none_match(&service, &path, &ada, &tags)
+            .await
+            .expect(304);
         assert_eq!(
             (again.text.as_str(), etag(&again)),
             ("", tag.clone()),
@@ -46,7 +48,10 @@ async fn a_post_that_has_not_changed_is_not_sent_again(fixture: Fixture) {
     }
     for tags in ["\"x\"", "x", "", "\u{e4}"] {
         assert_eq!(
-            known(&service, &path, &ada, tags).await.expect(200).text,
+            get_if_none_match(&service, &path, &ada, tags)
+                .await
+                .expect(200)
+                .text,
             first.text
         );
     }
@@ -57,57 +62,69 @@ async fn a_post_that_has_not_changed_is_not_sent_again(fixture: Fixture) {
         .await
         .expect("no answer");
     assert_eq!(head.status(), 304);
-    // A vote changes what both of them see: the count, and who voted.
+    // A vote changes both representations: the count for both users, and `voted` for Bob.
     service
         .call("PUT", &format!("{path}/vote"), Some(&bob), None)
         .await
         .expect(200);
-    let voted = known(&service, &path, &ada, &tag).await.expect(200);
+    let voted = get_if_none_match(&service, &path, &ada, &tag)
+        .await
+        .expect(200);
     assert_eq!(voted.json()["votes"], 1);
     assert_ne!(etag(&voted), etag(&service.get(&path, &bob).await));
     service
         .call("DELETE", &path, Some(&ada), None)
         .await
         .expect(204);
-    known(&service, &path, &ada, &tag).await.problem(404);
-    known(&service, &path, &ada, "*").await.problem(404);
+    get_if_none_match(&service, &path, &ada, &tag)
+        .await
+        .problem(404);
+    get_if_none_match(&service, &path, &ada, "*")
+        .await
+        .problem(404);
 }
 
 #[apply(behaviour)]
-async fn a_list_that_has_not_changed_is_not_sent_again(fixture: Fixture) {
+async fn an_unchanged_list_answers_304(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let empty = service.get("/posts", &ada).await.expect(200);
-    known(&service, "/posts", &ada, &etag(&empty))
+    get_if_none_match(&service, "/posts", &ada, &etag(&empty))
         .await
         .expect(304);
     for title in ["one", "two"] {
         service.new_post(&ada, title).await;
     }
     let path = "/posts?limit=2&sort=old&count=exact";
-    let first = known(&service, path, &ada, &etag(&empty)).await.expect(200);
-    let again = known(&service, path, &ada, &etag(&first)).await.expect(304);
+    let first = get_if_none_match(&service, path, &ada, &etag(&empty))
+        .await
+        .expect(200);
+    let again = get_if_none_match(&service, path, &ada, &etag(&first))
+        .await
+        .expect(304);
     assert_eq!(
         (again.text.as_str(), again.header("x-total-count")),
         ("", Some("2"))
     );
-    // The same two posts, but the list goes on behind them.
+    // The page has the same two posts, but now a next page exists.
     service.new_post(&ada, "three").await;
-    let longer = known(&service, path, &ada, &etag(&first)).await.expect(200);
+    let longer = get_if_none_match(&service, path, &ada, &etag(&first))
+        .await
+        .expect(200);
     assert_eq!(longer.text, first.text);
     assert!(
         longer
             .header("link")
             .is_some_and(|link| link.contains("next"))
     );
-    let again = known(&service, path, &ada, &etag(&longer))
+    let again = get_if_none_match(&service, path, &ada, &etag(&longer))
         .await
         .expect(304);
     assert_eq!(again.header("link"), longer.header("link"));
 }
 
 #[apply(behaviour)]
-async fn writes_tell_the_validator(fixture: Fixture) {
+async fn writes_return_the_new_etag(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let body = json!({"title": "Title", "content": "Content", "tags": ["a", "b-2", "a"]});
@@ -117,7 +134,9 @@ async fn writes_tell_the_validator(fixture: Fixture) {
         (&json!(["a", "b-2"]), &json!(1))
     );
     let path = format!("/posts/{}", made.json()["id"]);
-    known(&service, &path, &ada, &etag(&made)).await.expect(304);
+    get_if_none_match(&service, &path, &ada, &etag(&made))
+        .await
+        .expect(304);
     let changed = service
         .call("PATCH", &path, Some(&ada), Some(json!({"tags": ["c"]})))
         .await;
@@ -127,7 +146,7 @@ async fn writes_tell_the_validator(fixture: Fixture) {
         (&json!(["c"]), &json!(2))
     );
     assert_ne!(etag(&patched), etag(&made));
-    known(&service, &path, &ada, &etag(&patched))
+    get_if_none_match(&service, &path, &ada, &etag(&patched))
         .await
         .expect(304);
     let tagged = async |tag: &str| {
@@ -144,9 +163,11 @@ async fn writes_tell_the_validator(fixture: Fixture) {
         (&put.json()["tags"], &put.json()["version"]),
         (&json!([]), &json!(3))
     );
-    known(&service, &path, &ada, &etag(&put)).await.expect(304);
+    get_if_none_match(&service, &path, &ada, &etag(&put))
+        .await
+        .expect(304);
     assert_eq!((tagged("a").await, tagged("c").await), (0, 0));
-    // Nothing to change is no new version.
+    // An empty change creates no new version.
     let same = service
         .call("PATCH", &path, Some(&ada), Some(json!({})))
         .await

@@ -3,5 +3,6 @@
 mod conditional;
 pub mod feed;
 mod naughty_strings;
+mod read;
 mod search;
 mod write;

@@ -32,7 +32,7 @@ async fn naughty_strings_come_back_byte_for_byte(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn naughty_strings_are_no_operators(fixture: Fixture) {
+async fn naughty_strings_are_not_search_operators(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     for text in BLNS {

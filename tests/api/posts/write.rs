@@ -1,11 +1,11 @@
-//! Posts and drafts, one at a time.
+//! Creating, changing and deleting posts.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Fixture, apply, behaviour};
 
 #[apply(behaviour)]
-async fn a_new_post_answers_with_the_post(fixture: Fixture) {
+async fn creating_a_post_returns_it(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let body = json!({"title": "Title", "content": "Content"});
@@ -21,26 +21,6 @@ async fn a_new_post_answers_with_the_post(fixture: Fixture) {
     });
     assert_eq!(post, expected);
     assert!(post["created_at"].as_str().unwrap().ends_with('Z'));
-}
-
-#[apply(behaviour)]
-async fn a_post_is_read_back_as_it_was_written(fixture: Fixture) {
-    let service = fixture.serve().await;
-    let (ada, bob) = (service.user("ada").await, service.user("bob").await);
-    let body = json!({"title": "  é e\u{301} 🦀 ", "content": "\r\n\tx\u{200b}\u{fffe}"});
-    let written = service.post("/posts", &ada, body).await.expect(201).json();
-    let path = format!("/posts/{}", written["id"]);
-    assert_eq!(service.get(&path, &bob).await.expect(200).json(), written);
-    assert_eq!(
-        service
-            .get(&format!("{path}/"), &ada)
-            .await
-            .expect(200)
-            .json(),
-        written
-    );
-    let missing = service.get("/posts/42", &ada).await;
-    assert_eq!(missing.problem(404)["detail"], "post 42 does not exist");
 }
 
 #[apply(behaviour)]
@@ -65,11 +45,11 @@ async fn put_replaces_every_field(fixture: Fixture) {
     let partial = service
         .call("PUT", &path, Some(&ada), Some(json!({"title": "x"})))
         .await;
-    assert_eq!(partial.faults(), ["content required"]);
+    assert_eq!(partial.field_errors(), ["content required"]);
 }
 
 #[apply(behaviour)]
-async fn patch_changes_what_it_names(fixture: Fixture) {
+async fn patch_changes_only_the_given_fields(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let path = format!("/posts/{}", service.new_post(&ada, "Title").await);
@@ -87,7 +67,10 @@ async fn patch_changes_what_it_names(fixture: Fixture) {
         (&after["title"], &after["published"]),
         (&json!("Other"), &json!(false))
     );
-    assert_eq!(send(json!({"title": null})).await.faults(), ["title type"]);
+    assert_eq!(
+        send(json!({"title": null})).await.field_errors(),
+        ["title type"]
+    );
     let merge = service.request("PATCH", &path).bearer_auth(&ada.token);
     let merge = merge.header("content-type", "application/merge-patch+json");
     let merge = merge.body(r#"{"content": "Merged"}"#).send().await.unwrap();
@@ -133,46 +116,7 @@ async fn only_the_owner_may_change_a_post(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_draft_is_nobody_elses_business(fixture: Fixture) {
-    let service = fixture.serve().await;
-    let (ada, bob) = (service.user("ada").await, service.user("bob").await);
-    let id = service.new_draft(&ada, "Draft").await;
-    let path = format!("/posts/{id}");
-    let body = json!({"title": "t", "content": "c"});
-    for (method, path, body) in [
-        ("GET", path.clone(), None),
-        ("PUT", path.clone(), Some(body.clone())),
-        ("PATCH", path.clone(), Some(body)),
-        ("DELETE", path.clone(), None),
-        ("PUT", format!("{path}/vote"), None),
-        ("DELETE", format!("{path}/vote"), None),
-        (
-            "POST",
-            "/vote".to_owned(),
-            Some(json!({"post_id": id, "dir": 1})),
-        ),
-    ] {
-        let answer = service.call(method, &path, Some(&bob), body).await;
-        assert_eq!(
-            answer.problem(404)["detail"],
-            format!("post {id} does not exist")
-        );
-    }
-    assert_eq!(service.get("/posts", &bob).await.json(), json!([]));
-    assert_eq!(
-        service.get("/posts?search=Draft", &bob).await.json(),
-        json!([])
-    );
-    let own = service.get(&path, &ada).await.expect(200).json();
-    assert_eq!(own["title"], "Draft");
-    service
-        .call("PUT", &format!("{path}/vote"), Some(&ada), None)
-        .await
-        .expect(200);
-}
-
-#[apply(behaviour)]
-async fn every_fault_of_a_post_is_named(fixture: Fixture) {
+async fn every_invalid_field_of_a_post_is_reported(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     for (body, faults) in [
@@ -195,12 +139,15 @@ async fn every_fault_of_a_post_is_named(fixture: Fixture) {
         ),
         (json!("text"), vec![" type"]),
     ] {
-        assert_eq!(service.post("/posts", &ada, body).await.faults(), faults);
+        assert_eq!(
+            service.post("/posts", &ada, body).await.field_errors(),
+            faults
+        );
     }
 }
 
 #[apply(behaviour)]
-async fn the_bounds_of_a_post_hold(fixture: Fixture) {
+async fn length_limits_of_a_post_are_enforced(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let body = json!({"title": "🦀".repeat(300), "content": "é".repeat(40_000)});
@@ -215,11 +162,11 @@ async fn the_bounds_of_a_post_hold(fixture: Fixture) {
     );
     let body = json!({"title": "x".repeat(301), "content": "x".repeat(40_001)});
     let answer = service.post("/posts", &ada, body).await;
-    assert_eq!(answer.faults(), ["content length", "title length"]);
+    assert_eq!(answer.field_errors(), ["content length", "title length"]);
 }
 
 #[apply(behaviour)]
-async fn nothing_is_written_when_input_is_refused(fixture: Fixture) {
+async fn invalid_input_writes_nothing(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let id = service.new_post(&ada, "Kept").await;

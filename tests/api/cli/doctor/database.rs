@@ -1,22 +1,22 @@
-//! What the doctor says of databases.
+//! The database checks of `acclaim doctor`.
 
 use std::fs;
 
 use sea_orm::ConnectionTrait;
 
-use super::{SECRET, doctor, says, set_mode};
+use super::{SECRET, assert_line, doctor, set_mode};
 use crate::harness::{
     Fixture, apply, behaviour, column,
     process::{Running, run},
 };
 
 #[apply(behaviour)]
-async fn pending_migrations_are_said(fixture: Fixture) {
+async fn pending_migrations_are_reported(fixture: Fixture) {
     let url = [("DATABASE_URL", fixture.url.as_str())];
     let one = run(fixture.folder(), &["migrate", "up", "-n", "1"], &url).await;
     assert_eq!(one.code, Some(0), "{}", one.stderr);
     let told = doctor(&fixture, &[SECRET, ("AUTO_MIGRATE", "true")]).await;
-    says(
+    assert_line(
         &told,
         "warning",
         "migrations",
@@ -24,14 +24,14 @@ async fn pending_migrations_are_said(fixture: Fixture) {
     );
     let ended = doctor(&fixture, &[SECRET]).await;
     if fixture.is_postgres() {
-        says(
+        assert_line(
             &ended,
             "fault",
             "migrations",
             &["pending", "`acclaim migrate up`"],
         );
     } else {
-        says(
+        assert_line(
             &ended,
             "warning",
             "migrations",
@@ -47,7 +47,7 @@ async fn a_newer_database_is_a_fault(fixture: Fixture) {
     let connection = fixture.connect().await;
     connection.execute_unprepared(later).await.expect(later);
     let ended = doctor(&fixture, &[SECRET]).await;
-    says(
+    assert_line(
         &ended,
         "fault",
         "migrations",
@@ -60,44 +60,44 @@ async fn an_unreachable_database_is_a_fault(fixture: Fixture) {
     let url = if fixture.is_postgres() {
         "postgres://ada:hidden@127.0.0.1:1/x".to_owned()
     } else {
-        // A folder is no file, whoever asks.
+        // SQLite cannot open a folder, even as root.
         format!("sqlite://{}", fixture.folder().display())
     };
     let ended = doctor(&fixture, &[SECRET, ("DATABASE_URL", &url)]).await;
-    says(&ended, "fault", "database", &["DATABASE_URL is right"]);
+    assert_line(&ended, "fault", "database", &["DATABASE_URL is right"]);
     assert!(!ended.stdout.contains("hidden"), "{}", ended.stdout);
 }
 
 #[apply(behaviour)]
-async fn sqlite_files_are_looked_at(fixture: Fixture) {
+async fn sqlite_files_are_checked(fixture: Fixture) {
     if fixture.is_postgres() {
         return;
     }
     let ended = doctor(&fixture, &[SECRET]).await;
-    says(
+    assert_line(
         &ended,
         "warning",
         "database",
         &["not there yet", "`acclaim serve`"],
     );
     let file = fixture.folder().join("test.db");
-    assert!(!file.exists(), "the doctor made a file");
+    assert!(!file.exists(), "the doctor created the file");
     let nowhere = format!("sqlite://{}/none/test.db", fixture.folder().display());
     let ended = doctor(&fixture, &[SECRET, ("DATABASE_URL", &nowhere)]).await;
-    says(&ended, "fault", "folder", &["cannot be written", "make it"]);
+    assert_line(&ended, "fault", "folder", &["cannot be written", "make it"]);
     fixture.migrate().await;
     set_mode(&file, 0o644);
     let ended = doctor(&fixture, &[SECRET]).await;
-    says(&ended, "warning", "file", &["mode 644", "run `chmod 600"]);
-    says(&ended, "warning", "WAL", &["`acclaim serve` turns it on"]);
+    assert_line(&ended, "warning", "file", &["mode 644", "run `chmod 600"]);
+    assert_line(&ended, "warning", "WAL", &["`acclaim serve` turns it on"]);
     set_mode(&file, 0o606);
-    says(
+    assert_line(
         &doctor(&fixture, &[SECRET]).await,
         "fault",
         "file",
         &["mode 606"],
     );
-    // A page of rows: without those that hold the schema, nothing can be asked.
+    // Corrupt a page of an index. Without the pages of the schema, SQLite could not open the file.
     let page = "SELECT rootpage FROM sqlite_master WHERE name = 'audit_log_subject_idx'";
     let page = column(&fixture.connect().await, page).await;
     let end = 4096 * page[0].parse::<usize>().expect("no page");
@@ -105,11 +105,11 @@ async fn sqlite_files_are_looked_at(fixture: Fixture) {
     bytes[end - 4096..end].fill(0xff);
     fs::write(&file, bytes).expect("not written");
     let ended = doctor(&fixture, &[SECRET]).await;
-    says(&ended, "fault", "quick_check", &["restore a backup"]);
+    assert_line(&ended, "fault", "quick_check", &["restore a backup"]);
 }
 
 #[apply(behaviour)]
-async fn the_role_of_postgresql_is_looked_at(fixture: Fixture) {
+async fn the_postgresql_role_is_checked(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
     }
@@ -119,12 +119,12 @@ async fn the_role_of_postgresql_is_looked_at(fixture: Fixture) {
     let superuser = column(&connection, superuser).await == ["true"];
     let ended = doctor(&fixture, &[SECRET]).await;
     if !superuser {
-        // It may not make the role that this is about.
-        return says(&ended, "ok", "role", &[]);
+        // Only a superuser can create the role that the rest needs.
+        return assert_line(&ended, "ok", "role", &[]);
     }
     let remedy = ["superuser", "`CREATE ROLE acclaim"];
-    says(&ended, "warning", "role", &remedy);
-    // All that docs/security.md says the service needs.
+    assert_line(&ended, "warning", "role", &remedy);
+    // The privileges that docs/security.md lists.
     let name = column(&connection, "SELECT current_database()::text").await;
     let name = &name[0];
     let make = format!(
@@ -138,7 +138,7 @@ async fn the_role_of_postgresql_is_looked_at(fixture: Fixture) {
     let url = [("DATABASE_URL", url.as_str()), SECRET];
     let ended = doctor(&fixture, &url).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
-    says(&ended, "ok", "role", &[]);
+    assert_line(&ended, "ok", "role", &[]);
     let running = Running::start(fixture.folder(), &url).await;
     let user = running.service.user("ada").await;
     let post = running.service.new_post(&user, "Title").await;

@@ -1,4 +1,4 @@
-//! `acclaim doctor`, as an operator types it.
+//! `acclaim doctor`
 
 mod database;
 
@@ -26,15 +26,15 @@ async fn doctor(fixture: &Fixture, settings: &[(&str, &str)]) -> Ended {
     ended
 }
 
-/// Lines of `level`.
-fn of<'a>(ended: &'a Ended, level: &str) -> Vec<&'a str> {
+/// The lines of `level`.
+fn lines_of<'a>(ended: &'a Ended, level: &str) -> Vec<&'a str> {
     let lines = ended.stdout.lines();
     lines.filter(|line| line.starts_with(level)).collect()
 }
 
-/// There is one line of `level` on `what`, which says all of `words`.
+/// Asserts exactly one line of `level` about `what`, and that it contains all of `words`.
 #[track_caller]
-fn says(ended: &Ended, level: &str, what: &str, words: &[&str]) {
+fn assert_line(ended: &Ended, level: &str, what: &str, words: &[&str]) {
     let start = format!("{level:<7} {what}: ");
     let lines = ended.stdout.lines();
     let lines: Vec<_> = lines.filter(|line| line.starts_with(&start)).collect();
@@ -49,7 +49,7 @@ fn set_mode(file: &Path, mode: u32) {
     fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("no such file");
 }
 
-/// Has the file be as `serve` leaves it.
+/// Migrates the database and gives the file the mode that `serve` sets.
 async fn serve_once(fixture: &Fixture) {
     fixture.serve().await;
     if !fixture.is_postgres() {
@@ -64,7 +64,7 @@ async fn a_healthy_set_up_has_no_fault(fixture: Fixture) {
     fs::write(&dotenv, format!("{}='{}'\n", SECRET.0, SECRET.1)).expect("not written");
     set_mode(&dotenv, 0o600);
     let ended = doctor(&fixture, &[]).await;
-    assert_eq!(of(&ended, "fault"), [""; 0]);
+    assert_eq!(lines_of(&ended, "fault"), [""; 0]);
     let common = [
         "settings",
         "JWT_SECRET",
@@ -78,46 +78,46 @@ async fn a_healthy_set_up_has_no_fault(fixture: Fixture) {
     let own = if fixture.is_postgres() {
         ["version", "TLS", "database's clock"].as_slice()
     } else {
-        assert_eq!(of(&ended, "warning"), [""; 0]);
+        assert_eq!(lines_of(&ended, "warning"), [""; 0]);
         &["folder", "file", "WAL", "quick_check"]
     };
     for what in common.iter().chain(own) {
-        says(&ended, "ok", what, &[]);
+        assert_line(&ended, "ok", what, &[]);
     }
     assert!(ended.stdout.contains(" open files: "), "{}", ended.stdout);
 }
 
 #[apply(behaviour)]
-async fn weak_secrets_are_faults_and_not_repeated(fixture: Fixture) {
+async fn weak_secrets_are_faults_and_are_not_printed(fixture: Fixture) {
     fixture.migrate().await;
     for (secret, word) in [
         ("too-short", "has 9 bytes; expected 32"),
         ("a-string-secret-at-least-256-bits-long", "well-known"),
     ] {
         let ended = doctor(&fixture, &[("JWT_SECRET", secret)]).await;
-        says(
+        assert_line(
             &ended,
             "fault",
             "settings",
             &["JWT_SECRET", word, "`openssl rand -hex 32`"],
         );
         assert!(!ended.stdout.contains(secret), "{}", ended.stdout);
-        // The rest is looked at all the same.
-        says(&ended, "ok", "migrations", &[]);
+        // The other checks still run.
+        assert_line(&ended, "ok", "migrations", &[]);
     }
-    // The first faults keep nothing back of the others.
+    // All invalid settings are reported together.
     let ended = doctor(&fixture, &[("HOST", "0.0.0.0"), ("PORT", "x")]).await;
-    assert_eq!(of(&ended, "fault").len(), 2, "{}", ended.stdout);
+    assert_eq!(lines_of(&ended, "fault").len(), 2, "{}", ended.stdout);
 }
 
 #[apply(behaviour)]
-async fn what_deserves_a_second_look_is_a_warning(fixture: Fixture) {
+async fn risky_settings_are_warnings(fixture: Fixture) {
     fixture.migrate().await;
     let settings = [SECRET, ("HOST", "0.0.0.0"), ("CORS_ALLOWED_ORIGINS", "*")];
     let ended = doctor(&fixture, &settings).await;
     assert_eq!(ended.code, Some(0));
-    says(&ended, "warning", "HOST", &["0.0.0.0", "proxy", "TLS"]);
-    says(
+    assert_line(&ended, "warning", "HOST", &["0.0.0.0", "proxy", "TLS"]);
+    assert_line(
         &ended,
         "warning",
         "CORS_ALLOWED_ORIGINS",
@@ -125,7 +125,7 @@ async fn what_deserves_a_second_look_is_a_warning(fixture: Fixture) {
     );
     let ended = doctor(&fixture, &[]).await;
     assert_eq!(ended.code, Some(0));
-    says(
+    assert_line(
         &ended,
         "warning",
         "JWT_SECRET",
@@ -140,7 +140,7 @@ async fn what_deserves_a_second_look_is_a_warning(fixture: Fixture) {
         .output()
         .await;
     let limited = limited.expect("no bash").into();
-    says(&limited, "warning", "open files", &["256", "`ulimit -n"]);
+    assert_line(&limited, "warning", "open files", &["256", "`ulimit -n"]);
 }
 
 #[apply(behaviour)]
@@ -157,12 +157,12 @@ async fn a_dotenv_that_others_can_read_is_a_fault(fixture: Fixture) {
         set_mode(&dotenv, mode);
         let ended = doctor(&fixture, &[]).await;
         let remedy = if level == "ok" { "" } else { "run `chmod 600" };
-        says(&ended, level, ".env", &[remedy]);
+        assert_line(&ended, level, ".env", &[remedy]);
     }
-    // It is found from a folder below, as the settings are.
+    // A `.env` of a parent folder is found, as at start.
     let below = fixture.folder().join("below");
     fs::create_dir(&below).expect("no folder");
     set_mode(&dotenv, 0o644);
     let url = [("DATABASE_URL", fixture.url.as_str())];
-    says(&run(&below, &["doctor"], &url).await, "fault", ".env", &[]);
+    assert_line(&run(&below, &["doctor"], &url).await, "fault", ".env", &[]);
 }

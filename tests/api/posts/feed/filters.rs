@@ -1,4 +1,4 @@
-//! Which posts a list has, and what ranks them.
+//! Filters, date bounds and ranks of lists.
 
 use sea_orm::ConnectionTrait;
 
@@ -6,7 +6,7 @@ use super::paging::{every_page, fill, ids};
 use crate::harness::{Fixture, apply, behaviour, column};
 
 #[apply(behaviour)]
-async fn a_filtered_list_is_paged_through(fixture: Fixture) {
+async fn filtered_lists_are_paged_by_cursor(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     let connection = fixture.connect().await;
@@ -18,7 +18,7 @@ async fn a_filtered_list_is_paged_through(fixture: Fixture) {
     connection
         .execute_unprepared(&vote)
         .await
-        .expect("no votes");
+        .expect("cannot insert votes");
     for (filter, condition) in [
         ("tag=third", "id % 3 = 0 AND id % 50 <> 0"),
         ("voted=true", "id % 4 = 0 AND id % 50 <> 0"),
@@ -50,7 +50,7 @@ async fn a_filtered_list_is_paged_through(fixture: Fixture) {
             assert_eq!(total, Some(expected.len().to_string()), "{path}");
         }
     }
-    // Both bounds leave out what is of that very moment.
+    // Both date bounds are exclusive.
     let sql = "SELECT count(*) FROM ranks JOIN posts ON post_id = id
         WHERE hot - 45000 < 0 OR (id * 7919 % 1000 > 100 AND id * 7919 % 1000 < 105 AND id % 50 <> 0)";
     let within = column(&connection, sql).await;
@@ -87,12 +87,13 @@ async fn a_filtered_list_is_paged_through(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn the_ranks_follow_votes_and_age(fixture: Fixture) {
+async fn hot_ranks_follow_votes_and_age(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let connection = fixture.connect().await;
     fill(&fixture, &connection).await;
-    // 45,000 seconds for each ten-fold of votes + 1, in straight lines between: 99 votes are 90,000.
+    // Each factor of ten in votes + 1 adds 45,000 seconds, linearly interpolated: 99 votes add
+    // 90,000.
     let sql = "SELECT hot FROM ranks JOIN posts ON post_id = id WHERE posts.id = 1";
     let mut of_votes = Vec::new();
     for votes in [0, 1, 9, 54, 99, 1_000_000_000_000_000_i64] {
@@ -100,12 +101,12 @@ async fn the_ranks_follow_votes_and_age(fixture: Fixture) {
         connection
             .execute_unprepared(&set)
             .await
-            .expect("no update");
+            .expect("cannot update votes");
         let hot: i64 = column(&connection, sql).await[0].parse().unwrap();
         of_votes.push(hot - 1_790_000_919);
     }
     assert_eq!(of_votes, [0, 5000, 45_000, 67_500, 90_000, 675_000]);
-    // One that is voted for rises, a younger one stands above an older one.
+    // A vote raises a post. Without votes, the younger post ranks higher.
     let (older, younger) = (
         service.new_post(&ada, "older").await,
         service.new_post(&ada, "younger").await,

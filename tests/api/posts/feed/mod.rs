@@ -23,7 +23,7 @@ async fn titles(service: &Service, query: &str, user: &User) -> Vec<String> {
 }
 
 #[apply(behaviour)]
-async fn newest_come_first(fixture: Fixture) {
+async fn lists_show_the_newest_posts_first(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     assert!(titles(&service, "", &ada).await.is_empty());
@@ -42,7 +42,7 @@ async fn newest_come_first(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn limit_and_skip_page(fixture: Fixture) {
+async fn limit_and_skip_select_a_page(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     for number in 1..=12 {
@@ -66,7 +66,7 @@ async fn limit_and_skip_page(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn an_owner_and_drafts_can_be_asked_for(fixture: Fixture) {
+async fn lists_filter_by_owner_and_published(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     service.new_post(&ada, "ada's").await;
@@ -95,7 +95,7 @@ async fn an_owner_and_drafts_can_be_asked_for(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn faults_of_a_query_are_named(fixture: Fixture) {
+async fn invalid_query_parameters_are_reported(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let long = format!("search={}", "x".repeat(1001));
@@ -118,7 +118,10 @@ async fn faults_of_a_query_are_named(fixture: Fixture) {
         (&long, vec!["search length"]),
     ] {
         assert_eq!(
-            service.get(&format!("/posts?{query}"), &ada).await.faults(),
+            service
+                .get(&format!("/posts?{query}"), &ada)
+                .await
+                .field_errors(),
             faults
         );
     }

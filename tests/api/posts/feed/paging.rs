@@ -1,4 +1,4 @@
-//! Cursors: the whole of a list, page by page.
+//! Paging through lists by cursor.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,10 @@ use crate::harness::{
     service::{Answer, Service, User},
 };
 
-/// How many posts there are before any test pages through them.
+/// Posts that `fill` adds.
 const POSTS: usize = 3000;
 
-/// Posts whose votes and moments tie with one another's, in an order of their own.
+/// Adds posts with many equal votes and dates, in an order unrelated to their ids.
 pub async fn fill(fixture: &Fixture, connection: &DatabaseConnection) {
     let (series, text, moment) = if fixture.is_postgres() {
         (
@@ -37,10 +37,10 @@ pub async fn fill(fixture: &Fixture, connection: &DatabaseConnection) {
     connection
         .execute_unprepared(&fill)
         .await
-        .expect("no posts");
+        .expect("cannot insert posts");
 }
 
-/// The path in `answer`'s `Link` with this relation.
+/// The path of the `Link` with this relation.
 pub fn linked(answer: &Answer, relation: &str) -> Option<String> {
     let links = answer.header("link")?.split(", ");
     let end = format!(">; rel=\"{relation}\"");
@@ -54,7 +54,7 @@ pub fn ids(answer: &Answer) -> Vec<i64> {
     list.as_array().unwrap().iter().map(id).collect()
 }
 
-/// Every page from `path` on.
+/// The ids of all posts from `path` on, across all pages.
 pub async fn every_page(service: &Service, user: &User, path: &str) -> Vec<i64> {
     let mut found = Vec::new();
     let mut path = Some(path.to_owned());
@@ -67,7 +67,7 @@ pub async fn every_page(service: &Service, user: &User, path: &str) -> Vec<i64> 
 }
 
 #[apply(behaviour)]
-async fn every_order_is_paged_through_while_others_insert(fixture: Fixture) {
+async fn every_order_is_paged_by_cursor_during_inserts(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     let connection = fixture.connect().await;
@@ -107,7 +107,7 @@ async fn every_order_is_paged_through_while_others_insert(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn pages_lead_back_to_the_first(fixture: Fixture) {
+async fn prev_links_lead_back_to_the_first_page(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     fill(&fixture, &fixture.connect().await).await;
@@ -118,8 +118,12 @@ async fn pages_lead_back_to_the_first(fixture: Fixture) {
         let second = linked(&first, "next").expect("no second page");
         let second = service.get(&second, &ada).await.expect(200);
         assert_eq!((ids(&first).len(), ids(&second).len()), (30, 30));
-        assert_eq!(linked(&second, "next"), None, "{sort}: there are 60");
-        let back = linked(&second, "prev").expect("no way back");
+        assert_eq!(
+            linked(&second, "next"),
+            None,
+            "{sort}: 60 posts are two pages"
+        );
+        let back = linked(&second, "prev").expect("no previous page");
         let back = service.get(&back, &ada).await.expect(200);
         assert_eq!(ids(&back), ids(&first), "{sort}");
         assert_eq!(linked(&back, "prev"), None);
@@ -130,7 +134,7 @@ async fn pages_lead_back_to_the_first(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_cursor_keeps_the_order_it_came_with(fixture: Fixture) {
+async fn a_cursor_keeps_its_order(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     fill(&fixture, &fixture.connect().await).await;
@@ -153,12 +157,12 @@ async fn a_cursor_keeps_the_order_it_came_with(fixture: Fixture) {
         "na1.1234567890123456789",
     ] {
         let refused = service.get(&format!("/posts?cursor={wrong}"), &ada).await;
-        assert_eq!(refused.faults(), ["cursor format"], "{wrong}");
+        assert_eq!(refused.field_errors(), ["cursor format"], "{wrong}");
     }
 }
 
 #[apply(behaviour)]
-async fn skip_leads_to_cursors(fixture: Fixture) {
+async fn pages_after_skip_link_to_cursors(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     fill(&fixture, &fixture.connect().await).await;

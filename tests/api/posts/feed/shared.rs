@@ -1,4 +1,4 @@
-//! Lists that several readers ask for at once.
+//! Lists that several readers request at the same time.
 
 use std::sync::Arc;
 
@@ -13,22 +13,22 @@ use time::OffsetDateTime;
 use super::paging::fill;
 use crate::{
     db::one_thread::on_one_thread,
-    db::pool::begun_at_once,
+    db::pool::start_while_saturated,
     harness::{Fixture, apply},
 };
 
-/// Nobody; ada, who has a draft among every fifty posts; bob, who votes; zoe, who does nothing; fay,
-/// who is suspended; and eve, whose drafts are the newest posts of all, more than are on a page.
+/// No user; ada, with a draft among every fifty posts; bob, with votes; zoe, without either; fay,
+/// suspended; eve, with more drafts at the top of the list than fit on a page.
 const READERS: [Option<i64>; 6] = [None, Some(1), Some(2), Some(3), Some(4), Some(5)];
 const ZOE: usize = 3;
 const EVE: usize = 5;
 
 type Given = Arc<Page<Vec<Post>>>;
 
-/// What each of `readers` is given of the list, all of them at once.
+/// The pages of all `readers`, requested at the same time.
 async fn at_once(db: &Db, query: &Query, readers: &[Option<i64>]) -> Vec<Given> {
     let lists = Lists::default();
-    // Whoever comes first is answered alone, and all who come meanwhile together.
+    // The first request runs alone. The following ones share a query.
     let all = [&None].into_iter().chain(readers);
     let all = all.map(|reader| given(&lists, db, *reader, query));
     join_all(all).await.into_iter().skip(1).collect()
@@ -43,7 +43,7 @@ async fn given(lists: &Lists<Vec<Post>>, db: &Db, reader: Option<i64>, query: &Q
     lists.page(db, reader, query.clone(), make).await.unwrap()
 }
 
-/// What is asked for besides the newest ten posts.
+/// Changes to a query for the ten newest posts.
 const CHANGES: [fn(&mut Query); 25] = [
     |_| (),
     |query| query.sort = Sort::Old,
@@ -92,7 +92,7 @@ fn query(change: fn(&mut Query)) -> Query {
 }
 
 #[apply(on_one_thread)]
-async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
+async fn a_shared_list_equals_the_list_of_a_single_reader(fixture: Fixture) {
     let service = fixture.serve().await;
     for name in ["ada", "bob", "zoe", "fay", "eve"] {
         service.user(name).await;
@@ -107,7 +107,7 @@ async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
          WHERE id > 2940",
         "UPDATE users SET suspended_at = created_at WHERE id = 4",
     ] {
-        connection.execute_unprepared(sql).await.expect("no rows");
+        connection.execute_unprepared(sql).await.expect(sql);
     }
     let db = Db::open(&fixture.database()).await.unwrap();
     for mut query in CHANGES.map(query) {
@@ -120,10 +120,10 @@ async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
             let expected = told(&alone);
             let all = at_once(&db, &query, &READERS).await;
             assert_eq!(told(&all), expected, "{query:?}");
-            // Eve's drafts make everybody's page too short to be sure of.
+            // Without Eve, because her drafts leave every shared page short.
             let others = at_once(&db, &query, &READERS[..EVE]).await;
             assert_eq!(told(&others), expected[..EVE], "{query:?}");
-            // Two pages on, and one back.
+            // Two pages forward and one back.
             let place = if forth {
                 alone[ZOE].next
             } else {
@@ -139,7 +139,7 @@ async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
 }
 
 #[apply(on_one_thread)]
-async fn readers_of_a_list_share_a_query(fixture: Fixture) {
+async fn concurrent_readers_of_a_list_share_a_query(fixture: Fixture) {
     let service = fixture.serve().await;
     for name in ["ada", "bob", "zoe"] {
         service.user(name).await;
@@ -148,7 +148,7 @@ async fn readers_of_a_list_share_a_query(fixture: Fixture) {
     let db = Db::open(&fixture.database()).await.unwrap();
     let (lists, query) = (Lists::default(), query(|_| ()));
     let all = [Some(2), None, Some(3)].map(|reader| given(&lists, &db, reader, &query));
-    let all = begun_at_once(&fixture, &db, join_all(all)).await;
+    let all = start_while_saturated(&fixture, &db, join_all(all)).await;
     assert_eq!(all[0].answer, all[1].answer);
     assert!(!Arc::ptr_eq(&all[0], &all[1]));
     assert!(Arc::ptr_eq(&all[1], &all[2]));

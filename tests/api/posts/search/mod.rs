@@ -16,7 +16,7 @@ pub async fn write(service: &Service, user: &User, title: &str, content: &str) -
     post["id"].as_i64().unwrap()
 }
 
-/// The numbers of the posts that `search` finds, and more of a query.
+/// The ids of the posts that match `search` and the other query parameters in `more`.
 pub async fn found(service: &Service, user: &User, search: &str, more: &str) -> Vec<i64> {
     let request = service.request("GET", &format!("/posts?{more}"));
     let request = request.query(&[("search", search)]);
@@ -28,7 +28,7 @@ pub async fn found(service: &Service, user: &User, search: &str, more: &str) -> 
 }
 
 #[apply(behaviour)]
-async fn the_last_word_may_go_on(fixture: Fixture) {
+async fn the_last_word_matches_as_a_prefix(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let engine = write(&service, &ada, "Analytical engines", "Weave.").await;
@@ -49,9 +49,9 @@ async fn the_last_word_may_go_on(fixture: Fixture) {
     }
 }
 
-/// Each pair is one word to both databases, or two.
+/// Both databases must agree for each pair whether the two texts match.
 #[apply(behaviour)]
-async fn letters_are_folded_alike(fixture: Fixture) {
+async fn both_databases_fold_letters_alike(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     for (written, asked, same) in [
@@ -179,7 +179,7 @@ async fn text_without_words_finds_nothing(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn long_words_count_as_far_as_they_are_kept(fixture: Fixture) {
+async fn long_words_match_by_their_indexed_prefix(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     for letter in ["x", "é", "字", "𐐀"] {
@@ -207,7 +207,7 @@ async fn long_words_count_as_far_as_they_are_kept(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn as_many_words_as_fit_are_looked_for(fixture: Fixture) {
+async fn every_word_of_the_longest_query_is_matched(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let letters: Vec<String> = ('\u{4e00}'..).take(500).map(String::from).collect();

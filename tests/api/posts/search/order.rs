@@ -1,4 +1,4 @@
-//! In which order and among which posts a search finds.
+//! Order, filters and pages of search results.
 
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[apply(behaviour)]
-async fn titles_come_first_and_the_newest_of_either(fixture: Fixture) {
+async fn title_matches_come_first_each_group_newest_first(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let both = write(&service, &ada, "Red apple", "-").await;
@@ -37,7 +37,7 @@ async fn titles_come_first_and_the_newest_of_either(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_sort_and_pages_are_kept_to(fixture: Fixture) {
+async fn search_respects_sort_limit_and_skip(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let content = write(&service, &ada, "Fruit", "apple").await;
@@ -58,7 +58,7 @@ async fn a_sort_and_pages_are_kept_to(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn other_filters_hold_and_drafts_stay_hidden(fixture: Fixture) {
+async fn search_respects_other_filters_and_hides_drafts(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     let hers = service.new_post(&ada, "apple").await;
@@ -81,7 +81,7 @@ async fn other_filters_hold_and_drafts_stay_hidden(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn changes_and_deletions_are_followed(fixture: Fixture) {
+async fn the_index_follows_changes_and_deletions(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     let post = write(&service, &ada, "First", "apple").await;
@@ -116,9 +116,9 @@ async fn changes_and_deletions_are_followed(fixture: Fixture) {
     assert!(found(&service, &ada, "second", "").await.is_empty());
 }
 
-/// More posts than are looked at one by one before the index is asked.
+/// Adds more posts than the first scan reads before the search falls back to the index.
 #[apply(behaviour)]
-async fn what_the_first_look_misses_is_found(fixture: Fixture) {
+async fn matches_beyond_the_first_scan_are_found(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     let title = write(&service, &ada, "Rare", "-").await;
@@ -161,17 +161,17 @@ async fn what_the_first_look_misses_is_found(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn the_best_matches_are_paged_through(fixture: Fixture) {
+async fn the_best_matches_are_paged_by_cursor(fixture: Fixture) {
     let service = fixture.serve().await;
     let (_ada, bob) = (service.user("ada").await, service.user("bob").await);
     fill(&fixture, &fixture.connect().await).await;
-    // 60 titles of 3,000 have the words, which are in the content of all.
+    // 60 of 3,000 titles contain the words. All contents contain `words`.
     let rename = "UPDATE posts SET title = 'Some words' WHERE id % 50 = 7";
     let connection = fixture.connect().await;
     connection
         .execute_unprepared(rename)
         .await
-        .expect("no update");
+        .expect("cannot update titles");
     let in_title = |id: &i64| id % 50 == 7;
     let published = (1..=3000).rev().filter(|id| id % 50 != 0);
     let (titles, others): (Vec<i64>, Vec<i64>) = published.partition(in_title);

@@ -1,4 +1,4 @@
-//! The two databases find the same.
+//! SQLite and PostgreSQL find the same posts.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,12 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
 use super::found;
 use crate::harness::{Fixture, Kind, apply, behaviour, column, service::Service};
 
-/// What may trip one of them: ASCII, composed and decomposed letters, case that changes length,
-/// scripts with marks, digits, joiners, symbols old and new, quotes and operators, the ends of ranges.
+/// Characters that the databases might treat differently: ASCII, composed and decomposed letters,
+/// case that changes length, scripts with marks, digits, joiners, old and new symbols, quotes,
+/// operators, and the first and last of Unicode ranges.
 const ALPHABET: &str = "aabbeEiIkKoosS  0١²-_'\"*:&|!()\\%=\t\u{a0}éÉeÀßẞſﬁİıŁøÆǄǅ\u{301}\u{308}\u{323}\u{345}\u{342}\u{20dd}ΣσςΆάйЙиёЁҐ字一あア한ㅎหิन्दी\u{200c}\u{200d}\u{ad}\u{feff}\u{fe0f}❤😀🦀🫠𐐀𐐨\u{e000}\u{fffd}\u{ffff}\u{1ffff}\u{e0001}\u{10fffe}\u{10ffff}";
 
-/// A PostgreSQL behaviour's fixture, and one of SQLite beside it.
+/// A second fixture on SQLite, if `fixture` is on PostgreSQL.
 async fn pair(fixture: &Fixture) -> Option<Fixture> {
     if !fixture.is_postgres() {
         return None;
@@ -19,7 +20,7 @@ async fn pair(fixture: &Fixture) -> Option<Fixture> {
     Some(Fixture::new(Kind::Sqlite).await)
 }
 
-/// The same numbers in every run.
+/// Pseudo-random numbers (xorshift), the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -39,7 +40,7 @@ impl Dice {
     }
 }
 
-/// Adds posts to both as they are, without a request each.
+/// Inserts posts directly, without requests.
 async fn fill(connection: &DatabaseConnection, posts: &[(String, String)]) {
     let parameters = if connection.get_database_backend() == sea_orm::DbBackend::Postgres {
         "$1, $2"
@@ -58,7 +59,7 @@ async fn fill(connection: &DatabaseConnection, posts: &[(String, String)]) {
     }
 }
 
-/// Every word of every post, those of titles behind a `=`.
+/// All indexed words with the id of their post. Words of titles have the prefix `=`.
 async fn words(connection: &DatabaseConnection) -> BTreeSet<String> {
     if connection.get_database_backend() == sea_orm::DbBackend::Postgres {
         let sql = "SELECT id || ' ' || unnest(tsvector_to_array(search)) FROM posts";
@@ -78,8 +79,8 @@ async fn words(connection: &DatabaseConnection) -> BTreeSet<String> {
     words
 }
 
-/// A word for each character of the first two planes that no other gives, and for all others one a
-/// few hundred, which a separator would part.
+/// Texts with every character of Unicode. Each character below U+20000 is in a word of its own. The
+/// others share words of 400 characters, which would be split if one of them were a separator.
 fn every_character() -> Vec<String> {
     let (near, far): (Vec<char>, Vec<char>) =
         ('\u{1}'..=char::MAX).partition(|character| *character < '\u{20000}');
@@ -96,7 +97,7 @@ fn every_character() -> Vec<String> {
 }
 
 #[apply(behaviour)]
-async fn every_character_is_the_same_to_both(fixture: Fixture) {
+async fn both_databases_index_every_character_alike(fixture: Fixture) {
     let Some(other) = pair(&fixture).await else {
         return;
     };
@@ -125,7 +126,7 @@ async fn every_character_is_the_same_to_both(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn both_find_the_same_in_the_same_order(fixture: Fixture) {
+async fn both_databases_return_the_same_results_in_the_same_order(fixture: Fixture) {
     let Some(other) = pair(&fixture).await else {
         return;
     };
@@ -151,7 +152,7 @@ async fn both_find_the_same_in_the_same_order(fixture: Fixture) {
         let search = match number % 3 {
             0 => dice.text(3),
             1 => dice.text(12),
-            // What some post begins with.
+            // The beginning of an existing post.
             _ => posts[dice.below(posts.len())]
                 .1
                 .chars()

@@ -1,18 +1,11 @@
-//! What users do with their own account.
+//! A user's own account: changes, deletion and export.
 
 use serde_json::json;
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     service::{PASSWORD, Service, User},
 };
-
-behaviours![
-    a_name_changes_without_a_password_and_an_address_with_one,
-    a_new_password_ends_every_other_session_and_token,
-    a_deleted_account_takes_everything_along,
-    an_export_has_everything,
-];
 
 async fn patch(
     service: &Service,
@@ -24,7 +17,8 @@ async fn patch(
         .await
 }
 
-async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixture) {
+#[apply(behaviour)]
+async fn a_username_changes_without_a_password_and_an_email_with_one(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     service.user("grace").await;
@@ -42,7 +36,7 @@ async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixt
 
     let address = json!({"email": "Countess@example.com"});
     assert_eq!(
-        patch(&service, &ada, address).await.faults(),
+        patch(&service, &ada, address).await.field_errors(),
         ["current_password required"]
     );
     let wrong = json!({"email": "countess@example.com", "current_password": "wrong"});
@@ -67,11 +61,12 @@ async fn a_name_changes_without_a_password_and_an_address_with_one(fixture: Fixt
     }
     let nulls = json!({"username": null, "email": null, "password": null});
     let faults = ["email type", "password type", "username type"];
-    assert_eq!(patch(&service, &ada, nulls).await.faults(), faults);
+    assert_eq!(patch(&service, &ada, nulls).await.field_errors(), faults);
     let nothing = patch(&service, &ada, json!({})).await.expect(200).json();
     assert_eq!(nothing["username"], "countess");
 }
 
+#[apply(behaviour)]
 async fn a_new_password_ends_every_other_session_and_token(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -99,7 +94,8 @@ async fn a_new_password_ends_every_other_session_and_token(fixture: Fixture) {
         .problem(401);
 }
 
-async fn a_deleted_account_takes_everything_along(fixture: Fixture) {
+#[apply(behaviour)]
+async fn deleting_an_account_deletes_all_of_its_data(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, grace) = (service.user("ada").await, service.user("grace").await);
     let (hers, other) = (
@@ -117,7 +113,7 @@ async fn a_deleted_account_takes_everything_along(fixture: Fixture) {
             .await
     };
     assert_eq!(
-        delete(json!({})).await.faults(),
+        delete(json!({})).await.field_errors(),
         ["current_password required"]
     );
     let wrong = json!({"current_password": "wrong"});
@@ -146,7 +142,8 @@ async fn a_deleted_account_takes_everything_along(fixture: Fixture) {
         .problem(401);
 }
 
-async fn an_export_has_everything(fixture: Fixture) {
+#[apply(behaviour)]
+async fn an_export_contains_all_data_of_the_user(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let id = service.new_post(&ada, "Title").await;

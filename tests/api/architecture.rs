@@ -5,9 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::harness::plain;
-
-plain![nothing_calls_upwards, no_file_is_two_things];
+use crate::harness::{apply, check};
 
 /// From the top down. What stands in one line may not know one another either.
 const FLOORS: [&[&str]; 7] = [
@@ -85,6 +83,7 @@ fn word(text: &str) -> String {
         .collect()
 }
 
+#[apply(check)]
 fn nothing_calls_upwards() {
     assert_eq!(
         rooms_used("use crate::{\n    db::{Db, page},\n    error::Error};\nuse crate::http::Id;"),
@@ -132,6 +131,7 @@ fn nothing_calls_upwards() {
     }
 }
 
+#[apply(check)]
 fn no_file_is_two_things() {
     for folder in ["src", "entity/src", "migration/src", "tests"] {
         for path in sources(&root().join(folder)) {

@@ -1,20 +1,11 @@
-//! What every answer keeps, whoever made it.
+//! Conventions of every answer: problem details, request ids, trailing slashes and HEAD.
 
 use serde_json::json;
 
-use crate::harness::{Fixture, behaviours, service::Answer};
+use crate::harness::{Fixture, apply, behaviour, service::Answer};
 
-behaviours![
-    what_the_router_refuses_is_a_problem,
-    what_cannot_be_read_is_told_from_what_is_not_valid,
-    a_body_has_a_largest_size,
-    a_request_id_is_kept_or_made,
-    paths_answer_with_and_without_a_trailing_slash,
-    head_answers_like_get,
-    the_service_tells_how_it_is,
-];
-
-async fn what_the_router_refuses_is_a_problem(fixture: Fixture) {
+#[apply(behaviour)]
+async fn router_errors_are_problem_details(fixture: Fixture) {
     let service = fixture.serve().await;
     for path in [
         "/nothing",
@@ -40,7 +31,8 @@ async fn what_the_router_refuses_is_a_problem(fixture: Fixture) {
     }
 }
 
-async fn what_cannot_be_read_is_told_from_what_is_not_valid(fixture: Fixture) {
+#[apply(behaviour)]
+async fn unreadable_and_invalid_input_get_different_statuses(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let send = async |kind: Option<&str>, body: &'static [u8]| {
@@ -81,7 +73,8 @@ async fn what_cannot_be_read_is_told_from_what_is_not_valid(fixture: Fixture) {
     service.get("/posts?search=%FF", &ada).await.problem(400);
 }
 
-async fn a_body_has_a_largest_size(fixture: Fixture) {
+#[apply(behaviour)]
+async fn bodies_beyond_the_size_limit_are_refused(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let body = |length: usize| {
@@ -102,7 +95,8 @@ async fn a_body_has_a_largest_size(fixture: Fixture) {
         .problem(413);
 }
 
-async fn a_request_id_is_kept_or_made(fixture: Fixture) {
+#[apply(behaviour)]
+async fn a_request_id_is_kept_or_generated(fixture: Fixture) {
     let service = fixture.serve().await;
     let sent = async |id: &str| {
         let request = service
@@ -121,6 +115,7 @@ async fn a_request_id_is_kept_or_made(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn paths_answer_with_and_without_a_trailing_slash(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -144,6 +139,7 @@ async fn paths_answer_with_and_without_a_trailing_slash(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn head_answers_like_get(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
@@ -166,7 +162,8 @@ async fn head_answers_like_get(fixture: Fixture) {
     }
 }
 
-async fn the_service_tells_how_it_is(fixture: Fixture) {
+#[apply(behaviour)]
+async fn the_welcome_page_and_health_checks_answer(fixture: Fixture) {
     let service = fixture.serve().await;
     let welcome = service
         .call("GET", "/", None, None)

@@ -1,4 +1,4 @@
-//! The documents and the service say the same.
+//! The committed documents match the service.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -7,25 +7,14 @@ use serde_json::Value;
 
 use crate::{
     architecture::{root, sources},
-    harness::{Fixture, behaviours, plain},
+    harness::{Fixture, apply, behaviour, check},
 };
-
-plain![
-    env_example_has_every_setting,
-    the_readme_has_every_setting,
-    the_committed_openapi_document_is_the_services,
-    the_postman_collection_has_every_operation,
-    every_route_is_in_the_openapi_document,
-];
-behaviours![
-    the_openapi_document_and_the_router_agree,
-    swagger_ui_needs_nothing_from_elsewhere
-];
 
 fn file(path: &str) -> String {
     fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).expect(path)
 }
 
+#[apply(check)]
 fn env_example_has_every_setting() {
     let mut expected = String::from(
         "# Every setting of Acclaim with its default. Copy this file to `.env` and uncomment what you change.\n",
@@ -42,6 +31,7 @@ fn env_example_has_every_setting() {
     assert_eq!(file(".env.example"), expected);
 }
 
+#[apply(check)]
 fn the_readme_has_every_setting() {
     let readme = file("README.md");
     for setting in SETTINGS {
@@ -54,7 +44,8 @@ fn the_readme_has_every_setting() {
     }
 }
 
-fn the_committed_openapi_document_is_the_services() {
+#[apply(check)]
+fn the_committed_openapi_document_is_current() {
     let printed = Command::new(env!("CARGO_BIN_EXE_acclaim"))
         .arg("openapi")
         .output()
@@ -62,7 +53,7 @@ fn the_committed_openapi_document_is_the_services() {
     let printed = String::from_utf8(printed.stdout).expect("not UTF-8");
     assert!(
         file("docs/openapi.json") == printed,
-        "docs/openapi.json is not what the service says of itself; write it anew: cargo run -- openapi > docs/openapi.json"
+        "docs/openapi.json is out of date; run: cargo run -- openapi > docs/openapi.json"
     );
 }
 
@@ -78,6 +69,7 @@ fn operations(document: &Value) -> BTreeSet<String> {
         .collect()
 }
 
+#[apply(check)]
 fn the_postman_collection_has_every_operation() {
     fn requests(folder: &Value, found: &mut BTreeSet<String>) {
         for item in folder["item"].as_array().into_iter().flatten() {
@@ -112,6 +104,7 @@ fn the_postman_collection_has_every_operation() {
     assert!(missing.is_empty(), "the collection lacks {missing:?}");
 }
 
+#[apply(check)]
 fn every_route_is_in_the_openapi_document() {
     let document: Value = serde_json::from_str(&file("docs/openapi.json")).expect("not JSON");
     let paths = document["paths"].as_object().expect("no paths");
@@ -119,10 +112,10 @@ fn every_route_is_in_the_openapi_document() {
     for source in sources(&root().join("src/routes")) {
         let text = fs::read_to_string(&source).expect("not UTF-8");
         for resource in text.split("web::resource(").skip(1) {
-            let (resource, _) = resource.split_once(')').expect("no end");
+            let (resource, _) = resource.split_once(')').expect("no closing parenthesis");
             for path in resource.split('"').skip(1).step_by(2) {
                 seen += 1;
-                // Parts of the page at `/docs`.
+                // Assets of the page at `/docs`.
                 let known = path == "/docs/{file}" || paths.contains_key(path);
                 assert!(known, "{path} is not in the document");
             }
@@ -131,6 +124,7 @@ fn every_route_is_in_the_openapi_document() {
     assert!(seen >= paths.len(), "the test found only {seen} routes");
 }
 
+#[apply(behaviour)]
 async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
     let service = fixture.serve().await;
     let document = service
@@ -167,7 +161,8 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
     assert_eq!(operations.len(), 34);
 }
 
-async fn swagger_ui_needs_nothing_from_elsewhere(fixture: Fixture) {
+#[apply(behaviour)]
+async fn swagger_ui_loads_nothing_from_other_hosts(fixture: Fixture) {
     let service = fixture.serve().await;
     let page = service
         .call("GET", "/docs", None, None)

@@ -1,107 +1,40 @@
-//! Acclaim as its users meet it: over HTTP and on the command line, each behaviour on SQLite and on
-//! PostgreSQL.
+//! Tests over HTTP and on the command line, each on SQLite and on PostgreSQL. The modules have the
+//! names of the modules in `src`.
 //!
-//! PostgreSQL is the server of `TEST_DATABASE_URL` where that is set, else a temporary one started
-//! from the programs found on the machine. `TEST_LOG=debug` shows what the servers log.
+//! PostgreSQL is the server of `TEST_DATABASE_URL` if set, otherwise a temporary one, started from
+//! the installed programs. `TEST_LOG=debug` prints the servers' log.
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that meets what it does not expect has failed"
+    reason = "tests fail by panicking"
 )]
-
-mod harness;
 
 mod account;
 mod architecture;
-mod browsers;
-mod conditional;
+mod auth;
+mod cli;
+mod config;
 mod constraints;
 mod conventions;
-mod doctor;
+mod cors;
+mod db;
 mod documents;
-mod faults;
-mod feeds;
-mod forgeries;
-mod keys;
+mod harness;
 mod limits;
-mod lists;
-mod login;
-mod matrix;
-mod migrations;
-mod naughty;
-mod one_thread;
-mod operator;
-mod paging;
-mod pool;
+mod moderation;
+mod permissions;
 mod posts;
 mod problems;
-mod process;
-mod races;
-mod readers;
-mod refresh;
-mod refusals;
-mod search;
-mod sessions;
-mod settings;
-mod staff;
-mod stale;
-mod tls;
-mod together;
-mod tokens;
-mod tour;
+mod readme;
+mod server;
 mod users;
 mod votes;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let plain = [architecture::plain(), documents::plain(), settings::plain()];
-    let behaviours = [
-        account::all(),
-        browsers::all(),
-        conditional::all(),
-        constraints::all(),
-        conventions::all(),
-        doctor::all(),
-        doctor::database::all(),
-        documents::all(),
-        faults::all(),
-        feeds::all(),
-        forgeries::all(),
-        keys::all(),
-        limits::all(),
-        limits::clients::all(),
-        limits::order::all(),
-        lists::all(),
-        login::all(),
-        matrix::all(),
-        migrations::all(),
-        naughty::all(),
-        operator::all(),
-        paging::all(),
-        pool::all(),
-        posts::all(),
-        problems::all(),
-        process::all(),
-        races::all(),
-        readers::all(),
-        refresh::all(),
-        refusals::all(),
-        search::all(),
-        search::both::all(),
-        search::order::all(),
-        sessions::all(),
-        staff::all(),
-        stale::all(),
-        tls::all(),
-        together::all(),
-        tokens::all(),
-        tour::all(),
-        users::all(),
-        votes::all(),
-    ];
-    harness::run(plain.concat(), behaviours.concat())
+    harness::run()
 }

@@ -1,22 +1,11 @@
-//! Sign-up, and who is who.
+//! Sign-up and user profiles.
 
 use serde_json::json;
 
-use crate::harness::{Fixture, behaviours, service::PASSWORD};
+use crate::harness::{Fixture, apply, behaviour, service::PASSWORD};
 
-behaviours![
-    sign_up_answers_with_the_user,
-    names_are_trimmed_and_lower_cased,
-    a_missing_username_is_made_up,
-    taken_names_conflict,
-    every_fault_of_a_sign_up_is_named,
-    the_bounds_of_a_sign_up_hold,
-    only_the_owner_sees_an_email_address,
-    unknown_users_are_not_found,
-    common_passwords_and_ones_own_names_are_refused,
-];
-
-async fn sign_up_answers_with_the_user(fixture: Fixture) {
+#[apply(behaviour)]
+async fn sign_up_returns_the_user(fixture: Fixture) {
     let service = fixture.serve().await;
     let body = json!({"email": "ada@example.com", "username": "ada", "password": PASSWORD, "x": 1});
     let answer = service
@@ -38,7 +27,8 @@ async fn sign_up_answers_with_the_user(fixture: Fixture) {
     assert_eq!(user.as_object().unwrap().len(), 5, "{user}");
 }
 
-async fn names_are_trimmed_and_lower_cased(fixture: Fixture) {
+#[apply(behaviour)]
+async fn emails_and_usernames_are_normalised(fixture: Fixture) {
     let service = fixture.serve().await;
     let body = json!({"email": " Ada@Example.COM ", "username": "Ada", "password": PASSWORD});
     let user = service
@@ -55,7 +45,8 @@ async fn names_are_trimmed_and_lower_cased(fixture: Fixture) {
     assert_eq!(again.problem(409)["detail"], "the email is taken");
 }
 
-async fn a_missing_username_is_made_up(fixture: Fixture) {
+#[apply(behaviour)]
+async fn a_missing_username_is_generated(fixture: Fixture) {
     let service = fixture.serve().await;
     let mut names = Vec::new();
     for email in ["ada@example.com", "ada@example.org"] {
@@ -72,7 +63,8 @@ async fn a_missing_username_is_made_up(fixture: Fixture) {
     assert_ne!(names[0], names[1]);
 }
 
-async fn taken_names_conflict(fixture: Fixture) {
+#[apply(behaviour)]
+async fn taken_emails_and_usernames_conflict(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
     for (email, username, detail) in [
@@ -85,7 +77,8 @@ async fn taken_names_conflict(fixture: Fixture) {
     }
 }
 
-async fn every_fault_of_a_sign_up_is_named(fixture: Fixture) {
+#[apply(behaviour)]
+async fn every_invalid_field_of_a_sign_up_is_reported(fixture: Fixture) {
     let service = fixture.serve().await;
     for (body, faults) in [
         (json!({}), vec!["email required", "password required"]),
@@ -104,7 +97,7 @@ async fn every_fault_of_a_sign_up_is_named(fixture: Fixture) {
         (json!([]), vec![" type"]),
     ] {
         let answer = service.call("POST", "/users", None, Some(body)).await;
-        assert_eq!(answer.faults(), faults);
+        assert_eq!(answer.field_errors(), faults);
         for secret in ["12345678", "short", "with"] {
             assert!(!answer.text.contains(secret), "{}", answer.text);
         }
@@ -118,7 +111,8 @@ async fn every_fault_of_a_sign_up_is_named(fixture: Fixture) {
     );
 }
 
-async fn the_bounds_of_a_sign_up_hold(fixture: Fixture) {
+#[apply(behaviour)]
+async fn length_limits_of_a_sign_up_are_enforced(fixture: Fixture) {
     let service = fixture.serve().await;
     let long = |local: usize| format!("{}@{}.example.com", "a".repeat(local), "b".repeat(63));
     for (email, username, password, status) in [
@@ -151,6 +145,7 @@ async fn the_bounds_of_a_sign_up_hold(fixture: Fixture) {
     }
 }
 
+#[apply(behaviour)]
 async fn only_the_owner_sees_an_email_address(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -173,6 +168,7 @@ async fn only_the_owner_sees_an_email_address(fixture: Fixture) {
     assert_eq!(nobodys, others);
 }
 
+#[apply(behaviour)]
 async fn unknown_users_are_not_found(fixture: Fixture) {
     let service = fixture.serve().await;
     let answer = service.call("GET", "/users/42", None, None).await;
@@ -181,11 +177,12 @@ async fn unknown_users_are_not_found(fixture: Fixture) {
         let answer = service
             .call("GET", &format!("/users/{id}"), None, None)
             .await;
-        assert_eq!(answer.faults(), ["id type"]);
+        assert_eq!(answer.field_errors(), ["id type"]);
     }
 }
 
-async fn common_passwords_and_ones_own_names_are_refused(fixture: Fixture) {
+#[apply(behaviour)]
+async fn common_passwords_and_own_names_are_refused(fixture: Fixture) {
     let service = fixture.serve().await;
     let sign_up = async |password: &str| {
         let body = json!({"email": "Ada.Byron@example.com", "username": "enchantress", "password": password});
@@ -203,10 +200,11 @@ async fn common_passwords_and_ones_own_names_are_refused(fixture: Fixture) {
         "Enchantress",
     ] {
         let answer = sign_up(password).await;
-        assert_eq!(answer.faults(), ["password common"], "{password}");
+        assert_eq!(answer.field_errors(), ["password common"], "{password}");
         assert!(!answer.text.contains(password), "{}", answer.text);
     }
-    // Short of perfect, and as slow as any to estimate: 128 letters, each of which stands for two.
+    // Weak but accepted. The last is the slowest to estimate: each of its 128 characters has two
+    // readings.
     for password in ["ada lovelace", "the quick", &"4@8({[<369&#!1|0".repeat(8)] {
         let body =
             json!({"email": format!("{}@example.com", password.len()), "password": password});

@@ -1,17 +1,11 @@
-//! Votes, and the counts that follow them.
+//! Votes and the stored counts of them.
 
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
-use crate::harness::{Fixture, behaviours, column};
+use crate::harness::{Fixture, apply, behaviour, column};
 
-behaviours![
-    a_vote_is_added_once_and_taken_back_once,
-    put_and_delete_say_the_same_twice,
-    faults_of_a_vote_are_named,
-    counts_follow_whatever_happens_to_votes,
-];
-
+#[apply(behaviour)]
 async fn a_vote_is_added_once_and_taken_back_once(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -46,7 +40,8 @@ async fn a_vote_is_added_once_and_taken_back_once(fixture: Fixture) {
     );
 }
 
-async fn put_and_delete_say_the_same_twice(fixture: Fixture) {
+#[apply(behaviour)]
+async fn put_and_delete_are_idempotent(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let id = service.new_post(&ada, "Title").await;
@@ -77,10 +72,11 @@ async fn put_and_delete_say_the_same_twice(fixture: Fixture) {
         .await
         .problem(404);
     let answer = service.call("PUT", "/posts/x/vote", Some(&ada), None).await;
-    assert_eq!(answer.faults(), ["id type"]);
+    assert_eq!(answer.field_errors(), ["id type"]);
 }
 
-async fn faults_of_a_vote_are_named(fixture: Fixture) {
+#[apply(behaviour)]
+async fn invalid_fields_of_a_vote_are_reported(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     for (body, faults) in [
@@ -99,7 +95,10 @@ async fn faults_of_a_vote_are_named(fixture: Fixture) {
             vec!["dir range", "post_id type"],
         ),
     ] {
-        assert_eq!(service.post("/vote", &ada, body).await.faults(), faults);
+        assert_eq!(
+            service.post("/vote", &ada, body).await.field_errors(),
+            faults
+        );
     }
     let missing = service
         .post("/vote", &ada, json!({"post_id": 42, "dir": 1}))
@@ -107,7 +106,8 @@ async fn faults_of_a_vote_are_named(fixture: Fixture) {
     assert_eq!(missing.problem(404)["detail"], "post 42 does not exist");
 }
 
-async fn counts_follow_whatever_happens_to_votes(fixture: Fixture) {
+#[apply(behaviour)]
+async fn counts_follow_every_change_of_votes(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob, eve) = (
         service.user("ada").await,
@@ -126,7 +126,7 @@ async fn counts_follow_whatever_happens_to_votes(fixture: Fixture) {
     }
     let connection = fixture.connect().await;
     let counts = async || column(&connection, "SELECT votes FROM posts ORDER BY id").await;
-    let run = async |sql: String| connection.execute_unprepared(&sql).await.expect("refused");
+    let run = async |sql: String| connection.execute_unprepared(&sql).await.expect(&sql);
     assert_eq!(counts().await, ["3", "3"]);
     run(format!("DELETE FROM users WHERE id = {}", eve.id)).await;
     assert_eq!(counts().await, ["2", "2"]);
@@ -141,7 +141,7 @@ async fn counts_follow_whatever_happens_to_votes(fixture: Fixture) {
     ))
     .await;
     assert_eq!(counts().await, ["1", "2"]);
-    // Bob's post goes with him, and his vote for the other.
+    // Deleting Bob deletes his post and his vote for the other post.
     run(format!("DELETE FROM users WHERE id = {}", bob.id)).await;
     assert_eq!(counts().await, ["0"]);
     service

@@ -5,15 +5,11 @@ use std::{net::TcpListener, path::PathBuf};
 use acclaim::config::Origins;
 
 use crate::{
-    harness::{Fixture, behaviours},
+    harness::{Fixture, apply, behaviour},
     tools::{project, succeeds, tool},
 };
 
-behaviours![
-    swagger_ui_signs_in_posts_and_votes,
-    a_page_of_another_origin_works_if_it_is_listed,
-];
-
+#[apply(behaviour)]
 async fn swagger_ui_signs_in_posts_and_votes(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
@@ -25,7 +21,8 @@ async fn swagger_ui_signs_in_posts_and_votes(fixture: Fixture) {
     println!("{}", succeeds(&mut browser).await.trim());
 }
 
-async fn a_page_of_another_origin_works_if_it_is_listed(fixture: Fixture) {
+#[apply(behaviour)]
+async fn a_page_of_a_listed_origin_works(fixture: Fixture) {
     let port = TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("no port")
@@ -41,7 +38,7 @@ async fn a_page_of_another_origin_works_if_it_is_listed(fixture: Fixture) {
     println!("{}", succeeds(&mut browser).await.trim());
 }
 
-/// Where a person looks at what the browser showed.
+/// The folder for screenshots, to inspect by hand.
 fn screenshots(fixture: &Fixture) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join("screenshots")

@@ -1,4 +1,4 @@
-// Signs up, posts and votes with a client whose types openapi-typescript made of the document.
+// Signs up, posts and votes with a client whose types openapi-typescript generated from the document.
 import createClient from "openapi-fetch";
 import type { paths } from "./api.js";
 

@@ -1,18 +1,13 @@
-//! Clients made from the document by stock generators, and a stock OAuth 2.0 library.
+//! Clients generated from the document, and an OAuth 2.0 library.
 
 use std::os::unix::fs::symlink;
 
 use crate::{
-    harness::{Fixture, behaviours},
+    harness::{Fixture, apply, behaviour},
     tools::{document, project, succeeds, tool},
 };
 
-behaviours![
-    a_generated_typescript_client_works,
-    a_generated_python_client_works,
-    an_oauth_library_gets_a_token,
-];
-
+#[apply(behaviour)]
 async fn a_generated_typescript_client_works(fixture: Fixture) {
     let service = fixture.serve().await;
     let folder = fixture.folder();
@@ -36,6 +31,7 @@ async fn a_generated_typescript_client_works(fixture: Fixture) {
     assert_eq!(succeeds(&mut client).await.trim(), "1 vote");
 }
 
+#[apply(behaviour)]
 async fn a_generated_python_client_works(fixture: Fixture) {
     let service = fixture.serve().await;
     let folder = fixture.folder();
@@ -56,6 +52,7 @@ async fn a_generated_python_client_works(fixture: Fixture) {
     assert_eq!(succeeds(&mut client).await.trim(), "1 vote");
 }
 
+#[apply(behaviour)]
 async fn an_oauth_library_gets_a_token(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;

@@ -1,17 +1,13 @@
-//! The committed document by itself.
+//! Checks of the committed document without a server.
 
 use tokio::process::Command;
 
 use crate::{
-    harness::plain,
+    harness::{apply, check},
     tools::{document, project, succeeds, tool},
 };
 
-plain![
-    the_document_passes_a_linter,
-    the_example_page_fits_the_document,
-];
-
+#[apply(check)]
 fn the_document_passes_a_linter() {
     let mut redocly = tool("redocly", &project("tests/contract"));
     redocly
@@ -25,8 +21,9 @@ fn the_document_passes_a_linter() {
     );
 }
 
-/// Its types are made of the document, and every call is checked against them.
-fn the_example_page_fits_the_document() {
+/// The types of the page are generated from the document, and the compiler checks every call.
+#[apply(check)]
+fn the_example_page_matches_the_document() {
     let mut npm = tool("npm", &project("examples/web"));
     let printed = run(npm.args(["run", "check"]));
     assert!(printed.contains("openapi.json"), "{printed}");

@@ -1,43 +1,39 @@
-//! Schemathesis over the whole document: every check, signed in and not.
+//! Schemathesis over the whole document with every check, signed in and without a token.
 
 use serde_json::json;
 
 use crate::{
     harness::{
-        Fixture, behaviours,
+        Fixture, apply, behaviour,
         service::{Service, User},
     },
     tools::{project, succeeds, tool},
 };
 
-behaviours![
-    nothing_is_found_by_who_is_signed_in,
-    nothing_is_found_by_who_leaves,
-    nothing_is_found_by_strangers,
-];
-
-/// What ends the sessions that ask: tried apart, or the rest would be asked by strangers.
+/// Operations that end the session. They run separately, or the others would run without a session.
 const LEAVING: [&str; 3] = ["logOut", "endSession", "endSessions"];
 
-async fn nothing_is_found_by_who_is_signed_in(fixture: Fixture) {
+#[apply(behaviour)]
+async fn fuzzing_while_signed_in_finds_nothing(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = sign_in(&fixture, &service).await;
     let without = LEAVING.map(|operation| ["--exclude-operation-id", operation]);
     run(&fixture, &service, "signed-in", without.as_flattened()).await;
-    // Else it was not signed in, and found nothing because it saw nothing.
+    // No posts would mean that the run was not signed in.
     let posts = service.get("/posts?published=true", &ada).await.expect(200);
     assert_ne!(posts.json().as_array().map(Vec::len), Some(0));
 }
 
-async fn nothing_is_found_by_who_leaves(fixture: Fixture) {
+#[apply(behaviour)]
+async fn fuzzing_the_operations_that_end_sessions_finds_nothing(fixture: Fixture) {
     let service = fixture.serve().await;
     sign_in(&fixture, &service).await;
     let with = LEAVING.map(|operation| ["--include-operation-id", operation]);
     run(&fixture, &service, "signed-in", with.as_flattened()).await;
 }
 
-/// Ada, whom the run's settings know beside grace. The document's examples do not have their
-/// password, with which the fuzzer would delete them.
+/// Creates ada and grace for the settings of the run, and returns ada. The document's examples have
+/// another password, or the fuzzer would delete the accounts.
 async fn sign_in(fixture: &Fixture, service: &Service) -> User {
     let mut users = Vec::new();
     for name in ["ada", "grace"] {
@@ -59,12 +55,13 @@ async fn sign_in(fixture: &Fixture, service: &Service) -> User {
     ada
 }
 
-async fn nothing_is_found_by_strangers(fixture: Fixture) {
+#[apply(behaviour)]
+async fn fuzzing_without_a_token_finds_nothing(fixture: Fixture) {
     let service = fixture.serve().await;
     run(&fixture, &service, "strangers", &[]).await;
 }
 
-/// Runs with the settings of `tests/contract/schemathesis/WHO.toml`.
+/// Runs Schemathesis with `tests/contract/schemathesis/{who}.toml`.
 async fn run(fixture: &Fixture, service: &Service, who: &str, what: &[&str]) {
     let settings = project(&format!("tests/contract/schemathesis/{who}.toml"));
     let mut schemathesis = tool("schemathesis", fixture.folder());

@@ -1,5 +1,5 @@
-//! The contract as strangers' tools see it: a linter, a fuzzer, Postman, browsers, generated clients
-//! and an OAuth 2.0 library, each against a real server on SQLite and on PostgreSQL.
+//! Third-party tools against the OpenAPI document: a linter, a fuzzer, Postman, browsers, generated
+//! clients and an OAuth 2.0 library, each with a real server on SQLite and on PostgreSQL.
 //!
 //! `tests/contract/install` installs the tools. `.ci/run` runs both; by hand:
 //! `tests/contract/install && cargo test --test contract`.
@@ -8,14 +8,14 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::unwrap_used,
-    reason = "a test that meets what it does not expect has failed"
+    reason = "tests fail by panicking"
 )]
 
 #[path = "../api/harness/mod.rs"]
 #[expect(
     clippy::panic,
     dead_code,
-    reason = "shared with the other tests, which use all of it"
+    reason = "shared with `tests/api`, which uses all of it"
 )]
 mod harness;
 
@@ -29,6 +29,5 @@ mod tools;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let behaviours = [browser::all(), clients::all(), fuzz::all(), postman::all()];
-    harness::run(document::plain(), behaviours.concat())
+    harness::run()
 }

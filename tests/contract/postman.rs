@@ -1,16 +1,15 @@
 //! The Postman collection, run by newman.
 
 use crate::{
-    harness::{Fixture, behaviours},
+    harness::{Fixture, apply, behaviour},
     tools::{project, succeeds, tool},
 };
 
-behaviours![every_request_of_the_collection_holds];
-
-async fn every_request_of_the_collection_holds(fixture: Fixture) {
+#[apply(behaviour)]
+async fn every_request_of_the_collection_passes(fixture: Fixture) {
     let service = fixture.serve().await;
     let folder = project("docs/postman");
-    // Whoever has run it once runs it again.
+    // A second run must pass on the data of the first.
     for run in 1..=2 {
         let mut newman = tool("newman", &folder);
         newman

@@ -1,4 +1,4 @@
-//! Programs of others, as `tests/contract/install` puts them in place.
+//! Third-party programs that `tests/contract/install` installs.
 
 use std::{
     ffi::OsString,
@@ -9,7 +9,7 @@ use std::{
 
 use tokio::process::Command;
 
-/// No tool may take longer.
+/// The time limit of each tool.
 const PATIENCE: Duration = Duration::from_mins(8);
 
 /// A path in the project.
@@ -17,12 +17,12 @@ pub fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// The OpenAPI document as it was committed.
+/// The committed OpenAPI document.
 pub fn document() -> PathBuf {
     project("docs/openapi.json")
 }
 
-/// A tool to be run in `folder`.
+/// A command for `name` in `folder`.
 pub fn tool(name: &str, folder: &Path) -> Command {
     let ours = [
         "tests/contract/.venv/bin",
@@ -32,14 +32,14 @@ pub fn tool(name: &str, folder: &Path) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path: OsString =
         std::env::join_paths(ours.iter().cloned().chain(std::env::split_paths(&path)))
-            .expect("a folder with a colon");
+            .expect("a folder name contains a colon");
     let program = ours.iter().map(|folder| folder.join(name));
     let program = program.into_iter().find(|program| program.exists());
     let mut command = Command::new(program.unwrap_or_else(|| name.into()));
     command
         .current_dir(folder)
         .env("PATH", path)
-        // The service is on this machine.
+        // The service runs on this machine, so no proxy applies.
         .env("NO_PROXY", "127.0.0.1,localhost")
         .env("no_proxy", "127.0.0.1,localhost")
         .stdin(Stdio::null())
@@ -47,7 +47,7 @@ pub fn tool(name: &str, folder: &Path) -> Command {
     command
 }
 
-/// What `command` printed. It must succeed.
+/// Asserts that `command` succeeds and returns its output.
 pub async fn succeeds(command: &mut Command) -> String {
     let running = command.output();
     let output = tokio::time::timeout(PATIENCE, running)

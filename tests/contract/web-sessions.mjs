@@ -1,4 +1,4 @@
-// How examples/web keeps a session going and ends it, for web.mjs.
+// Steps for web.mjs: how examples/web refreshes and ends a session.
 import assert from 'node:assert/strict';
 import { PASSWORD, api, click, kept, remove, sees, seesHeading, signIn, signOut, step, write } from './web-steps.mjs';
 
@@ -34,7 +34,7 @@ export async function refresh(page) {
   const before = await kept(page, { accessToken: 'rubbish' });
   let exchanges = 0;
   page.on('request', (request) => (exchanges += Number(request.url() === `${api}/login`)));
-  // Two requests are held back until both are there, to be refused together.
+  // Hold two requests back until both have arrived, so that both are refused.
   let release;
   const both = new Promise((resolve) => (release = resolve));
   let held = 0;

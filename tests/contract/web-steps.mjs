@@ -1,4 +1,4 @@
-// What a person does on examples/web, for web.mjs and web-sessions.mjs.
+// User actions on examples/web, for web.mjs and web-sessions.mjs.
 import assert from 'node:assert/strict';
 
 const { API_URL } = process.env;
@@ -26,7 +26,7 @@ export const signIn = (page, name, password) => send(page, { 'Username or e-mail
 
 export async function signUp(page, values) {
   await click(page, 'link', 'Create an account');
-  // The view before has fields of like names: it must be gone.
+  // The previous view has fields with similar names, so wait until it is gone.
   await seesHeading(page, 'Sign up');
   await send(page, values, 'Sign up');
 }

@@ -1,6 +1,6 @@
-// Drives examples/web in a real browser against a running service, the way a person would: by roles
-// and labels. Wants API_URL (a service with a fresh database, whose CORS list names
-// http://localhost:WEB_PORT alone), WEB_PORT and SCREENSHOTS (a folder).
+// Drives examples/web in a real browser against a running service, by roles and labels. Environment:
+// API_URL, a service with an empty database whose only CORS origin is http://localhost:WEB_PORT;
+// WEB_PORT; SCREENSHOTS, a folder.
 import assert from 'node:assert/strict';
 import { serve } from '../../examples/web/serve.mjs';
 import { launch } from './browser.mjs';

@@ -1,4 +1,4 @@
-//! What the OpenAPI document says of a value is what the service checks.
+//! The service enforces the schemas of the OpenAPI document.
 
 mod places;
 
@@ -7,18 +7,16 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Map, Value, json};
 
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     service::{Service, User},
 };
 
-behaviours![the_service_refuses_what_the_document_refuses_and_nothing_else];
-
-/// Texts that a rule may tell apart: each is tried at every length at which a rule may change.
+/// Texts that rules may treat differently. Each is tried at every length around a bound.
 const TEXTS: [&str; 12] = [
     "a", "Z", "0", "_", "!", "ä", " ", "\u{85}", "\u{3000}", "\u{feff}", "\u{212a}", "\0",
 ];
 
-/// Moments of RFC 3339, and what is nearly one.
+/// RFC 3339 dates and near misses, with whether each is valid.
 const MOMENTS: [(&str, bool); 14] = [
     ("2026-11-21T06:00:42Z", true),
     ("2026-11-21t06:00:42.915716123z", true),
@@ -36,11 +34,11 @@ const MOMENTS: [(&str, bool); 14] = [
     ("", false),
 ];
 
-/// Where a value goes.
+/// A parameter or a body member.
 struct Place<'a> {
     method: String,
     path: &'a str,
-    /// The example body, or none when the value goes into the path or the query string.
+    /// The example body, or `None` if the value is in the path or the query string.
     body: Option<Map<String, Value>>,
     name: &'a str,
     schema: &'a Value,
@@ -48,7 +46,7 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Whether the service finds a fault in `value`, or in its absence.
+    /// True if the service reports an error for `value`, or for its absence.
     async fn refused(&self, service: &Service, user: &User, value: Option<&Value>) -> bool {
         let mut path = self.path.to_owned();
         let mut query = Vec::new();
@@ -79,12 +77,12 @@ impl Place<'_> {
         let problem: Value = answer.json().await.unwrap_or_default();
         assert!(status < 500 && status != 400, "{value:?}: {problem}");
         let faults = problem["errors"].as_array().into_iter().flatten();
-        // That a password is common no pattern of the document can say, only its description.
+        // A schema cannot express that a password is common. Only its description does.
         let counts = |fault: &&Value| fault["field"] == self.name && fault["code"] != "common";
         status == 422 && faults.filter(counts).count() > 0
     }
 
-    /// Values on both sides of every bound, each with whether the document allows it.
+    /// Values on both sides of every bound, with whether the document allows each.
     fn values(&self) -> Vec<(Value, bool)> {
         let schema = self.schema;
         let is = |kind: &str| {
@@ -125,7 +123,7 @@ impl Place<'_> {
                     .map(|few| (json!(vec![item; few]), false)),
             );
             values.push((json!(vec![item; bound("maxItems") + 1]), false));
-            // None of the service's words, and too long for a tag.
+            // Neither a scope nor short enough for a tag.
             values.push((json!(["magic".repeat(7)]), false));
             values.push((json!(["A"]), false));
             values.push((json!([1]), false));
@@ -161,7 +159,7 @@ impl Place<'_> {
         let pattern = self.schema["pattern"].as_str().unwrap_or_default();
         let pattern = Regex::new(pattern).expect(pattern);
         if self.schema["format"] == "email" {
-            // White space around an address is taken off first, which no expression says.
+            // No white space around addresses: the service trims it, which a pattern cannot express.
             let of = |length: usize| {
                 let (local, label) = ("a".repeat(60), "b".repeat(60));
                 let rest = length - 4 * 61;
@@ -197,9 +195,10 @@ impl Place<'_> {
     }
 }
 
-async fn the_service_refuses_what_the_document_refuses_and_nothing_else(fixture: Fixture) {
+#[apply(behaviour)]
+async fn the_service_accepts_exactly_the_values_that_the_document_allows(fixture: Fixture) {
     let service = fixture.serve().await;
-    // Another password than the document's examples, so that nothing happens to the account.
+    // The document's examples have another password, so that no request changes the account.
     let new = json!({"email": "b@example.com", "username": "bob", "password": "another horse"});
     service
         .call("POST", "/users", None, Some(new))
@@ -217,7 +216,7 @@ async fn the_service_refuses_what_the_document_refuses_and_nothing_else(fixture:
     assert!(places.len() > 25, "only {} places", places.len());
     for place in places {
         let which = format!("{} {} {}", place.method, place.path, place.name);
-        // What chooses between two kinds of body is missed as the other kind's members are.
+        // Without the discriminator, the service reports members of the other variant instead.
         let chooses = place.schema["enum"]
             .as_array()
             .is_some_and(|known| known.len() == 1);

@@ -1,4 +1,4 @@
-//! Where clients send values.
+//! The parameters and body members of the OpenAPI document.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use super::Place;
 /// Every value that a client can send to a route.
 pub fn of(document: &Value) -> Vec<Place<'_>> {
     let referred = |reference: &Value| {
-        let pointer = reference["$ref"].as_str().expect("no reference");
+        let pointer = reference["$ref"].as_str().expect("no $ref");
         document
             .pointer(pointer.trim_start_matches('#'))
             .expect(pointer)
@@ -30,7 +30,7 @@ pub fn of(document: &Value) -> Vec<Place<'_>> {
                 }
             }
             let content = operation["requestBody"]["content"].as_object();
-            // JSON with the same members is read wherever a form is.
+            // Where a form is accepted, JSON with the same members is too.
             let Some(content) = content.and_then(|content| content.values().next()) else {
                 continue;
             };

@@ -1,14 +1,18 @@
-//! A fresh database a test, and a server on it.
+//! Every test gets an empty database and can start servers on it.
+//!
+//! `#[apply(behaviour)]` turns an async function with a [`Fixture`] parameter into a test on SQLite
+//! and on PostgreSQL. `#[apply(check)]` turns a function without parameters into a test without a
+//! database. Neither has to be listed anywhere.
 
 pub mod nginx;
 pub mod postgres;
 pub mod process;
+mod registry;
 mod runner;
 pub mod service;
 
 use std::{
     fmt,
-    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -29,59 +33,32 @@ use acclaim::{
     },
 };
 use actix_web::{dev::ServerHandle, web::ServiceConfig};
+pub use macro_rules_attribute::apply;
 use migration::{Command, Database};
+pub use registry::{Behaviour, Check};
+pub(crate) use registry::{behaviour, check};
 pub use runner::run;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use service::Service;
 
-/// The limits of `settings`, every other one off.
+/// The limits of `settings`. All others are off.
 pub fn limits(settings: &[(&str, &str)]) -> Limits {
     let config = Config::from_lookup(|name| {
         let set = settings.iter().find(|(other, _)| *other == name);
         let off = name.starts_with("RATE_LIMIT_").then_some("off");
         set.map(|(_, value)| *value).or(off).map(str::to_owned)
     });
-    Limits::new(&config.expect("no settings").limits)
+    Limits::new(&config.expect("invalid settings").limits)
 }
 
-/// What the tests' servers sign with.
+/// The signing secret of the tests' servers.
 pub const SECRET: &str = "only-the-tests-sign-with-this-secret";
 
-/// Something the service does, tested once a database.
-#[derive(Clone)]
-pub struct Behaviour {
-    pub name: &'static str,
-    pub run: fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-/// `pub fn all()`, which lists the named async functions of a module as behaviours.
-macro_rules! behaviours {
-    ($($name:ident),* $(,)?) => {
-        pub fn all() -> Vec<$crate::harness::Behaviour> {
-            vec![$($crate::harness::Behaviour {
-                name: concat!(module_path!(), "::", stringify!($name)),
-                run: |fixture| Box::pin($name(fixture)),
-            }),*]
-        }
-    };
-}
-pub(crate) use behaviours;
-
-/// `pub fn plain()`, which lists functions that need no database.
-macro_rules! plain {
-    ($($name:ident),* $(,)?) => {
-        pub fn plain() -> Vec<(&'static str, fn())> {
-            vec![$((concat!(module_path!(), "::", stringify!($name)), $name as fn())),*]
-        }
-    };
-}
-pub(crate) use plain;
-
-/// On which database a behaviour is tested.
+/// The database of a test.
 #[derive(Clone)]
 pub enum Kind {
     Sqlite,
-    /// By the URL of a database of a user who may create databases.
+    /// The URL of a database whose user may create databases.
     Postgres(String),
 }
 
@@ -94,7 +71,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// An empty database of the test's own.
+/// An empty database for one test, and the servers on it.
 #[derive(Clone)]
 pub struct Fixture {
     pub kind: Kind,
@@ -130,13 +107,13 @@ impl Fixture {
         matches!(self.kind, Kind::Postgres(_))
     }
 
-    /// A folder of the test's own, which holds the SQLite file.
+    /// A temporary folder for this test. It contains the SQLite file.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
 
     pub fn database(&self) -> Database {
-        Database::parse(&self.url).expect("not a database's URL")
+        Database::parse(&self.url).expect("not the URL of a database")
     }
 
     pub async fn migrate(&self) {
@@ -146,14 +123,14 @@ impl Fixture {
             .expect("the migrations failed");
     }
 
-    /// A connection beside the server's.
+    /// A new connection, separate from the server's pool.
     pub async fn connect(&self) -> DatabaseConnection {
         sea_orm::Database::connect(&self.url)
             .await
             .expect("no connection")
     }
 
-    /// A server with the usual settings.
+    /// A server with default settings.
     pub async fn serve(&self) -> Service {
         self.serve_as(false, Origins::These(Vec::new())).await
     }
@@ -165,10 +142,10 @@ impl Fixture {
         self.start(state, origins)
     }
 
-    /// What a server on `database` needs.
+    /// The default state of a server on `database`.
     pub async fn state(&self, database: &Database) -> State {
         State {
-            db: Db::open(database).await.expect("the database is away"),
+            db: Db::open(database).await.expect("cannot open the database"),
             passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
             tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
             lists: Lists::default(),
@@ -180,12 +157,12 @@ impl Fixture {
         }
     }
 
-    /// A server of `state`, whose database is migrated.
+    /// Starts a server. The database of `state` must be migrated.
     pub fn start(&self, state: State, origins: Origins) -> Service {
         self.start_with(state, origins, routes::configure)
     }
 
-    /// The same with `routes` for the service's own.
+    /// The same, with other routes.
     pub fn start_with(
         &self,
         state: State,
@@ -200,7 +177,7 @@ impl Fixture {
         Service::new(format!("http://{address}"))
     }
 
-    /// Ends the servers and drops the database.
+    /// Stops the servers and drops the database.
     pub async fn end(self) {
         let servers = std::mem::take(&mut *self.servers.lock().unwrap());
         for server in servers {
@@ -214,7 +191,7 @@ impl Fixture {
     }
 }
 
-/// Access tokens of `keys`, good for an hour.
+/// Access tokens signed with `keys`, valid for one hour.
 pub fn tokens(keys: Keys) -> Tokens {
     Tokens::new(keys, std::time::Duration::from_hours(1))
 }
@@ -222,10 +199,13 @@ pub fn tokens(keys: Keys) -> Tokens {
 async fn execute(url: &str, sql: &str) {
     let connection = sea_orm::Database::connect(url).await.expect("no server");
     connection.execute_unprepared(sql).await.expect(sql);
-    connection.close().await.expect("not closed");
+    connection
+        .close()
+        .await
+        .expect("cannot close the connection");
 }
 
-/// The first column of every row of `sql`, as text.
+/// The first column of all rows of `sql` as text.
 pub async fn column(connection: &DatabaseConnection, sql: &str) -> Vec<String> {
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     let rows = connection.query_all_raw(statement).await.expect(sql);

@@ -14,20 +14,20 @@ use super::{process, service::Service};
 pub struct Nginx {
     process: Child,
     _folder: tempfile::TempDir,
-    /// What is behind it, as its clients meet it.
+    /// A client of the service that connects through the proxy.
     pub service: Service,
 }
 
 impl Nginx {
-    /// An nginx on loopback whose one server has `location`, if nginx is on the machine. CI must
-    /// have it.
+    /// Starts nginx on loopback with one server that has `location`. Returns `None` if nginx is not
+    /// installed, and fails if so in CI.
     pub fn start(location: &str) -> Option<Self> {
         let Some(program) = program() else {
             assert!(
                 std::env::var_os("CI").is_none(),
                 "CI must test behind a proxy: install nginx"
             );
-            eprintln!("\n!!! NO NGINX FOUND: the limits behind one are not tested !!!\n");
+            eprintln!("\n!!! NO NGINX FOUND: the limits behind a proxy are not tested !!!\n");
             return None;
         };
         let folder = tempfile::tempdir().expect("no folder");
@@ -44,7 +44,7 @@ impl Nginx {
         let file = folder.path().join("nginx.conf");
         fs::write(&file, configuration).expect("not written");
         let log = folder.path().join("log");
-        // The kernel ends it when this process ends, however that happens.
+        // The kernel kills nginx when this process ends for any reason.
         let mut process = Command::new("setpriv")
             .args(["--pdeathsig", "TERM"])
             .arg(program)
@@ -75,7 +75,7 @@ impl Nginx {
     }
 }
 
-/// Debian keeps it off the PATH of those who are not root.
+/// Debian installs nginx in `/usr/sbin`, which is on the PATH of root only.
 fn program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)

@@ -1,4 +1,4 @@
-//! The PostgreSQL server to test on.
+//! The PostgreSQL server for the tests.
 
 use std::{
     fmt, fs,
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A server and the URL of a database on it whose user may create databases.
+/// A server with the URL of a database. Its user must be allowed to create databases.
 pub struct Server {
     pub url: String,
     cluster: Option<Cluster>,
@@ -22,7 +22,7 @@ struct Cluster {
     version: String,
 }
 
-/// The server of `TEST_DATABASE_URL`, else a temporary one, else none.
+/// The server of `TEST_DATABASE_URL`, or a temporary one, or `None` if PostgreSQL is not installed.
 pub fn find() -> Option<Server> {
     if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
         return Some(Server { url, cluster: None });
@@ -30,7 +30,7 @@ pub fn find() -> Option<Server> {
     programs().map(|programs| start(&programs))
 }
 
-/// The folder of `initdb` and `postgres`: on the PATH, or where Debian keeps them.
+/// The folder of `initdb` and `postgres`: from the PATH, or the newest version in Debian's folder.
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
@@ -50,8 +50,8 @@ fn start(programs: &Path) -> Server {
     let user = unprivileged();
     let data = folder.path().join("data");
     fs::create_dir(&data).expect("no folder");
-    give(folder.path(), user);
-    give(&data, user);
+    change_owner(folder.path(), user);
+    change_owner(&data, user);
     let initdb = run_as(user, &programs.join("initdb"))
         .args(["-U", "postgres", "--auth=trust", "--encoding=UTF8"])
         .args(["--locale=C.UTF-8", "--no-sync", "-D"])
@@ -81,7 +81,7 @@ fn start(programs: &Path) -> Server {
             "-c",
             "max_connections=300",
         ])
-        // What a power cut would cost is no concern of a test's.
+        // Tests do not need durability.
         .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
         .args(["-c", "ssl=on"])
         .current_dir(folder.path())
@@ -118,7 +118,7 @@ fn start(programs: &Path) -> Server {
     server
 }
 
-/// PostgreSQL refuses to run as root: who else it can run as, if we are root.
+/// The user and group id to run PostgreSQL with if we are root, because it refuses to run as root.
 fn unprivileged() -> Option<(u32, u32)> {
     let root = tempfile::tempfile().is_ok_and(|file| {
         use std::os::unix::fs::MetadataExt;
@@ -135,11 +135,11 @@ fn unprivileged() -> Option<(u32, u32)> {
     root.then(|| {
         find("postgres")
             .or_else(|| find("nobody"))
-            .expect("only root")
+            .expect("neither `postgres` nor `nobody` is a user")
     })
 }
 
-/// The kernel ends the program when this process ends, however that happens.
+/// The kernel kills the program when this process ends for any reason.
 fn run_as(user: Option<(u32, u32)>, program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "INT"]);
@@ -151,9 +151,9 @@ fn run_as(user: Option<(u32, u32)>, program: &Path) -> Command {
     command
 }
 
-fn give(path: &Path, user: Option<(u32, u32)>) {
+fn change_owner(path: &Path, user: Option<(u32, u32)>) {
     if let Some((uid, gid)) = user {
-        chown(path, Some(uid), Some(gid)).expect("not given");
+        chown(path, Some(uid), Some(gid)).expect("cannot change the owner");
     }
 }
 
@@ -168,14 +168,14 @@ fn certificate(data: &Path, user: Option<(u32, u32)>) {
         let mut file = fs::File::create(&path).expect("no file");
         file.write_all(text.as_bytes()).expect("not written");
         file.set_permissions(fs::Permissions::from_mode(0o600))
-            .expect("not kept secret");
-        give(&path, user);
+            .expect("cannot set the mode");
+        change_owner(&path, user);
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // SIGINT: end the connections, then stop in good order.
+        // SIGINT closes all connections and shuts down cleanly.
         super::process::signal(self.process.id(), "INT");
         let _ = self.process.wait();
     }

@@ -1,4 +1,4 @@
-//! The program itself, as an operator runs it.
+//! The `acclaim` binary as a child process.
 
 use std::{
     path::Path,
@@ -14,7 +14,7 @@ use tokio::{
 
 use super::service::Service;
 
-/// `acclaim` in `folder`, with these settings, no limits, and nothing else.
+/// `acclaim` in `folder` with only these settings in its environment, and all limits off.
 pub fn acclaim(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_acclaim"));
     let names = SETTINGS.iter().map(|setting| setting.name);
@@ -32,7 +32,7 @@ pub fn acclaim(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> 
     command
 }
 
-/// What `acclaim` printed before it ended, and how.
+/// The output and the exit code of an ended `acclaim`.
 pub struct Ended {
     pub code: Option<i32>,
     pub stdout: String,
@@ -49,13 +49,13 @@ impl From<Output> for Ended {
     }
 }
 
-/// Runs `acclaim` to its end.
+/// Runs `acclaim` until it ends.
 pub async fn run(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Ended {
     let output = acclaim(folder, arguments, settings).output().await;
     output.expect("acclaim did not start").into()
 }
 
-/// The same with `typed` on its standard input.
+/// The same, with `typed` on its standard input.
 pub async fn run_with(
     folder: &Path,
     arguments: &[&str],
@@ -68,12 +68,19 @@ pub async fn run_with(
         .spawn()
         .expect("acclaim did not start");
     let mut input = process.stdin.take().expect("no stdin");
-    input.write_all(typed.as_bytes()).await.expect("not typed");
+    input
+        .write_all(typed.as_bytes())
+        .await
+        .expect("cannot write to stdin");
     drop(input);
-    process.wait_with_output().await.expect("not ended").into()
+    process
+        .wait_with_output()
+        .await
+        .expect("cannot wait for acclaim")
+        .into()
 }
 
-/// A running `acclaim serve` on a port that the system chose.
+/// A running `acclaim serve` on a port that the system assigned.
 pub struct Running {
     process: Child,
     log: JoinHandle<String>,
@@ -90,16 +97,18 @@ impl Running {
         let mut seen = String::new();
         let base = loop {
             let from = seen.len();
-            let read = log.read_line(&mut seen).await.expect("no log");
+            let read = log.read_line(&mut seen).await.expect("cannot read the log");
             assert!(read > 0, "acclaim ended: {seen}");
             if let Some((_, rest)) = seen[from..].split_once("serving on ") {
                 break rest.split(',').next().expect("no address").to_owned();
             }
         };
-        // A log that nobody reads would fill its pipe and stop the server.
+        // An unread pipe would fill up and block the server.
         let log = tokio::spawn(async move {
             let mut rest = String::new();
-            log.read_to_string(&mut rest).await.expect("no log");
+            log.read_to_string(&mut rest)
+                .await
+                .expect("cannot read the log");
             rest
         });
         Self {
@@ -110,22 +119,25 @@ impl Running {
     }
 
     pub fn signal(&self, name: &str) {
-        signal(self.process.id().expect("ended already"), name);
+        signal(self.process.id().expect("acclaim has ended"), name);
     }
 
-    /// The exit status, and the log since it started to serve.
+    /// Waits for the end and returns the exit code and the log since the start of serving.
     pub async fn end(mut self) -> (Option<i32>, String) {
-        let log = self.log.await.expect("no log");
-        let status = self.process.wait().await.expect("not ended");
+        let log = self.log.await.expect("cannot read the log");
+        let status = self.process.wait().await.expect("cannot wait for acclaim");
         (status.code(), log)
     }
 }
 
 /// Sends signal `name` to process `id`.
 pub fn signal(id: u32, name: &str) {
-    // The shell's own: a bare Debian has no other.
+    // Uses the builtin of bash, because a minimal Debian has no `kill` program.
     let sent = std::process::Command::new("bash")
         .args(["-c", &format!("kill -{name} {id}")])
         .status();
-    assert!(sent.expect("no bash").success(), "process {id} is gone");
+    assert!(
+        sent.expect("no bash").success(),
+        "cannot signal process {id}"
+    );
 }

@@ -1,14 +1,13 @@
-//! Runs tests, each behaviour once a database.
+//! Runs the tests: each behaviour once per database, each check once.
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-use super::{Behaviour, Fixture, Kind, postgres};
+use super::{Behaviour, Check, Fixture, Kind, postgres};
 
-/// Runs what the command line selects of `plain` functions, which need no database, and of
-/// `behaviours`.
-pub fn run(plain: Vec<(&'static str, fn())>, behaviours: Vec<Behaviour>) -> ExitCode {
+/// Runs the registered tests that the command line selects, sorted by name.
+pub fn run() -> ExitCode {
     let arguments = Arguments::from_args();
     if let Ok(filter) = std::env::var("TEST_LOG") {
         acclaim::telemetry::start(
@@ -22,7 +21,7 @@ pub fn run(plain: Vec<(&'static str, fn())>, behaviours: Vec<Behaviour>) -> Exit
         postgres::find()
     };
     if server.is_none() && !arguments.list {
-        eprintln!("\n!!! NO POSTGRESQL FOUND: everything is tested on SQLite alone !!!\n");
+        eprintln!("\n!!! NO POSTGRESQL FOUND: the tests run on SQLite only !!!\n");
         if std::env::var_os("CI").is_some() {
             eprintln!("CI must test on both: install PostgreSQL or set TEST_DATABASE_URL");
             return ExitCode::FAILURE;
@@ -33,17 +32,15 @@ pub fn run(plain: Vec<(&'static str, fn())>, behaviours: Vec<Behaviour>) -> Exit
         eprintln!("testing on SQLite and on {server}");
         kinds.push(Kind::Postgres(server.url.clone()));
     }
-    let mut trials = plain
-        .into_iter()
-        .map(|(name, run)| {
-            Trial::test(name, move || {
-                run();
-                Ok(())
-            })
-        })
-        .collect::<Vec<_>>();
+    let mut trials = Vec::new();
+    for &Check { name, run } in inventory::iter::<Check> {
+        trials.push(Trial::test(name, move || {
+            run();
+            Ok(())
+        }));
+    }
     let runtime = tokio::runtime::Runtime::new().expect("no runtime");
-    for Behaviour { name, run } in behaviours {
+    for &Behaviour { name, run } in inventory::iter::<Behaviour> {
         for kind in kinds.clone() {
             let name = format!("{name}::{kind}");
             let handle = runtime.handle().clone();
@@ -57,6 +54,7 @@ pub fn run(plain: Vec<(&'static str, fn())>, behaviours: Vec<Behaviour>) -> Exit
             }));
         }
     }
+    trials.sort_by(|one, other| one.name().cmp(other.name()));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(runtime);
     drop(server);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-/// What every test's users sign in with.
+/// The password of all test users.
 pub const PASSWORD: &str = "correct horse";
 
 #[derive(Clone)]
@@ -14,7 +14,7 @@ pub struct Service {
     client: Client,
 }
 
-/// Somebody who signed up and signed in.
+/// A user with a session.
 #[derive(Clone)]
 pub struct User {
     pub id: i64,
@@ -22,7 +22,7 @@ pub struct User {
     pub refresh_token: String,
 }
 
-/// An answer whose body was read.
+/// An answer with its body.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -47,14 +47,14 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The answer, which must have `status`.
+    /// Asserts the status and returns the answer.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
         self
     }
 
-    /// The problem details, which must be of `status` and whole.
+    /// Asserts complete problem details (RFC 9457) with `status` and returns them.
     #[track_caller]
     pub fn problem(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
@@ -78,9 +78,9 @@ impl Answer {
         problem
     }
 
-    /// `field code` of every fault of a 422.
+    /// `field code` of every entry in `errors` of a 422.
     #[track_caller]
-    pub fn faults(&self) -> Vec<String> {
+    pub fn field_errors(&self) -> Vec<String> {
         let problem = self.problem(422);
         let faults = problem["errors"].as_array().expect("no errors");
         let text = |fault: &Value, member: &str| fault[member].as_str().unwrap().to_owned();
@@ -94,15 +94,15 @@ impl Answer {
 
 impl Service {
     pub fn new(base: String) -> Self {
-        Self::met_from(base, None)
+        Self::connecting_from(base, None)
     }
 
-    /// The same service, met from another address of this machine.
+    /// The same service, called from another address of this machine.
     pub fn from(&self, address: impl Into<IpAddr>) -> Self {
-        Self::met_from(self.base.clone(), Some(address.into()))
+        Self::connecting_from(self.base.clone(), Some(address.into()))
     }
 
-    fn met_from(base: String, address: Option<IpAddr>) -> Self {
+    fn connecting_from(base: String, address: Option<IpAddr>) -> Self {
         let client = Client::builder()
             .no_proxy()
             .local_address(address)
@@ -117,7 +117,7 @@ impl Service {
         self.client.request(method, format!("{}{path}", self.base))
     }
 
-    /// A request by `user` (or nobody) with `body` (or none).
+    /// Sends a request, with the token of `user` and a JSON `body` if given.
     pub async fn call(
         &self,
         method: &str,
@@ -143,7 +143,7 @@ impl Service {
         self.call("POST", path, Some(user), Some(body)).await
     }
 
-    /// Signs `name` up and in.
+    /// Creates the user `name` and signs in.
     pub async fn user(&self, name: &str) -> User {
         let email = format!("{name}@example.com");
         let body = json!({"email": email, "username": name, "password": PASSWORD});
@@ -173,14 +173,14 @@ impl Service {
         user
     }
 
-    /// The number of a new post of `user`'s.
+    /// Creates a published post and returns its id.
     pub async fn new_post(&self, user: &User, title: &str) -> i64 {
         let body = json!({"title": title, "content": "Words."});
         let post = self.post("/posts", user, body).await.expect(201).json();
         post["id"].as_i64().expect("no id")
     }
 
-    /// The number of a new draft of `user`'s.
+    /// Creates a draft and returns its id.
     pub async fn new_draft(&self, user: &User, title: &str) -> i64 {
         let body = json!({"title": title, "content": "Words.", "published": false});
         let post = self.post("/posts", user, body).await.expect(201).json();

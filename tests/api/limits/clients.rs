@@ -1,22 +1,15 @@
-//! Who is limited: whoever asks, whatever they claim to be.
+//! Which client a limit applies to, with forged headers and behind proxies.
 
 use std::collections::BTreeMap;
 
 use super::{guess, refused, serve};
 use crate::harness::{
-    Fixture, behaviours,
+    Fixture, apply, behaviour,
     nginx::Nginx,
     service::{Answer, PASSWORD, Service},
 };
 
-behaviours![
-    a_thousand_tries_are_limited_whatever_they_claim,
-    clients_behind_a_trusted_proxy_are_told_apart,
-    an_account_is_limited_over_all_addresses,
-    behind_nginx_the_real_clients_count,
-];
-
-/// How many of `answers` had which status.
+/// The number of `answers` by status.
 fn counted(answers: &[Answer]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
     for answer in answers {
@@ -25,7 +18,8 @@ fn counted(answers: &[Answer]) -> BTreeMap<u16, usize> {
     counts
 }
 
-async fn a_thousand_tries_are_limited_whatever_they_claim(fixture: Fixture) {
+#[apply(behaviour)]
+async fn forged_addresses_do_not_evade_limits(fixture: Fixture) {
     for forged in [false, true] {
         let service = serve(&fixture, &[("RATE_LIMIT_SIGN_IN", "30/hour")]).await;
         let mut answers = Vec::new();
@@ -41,7 +35,8 @@ async fn a_thousand_tries_are_limited_whatever_they_claim(fixture: Fixture) {
     }
 }
 
-async fn clients_behind_a_trusted_proxy_are_told_apart(fixture: Fixture) {
+#[apply(behaviour)]
+async fn clients_behind_a_trusted_proxy_are_limited_separately(fixture: Fixture) {
     let settings = [
         ("RATE_LIMIT_SIGN_IN", "2/hour"),
         ("TRUSTED_PROXIES", "127.0.0.1"),
@@ -66,7 +61,8 @@ async fn clients_behind_a_trusted_proxy_are_told_apart(fixture: Fixture) {
     assert_eq!(counted(&answers), BTreeMap::from([(401, 2), (429, 2)]));
 }
 
-async fn an_account_is_limited_over_all_addresses(fixture: Fixture) {
+#[apply(behaviour)]
+async fn an_account_is_limited_across_all_addresses(fixture: Fixture) {
     serve(&fixture, &[]).await.user("ada").await;
     let settings = [
         ("RATE_LIMIT_SIGN_IN_ACCOUNT", "5/hour"),
@@ -94,11 +90,12 @@ async fn an_account_is_limited_over_all_addresses(fixture: Fixture) {
         Answer::of(request.send().await.expect("no answer")).await
     };
     sign_in(&service, "ada").await.problem(429);
-    // One account, by whichever of its names.
+    // Username and e-mail address share the account's limit.
     sign_in(&service, "ada@example.com").await.problem(429);
 }
 
-async fn behind_nginx_the_real_clients_count(fixture: Fixture) {
+#[apply(behaviour)]
+async fn clients_behind_nginx_are_limited_by_their_own_address(fixture: Fixture) {
     let readme = include_str!("../../../README.md");
     let (_, location) = readme.split_once("```nginx\n").expect("no nginx");
     let location = location.split("```").next().unwrap_or_default();
@@ -118,7 +115,7 @@ async fn behind_nginx_the_real_clients_count(fixture: Fixture) {
             for forged in 0..10 {
                 let form = [("username", "ada"), ("password", "wrong")];
                 let mut request = client.request("POST", "/login").form(&form);
-                // Each try claims to be somebody else, in every way there is.
+                // Each request forges another client address, with every known header.
                 if forged % 3 > 0 {
                     request = request.header("x-forwarded-for", format!("192.0.2.{forged}"));
                 }

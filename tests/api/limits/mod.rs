@@ -1,7 +1,7 @@
-//! How often somebody may ask.
+//! Rate limits.
 
-pub mod clients;
-pub mod order;
+mod clients;
+mod order;
 
 use std::time::Duration;
 
@@ -9,14 +9,9 @@ use acclaim::config::Origins;
 use serde_json::json;
 
 use crate::harness::{
-    Fixture, behaviours, limits,
+    Fixture, apply, behaviour, limits,
     service::{Answer, Service},
 };
-
-behaviours![
-    each_limit_refuses_one_more_than_its_count,
-    what_is_refused_is_free_when_it_was_told,
-];
 
 async fn serve(fixture: &Fixture, settings: &[(&str, &str)]) -> Service {
     fixture.migrate().await;
@@ -26,7 +21,7 @@ async fn serve(fixture: &Fixture, settings: &[(&str, &str)]) -> Service {
     fixture.start(state, origins)
 }
 
-/// A try to sign in as `name` with a wrong password, which claims to come from `address`.
+/// Signs in as `name` with a wrong password and `X-Forwarded-For: address`.
 async fn guess(service: &Service, name: &str, address: &str) -> Answer {
     let form = [("username", name), ("password", "wrong")];
     let request = service.request("POST", "/login").form(&form);
@@ -34,16 +29,16 @@ async fn guess(service: &Service, name: &str, address: &str) -> Answer {
     Answer::of(request.send().await.expect("no answer")).await
 }
 
-/// The parameter `name` of the answer's `RateLimit`.
+/// The parameter `name` of the `RateLimit` field.
 #[track_caller]
-fn left(answer: &Answer, name: &str) -> u64 {
+fn ratelimit(answer: &Answer, name: &str) -> u64 {
     let field = answer.header("ratelimit").expect("no RateLimit");
     let parameters = field.split(';').filter_map(|part| part.split_once('='));
     let mut values = parameters.filter(|(other, _)| *other == name);
     values.next().expect(name).1.parse().expect(field)
 }
 
-/// The seconds that a 429 tells to wait; everything else that it tells must agree.
+/// The `Retry-After` seconds of a 429. Its other fields and its body must agree with them.
 #[track_caller]
 fn refused(answer: &Answer, limit: &str, words: &str) -> u64 {
     let problem = answer.problem(429);
@@ -59,7 +54,8 @@ fn refused(answer: &Answer, limit: &str, words: &str) -> u64 {
     wait
 }
 
-async fn each_limit_refuses_one_more_than_its_count(fixture: Fixture) {
+#[apply(behaviour)]
+async fn each_limit_refuses_requests_beyond_its_count(fixture: Fixture) {
     let ada = serve(&fixture, &[]).await.user("ada").await;
     let form = json!({"username": "ada", "password": "wrong"});
     let empty = json!({});
@@ -118,8 +114,8 @@ async fn each_limit_refuses_one_more_than_its_count(fixture: Fixture) {
             let answer = call().await;
             answer.problem(status);
             assert_eq!(answer.header("ratelimit-policy"), Some(policy.as_str()));
-            assert_eq!(left(&answer, "r"), rest);
-            assert_eq!(left(&answer, "t"), 1200 * (3 - rest));
+            assert_eq!(ratelimit(&answer, "r"), rest);
+            assert_eq!(ratelimit(&answer, "t"), 1200 * (3 - rest));
         }
         for _ in 0..3 {
             let answer = call().await;
@@ -141,7 +137,8 @@ async fn each_limit_refuses_one_more_than_its_count(fixture: Fixture) {
     }
 }
 
-async fn what_is_refused_is_free_when_it_was_told(fixture: Fixture) {
+#[apply(behaviour)]
+async fn a_refused_request_succeeds_after_retry_after(fixture: Fixture) {
     let service = serve(&fixture, &[("RATE_LIMIT_REQUESTS", "2/second")]).await;
     for _ in 0..3 {
         let wait = loop {

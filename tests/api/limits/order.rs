@@ -1,18 +1,12 @@
-//! Limits before everything else, and among themselves.
+//! The order of limits, before other checks and among each other.
 
 use serde_json::json;
 
-use super::{guess, left, refused, serve};
-use crate::harness::{Fixture, behaviours, service::Answer};
+use super::{guess, ratelimit, refused, serve};
+use crate::harness::{Fixture, apply, behaviour, service::Answer};
 
-behaviours![
-    a_request_that_is_refused_counts_for_nothing,
-    limits_come_first,
-    the_tightest_limit_is_told,
-    no_spelling_of_a_path_escapes,
-];
-
-async fn a_request_that_is_refused_counts_for_nothing(fixture: Fixture) {
+#[apply(behaviour)]
+async fn refused_requests_are_not_counted(fixture: Fixture) {
     let service = serve(
         &fixture,
         &[
@@ -38,16 +32,17 @@ async fn a_request_that_is_refused_counts_for_nothing(fixture: Fixture) {
     for at in [0, 1, 5, 6, 8] {
         assert_eq!(statuses[at].0, 401, "{statuses:?}");
     }
-    // Five of seven were let through, and six refused.
+    // Five of seven requests passed and six were refused.
     for rest in [1, 0] {
         let answer = service.call("GET", "/", None, None).await.expect(200);
-        assert_eq!(left(&answer, "r"), rest);
+        assert_eq!(ratelimit(&answer, "r"), rest);
     }
     let answer = service.call("GET", "/", None, None).await;
     refused(&answer, "requests", "requests from this address");
 }
 
-async fn limits_come_first(fixture: Fixture) {
+#[apply(behaviour)]
+async fn limits_are_checked_before_anything_else(fixture: Fixture) {
     let ada = serve(&fixture, &[]).await.user("ada").await;
     let service = serve(
         &fixture,
@@ -70,7 +65,7 @@ async fn limits_come_first(fixture: Fixture) {
     send(post("/posts").bearer_auth(&ada.token))
         .await
         .problem(429);
-    // Who is not known has no limit of writes.
+    // The write limit counts per user, so unknown callers have none.
     send(post("/posts").bearer_auth("bad")).await.problem(401);
     for _ in 0..3 {
         send(post("/posts")).await.problem(401);
@@ -90,7 +85,8 @@ async fn limits_come_first(fixture: Fixture) {
     }
 }
 
-async fn the_tightest_limit_is_told(fixture: Fixture) {
+#[apply(behaviour)]
+async fn the_tightest_limit_is_reported(fixture: Fixture) {
     for (requests, sign_in, tightest) in [
         ("100/hour", "4/minute", "\"sign-in\";q=4;w=60"),
         ("4/minute", "100/hour", "\"requests\";q=4;w=60"),
@@ -101,11 +97,12 @@ async fn the_tightest_limit_is_told(fixture: Fixture) {
         ];
         let answer = guess(&serve(&fixture, &settings).await, "ada", "").await;
         assert_eq!(answer.header("ratelimit-policy"), Some(tightest));
-        assert_eq!((left(&answer, "r"), left(&answer, "t")), (3, 15));
+        assert_eq!((ratelimit(&answer, "r"), ratelimit(&answer, "t")), (3, 15));
     }
 }
 
-async fn no_spelling_of_a_path_escapes(fixture: Fixture) {
+#[apply(behaviour)]
+async fn every_spelling_of_a_path_is_limited(fixture: Fixture) {
     let settings = [
         ("RATE_LIMIT_SIGN_IN", "1/hour"),
         ("RATE_LIMIT_SIGN_UP", "1/hour"),

@@ -1,4 +1,4 @@
-//! What a client is told when something is wrong, from every place where that can be found out.
+//! Problem details of every error, from every place in the code that reports one.
 
 mod sources;
 
@@ -20,16 +20,11 @@ use tokio::{
 };
 
 use crate::harness::{
-    Fixture, behaviours, limits,
+    Fixture, apply, behaviour, limits,
     service::{Answer, Service},
 };
 
-behaviours![
-    every_source_of_an_error_answers_as_it_ever_did,
-    every_type_leads_to_a_page,
-];
-
-/// The service with two routes that fail as no route of its own should.
+/// The routes of the service, with one that panics and one that hangs.
 fn with_failures(config: &mut web::ServiceConfig) {
     async fn panics() -> HttpResponse {
         panic!("out of luck")
@@ -44,7 +39,7 @@ fn with_failures(config: &mut web::ServiceConfig) {
         .service(web::resource("/hangs").route(on(Method::GET, hangs)));
 }
 
-/// Adds what `answer` tells a client to `seen`.
+/// Appends the status, the fields and the body of `answer` to `seen`.
 fn note(seen: &mut String, source: &str, answer: &Answer) {
     let mut problem = answer.problem(answer.status);
     problem["instance"] = json!("(the request id)");
@@ -68,7 +63,8 @@ fn note(seen: &mut String, source: &str, answer: &Answer) {
     writeln!(seen, "{text}\n").unwrap();
 }
 
-async fn every_source_of_an_error_answers_as_it_ever_did(fixture: Fixture) {
+#[apply(behaviour)]
+async fn every_error_answers_as_in_its_snapshot(fixture: Fixture) {
     fixture.migrate().await;
     let state = fixture.state(&fixture.database()).await;
     let drain = state.drain.clone();
@@ -118,7 +114,7 @@ async fn every_source_of_an_error_answers_as_it_ever_did(fixture: Fixture) {
     });
 }
 
-/// The head and the body of the answer to a body that does not come.
+/// Sends a request without its announced body and returns the status line and body of the answer.
 async fn slow(service: &Service) -> String {
     let address = service.base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.expect("no connection");
@@ -133,7 +129,8 @@ async fn slow(service: &Service) -> String {
     format!("{status}\n{body}")
 }
 
-async fn every_type_leads_to_a_page(fixture: Fixture) {
+#[apply(behaviour)]
+async fn every_problem_type_has_a_page(fixture: Fixture) {
     let service = fixture.serve().await;
     let page = |uri: &str, accept: &str| {
         let request = service.request("GET", uri).header("accept", accept);

@@ -1,4 +1,4 @@
-//! Requests that are refused.
+//! Requests that cause errors.
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::harness::service::{Service, User};
 
 type Sources = Vec<(&'static str, RequestBuilder)>;
 
-/// A request for each thing that can be found wrong with one.
+/// One request for each cause of an error.
 pub fn requests(service: &Service, ada: &User, grace: &User) -> Sources {
     let parts = [
         unreadable(service, ada),
@@ -17,7 +17,7 @@ pub fn requests(service: &Service, ada: &User, grace: &User) -> Sources {
     parts.into_iter().flatten().collect()
 }
 
-/// What cannot be read at all.
+/// Input that cannot be parsed.
 fn unreadable(service: &Service, ada: &User) -> Sources {
     let call = |method: &str, path: &str| service.request(method, path);
     let as_ada = |method: &str, path: &str| call(method, path).bearer_auth(&ada.token);
@@ -70,7 +70,7 @@ fn unreadable(service: &Service, ada: &User) -> Sources {
     ]
 }
 
-/// What can be read and is not valid.
+/// Input that is well-formed but invalid.
 fn invalid(service: &Service, ada: &User) -> Sources {
     let call = |method: &str, path: &str| service.request(method, path);
     let as_ada = |method: &str, path: &str| call(method, path).bearer_auth(&ada.token);
@@ -115,7 +115,7 @@ fn invalid(service: &Service, ada: &User) -> Sources {
     ]
 }
 
-/// What the state of things forbids.
+/// Valid requests that authorisation or the stored data forbids.
 fn refused(service: &Service, ada: &User, grace: &User) -> Sources {
     let call = |method: &str, path: &str| service.request(method, path);
     let as_ada = |method: &str, path: &str| call(method, path).bearer_auth(&ada.token);

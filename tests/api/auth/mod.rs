@@ -1,0 +1,10 @@
+//! Sign-in, sessions, tokens and keys.
+
+mod access_tokens;
+mod authentication;
+pub mod keys;
+mod passwords;
+mod refresh;
+mod sessions;
+mod sign_in;
+mod stale_cache;

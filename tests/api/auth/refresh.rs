@@ -1,0 +1,155 @@
+//! Refresh tokens and the clean-up of expired rows.
+
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Fixture, apply, behaviour, column,
+    service::{Answer, Service, User},
+};
+
+pub async fn refresh(service: &Service, token: &str) -> Answer {
+    let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+    let request = service.request("POST", "/login").form(&form);
+    Answer::of(request.send().await.expect("no answer")).await
+}
+
+/// `user` with the tokens of `grant`.
+pub fn with_tokens(user: &User, grant: &Value) -> User {
+    let text = |name: &str| grant[name].as_str().expect(name).to_owned();
+    User {
+        token: text("access_token"),
+        refresh_token: text("refresh_token"),
+        ..user.clone()
+    }
+}
+
+#[apply(behaviour)]
+async fn concurrent_refreshes_both_succeed(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let (one, two) = tokio::join!(
+        refresh(&service, &ada.refresh_token),
+        refresh(&service, &ada.refresh_token)
+    );
+    let mut seen = vec![ada.clone()];
+    for answer in [one.expect(200), two.expect(200)] {
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let tab = with_tokens(&ada, &answer.json());
+        service.get("/users/me", &tab).await.expect(200);
+        assert!(
+            seen.iter()
+                .all(|other| other.refresh_token != tab.refresh_token)
+        );
+        seen.push(tab);
+    }
+    // Each tab continues with its own refresh token. The first access token stays valid until it
+    // expires.
+    for tab in &seen[1..] {
+        refresh(&service, &tab.refresh_token).await.expect(200);
+    }
+    service.get("/users/me", &ada).await.expect(200);
+    let listed = service.get("/sessions", &ada).await.expect(200).json();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+}
+
+#[apply(behaviour)]
+async fn reusing_an_old_refresh_token_ends_the_session(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let next = refresh(&service, &ada.refresh_token).await.expect(200);
+    let next = with_tokens(&ada, &next.json());
+    service.get("/users/me", &next).await.expect(200);
+    // Move the rotation 11 seconds into the past, beyond the grace period of 10 seconds.
+    let earlier = "UPDATE refresh_tokens SET replaced_at = ";
+    let earlier = if fixture.is_postgres() {
+        format!("{earlier} replaced_at - interval '11 s' WHERE replaced_at IS NOT NULL")
+    } else {
+        format!(
+            "{earlier} strftime('%Y-%m-%dT%H:%M:%fZ', replaced_at, '-11 seconds') \
+             WHERE replaced_at IS NOT NULL"
+        )
+    };
+    let connection = fixture.connect().await;
+    connection
+        .execute_unprepared(&earlier)
+        .await
+        .expect(&earlier);
+    let stolen = refresh(&service, &ada.refresh_token).await;
+    assert_eq!(stolen.problem(401)["error"], "invalid_grant");
+    for user in [&ada, &next] {
+        service.get("/users/me", user).await.problem(401);
+    }
+    refresh(&service, &next.refresh_token).await.problem(401);
+    assert!(
+        column(&connection, "SELECT id FROM sessions")
+            .await
+            .is_empty()
+    );
+    assert!(
+        column(&connection, "SELECT hash FROM refresh_tokens")
+            .await
+            .is_empty()
+    );
+}
+
+#[apply(behaviour)]
+async fn invalid_refresh_tokens_are_refused(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    for token in ["x", &ada.token] {
+        let refused = refresh(&service, &token[..token.len().min(128)]).await;
+        let told = refused.problem(401);
+        assert_eq!(told["error"], "invalid_grant");
+        assert_eq!(told["detail"], "the refresh token is not valid");
+    }
+    let empty = json!({"grant_type": "refresh_token"});
+    let missing = service.call("POST", "/login", None, Some(empty)).await;
+    assert_eq!(missing.field_errors(), ["refresh_token required"]);
+    // A refresh token must not pass as an access token.
+    let swapped = User {
+        token: ada.refresh_token.clone(),
+        ..ada.clone()
+    };
+    service.get("/users/me", &swapped).await.problem(401);
+    let connection = fixture.connect().await;
+    let kept = column(&connection, "SELECT hash FROM refresh_tokens").await;
+    assert!(!kept.contains(&ada.refresh_token));
+    let past = "UPDATE sessions SET expires_at = created_at";
+    connection.execute_unprepared(past).await.expect(past);
+    refresh(&service, &ada.refresh_token).await.problem(401);
+}
+
+#[apply(behaviour)]
+async fn expired_sessions_and_tokens_are_deleted(fixture: Fixture) {
+    use acclaim::{db::Db, services::cleanup};
+    let service = fixture.serve().await;
+    let (ada, grace) = (service.user("ada").await, service.user("grace").await);
+    let new = json!({"name": "Short", "scopes": ["posts:read"], "expires_in": 1});
+    service.post("/tokens", &ada, new).await.expect(201);
+    let connection = fixture.connect().await;
+    for past in [
+        format!(
+            "UPDATE sessions SET expires_at = created_at WHERE user_id = {}",
+            ada.id
+        ),
+        "UPDATE tokens SET expires_at = created_at".to_owned(),
+    ] {
+        connection.execute_unprepared(&past).await.expect(&past);
+    }
+    let db = Db::open(&fixture.database())
+        .await
+        .expect("cannot open the database");
+    let month = time::Duration::days(30);
+    // Deletes the session, its refresh token and the personal access token.
+    let round = || {
+        let round = cleanup::round(&db, month);
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(round))
+    };
+    assert_eq!(round().unwrap(), 3);
+    assert_eq!(round().unwrap(), 0);
+    let left = column(&connection, "SELECT user_id FROM sessions").await;
+    assert_eq!(left, [grace.id.to_string()]);
+    let left = column(&connection, "SELECT hash FROM refresh_tokens").await;
+    assert_eq!(left.len(), 1);
+}

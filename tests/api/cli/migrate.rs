@@ -1,0 +1,222 @@
+//! `acclaim migrate`
+
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use tokio::task::JoinSet;
+
+use crate::harness::{
+    Fixture, apply, behaviour, column,
+    process::{Ended, run},
+};
+
+async fn migrate(fixture: &Fixture, arguments: &[&str]) -> Ended {
+    let arguments: Vec<&str> = ["migrate"].iter().chain(arguments).copied().collect();
+    run(
+        fixture.folder(),
+        &arguments,
+        &[("DATABASE_URL", &fixture.url)],
+    )
+    .await
+}
+
+async fn lines(fixture: &Fixture, arguments: &[&str]) -> Vec<String> {
+    let ended = migrate(fixture, arguments).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    ended.stdout.lines().map(str::to_owned).collect()
+}
+
+fn each(what: &str, names: &[&str]) -> Vec<String> {
+    names
+        .iter()
+        .map(|name| format!("{what:<8} {name}"))
+        .collect()
+}
+
+const ALL: [&str; 11] = [
+    "m20261121_000001_create_users",
+    "m20261121_000002_create_posts",
+    "m20261121_000003_create_votes",
+    "m20261121_000004_create_sessions",
+    "m20261121_000005_create_tokens",
+    "m20261121_000006_add_roles",
+    "m20261121_000007_add_tags",
+    "m20261121_000008_add_ranks",
+    "m20261121_000009_add_search",
+    "m20261121_000010_add_versions",
+    "m20261121_000011_speed_up_votes",
+];
+const NEWEST_FIRST: [&str; 11] = [
+    ALL[10], ALL[9], ALL[8], ALL[7], ALL[6], ALL[5], ALL[4], ALL[3], ALL[2], ALL[1], ALL[0],
+];
+
+/// The whole schema as text, from the catalogue.
+async fn schema(fixture: &Fixture) -> Vec<String> {
+    let connection = fixture.connect().await;
+    let queries: &[&str] = if fixture.is_postgres() {
+        &[
+            "SELECT concat_ws(' ', table_name, ordinal_position, column_name, data_type, is_nullable, \
+             column_default, is_identity) FROM information_schema.columns \
+             WHERE table_schema = 'public' ORDER BY table_name, ordinal_position",
+            "SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint \
+             WHERE connamespace = 'public'::regnamespace ORDER BY conname",
+            "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname",
+            "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname",
+            "SELECT pg_get_functiondef(oid) FROM pg_proc \
+             WHERE pronamespace = 'public'::regnamespace ORDER BY proname",
+        ]
+    } else {
+        &[
+            "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master ORDER BY type, name",
+        ]
+    };
+    let mut schema = Vec::new();
+    for query in queries {
+        schema.extend(column(&connection, query).await);
+    }
+    schema
+}
+
+#[apply(behaviour)]
+async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
+    assert_eq!(
+        lines(&fixture, &["up", "-n", "2"]).await,
+        each("applied", &ALL[..2])
+    );
+    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &ALL[2..]));
+    let first = schema(&fixture).await;
+    assert!(
+        first.iter().any(|line| line.contains("votes_user_id_fkey")),
+        "{first:#?}"
+    );
+    assert_eq!(lines(&fixture, &["up"]).await, ["nothing to do"]);
+    assert_eq!(
+        lines(&fixture, &["down", "-n", "1"]).await,
+        each("reverted", &NEWEST_FIRST[..1])
+    );
+    assert_eq!(
+        lines(&fixture, &["down"]).await,
+        each("reverted", &NEWEST_FIRST[1..2])
+    );
+    assert_eq!(
+        lines(&fixture, &["down", "-n", "10"]).await,
+        each("reverted", &NEWEST_FIRST[2..])
+    );
+    let empty = schema(&fixture).await;
+    assert!(
+        empty
+            .iter()
+            .all(|line| line.contains("seaql_migrations") || line.contains("sqlite_")),
+        "{empty:#?}"
+    );
+    assert_eq!(lines(&fixture, &["down"]).await, ["nothing to do"]);
+    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &ALL));
+    assert_eq!(schema(&fixture).await, first);
+}
+
+#[apply(behaviour)]
+async fn each_migration_reverts_to_the_schema_before_it(fixture: Fixture) {
+    let mut before = Vec::new();
+    for name in ALL {
+        let applied = lines(&fixture, &["up", "-n", "1"]).await;
+        assert_eq!(applied, each("applied", &[name]));
+        before.push(schema(&fixture).await);
+    }
+    before.pop();
+    for (name, before) in NEWEST_FIRST.into_iter().zip(before.into_iter().rev()) {
+        let reverted = lines(&fixture, &["down"]).await;
+        assert_eq!(reverted, each("reverted", &[name]));
+        assert_eq!(schema(&fixture).await, before, "{name}");
+    }
+}
+
+#[apply(behaviour)]
+async fn status_lists_applied_and_pending_migrations(fixture: Fixture) {
+    lines(&fixture, &["up", "-n", "1"]).await;
+    let some = migrate(&fixture, &["status"]).await;
+    let expected = [each("applied", &ALL[..1]), each("pending", &ALL[1..])].concat();
+    assert_eq!(some.stdout.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(some.code, Some(1));
+    lines(&fixture, &["up"]).await;
+    assert_eq!(lines(&fixture, &["status"]).await, each("applied", &ALL));
+}
+
+#[apply(behaviour)]
+async fn concurrent_runs_wait_for_each_other(fixture: Fixture) {
+    let mut runs = JoinSet::new();
+    for _ in 0..4 {
+        let fixture = fixture.clone();
+        runs.spawn(async move { lines(&fixture, &["up"]).await });
+    }
+    let mut printed = runs.join_all().await;
+    printed.sort();
+    let mut expected = vec![vec!["nothing to do".to_owned()]; 3];
+    expected.insert(0, each("applied", &ALL));
+    assert_eq!(printed, expected);
+}
+
+async fn execute(connection: &DatabaseConnection, sql: &str) {
+    connection.execute_unprepared(sql).await.expect(sql);
+}
+
+#[apply(behaviour)]
+async fn a_failing_migration_changes_nothing(fixture: Fixture) {
+    lines(&fixture, &["up", "-n", "1"]).await;
+    let before = schema(&fixture).await;
+    // The third migration fails because its table exists, after the second was applied.
+    let connection = sea_orm::Database::connect(format!(
+        "{}{}",
+        fixture.url,
+        if fixture.is_postgres() {
+            ""
+        } else {
+            "?mode=rwc"
+        }
+    ))
+    .await
+    .unwrap();
+    execute(&connection, "CREATE TABLE votes (x int)").await;
+    let failed = migrate(&fixture, &["up"]).await;
+    assert_eq!((failed.code, failed.stdout.as_str()), (Some(2), ""));
+    assert!(
+        failed.stderr.contains(ALL[2]) && failed.stderr.contains("nothing was changed"),
+        "{}",
+        failed.stderr
+    );
+    execute(&connection, "DROP TABLE votes").await;
+    assert_eq!(schema(&fixture).await, before);
+    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &ALL[1..]));
+}
+
+#[apply(behaviour)]
+async fn fresh_refresh_and_reset_work_on_a_filled_database(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let first = schema(&fixture).await;
+    let filled = async || {
+        let user = service.user("ada").await;
+        let post = service.new_post(&user, "Title").await;
+        service
+            .call("PUT", &format!("/posts/{post}/vote"), Some(&user), None)
+            .await
+            .expect(200);
+    };
+    filled().await;
+    let dropped = [
+        vec!["dropped  every table".to_owned()],
+        each("applied", &ALL),
+    ]
+    .concat();
+    assert_eq!(lines(&fixture, &["fresh"]).await, dropped);
+    filled().await;
+    let again = [each("reverted", &NEWEST_FIRST), each("applied", &ALL)].concat();
+    assert_eq!(lines(&fixture, &["refresh"]).await, again);
+    assert_eq!(schema(&fixture).await, first);
+    filled().await;
+    assert_eq!(
+        lines(&fixture, &["reset"]).await,
+        each("reverted", &NEWEST_FIRST)
+    );
+    let left = schema(&fixture).await;
+    assert!(
+        left.iter().all(|line| line.contains("sqlite_")),
+        "{left:#?}"
+    );
+}

@@ -1,0 +1,22 @@
+//! The command line.
+
+mod doctor;
+mod migrate;
+mod token;
+mod unusable_database;
+mod user;
+
+use crate::harness::{
+    Fixture,
+    process::{Ended, run},
+};
+
+/// Runs `acclaim` on the fixture's database.
+pub async fn acclaim(fixture: &Fixture, arguments: &[&str]) -> Ended {
+    run(
+        fixture.folder(),
+        arguments,
+        &[("DATABASE_URL", &fixture.url)],
+    )
+    .await
+}

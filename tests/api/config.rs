@@ -1,0 +1,219 @@
+//! Parsing and validation of settings.
+
+use std::{collections::HashMap, num::NonZeroU32, time::Duration};
+
+use acclaim::config::{Config, Origins, Rate};
+
+use crate::{
+    auth::keys::Ed25519,
+    harness::{apply, check},
+};
+
+fn read(settings: &[(&str, &str)]) -> Result<Config, String> {
+    let settings: HashMap<&str, &str> = settings.iter().copied().collect();
+    let lookup = |name: &str| settings.get(name).map(|&value| value.to_owned());
+    Config::from_lookup(lookup).map_err(|faults| faults.to_string())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "`None` is off")]
+fn rate(count: u32, seconds: u64) -> Option<Rate> {
+    Some(Rate {
+        count: NonZeroU32::new(count).unwrap(),
+        period: Duration::from_secs(seconds),
+    })
+}
+
+#[apply(check)]
+fn every_setting_has_a_default() {
+    let config = read(&[("PORT", " "), ("JWT_SECRET", "")]).unwrap();
+    assert_eq!(
+        config.database.to_string(),
+        "the SQLite database `acclaim.db`"
+    );
+    assert_eq!(
+        (config.host.to_string().as_str(), config.port),
+        ("127.0.0.1", 8000)
+    );
+    assert!(config.keys.is_none());
+    assert_eq!(config.access_token_lifetime.as_secs(), 3600);
+    assert_eq!(config.origins, Origins::These(Vec::new()));
+    assert!(!config.auto_migrate && !config.public_reads);
+    let limits = config.limits;
+    assert_eq!(limits.requests, rate(12_000, 60));
+    assert_eq!(limits.sign_up, rate(60, 3600));
+    assert_eq!(limits.sign_in, rate(30, 60));
+    assert_eq!(limits.sign_in_account, rate(10, 60));
+    assert_eq!(limits.writes, rate(600, 60));
+    assert_eq!(limits.trusted_proxies, []);
+}
+
+#[apply(check)]
+fn settings_are_parsed() {
+    let config = read(&[
+        (
+            "DATABASE_URL",
+            "postgres://ada:hidden@db.example:6000/acclaim?sslmode=require",
+        ),
+        ("HOST", "::"),
+        ("PORT", "80"),
+        ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "5"),
+        (
+            "CORS_ALLOWED_ORIGINS",
+            "https://App.example/, http://localhost:5173",
+        ),
+        ("AUTO_MIGRATE", "TRUE"),
+        ("PUBLIC_READS", "1"),
+        ("RATE_LIMIT_REQUESTS", "1000000/second"),
+        ("RATE_LIMIT_SIGN_UP", "OFF"),
+        ("RATE_LIMIT_SIGN_IN", " 1 / Hour "),
+        (
+            "TRUSTED_PROXIES",
+            "127.0.0.1, 10.0.0.0/8,::1,::ffff:192.0.2.0/120",
+        ),
+    ])
+    .unwrap();
+    let origins = ["https://app.example", "http://localhost:5173"].map(str::to_owned);
+    assert_eq!(config.origins, Origins::These(origins.to_vec()));
+    assert_eq!(config.access_token_lifetime.as_secs(), 300);
+    assert!(config.auto_migrate && config.public_reads);
+    assert_eq!(config.limits.requests, rate(1_000_000, 1));
+    assert_eq!(config.limits.sign_up, None);
+    assert_eq!(config.limits.sign_in, rate(1, 3600));
+    let proxies = ["127.0.0.1/32", "10.0.0.0/8", "::1/128", "192.0.2.0/24"];
+    let proxies = proxies.map(|network| network.parse().unwrap());
+    assert_eq!(config.limits.trusted_proxies, proxies);
+    let shown = format!("{config:?} {}", config.database);
+    assert!(shown.contains("db.example:6000"), "{shown}");
+    assert!(
+        !shown.contains("hidden") && !shown.contains("0123456789abcdef"),
+        "{shown}"
+    );
+}
+
+#[apply(check)]
+fn every_invalid_setting_is_reported_by_name() {
+    let faults = read(&[
+        ("DATABASE_URL", "mysql://root:hidden@localhost/x"),
+        ("HOST", "localhost"),
+        ("PORT", "65536"),
+        ("JWT_SECRET", "short"),
+        ("JWT_KEY_FILE", "no/such/file"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
+        ("REFRESH_TOKEN_EXPIRE_DAYS", "366"),
+        ("CORS_ALLOWED_ORIGINS", "https://a.example/path"),
+        ("AUTO_MIGRATE", "maybe"),
+        ("PUBLIC_READS", "2"),
+        ("RATE_LIMIT_REQUESTS", "0/minute"),
+        ("RATE_LIMIT_SIGN_UP", "60"),
+        ("RATE_LIMIT_SIGN_IN", "1/day"),
+        ("RATE_LIMIT_SIGN_IN_ACCOUNT", "1000001/second"),
+        ("RATE_LIMIT_WRITES", "/minute"),
+        ("TRUSTED_PROXIES", "127.0.0.1, proxy.example"),
+        ("RUST_LOG", "=="),
+        ("LOG_FORMAT", "xml"),
+    ])
+    .unwrap_err();
+    for setting in acclaim::config::SETTINGS {
+        let line = faults
+            .lines()
+            .find(|line| line.trim().starts_with(setting.name));
+        assert!(
+            line.is_some_and(|line| line.len() > setting.name.len() + 10),
+            "{faults}"
+        );
+    }
+    assert!(
+        !faults.contains("hidden") && !faults.contains("`short`"),
+        "{faults}"
+    );
+}
+
+#[apply(check)]
+fn a_secret_is_required_beyond_loopback() {
+    for host in ["0.0.0.0", "::", "192.168.1.2"] {
+        let faults = read(&[("HOST", host)]).unwrap_err();
+        assert!(faults.contains("JWT_SECRET: is unset"), "{faults}");
+    }
+    for host in ["127.0.0.1", "127.1.2.3", "::1"] {
+        assert!(read(&[("HOST", host)]).is_ok());
+    }
+}
+
+#[apply(check)]
+fn weak_secrets_are_refused_and_not_printed() {
+    for secret in [
+        "0123456789abcdef0123456789abcde",
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ] {
+        let faults = read(&[("JWT_SECRET", secret)]).unwrap_err();
+        assert!(
+            faults.contains("JWT_SECRET") && !faults.contains(secret),
+            "{faults}"
+        );
+        let good = "0123456789abcdef0123456789abcdef";
+        let faults = read(&[("JWT_SECRET", &format!("{good}, {secret}"))]).unwrap_err();
+        assert!(
+            faults.contains("JWT_SECRET: secret 2 of 2 ")
+                && !faults.contains(secret)
+                && !faults.contains(good),
+            "{faults}"
+        );
+    }
+    assert!(read(&[("JWT_SECRET", ",")]).is_err());
+}
+
+#[apply(check)]
+fn invalid_key_files_are_refused_and_not_printed() {
+    let key = Ed25519::new();
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (p256, certificate) = (other.signing_key.serialize_pem(), other.cert.pem());
+    let p256_public = key.private.clone() + &other.signing_key.public_key_pem();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.pem");
+    let set = |path: &str| read(&[("HOST", "::"), ("JWT_KEY_FILE", path)]);
+    for (text, fault) in [
+        ("", "has no PEM block `PRIVATE KEY`"),
+        (&key.public, "has no PEM block `PRIVATE KEY`"),
+        (&p256, "has a `PRIVATE KEY` that is not of Ed25519"),
+        (&p256_public, "has a `PUBLIC KEY` that is not of Ed25519"),
+        (&certificate, "holds something else"),
+        (&key.private[..80], "is not whole PEM"),
+        (
+            &key.private.replacen('-', "-----BEGIN PRIVATE KEY-----", 1),
+            "is not whole PEM",
+        ),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let faults = set(path.to_str().unwrap()).unwrap_err();
+        let fault = format!("JWT_KEY_FILE: {fault}");
+        assert!(faults.contains(&fault), "no `{fault}` in {faults}");
+        assert_eq!(faults.lines().count(), 2, "{faults}");
+    }
+    let none = folder.path().join("none");
+    // A key in place of its path must not be printed.
+    for path in [folder.path().to_str(), none.to_str(), Some(&*key.private)] {
+        let faults = set(path.unwrap()).unwrap_err();
+        assert!(
+            faults.contains("JWT_KEY_FILE: cannot be read: "),
+            "{faults}"
+        );
+        assert_eq!(faults.lines().count(), 2, "{faults}");
+    }
+    std::fs::write(&path, key.private.clone() + &key.public).unwrap();
+    let config = set(path.to_str().unwrap()).unwrap();
+    let shown = format!("{config:?}");
+    let secret = key.private.lines().nth(1).unwrap();
+    assert!(config.keys.is_some() && !shown.contains(secret), "{shown}");
+}
+
+#[apply(check)]
+fn secrets_and_a_key_file_are_mutually_exclusive() {
+    for secret in ["0123456789abcdef0123456789abcdef", "short"] {
+        let both = [("JWT_SECRET", secret), ("JWT_KEY_FILE", "keys.pem")];
+        let faults = read(&both).unwrap_err();
+        let fault = "JWT_KEY_FILE: is set, and JWT_SECRET is set too; set one of them";
+        assert!(faults.contains(fault), "{faults}");
+    }
+}

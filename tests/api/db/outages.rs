@@ -1,0 +1,173 @@
+//! A database that is lost, unresponsive or locked.
+
+use std::sync::Arc;
+
+use acclaim::config::Origins;
+use futures_util::future::join_all;
+use migration::Database;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+
+use crate::harness::{Fixture, apply, behaviour};
+
+/// A proxy to the database that can interrupt its connections.
+struct Proxy {
+    database: Database,
+    link: Arc<watch::Sender<Link>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Link {
+    Open,
+    /// All connections are closed.
+    Cut,
+    /// Connections stay open and forward nothing.
+    Silent,
+}
+
+impl Proxy {
+    async fn to(url: &str) -> Self {
+        let mut url = url::Url::parse(url).unwrap();
+        let address = (
+            url.host_str().unwrap().to_owned(),
+            url.port().unwrap_or(5432),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("no port");
+        let port = listener.local_addr().expect("no address").port();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(port)).unwrap();
+        let link = Arc::new(watch::Sender::new(Link::Open));
+        let state = Arc::clone(&link);
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (mut state, address) = (state.subscribe(), address.clone());
+                tokio::spawn(async move {
+                    if *state.borrow() == Link::Open {
+                        let mut far = TcpStream::connect(address).await.expect("no connection");
+                        tokio::select! {
+                            _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                            _ = state.wait_for(|link| *link != Link::Open) => {}
+                        }
+                    }
+                    // Dropping the streams closes the connections.
+                    let _ = state.wait_for(|link| *link != Link::Silent).await;
+                });
+            }
+        });
+        let database = Database::parse(url.as_str()).unwrap();
+        Self { database, link }
+    }
+}
+
+#[apply(behaviour)]
+async fn the_service_recovers_from_a_lost_database(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let proxy = Proxy::to(&fixture.url).await;
+    let service = fixture.start(fixture.state(&proxy.database).await, Origins::Any);
+    let ada = service.user("ada").await;
+    service
+        .call("GET", "/health/ready", None, None)
+        .await
+        .expect(200);
+
+    proxy.link.send_replace(Link::Cut);
+    let body = serde_json::json!({"title": "t", "content": "c"});
+    let (ready, read, write) = tokio::join!(
+        service.call("GET", "/health/ready", None, None),
+        service.get("/posts", &ada),
+        service.post("/posts", &ada, body.clone()),
+    );
+    for answer in [ready, read, write] {
+        assert_eq!(answer.problem(503)["type"], "/problems/service-unavailable");
+    }
+    service
+        .call("GET", "/health/live", None, None)
+        .await
+        .expect(200);
+
+    proxy.link.send_replace(Link::Open);
+    service
+        .call("GET", "/health/ready", None, None)
+        .await
+        .expect(200);
+    service.post("/posts", &ada, body).await.expect(201);
+    assert_eq!(
+        service
+            .get("/posts", &ada)
+            .await
+            .expect(200)
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[apply(behaviour)]
+async fn the_service_recovers_from_an_unresponsive_database(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let proxy = Proxy::to(&fixture.url).await;
+    let service = fixture.start(fixture.state(&proxy.database).await, Origins::Any);
+    let ada = service.user("ada").await;
+    // More than the pool has connections: some requests wait for a row, others for a connection.
+    let reads = || join_all((0..40).map(|_| service.get("/posts", &ada)));
+    for answer in reads().await {
+        answer.expect(200);
+    }
+    proxy.link.send_replace(Link::Silent);
+    for answer in reads().await {
+        assert_eq!(answer.problem(503)["type"], "/problems/service-unavailable");
+    }
+    proxy.link.send_replace(Link::Open);
+    for answer in reads().await {
+        answer.expect(200);
+    }
+}
+
+/// A lock of another program, such as a backup, delays a write but does not fail it.
+#[apply(behaviour)]
+async fn writes_wait_for_a_locked_database(fixture: Fixture) {
+    use sea_orm::{ConnectionTrait, TransactionTrait};
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let lock = fixture.connect().await.begin().await.unwrap();
+    let sql = if fixture.is_postgres() {
+        "LOCK TABLE posts"
+    } else {
+        "UPDATE posts SET votes = 0"
+    };
+    lock.execute_unprepared(sql).await.unwrap();
+    let mut write = std::pin::pin!(service.new_post(&ada, "Waits"));
+    // Longer than all pauses between the server's retries.
+    let early = tokio::time::timeout(std::time::Duration::from_secs(1), &mut write).await;
+    assert!(early.is_err(), "the write did not wait");
+    lock.commit().await.unwrap();
+    let id = write.await;
+    service.get(&format!("/posts/{id}"), &ada).await.expect(200);
+}
+
+#[apply(behaviour)]
+async fn a_vote_for_a_post_that_is_being_deleted_is_not_found(fixture: Fixture) {
+    use sea_orm::{ConnectionTrait, TransactionTrait};
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let id = service.new_post(&ada, "Goes").await;
+    let deletion = fixture.connect().await.begin().await.unwrap();
+    let delete = format!("DELETE FROM posts WHERE id = {id}");
+    deletion.execute_unprepared(&delete).await.unwrap();
+    let path = format!("/posts/{id}/vote");
+    let mut vote = std::pin::pin!(service.call("PUT", &path, Some(&ada), None));
+    let early = tokio::time::timeout(std::time::Duration::from_secs(1), &mut vote).await;
+    assert!(early.is_err(), "the vote did not wait");
+    deletion.commit().await.unwrap();
+    vote.await.problem(404);
+}

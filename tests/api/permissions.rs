@@ -1,0 +1,239 @@
+//! The access matrix: every route with every scope and every kind of caller.
+
+use std::collections::BTreeSet;
+
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+
+use crate::harness::{
+    Fixture, apply, behaviour,
+    service::{Answer, PASSWORD, Service, User},
+};
+
+/// The callers that a route accepts.
+#[derive(Clone, Copy, PartialEq)]
+enum Callers {
+    /// Everybody. A token is ignored.
+    Anybody,
+    /// Everybody, but a given token must be valid.
+    AnybodyWithValidToken,
+    /// All users.
+    Users,
+    /// All users with a session. Personal access tokens are refused.
+    SignedIn,
+    /// The owner of the post.
+    Owner,
+    /// The owner of the post, moderators and admins.
+    OwnerOrModerator,
+    /// Admins with a session.
+    Admins,
+}
+use Callers::{Admins, Anybody, AnybodyWithValidToken, Owner, OwnerOrModerator, SignedIn, Users};
+
+/// Method and path, accepted callers, scopes of which a personal access token needs one, and body.
+type Row = (&'static str, Callers, &'static [&'static str], &'static str);
+
+const READ: &[&str] = &["posts:read"];
+const ACCOUNT: &[&str] = &["account"];
+const VOTE: &[&str] = &["votes:write"];
+const POST: &str = r#"{"title": "t", "content": "c"}"#;
+
+/// An `{id}` that does not exist, for paths other than those of posts.
+const NOBODY: &str = "999999999";
+
+const ROWS: [Row; 34] = [
+    ("GET /", Anybody, &[], ""),
+    ("GET /.well-known/jwks.json", Anybody, &[], ""),
+    ("GET /docs", Anybody, &[], ""),
+    ("GET /health/live", Anybody, &[], ""),
+    ("GET /health/ready", Anybody, &[], ""),
+    ("GET /openapi.json", Anybody, &[], ""),
+    ("GET /problems/{slug}", Anybody, &[], ""),
+    ("POST /login", Anybody, &[], r#"{"username": "nobody"}"#),
+    ("POST /users", Anybody, &[], r#"{"username": "nobody"}"#),
+    (
+        "GET /users/{id}",
+        AnybodyWithValidToken,
+        &["posts:read", "account"],
+        "",
+    ),
+    ("GET /posts", Users, READ, ""),
+    ("GET /posts/{id}", Users, READ, ""),
+    ("POST /posts", Users, &["posts:create"], POST),
+    ("PUT /posts/{id}", Owner, &["posts:update"], POST),
+    ("PATCH /posts/{id}", Owner, &["posts:update"], "{}"),
+    (
+        "DELETE /posts/{id}",
+        OwnerOrModerator,
+        &["posts:delete"],
+        "",
+    ),
+    (
+        "POST /vote",
+        Users,
+        VOTE,
+        r#"{"post_id": 999999999, "dir": 1}"#,
+    ),
+    ("PUT /posts/{id}/vote", Users, VOTE, ""),
+    ("DELETE /posts/{id}/vote", Users, VOTE, ""),
+    ("GET /users/me", Users, ACCOUNT, ""),
+    ("PATCH /users/me", Users, ACCOUNT, "{}"),
+    ("DELETE /users/me", Users, ACCOUNT, "{}"),
+    ("GET /users/me/export", Users, ACCOUNT, ""),
+    ("GET /sessions", Users, ACCOUNT, ""),
+    ("DELETE /sessions/{id}", Users, ACCOUNT, ""),
+    ("GET /tokens", Users, ACCOUNT, ""),
+    ("DELETE /tokens/{id}", Users, ACCOUNT, ""),
+    (
+        "POST /tokens",
+        SignedIn,
+        &[],
+        r#"{"name": "t", "scopes": ["account"]}"#,
+    ),
+    ("GET /users", Admins, &[], ""),
+    ("PUT /users/{id}/suspension", Admins, &[], "{}"),
+    ("DELETE /users/{id}/suspension", Admins, &[], ""),
+    ("GET /audit-log", Admins, &[], ""),
+    // These two end the session that calls them.
+    ("DELETE /sessions", Users, ACCOUNT, ""),
+    ("POST /logout", SignedIn, &[], ""),
+];
+
+async fn call(service: &Service, row: &Row, user: Option<&User>, post: i64) -> Answer {
+    let (route, _, _, body) = row;
+    let (method, path) = route.split_once(' ').expect("no method");
+    let id = if path.starts_with("/posts") {
+        post.to_string()
+    } else {
+        NOBODY.to_owned()
+    };
+    let path = path.replace("{id}", &id).replace("{slug}", "not-found");
+    let body = (!body.is_empty()).then(|| serde_json::from_str(body).expect("not JSON"));
+    service.call(method, &path, user, body).await
+}
+
+async fn become_role(fixture: &Fixture, name: &str, role: &str) {
+    let sql = format!("UPDATE users SET role = '{role}' WHERE username = '{name}'");
+    let connection = fixture.connect().await;
+    connection.execute_unprepared(&sql).await.expect(&sql);
+}
+
+/// Asserts that `ROWS` has every route of the document.
+async fn assert_complete(service: &Service) {
+    let document = service
+        .call("GET", "/openapi.json", None, None)
+        .await
+        .json();
+    let paths = document["paths"].as_object().unwrap();
+    let routes: BTreeSet<String> = paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let methods = item.as_object().unwrap().keys();
+            methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect();
+    let rows = ROWS.iter().map(|(route, ..)| (*route).to_owned());
+    assert_eq!(rows.collect::<BTreeSet<_>>(), routes);
+}
+
+#[apply(behaviour)]
+async fn every_route_accepts_its_scopes_and_no_others(fixture: Fixture) {
+    let service = fixture.serve().await;
+    assert_complete(&service).await;
+    // An admin has every role and owns the posts here, so only a missing scope can cause a refusal.
+    service.user("ada").await;
+    become_role(&fixture, "ada", "admin").await;
+    let ada = service.sign_in("ada", PASSWORD).await;
+    let mut tokens = Vec::new();
+    for scope in [
+        "posts:read",
+        "posts:create",
+        "posts:update",
+        "posts:delete",
+        "votes:write",
+        "account",
+    ] {
+        let new = json!({"name": scope, "scopes": [scope]});
+        let token = service.post("/tokens", &ada, new).await.expect(201).json();
+        let token = token["token"].as_str().unwrap().to_owned();
+        tokens.push((
+            scope,
+            User {
+                token,
+                ..ada.clone()
+            },
+        ));
+    }
+    let writer = tokens[1].1.clone();
+    for row in &ROWS {
+        for (scope, bearer) in &tokens {
+            let post = service.new_post(&writer, "Title").await;
+            let answer = call(&service, row, Some(bearer), post).await;
+            let allowed = matches!(row.1, Anybody) || row.2.contains(scope);
+            let what = format!("{} with {scope}: {}", row.0, answer.text);
+            if allowed {
+                assert_eq!(answer.header("www-authenticate"), None, "{what}");
+                assert_ne!(answer.status, 403, "{what}");
+            } else {
+                assert_eq!(answer.status, 403, "{what}");
+                let challenge = Some(r#"Bearer error="insufficient_scope""#);
+                assert_eq!(answer.header("www-authenticate"), challenge, "{what}");
+            }
+        }
+    }
+}
+
+#[apply(behaviour)]
+async fn every_route_accepts_its_callers_and_no_others(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let owner = service.user("owner").await;
+    let mut people = vec![("anonymous", None)];
+    for name in ["owner", "other", "moderator", "admin", "suspended"] {
+        if name != "owner" {
+            service.user(name).await;
+        }
+        if ["moderator", "admin"].contains(&name) {
+            become_role(&fixture, name, name).await;
+        }
+        people.push((name, Some(service.sign_in(name, PASSWORD).await)));
+    }
+    let known = |name| people.iter().find(|(known, _)| *known == name);
+    let known = |name| known(name).and_then(|(_, user)| user.as_ref()).expect(name);
+    let (admin, suspended) = (known("admin"), known("suspended"));
+    let path = format!("/users/{}/suspension", suspended.id);
+    service
+        .call("PUT", &path, Some(admin), Some(json!({})))
+        .await
+        .expect(200);
+    for row in &ROWS {
+        for (name, user) in &people {
+            let post = service.new_post(&owner, "Title").await;
+            let mut user = user.clone();
+            if ["POST /logout", "DELETE /sessions"].contains(&row.0)
+                && !["anonymous", "suspended", "owner"].contains(name)
+            {
+                // These routes end the session, so use a new one. The owner still needs theirs.
+                user = Some(service.sign_in(name, PASSWORD).await);
+            }
+            if ["POST /logout", "DELETE /sessions"].contains(&row.0) && *name == "owner" {
+                continue;
+            }
+            let answer = call(&service, row, user.as_ref(), post).await;
+            let staff = ["moderator", "admin"].contains(name);
+            let expected = match (row.1, *name) {
+                (Anybody, _) | (AnybodyWithValidToken, "anonymous") => None,
+                (_, "anonymous" | "suspended") => Some(401),
+                (Owner, _) => (*name != "owner").then_some(403),
+                (OwnerOrModerator, _) => (*name != "owner" && !staff).then_some(403),
+                (Admins, _) => (*name != "admin").then_some(403),
+                (Users | SignedIn | AnybodyWithValidToken, _) => None,
+            };
+            let what = format!("{} by {name}: {}", row.0, answer.text);
+            if let Some(status) = expected {
+                assert_eq!(answer.status, status, "{what}");
+            } else {
+                assert!(![401, 403].contains(&answer.status), "{what}");
+            }
+        }
+    }
+}

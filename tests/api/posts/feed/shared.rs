@@ -1,0 +1,155 @@
+//! Lists that several readers request at the same time.
+
+use std::sync::Arc;
+
+use acclaim::{
+    db::Db,
+    services::posts::{Lists, Page, Post, Query, Sort},
+};
+use futures_util::future::join_all;
+use sea_orm::ConnectionTrait;
+use time::OffsetDateTime;
+
+use super::paging::fill;
+use crate::{
+    db::one_thread::on_one_thread,
+    db::pool::start_while_saturated,
+    harness::{Fixture, apply},
+};
+
+/// No user; ada, with a draft among every fifty posts; bob, with votes; zoe, without either; fay,
+/// suspended; eve, with more drafts at the top of the list than fit on a page.
+const READERS: [Option<i64>; 6] = [None, Some(1), Some(2), Some(3), Some(4), Some(5)];
+const ZOE: usize = 3;
+const EVE: usize = 5;
+
+type Given = Arc<Page<Vec<Post>>>;
+
+/// The pages of all `readers`, requested at the same time.
+async fn at_once(db: &Db, query: &Query, readers: &[Option<i64>]) -> Vec<Given> {
+    let lists = Lists::default();
+    // The first request runs alone. The following ones share a query.
+    let all = [&None].into_iter().chain(readers);
+    let all = all.map(|reader| given(&lists, db, *reader, query));
+    join_all(all).await.into_iter().skip(1).collect()
+}
+
+fn told(pages: &[Given]) -> Vec<String> {
+    pages.iter().map(|page| format!("{page:#?}")).collect()
+}
+
+async fn given(lists: &Lists<Vec<Post>>, db: &Db, reader: Option<i64>, query: &Query) -> Given {
+    let make = |posts, page: Page<()>| Ok(page.of(posts));
+    lists.page(db, reader, query.clone(), make).await.unwrap()
+}
+
+/// Changes to a query for the ten newest posts.
+const CHANGES: [fn(&mut Query); 25] = [
+    |_| (),
+    |query| query.sort = Sort::Old,
+    |query| query.sort = Sort::Top,
+    |query| query.sort = Sort::Hot,
+    |query| query.search = "words".into(),
+    |query| (query.sort, query.search) = (Sort::Old, "words".into()),
+    |query| (query.sort, query.search) = (Sort::Top, "words".into()),
+    |query| (query.sort, query.search) = (Sort::Best, "draft".into()),
+    |query| (query.sort, query.search) = (Sort::Best, "words".into()),
+    |query| query.search = "!".into(),
+    |query| query.limit = 1,
+    |query| query.limit = 100,
+    |query| query.tag = Some("third".into()),
+    |query| query.owner_id = Some(3),
+    |query| (query.sort, query.tag) = (Sort::Hot, Some("third".into())),
+    |query| (query.sort, query.owner_id) = (Sort::Top, Some(1)),
+    |query| query.owner_id = Some(4),
+    |query| query.created_after = OffsetDateTime::from_unix_timestamp(1_790_000_300).ok(),
+    |query| (query.sort, query.created_before) = (Sort::Old, Some(OffsetDateTime::now_utc())),
+    |query| query.published = Some(true),
+    |query| query.published = Some(false),
+    |query| query.voted = Some(true),
+    |query| query.voted = Some(false),
+    |query| query.skip = 3,
+    |query| query.count = true,
+];
+
+fn query(change: fn(&mut Query)) -> Query {
+    let mut query = Query {
+        limit: 10,
+        skip: 0,
+        sort: Sort::New,
+        position: None,
+        search: String::new(),
+        tag: None,
+        owner_id: None,
+        voted: None,
+        published: None,
+        created_after: None,
+        created_before: None,
+        count: false,
+    };
+    change(&mut query);
+    query
+}
+
+#[apply(on_one_thread)]
+async fn a_shared_list_equals_the_list_of_a_single_reader(fixture: Fixture) {
+    let service = fixture.serve().await;
+    for name in ["ada", "bob", "zoe", "fay", "eve"] {
+        service.user(name).await;
+    }
+    let connection = fixture.connect().await;
+    fill(&fixture, &connection).await;
+    for sql in [
+        "INSERT INTO votes (post_id, user_id, created_at)
+         SELECT id, id % 2 + 1, created_at FROM posts WHERE id % 7 < 3",
+        "INSERT INTO posts (owner_id, title, content, published, created_at, updated_at)
+         SELECT id % 2 + 4, 'Draft', 'Words.', id % 4 > 1, created_at, created_at FROM posts
+         WHERE id > 2940",
+        "UPDATE users SET suspended_at = created_at WHERE id = 4",
+    ] {
+        connection.execute_unprepared(sql).await.expect(sql);
+    }
+    let db = Db::open(&fixture.database()).await.unwrap();
+    for mut query in CHANGES.map(query) {
+        let mut forth = true;
+        for _ in 0..4 {
+            let mut alone = Vec::new();
+            for reader in READERS {
+                alone.push(given(&Lists::default(), &db, reader, &query).await);
+            }
+            let expected = told(&alone);
+            let all = at_once(&db, &query, &READERS).await;
+            assert_eq!(told(&all), expected, "{query:?}");
+            // Without Eve, because her drafts leave every shared page short.
+            let others = at_once(&db, &query, &READERS[..EVE]).await;
+            assert_eq!(told(&others), expected[..EVE], "{query:?}");
+            // Two pages forward and one back.
+            let place = if forth {
+                alone[ZOE].next
+            } else {
+                alone[ZOE].prev
+            };
+            forth = query.position.is_none();
+            query.position = place;
+            if place.is_none() {
+                break;
+            }
+        }
+    }
+}
+
+#[apply(on_one_thread)]
+async fn concurrent_readers_of_a_list_share_a_query(fixture: Fixture) {
+    let service = fixture.serve().await;
+    for name in ["ada", "bob", "zoe"] {
+        service.user(name).await;
+    }
+    fill(&fixture, &fixture.connect().await).await;
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let (lists, query) = (Lists::default(), query(|_| ()));
+    let all = [Some(2), None, Some(3)].map(|reader| given(&lists, &db, reader, &query));
+    let all = start_while_saturated(&fixture, &db, join_all(all)).await;
+    assert_eq!(all[0].answer, all[1].answer);
+    assert!(!Arc::ptr_eq(&all[0], &all[1]));
+    assert!(Arc::ptr_eq(&all[1], &all[2]));
+}

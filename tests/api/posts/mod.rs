@@ -1,0 +1,8 @@
+//! Posts.
+
+mod conditional;
+pub mod feed;
+mod naughty_strings;
+mod read;
+mod search;
+mod write;

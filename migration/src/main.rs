@@ -57,7 +57,7 @@ fn from_dotenv() -> Result<Option<String>, String> {
         Err(error) => return Err(format!(".env cannot be read: {error}")),
     };
     for pair in file {
-        // dotenvy's own words repeat the line, which may hold a secret.
+        // dotenvy's error message contains the line, which may hold a secret.
         let (name, value) = pair.map_err(|_| ".env has a line that is not NAME=VALUE")?;
         if name == "DATABASE_URL" && !value.is_empty() {
             return Ok(Some(value));
@@ -66,9 +66,9 @@ fn from_dotenv() -> Result<Option<String>, String> {
     Ok(None)
 }
 
-/// Writes a new, empty migration called `name` and adds it to the list of migrations.
+/// Writes the file of a new, empty migration and adds it to `lib.rs`.
 ///
-/// `name` is one or more of `[a-z0-9_]`. The error is one sentence for the developer.
+/// `name` consists of `[a-z0-9_]`. The error is one sentence for the developer.
 fn generate(name: &str) -> Result<(), String> {
     if name.is_empty()
         || !name

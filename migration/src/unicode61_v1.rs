@@ -1,6 +1,6 @@
 //! Version 1 of the character table for full-text search. **Frozen: never edit this file.**
 //!
-//! It lists how FTS5's tokenizer `unicode61`, configured by [`TOKENIZER`], treats each character.
+//! It lists how FTS5's tokenizer `unicode61`, configured by `TOKENIZER`, treats each character.
 //! PostgreSQL's index and the parser of search terms use the same table, so that both databases find
 //! the same posts. The data was read from the bundled SQLite. A test of the service compares every
 //! code point with that SQLite.

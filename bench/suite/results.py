@@ -59,7 +59,7 @@ class Results:
         return above / below if above is not None and below else None
 
     def most_memory(self, database: str, contender: str) -> float | None:
-        """The highest median memory of all works in bytes. Sign-ins are excluded: they have their own limit."""
+        """The highest median memory of all works but sign-ins, which have their own limit, in bytes."""
         works = [work for work in self.at(database, contender) or {} if work != "sign_in"]
         found = [self.median(database, contender, work, "memory") for work in works]
         return max(found, default=None)

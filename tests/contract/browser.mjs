@@ -1,4 +1,4 @@
-// A browser of this machine: Debian's Chromium, or the Chrome that hosted CI machines come with.
+// Starts an installed browser: Debian's Chromium, or Google Chrome as on hosted CI machines.
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 
@@ -8,10 +8,10 @@ export function launch() {
   const executablePath = programs.find(existsSync);
   if (!executablePath) throw new Error(`no browser at ${programs.join(" or ")}`);
   const flags = [
-    // The pages are the project's own, and in a container Chromium cannot make its sandbox.
+    // Chromium cannot create its sandbox in a container, and the pages are the project's own.
     "--no-sandbox",
     "--disable-gpu",
-    // It talks to nobody but the pages under test.
+    // No requests except those of the pages under test.
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",

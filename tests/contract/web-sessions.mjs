@@ -1,8 +1,8 @@
-// How examples/web keeps a session going and ends it, for web.mjs.
+// How examples/web refreshes and ends a session. Used by web.mjs.
 import assert from 'node:assert/strict';
 import { PASSWORD, api, click, kept, remove, sees, seesHeading, signIn, signOut, step, write } from './web-steps.mjs';
 
-/** How the service answers somebody with this access token. */
+/** The status of a request with this access token. */
 async function status(accessToken) {
   const answer = await fetch(`${api}/users/me`, { headers: { Authorization: `Bearer ${accessToken}` } });
   return answer.status;
@@ -34,7 +34,7 @@ export async function refresh(page) {
   const before = await kept(page, { accessToken: 'rubbish' });
   let exchanges = 0;
   page.on('request', (request) => (exchanges += Number(request.url() === `${api}/login`)));
-  // Two requests are held back until both are there, to be refused together.
+  // Holds two requests back until both have arrived, so that both are rejected at the same time.
   let release;
   const both = new Promise((resolve) => (release = resolve));
   let held = 0;

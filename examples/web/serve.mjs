@@ -33,7 +33,7 @@ function settings(api) {
   };
 }
 
-/** Serves the page on http://localhost:`port`, or a free port when that is 0, built anew at each load. */
+/** Serves the page on http://localhost:`port`, or a free port when that is 0, and rebuilds it at each load. */
 export async function serve({ api, port }) {
   const context = await esbuild.context({ ...settings(api), write: false });
   try {

@@ -1,7 +1,7 @@
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 
-# Dependencies alone first: this layer is rebuilt only when a manifest changes.
+# Builds the dependencies first. This layer is rebuilt only if a manifest changes.
 COPY Cargo.toml Cargo.lock ./
 COPY entity/Cargo.toml entity/
 COPY migration/Cargo.toml migration/
@@ -16,7 +16,7 @@ RUN mkdir -p src entity/src migration/src tests/api \
 COPY entity entity
 COPY migration migration
 COPY src src
-# The files may be older than what was built of the empty ones.
+# The files may be older than the build of the empty ones, and cargo compares times.
 RUN find src entity migration -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --bin acclaim
 
@@ -26,7 +26,7 @@ COPY --from=build /build/target/release/acclaim /usr/local/bin/acclaim
 USER 10001
 WORKDIR /data
 VOLUME /data
-# All addresses of the container: JWT_SECRET must be set to start.
+# Listens on all addresses of the container. The service then starts only if JWT_SECRET is set.
 ENV HOST=0.0.0.0 PORT=8000
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \

@@ -1,4 +1,4 @@
-"""Measures Acclaim against its peers; `run` installs what this needs. See README.md."""
+"""Measures Acclaim and its peers. `run` installs the requirements. See README.md."""
 
 import argparse
 import os
@@ -54,7 +54,7 @@ def say(words: str) -> None:
 
 
 def machine(given: argparse.Namespace, cluster: Cluster) -> dict[str, str]:
-    """On what all this was measured."""
+    """Machine and versions of the measurement."""
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").open()
                   if line.startswith("model name")), "unknown")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
@@ -70,8 +70,8 @@ def machine(given: argparse.Namespace, cluster: Cluster) -> dict[str, str]:
 
 
 def compete(given: argparse.Namespace, results: Results, arena: Arena) -> None:
-    """All contenders of `arena` in turn, and again, so that what changes on the machine changes for
-    all."""
+    """Measures all contenders of `arena` in turn, round by round, so that changes of the machine affect all
+    of them."""
     names = [each.name for each in arena.contenders] + ["pgbench"] * (arena.name == "postgres")
     names = [name for name in names if name in given.contenders]
     for turn in range(given.rounds):
@@ -85,7 +85,7 @@ def compete(given: argparse.Namespace, results: Results, arena: Arena) -> None:
 
 
 def grow(given: argparse.Namespace, results: Results, folder: Path, cluster: Cluster) -> None:
-    """The same requests among more and more posts, the sizes in turn."""
+    """Measures the same requests with increasing numbers of posts, the sizes in turn."""
     sizes = growth.SIZES[:2] if given.quick else growth.SIZES
     arenas = growth.arenas(folder, given.binary, cluster, sizes)
     for arena in arenas:

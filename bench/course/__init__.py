@@ -1,1 +1,1 @@
-"""What the course builds: FastAPI, SQLAlchemy, psycopg."""
+"""The stack of the course: FastAPI, SQLAlchemy, psycopg."""

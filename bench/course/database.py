@@ -1,4 +1,4 @@
-"""The way to the database."""
+"""Database connection."""
 
 import os
 
@@ -10,7 +10,7 @@ class Base(DeclarativeBase):
     pass
 
 
-# 16 connections for each of two workers: as many in all as requests come at once.
+# 16 connections for each of two workers: 32 in all, as many as simultaneous requests.
 engine = create_engine(
     os.environ["DATABASE_URL"].replace("postgres://", "postgresql+psycopg://", 1),
     pool_size=16, max_overflow=0)

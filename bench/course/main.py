@@ -16,7 +16,7 @@ CurrentUser = Annotated[models.User, Depends(oauth2.get_current_user)]
 
 
 def posts_with_votes(db: Session):
-    """The join with COUNT. The owners of a page come with one more query, not one for each post."""
+    """Joins votes with COUNT. One more query reads the owners of the whole page."""
     return (
         db.query(models.Post, func.count(models.Vote.post_id).label("votes"))
         .join(models.Vote, models.Vote.post_id == models.Post.id, isouter=True)

@@ -38,7 +38,7 @@ class Post(Base):
 class Vote(Base):
     __tablename__ = "votes"
 
-    # The post first, so that the key finds the votes of a post.
+    # The post comes first, so that the key serves look-ups by post.
     post_id: Mapped[int] = mapped_column(
         ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[int] = mapped_column(

@@ -18,7 +18,7 @@ SECRET_KEY = os.environ["JWT_SECRET"]
 ALGORITHM = "HS256"
 
 oauth2_scheme = OAuth2PasswordBearer(tokenUrl="login")
-# As strong as all contenders' hashes, no more and no less.
+# The same parameters as for all contenders.
 passwords = PasswordHash([Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1)])
 
 

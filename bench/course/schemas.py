@@ -1,4 +1,4 @@
-"""What comes in and goes out."""
+"""Request and response types."""
 
 from datetime import datetime
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Makes the tables: python -m course.tables"""
+"""Creates the tables: python -m course.tables"""
 
 from . import models
 from .database import engine

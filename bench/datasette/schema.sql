@@ -1,4 +1,4 @@
--- What an engineer who serves posts and votes with Datasette would lay out.
+-- The schema that an engineer would write to serve posts and votes with Datasette.
 PRAGMA journal_mode = WAL;
 
 CREATE TABLE users (
@@ -32,7 +32,7 @@ CREATE TRIGGER votes_delete AFTER DELETE ON votes BEGIN
     UPDATE posts SET votes = votes - 1 WHERE id = OLD.post_id;
 END;
 
--- Datasette finds this by how its content is written, and searches it.
+-- Datasette recognises this table by the `content` option and uses it for search.
 CREATE VIRTUAL TABLE posts_fts USING fts5 (title, content, content="posts", content_rowid="id");
 CREATE TRIGGER posts_insert AFTER INSERT ON posts BEGIN
     INSERT INTO posts_fts (rowid, title, content) VALUES (NEW.id, NEW.title, NEW.content);

@@ -1,4 +1,4 @@
-// Two processes, as many as the peer on uvicorn has workers.
+// Starts two processes, as many as uvicorn has workers.
 import cluster from 'node:cluster';
 
 if (cluster.isPrimary) {

@@ -1,12 +1,12 @@
-// The statements of ../sql, prepared once on each connection under their names.
+// Runs the statements of ../sql, prepared by name once per connection.
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 
-// Numbers below 2^53, and moments as the text that goes out.
+// Ids are below 2^53, so they fit a number. Timestamps stay text, as in the response.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text) => text.replace(' ', 'T'));
 
-// 16 connections for each of two processes: as many in all as requests come at once.
+// 16 connections for each of two processes: 32 in all, as many as simultaneous requests.
 export const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 16 });
 
 const names = ['post', 'first_page', 'deep_page', 'search', 'new_post', 'vote_add', 'vote_remove', 'votes'];
@@ -14,7 +14,7 @@ const texts = Object.fromEntries(
   names.map((name) => [name, readFileSync(new URL(`../sql/${name}.sql`, import.meta.url), 'utf8')]),
 );
 
-// The number stands in the statement: bound, it would cost half of the speed.
+// LIMIT is a literal: as a parameter it would halve the speed.
 const withLimit = (text, limit) => text.replace(/LIMIT 11\b/, `LIMIT ${limit + 1}`);
 
 export function query(name, values, limit = 10) {

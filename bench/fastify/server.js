@@ -17,7 +17,7 @@ function out({ owner_username: username, tags, ...post }) {
   return { ...post, tags: tags ? tags.split(' ') : [], owner: { id: post.owner_id, username } };
 }
 
-// The query asked for one post more than the page has.
+// `rows` has one post more than the page if there is a next page.
 function page(reply, rows, { limit, search }) {
   if (rows.length > limit) {
     const next = new URLSearchParams({ limit, before: rows[limit - 1].id, ...(search && { search }) });
@@ -73,7 +73,7 @@ app.register(async (posts) => {
     const { post_id, dir } = request.body;
     const values = [request.user.sub, post_id];
     const { rowCount } = await query(dir === 1 ? 'vote_add' : 'vote_remove', values);
-    // What others do meanwhile counts too: the votes are asked for once this one is committed.
+    // Counts the votes after the commit, so that simultaneous votes of others are included.
     const { rows } = await query('votes', values);
     const votes = rows[0]?.votes;
     if (votes === undefined) return reply.code(404).send({ message: 'no such post' });

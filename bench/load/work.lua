@@ -1,6 +1,6 @@
--- Sends the requests of a work, which Python wrote as a Lua table, and prints what came of it as JSON.
--- Requests are ready-made texts, formats with the number of a post at most: the generator shares the
--- cores with what it measures, and must cost as little as it can.
+-- Sends the requests of a work, which Python wrote as a Lua table, and prints the measurements as JSON.
+-- Requests are prepared texts, at most with a placeholder for a post id: the generator shares the cores
+-- with the server that it measures, so it must use little time.
 local threads = 0
 
 function setup(thread)
@@ -10,21 +10,21 @@ end
 
 local pick
 
--- Post by post through all of them, in no order that a cache likes.
+-- Visits all posts in an order that does not favour caches.
 local function scattered(n, posts)
   return n * 7919 % posts + 1
 end
 
 local kinds = {
-  -- One request, or each token's in turn, for a post or for none.
+  -- One request, or the requests of all tokens in turn, with or without a post.
   read = function(work)
     local formats, count, posts = work.formats, #work.formats, work.posts
     return function(n)
       return formats[n % count + 1]:format(scattered(n, posts))
     end
   end,
-  -- A vote that was not given before: `posts` + 1 and the count of tokens have no common divisor, so
-  -- that in each round through the posts the tokens are shifted by another place.
+  -- Each vote is new: `posts` + 1 and the number of tokens have no common divisor, so each round through
+  -- the posts shifts the tokens by one more place.
   vote = function(work)
     local formats, count, posts = work.formats, #work.formats, work.posts
     return function(n)
@@ -32,11 +32,11 @@ local kinds = {
       return formats[(n + round) % count + 1]:format(scattered(n, posts))
     end
   end,
-  -- Each thread has one connection and one token, which votes for one post and takes it back.
+  -- Each thread has one connection and one token, which votes for one post and takes the vote back.
   toggle = function(work)
     local add = work.formats[number + 1]:format(work.post)
     local remove = work.removals[number + 1]:format(work.post)
-    -- wrk asks its first thread for one request that it does not send.
+    -- wrk calls this once in its first thread for a request that it does not send.
     local adds = number == 0 and 0 or 1
     return function(n)
       return n % 2 == adds and add or remove
@@ -44,7 +44,7 @@ local kinds = {
   end,
 }
 
--- Fifty requests in a fixed order, each kind spread over them by its share.
+-- Fifty requests in a fixed order, each kind spread evenly according to its share.
 local function mixed(parts)
   local order, at = {}, 0
   for _, part in ipairs(parts) do

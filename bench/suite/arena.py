@@ -1,4 +1,4 @@
-"""The places where contenders meet: the rows in PostgreSQL and in SQLite, copied afresh each time."""
+"""Databases for the contenders: the rows in PostgreSQL and SQLite, with a fresh copy for each start."""
 
 import os
 import shutil
@@ -15,10 +15,10 @@ from .postgres import Cluster
 from .rows import Rows
 from .work import Requests, scripts
 
-# Seconds after which a contender may have given back what its readers' sign-ins took of memory.
+# Seconds in which a contender can give back the memory that the sign-ins took.
 SETTLE = 4
 
-# Seconds for a work of which hardly any is done in a measurement.
+# Seconds to measure a work that is too slow for the usual time.
 LONG = 30
 
 
@@ -34,16 +34,16 @@ class Arena:
         self.contenders = contenders
 
     def load(self) -> None:
-        """Makes the tables and fills them."""
+        """Creates the tables and fills them."""
         raise NotImplementedError
 
     def copy(self, contender: str) -> str:
-        """The rows as they were loaded for `contender`, in a database of its own: where it is."""
+        """Copies the rows into a database of `contender`'s own and returns its location."""
         raise NotImplementedError
 
     @contextmanager
     def running(self, contender: Contender) -> Iterator[Requests]:
-        """`contender` on fresh rows, ready, its readers signed in."""
+        """Starts `contender` on fresh rows, with its readers signed in."""
         database = self.copy(contender.name)
         try:
             contender.start(database)
@@ -63,7 +63,7 @@ class Arena:
 
     def measure(self, name: str, works: list[str], seconds: float, warm: float,
                 connections: int = CONNECTIONS) -> Iterator[tuple]:
-        """Starts contender `name` once and measures `works`: work, what was seen, memory in bytes."""
+        """Starts contender `name` once and measures `works`: work, measurement, memory in bytes."""
         contender = next(each for each in self.contenders if each.name == name)
         works = [work for work in works if work not in contender.cannot]
         with self.running(contender) as requests:
@@ -75,14 +75,14 @@ class Arena:
 
 def one(requests: Requests, work: str, pids: list[int], seconds: float, warm: float,
         connections: int = CONNECTIONS) -> tuple[Measured, int]:
-    """`work` after a while of the same: what was seen, and how much memory it took in bytes."""
+    """Warms `work` up and measures it: measurement and memory in bytes."""
     port = requests.contender.port
     if warm:
         requests.sent(work, wrk(port, requests.of(work), warm, connections).requests)
     with Memory(pids) as memory:
         seen = wrk(port, requests.of(work), seconds, connections)
         if seen.requests < 2 * connections:
-            # What was under way at the end is not counted: it must be little of the whole.
+            # Requests that are running at the end are not counted, so they must be a small part.
             requests.sent(work, seen.requests)
             seen = wrk(port, requests.of(work), LONG, connections)
     requests.sent(work, seen.requests)
@@ -90,7 +90,7 @@ def one(requests: Requests, work: str, pids: list[int], seconds: float, warm: fl
 
 
 class OnPostgres(Arena):
-    """PostgreSQL: Acclaim, the course's stack, fastify, and pgbench without any server."""
+    """PostgreSQL: Acclaim, the course's stack, fastify, and pgbench without a server."""
 
     name = "postgres"
     label = "PostgreSQL"
@@ -152,11 +152,11 @@ class OnSqlite(Arena):
             load.datasette(self.folder / "loaded" / "datasette.db", self.rows)
 
     def copy(self, contender: str) -> str:
-        # Datasette calls a database as its file is called.
+        # Datasette names a database after its file.
         file = self.folder / "bench.db"
         for old in self.folder.glob("bench.db*"):
             old.unlink()
         shutil.copy(self.folder / "loaded" / f"{contender}.db", file)
-        # Else the copy would be written to the disk while something is measured.
+        # Otherwise the copy would be written to the disk during a measurement.
         os.sync()
         return str(file) if contender == "datasette" else f"sqlite://{file}"

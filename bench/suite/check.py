@@ -1,4 +1,4 @@
-"""Before anything is measured: the same request gets the same answer from each."""
+"""Checks before the measurement that all contenders give the same answer to the same request."""
 
 from psycopg import RawCursor
 from psycopg.rows import dict_row
@@ -13,21 +13,21 @@ MEMBERS = ("id", "title", "content", "published", "owner_id", "votes")
 
 
 class Different(Exception):
-    """Two contenders do not do the same."""
+    """Two contenders differ."""
 
 
 def plain(post: dict) -> dict:
-    """What all contenders tell of a post; the owner's name where it is told."""
+    """The members of a post that all contenders return, and the owner's name if it is there."""
     told = {member: post[member] for member in MEMBERS}
     told["published"] = bool(told["published"])
     username = post.get("owner_username") or (post.get("owner") or {}).get("username")
-    # Datasette has no join here, and is measured without it.
+    # Datasette has no join, and is measured without the owner's name.
     told["owner"] = username or f"user{post['owner_id']}"
     return told
 
 
 def reads(contender: Contender) -> dict:
-    """The answers to the reads, as the first reader gets them."""
+    """The answers to the reads for the first reader."""
     token = contender.tokens[0]
     newest = contender.rows.posts
     with Client(contender.port) as client:
@@ -50,7 +50,7 @@ def reads(contender: Contender) -> dict:
 
 
 def writes(contender: Contender) -> dict:
-    """What new posts and votes do, as can be read afterwards."""
+    """The effect of new posts and votes, read afterwards."""
     token = contender.tokens[1]
     seen = {}
     post = contender.rows.posts - NEWEST - 500
@@ -77,7 +77,7 @@ def writes(contender: Contender) -> dict:
 
 
 def expected(rows: Rows) -> dict:
-    """What follows from the rows alone."""
+    """The expected answers, computed from the rows."""
     return {
         "a vote": 1,
         "a second vote is refused": True,
@@ -92,7 +92,7 @@ def statements(cluster: Cluster, database: str, rows: Rows, depth: int) -> dict:
     """The answers of pgbench's statements."""
     newest = rows.posts
     with cluster.connect(database) as connection:
-        # This one takes $1 and $2 as they stand in the files.
+        # psycopg's raw cursor takes $1 and $2 as the files have them.
         cursor = RawCursor(connection, row_factory=dict_row)
 
         def run(name: str, *values) -> list[dict]:
@@ -108,7 +108,7 @@ def statements(cluster: Cluster, database: str, rows: Rows, depth: int) -> dict:
 
 
 def compare(what: str, one: dict, other: dict) -> None:
-    """Fails when `other` tells something else than `one`."""
+    """Fails if `other` differs from `one`."""
     for name, told in other.items():
         if name in one and one[name] != told:
             raise Different(f"{what}: {name} is\n{told}\nand not\n{one[name]}")

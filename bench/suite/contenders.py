@@ -1,4 +1,4 @@
-"""The contenders: how each is started, and how each is asked for the same things."""
+"""The contenders: how to start each, and the requests of each for the same works."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +18,13 @@ CONTENT = " ".join(["What happened today is told here in a few plain words."] * 
 
 
 class Contender:
-    """A server; what a subclass does not say is as in Acclaim."""
+    """A server. The defaults are those of Acclaim."""
 
     name = ""
     label = ""
     ready = "/health"
     login_status = 200
-    # Works that it has no way to do.
+    # Works that it does not support.
     cannot: tuple[str, ...] = ("search_words", "search_best")
 
     def __init__(self, folder: Path, rows: Rows):
@@ -41,7 +41,7 @@ class Contender:
         return {}
 
     def variables(self, database: str) -> dict[str, str]:
-        """All that its environment has."""
+        """The whole environment of the process."""
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "JWT_SECRET": SECRET,
                 "DATABASE_URL": database, "HOST": "127.0.0.1", "PORT": str(self.port),
                 **self.environment()}
@@ -58,7 +58,7 @@ class Contender:
         return BENCH
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops the server."""
         if self.process:
             self.process.stop()
             self.process = None
@@ -82,7 +82,7 @@ class Contender:
         return Request("GET", "/posts?limit=10")
 
     def deep_page(self) -> Request:
-        """The ten posts after the newest 99 of a hundred: 99,000 of 100,000."""
+        """The ten posts after the newest 99 %: after 99,000 of 100,000."""
         raise NotImplementedError
 
     def depth(self) -> int:
@@ -98,16 +98,16 @@ class Contender:
         return Request("POST", "/vote", as_json(post_id=ID, dir=int(add)))
 
     def posts_of(self, answer) -> list[dict]:
-        """The posts of a page, in our shape."""
+        """The posts of a page, in Acclaim's format."""
         return answer.json()
 
     def post_of(self, answer) -> dict:
-        """The post of an answer, in our shape."""
+        """The post of an answer, in Acclaim's format."""
         return answer.json()
 
 
 class Acclaim(Contender):
-    """The service itself, all limits off, all else as it comes."""
+    """Acclaim with its limits off and all other settings at their defaults."""
 
     name = "acclaim"
     label = "Acclaim"
@@ -122,7 +122,7 @@ class Acclaim(Contender):
         return [self.binary, "serve"]
 
     def cwd(self) -> Path:
-        # No .env is to be found.
+        # A folder without `.env`.
         return self.folder
 
     def environment(self) -> dict[str, str]:
@@ -136,7 +136,7 @@ class Acclaim(Contender):
         return Request("GET", f"/posts?search={RARE}&limit=10")
 
     def deep_page(self) -> Request:
-        """By the cursor that leads from the page before it to it."""
+        """By the cursor of the page before it."""
         with Client(self.port) as client:
             before = Request("GET", f"/posts?limit=10&skip={self.depth() - 10}")
             link = client.expect(200, before, self.tokens[0]).headers.get("Link", "")

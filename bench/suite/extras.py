@@ -1,4 +1,4 @@
-"""What is asked of Acclaim beyond the highest rates: steadiness, sign-ins, one client, the start."""
+"""Measurements of Acclaim besides the highest rates: steady load, sign-ins, one client, start-up."""
 
 import random
 import statistics
@@ -15,20 +15,20 @@ from .machine import Memory, Process, answers, free_port
 from .rows import NEWEST
 from .work import Requests
 
-# Of the highest rate.
+# Share of the highest rate.
 CALM = 0.4
 SLICE = 10
 
 
 def one_connection(requests: Requests, seconds: float) -> dict[str, float]:
-    """The median of a client that is alone, in milliseconds."""
+    """Median latency with a single connection, in milliseconds."""
     pids = requests.contender.process.family()
     return {work: one(requests, work, pids, seconds, 1, connections=1)[0].p50
             for work in ("single", "first_page")}
 
 
 def steady(requests: Requests, folder: Path, highest: dict[str, float | None], seconds: int) -> dict:
-    """The 99th percentile at 40 % of the highest rate, of each slice of 10 s, in milliseconds.
+    """99th percentile at 40 % of the highest rate, for each slice of 10 s, in milliseconds.
 
     `highest` has the rates of `single` and `mixed`.
     """
@@ -60,7 +60,7 @@ def steady(requests: Requests, folder: Path, highest: dict[str, float | None], s
 
 
 def _arguments(contender: Contender, file: Path, request: Request) -> tuple[str, list[str]]:
-    """The URL, and what oha needs to send `request` for one post after the other."""
+    """The URL and oha's arguments to send `request` for one post after the other."""
     posts = list(range(1, contender.rows.posts - 2 * NEWEST))
     random.Random(4).shuffle(posts)
     base = f"http://127.0.0.1:{contender.port}"
@@ -79,7 +79,7 @@ def _arguments(contender: Contender, file: Path, request: Request) -> tuple[str,
 
 
 def sign_ins(requests: Requests, seconds: float) -> dict[str, float]:
-    """Sign-ins of 16 at once against the bare hashes, and what they leave for reads meanwhile."""
+    """16 simultaneous sign-ins compared with bare hashes, and the rate of reads during them."""
     port = requests.contender.port
     pids = requests.contender.process.family()
     idle = one(requests, "single", pids, seconds, 1)[0].rate
@@ -96,7 +96,7 @@ def sign_ins(requests: Requests, seconds: float) -> dict[str, float]:
 
 
 def who_is_known(contender: Contender, times: int = 50) -> dict[str, float]:
-    """The medians of a wrong password for a known and for an unknown user, in milliseconds."""
+    """Median latencies of a wrong password for a known and an unknown user, in milliseconds."""
     took = {"known": [], "unknown": []}
     with Client(contender.port) as client:
         for turn in range(times):
@@ -108,8 +108,8 @@ def who_is_known(contender: Contender, times: int = 50) -> dict[str, float]:
 
 
 def start(arena: OnSqlite, times: int = 10) -> dict[str, float]:
-    """From the command to the first answer of `/health/ready`, in milliseconds: on the rows, and
-    on no file at all, where all tables are made first."""
+    """Time from the command to the first answer of `/health/ready`, in milliseconds: with the rows, and
+    without a file, where the service creates all tables first."""
     took = {"rows": [], "nothing": []}
     for _ in range(times):
         file = arena.folder / "nothing.db"
@@ -134,7 +134,7 @@ def _until_ready(acclaim: Acclaim, database: str) -> float:
 
 def all_of(arena: Arena, folder: Path, highest: dict[str, float | None], seconds: float,
            long: int) -> dict:
-    """All that is measured on `arena` besides its works."""
+    """All measurements on `arena` besides its works."""
     seen = {}
     if isinstance(arena, OnSqlite):
         seen["start"] = start(arena)

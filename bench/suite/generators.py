@@ -1,4 +1,4 @@
-"""The load generators: wrk for the highest rate, oha for a given one, pgbench for the floor."""
+"""The load generators: wrk for the highest rate, oha for a given rate, pgbench for the lower bound."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ CONNECTIONS = 32
 
 @dataclass(frozen=True)
 class Measured:
-    """What a load generator saw; times in milliseconds."""
+    """A measurement of a load generator. Times are in milliseconds."""
 
     rate: float
     p50: float
@@ -33,14 +33,14 @@ def as_lua(value) -> str:
         return "{" + ",".join(f"[{as_lua(key)}]={as_lua(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "{" + ",".join(map(as_lua, value)) + "}"
-    # Of the escapes of JSON these texts have none that Lua does not know.
+    # The texts contain only those JSON escapes that Lua knows.
     return json.dumps(value)
 
 
 def wrk(port: int, work: dict, seconds: float, connections: int = CONNECTIONS) -> Measured:
-    """Sends the requests of `work` as fast as they are answered.
+    """Sends the next request of `work` as soon as the previous one is answered.
 
-    One thread of wrk for all connections, but for works where each connection is a user.
+    wrk uses one thread for all connections, except for works where each connection is a user.
     """
     threads = connections if work.get("kind") == "toggle" else 1
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
@@ -62,7 +62,7 @@ def wrk(port: int, work: dict, seconds: float, connections: int = CONNECTIONS) -
 
 
 def oha(url: str, arguments: list[str], share: float, rate: float, seconds: int) -> subprocess.Popen:
-    """Starts sending its share of `rate` requests a second, each timed from when it was due."""
+    """Starts sending its share of `rate` requests per second, each timed from the moment it was due."""
     return subprocess.Popen(
         [BENCH / ".tools" / "bin" / "oha", "--no-tui", "-z", f"{seconds}s",
          "-q", str(round(rate * share)), "-c", str(math.ceil(CONNECTIONS * share)), "--latency-correction",
@@ -71,12 +71,12 @@ def oha(url: str, arguments: list[str], share: float, rate: float, seconds: int)
 
 
 def oha_seen(process: subprocess.Popen) -> list[tuple[float, float]]:
-    """When each request was sent (seconds from the start) and how long it took (milliseconds)."""
+    """Start (seconds from the beginning) and duration (milliseconds) of each request."""
     output, faults = process.communicate()
     if process.returncode:
         raise RuntimeError(f"oha: {faults}")
     rows = list(csv.DictReader(io.StringIO(output)))
-    # It draws votes by lot, some of them twice: the second one is refused, and rightly.
+    # oha draws votes at random, some of them twice. The second one is correctly rejected.
     bad = [row for row in rows if row["status"][0] != "2" and row["status"] != "409"]
     if bad or not rows:
         raise RuntimeError(f"{len(bad)} of {len(rows)} requests were not answered well: {bad[:1]}")
@@ -84,14 +84,14 @@ def oha_seen(process: subprocess.Popen) -> list[tuple[float, float]]:
 
 
 def percentile(values: list[float], part: float) -> float:
-    """The smallest of `values` that `part` of 1 of them do not exceed."""
+    """The quantile `part` (0 to 1) of `values`."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
 def pgbench(cluster: Cluster, database: str, scripts: list[tuple[Path, int]], seconds: float,
             connections: int = CONNECTIONS) -> Measured:
-    """Runs `scripts`, each as often as its share says, as prepared statements."""
+    """Runs `scripts` as prepared statements, weighted by their shares."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [cluster.programs / "pgbench", "-h", "127.0.0.1", "-p", str(cluster.port),

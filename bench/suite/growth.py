@@ -1,4 +1,4 @@
-"""What the same request costs among a thousand posts and among a million."""
+"""Cost of the same request with a thousand to a million posts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ WORKS = {
 
 
 def arenas(folder: Path, binary: Path, cluster: Cluster, sizes) -> list[Arena]:
-    """Acclaim alone, on both databases, on each number of posts; one vote a post."""
+    """Acclaim on both databases with each number of posts and one vote per post."""
     made = []
     for posts in sizes:
         rows = Rows(posts, posts, 10_000)
@@ -30,7 +30,7 @@ def arenas(folder: Path, binary: Path, cluster: Cluster, sizes) -> list[Arena]:
 
 
 def measure(arena: Arena, seconds: float) -> Iterator[tuple[str, float, float]]:
-    """Work, requests a second, and their median in milliseconds. They come one after the other:
-    those that come together share queries, and would hide what one costs."""
+    """Yields work, requests per second and median in milliseconds. Requests are sent one after the other,
+    because simultaneous requests share queries and would hide the cost of one."""
     for work, seen, _ in arena.measure("acclaim", list(WORKS), seconds, 0.5, connections=1):
         yield work, seen.rate, seen.p50

@@ -1,4 +1,4 @@
-"""How many password hashes a second this machine makes when it does nothing else."""
+"""Password hashes per second if the machine does nothing else."""
 
 import subprocess
 
@@ -6,7 +6,7 @@ from .machine import BENCH
 
 
 def raw_rate(seconds: float) -> float:
-    """Argon2id as the service makes it, on as many threads as there are cores: `../hashes`."""
+    """Argon2id with the service's parameters, on as many threads as cores: `../hashes`."""
     program = BENCH / ".tools" / "hashes" / "release" / "acclaim-bench-hashes"
     done = subprocess.run([program, str(seconds)], capture_output=True, text=True, check=True)
     return float(done.stdout)

@@ -4,7 +4,7 @@ import http.client
 import json
 from dataclasses import dataclass
 
-# Where the number of a post goes. In a body it is padded: JSON allows spaces, and the length stays.
+# Placeholder for a post id. In a body the id is padded with spaces, so that the length is constant.
 ID = "@ID@"
 _PATH_ID, _BODY_ID, _WIDTH = "%d", "%8d", 8
 _OUT_OF_FORMAT = str.maketrans({"%": "%%"})
@@ -12,7 +12,7 @@ _OUT_OF_FORMAT = str.maketrans({"%": "%%"})
 
 @dataclass(frozen=True)
 class Request:
-    """One request, without who sends it."""
+    """A request without its credentials."""
 
     method: str
     path: str
@@ -20,12 +20,12 @@ class Request:
     kind: str = "application/json"
 
     def of(self, post: int) -> "Request":
-        """With `post` as the number in it."""
+        """The request with the id `post`."""
         return Request(self.method, self.path.replace(ID, str(post)),
                        self.body.replace(ID, str(post)), self.kind)
 
     def template(self, token: str = "") -> str:
-        """What goes over the wire, as a format of `string.format` in Lua with one number."""
+        """The bytes to send, as a format for Lua's `string.format` with one number."""
         path = self.path.translate(_OUT_OF_FORMAT).replace(ID, _PATH_ID)
         lines = [f"{self.method} {path} HTTP/1.1", "Host: 127.0.0.1"]
         if token:
@@ -38,20 +38,20 @@ class Request:
 
 
 def as_json(**members) -> str:
-    """A JSON object; a member that is `ID` becomes a number."""
+    """A JSON object. A member equal to `ID` becomes a number."""
     return json.dumps(members).replace(f'"{ID}"', ID)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: http.client.HTTPMessage
     text: str
 
     def json(self):
-        """Its body."""
+        """The body, parsed."""
         return json.loads(self.text)
 
 
@@ -62,7 +62,7 @@ class Client:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def send(self, request: Request, token: str = "") -> Answer:
-        """The answer to `request`."""
+        """Sends `request` and returns the response."""
         headers = {"Content-Type": request.kind} if request.body else {}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -71,7 +71,7 @@ class Client:
         return Answer(answer.status, answer.headers, answer.read().decode())
 
     def expect(self, status: int, request: Request, token: str = "") -> Answer:
-        """The answer to `request`, which must have `status`."""
+        """Sends `request` and returns the response. Fails unless it has `status`."""
         answer = self.send(request, token)
         if answer.status != status:
             raise RuntimeError(f"{request}: {answer.status} instead of {status}: {answer.text[:500]}")

@@ -1,4 +1,4 @@
-"""The same rows for all, each into the tables that its contender asks for."""
+"""Loads the same rows for all contenders, each into its own tables."""
 
 import os
 import sqlite3
@@ -24,13 +24,13 @@ def _posts(rows: Rows, published):
 
 
 def migrate(binary: Path, url: str) -> None:
-    """The service's own tables, as its operator makes them."""
+    """Creates the service's tables with its own command."""
     subprocess.run([binary, "migrate", "up"], env={**os.environ, "DATABASE_URL": url},
                    cwd=BENCH / "sql", check=True, stdout=subprocess.DEVNULL)
 
 
 def acclaim_postgres(cluster: Cluster, database: str, binary: Path, rows: Rows) -> None:
-    """The service's schema, its triggers at work but for counting the votes one by one; fastify and
+    """Loads the service's schema with all triggers active except the one that counts votes. fastify and
     pgbench use it too."""
     cluster.create(database)
     migrate(binary, cluster.url(database))
@@ -55,7 +55,7 @@ def course_postgres(cluster: Cluster, database: str, rows: Rows) -> None:
 def _copy(cluster: Cluster, database: str, tables) -> None:
     with cluster.connect(database) as connection, connection.cursor() as cursor:
         for table, rows in tables:
-            # The posts come with their counts of votes.
+            # The posts already contain their vote counts.
             role = "replica" if table.startswith("votes") else "origin"
             connection.execute(f"SET session_replication_role = {role}")
             with cursor.copy(f"COPY {table} FROM STDIN") as copy:
@@ -68,7 +68,7 @@ def _copy(cluster: Cluster, database: str, tables) -> None:
 
 
 def acclaim_sqlite(file: Path, binary: Path, rows: Rows) -> None:
-    """The service's schema in `file`, its triggers at work but for those of votes."""
+    """Loads the service's schema into `file` with all triggers active except those of votes."""
     migrate(binary, f"sqlite://{file}")
     tables = ((USERS, _users(rows)), (POSTS, _posts(rows, 1)), (VOTES, rows.each_vote()))
     _insert(file, tables)
@@ -91,7 +91,7 @@ def _insert(file: Path, tables) -> None:
     connection = sqlite3.connect(file)
     connection.execute("PRAGMA journal_mode = WAL")
     with connection:
-        # The posts come with their counts of votes.
+        # The posts already contain their vote counts.
         triggers = connection.execute(
             "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'votes'"
         ).fetchall()

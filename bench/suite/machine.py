@@ -1,4 +1,4 @@
-"""Processes: start them, wait until they answer, see their memory, stop them."""
+"""Processes: start, wait for readiness, measure memory, stop."""
 
 import http.client
 import os
@@ -16,7 +16,7 @@ PATIENCE = 60
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on."""
+    """A free TCP port of the loopback address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
@@ -38,13 +38,13 @@ class Process:
                 stdout=output, stderr=output, start_new_session=True)
 
     def check(self) -> None:
-        """Fails with the end of its log when it is no longer there."""
+        """Fails with the end of the log if the process has ended."""
         if self.child.poll() is not None:
             tail = self.log.read_text(errors="replace")[-2000:]
             raise RuntimeError(f"{self.child.args[3:]} ended with {self.child.returncode}:\n{tail}")
 
     def wait_for(self, ready, every: float = 0.02) -> None:
-        """Until `ready()` is true, which is asked again after `every` seconds."""
+        """Waits until `ready()` is true, polling every `every` seconds."""
         deadline = time.monotonic() + PATIENCE
         while not ready():
             self.check()
@@ -53,7 +53,7 @@ class Process:
             time.sleep(every)
 
     def family(self) -> list[int]:
-        """Its process id and those of all that it has started."""
+        """The ids of the process and all its descendants."""
         parents = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -68,7 +68,7 @@ class Process:
         return found
 
     def stop(self) -> None:
-        """Asks it to end, and ends its process group when it does not within 20 s."""
+        """Sends a request to end, and kills the process group after 20 s."""
         if self.child.poll() is None:
             self.child.send_signal(self.end)
         try:
@@ -79,7 +79,7 @@ class Process:
 
 
 def resident(pid: int) -> int:
-    """Bytes of physical memory that process `pid` has; 0 when it has ended."""
+    """Resident memory of process `pid` in bytes, or 0 if it has ended."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
@@ -90,7 +90,7 @@ def resident(pid: int) -> int:
 
 
 class Memory:
-    """The highest sum of the resident memory of `pids` while it is entered."""
+    """Records the highest sum of the resident memory of `pids` while the context is active."""
 
     def __init__(self, pids: list[int]):
         self.pids = pids
@@ -114,7 +114,7 @@ class Memory:
 
 
 def answers(port: int, path: str) -> bool:
-    """Whether a GET of `path` is answered with less than 500."""
+    """True if a GET of `path` is answered with a status below 500."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)
@@ -126,7 +126,7 @@ def answers(port: int, path: str) -> bool:
 
 
 def first_line(*command) -> str:
-    """The first line that a program prints; empty when there is no such program."""
+    """The first line that a program prints, or an empty text if the program is missing."""
     if not shutil.which(str(command[0])):
         return ""
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The measurements as SVG."""
+"""Draws the measurements as SVG."""
 
 import math
 from collections.abc import Iterator
@@ -31,8 +31,8 @@ COLUMNS = ((700, "requests/s"), (762, "p50 ms"), (824, "p99 ms"), (906, "memory 
 
 
 def throughput(results: Results) -> str:
-    """A bar for each contender's requests a second, the fastest of a work at full length; beside it
-    its numbers, and how much Acclaim's rate is of its."""
+    """One bar per contender for its requests per second, scaled to the fastest of the work, with its
+    figures and the ratio of Acclaim's rate to it."""
     parts, y = [], 30.0
     for database, label in (("postgres", "PostgreSQL"), ("sqlite", "SQLite")):
         if not results.at(database):
@@ -70,7 +70,7 @@ def _bars(results: Results, database: str, work: str, name: str, seen: list[str]
 
 
 def growth(results: Results) -> str:
-    """What a request costs, by how many posts there are; both scales by powers of ten."""
+    """Cost of a request by number of posts. Both scales are logarithmic."""
     parts = []
     left = 70.0
     for database, label in (("postgres", "PostgreSQL"), ("sqlite", "SQLite")):
@@ -114,6 +114,6 @@ def _panel(results: Results, database: str, label: str, sizes: list[int],
         ends.append((points[-1][1], GROWING[work], colour))
     below = 0.0
     for up, name, colour in sorted(ends):
-        # Names do not lie on one another.
+        # Keeps labels from overlapping.
         below = max(up + 4, below + 15)
         yield _text(left + 310, below, name, f'fill="{colour}"')

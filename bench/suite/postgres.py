@@ -1,4 +1,4 @@
-"""A temporary PostgreSQL with the settings that it comes with."""
+"""A temporary PostgreSQL with default settings."""
 
 import os
 import pwd
@@ -13,7 +13,7 @@ from .machine import Process, free_port
 
 
 def programs() -> Path:
-    """The folder of PostgreSQL's programs: on the PATH, or where Debian keeps them."""
+    """The folder of PostgreSQL's programs: from the PATH, or Debian's."""
     places = [Path(place) for place in os.environ.get("PATH", "").split(":") if place]
     places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     for place in places:
@@ -23,7 +23,7 @@ def programs() -> Path:
 
 
 class Cluster:
-    """A server that keeps its files in `folder`, durably, as every contender is used to."""
+    """A server with its files in `folder`. Commits are durable."""
 
     def __init__(self, folder: Path):
         self.programs = programs()
@@ -32,7 +32,7 @@ class Cluster:
         data = folder / "postgres"
         data.mkdir()
         if os.getuid() == 0:
-            # PostgreSQL refuses to run as root.
+            # PostgreSQL does not run as root.
             entry = pwd.getpwnam("postgres")
             user = (entry.pw_uid, entry.pw_gid)
             shutil.chown(data, *user)
@@ -42,7 +42,7 @@ class Cluster:
             [*(as_user if user else []), self.programs / "initdb", "-U", "postgres", "--auth=trust",
              "--encoding=UTF8", "--locale=C.UTF-8", "-D", data],
             cwd=data, check=True, stdout=subprocess.DEVNULL)
-        # SIGINT: end the connections, then stop in good order.
+        # SIGINT closes the connections and shuts the server down cleanly.
         self.process = Process(
             [self.programs / "postgres", "-D", data, "-c", "listen_addresses=127.0.0.1",
              "-c", f"port={self.port}", "-c", "unix_socket_directories="],
@@ -57,35 +57,35 @@ class Cluster:
             return False
 
     def url(self, database: str) -> str:
-        """Where `database` is."""
+        """The URL of `database`."""
         return f"postgres://postgres@127.0.0.1:{self.port}/{database}"
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
-        """A connection on which each statement is a transaction."""
+        """A connection in autocommit mode."""
         return psycopg.connect(self.url(database), autocommit=True)
 
     def version(self) -> str:
-        """Such as `15.14 (Debian 15.14-0+deb12u1)`."""
+        """The version, such as `15.14 (Debian 15.14-0+deb12u1)`."""
         with self.connect() as connection:
             return connection.execute("SHOW server_version").fetchone()[0]
 
     def create(self, database: str) -> None:
-        """An empty database."""
+        """Creates an empty database."""
         with self.connect() as connection:
             connection.execute(f"CREATE DATABASE {database}")
 
     def copy(self, template: str, database: str) -> None:
-        """`database` as it is in `template`, whatever was in it before, and all of it on disk."""
+        """Replaces `database` with a copy of `template` and flushes it to disk."""
         self.drop(database)
         with self.connect() as connection:
             connection.execute(f"CREATE DATABASE {database} TEMPLATE {template} STRATEGY FILE_COPY")
             connection.execute("CHECKPOINT")
 
     def drop(self, database: str) -> None:
-        """Removes `database`, if it is there."""
+        """Removes `database` if it exists."""
         with self.connect() as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops the server."""
         self.process.stop()

@@ -1,4 +1,4 @@
-"""What the project promises of its speed, each with its target."""
+"""The project's performance targets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from .results import Results
 
 @dataclass(frozen=True)
 class Promise:
-    """`at_least` tells on which side of `target` the measured value must be."""
+    """A target. With `at_least` the measured value must not be below it, otherwise not above it."""
 
     text: str
     target: float | None
@@ -17,7 +17,7 @@ class Promise:
     at_least: bool = True
 
     def met(self, value: float) -> bool:
-        """Whether `value` keeps it."""
+        """True if `value` meets the target."""
         if self.target is None:
             return False
         return value >= self.target if self.at_least else value <= self.target
@@ -50,13 +50,13 @@ def _mib(value: float | None) -> float | None:
 
 
 def _growth(database: str):
-    """How much more a first page costs among 10^6 posts than among 10^4."""
+    """Cost of a first page with 10^6 posts divided by its cost with 10^4."""
     return lambda results: results.ratio(("growth", database, "10000", "first_page_many", "rate"),
                                          ("growth", database, "1000000", "first_page_many", "rate"))
 
 
 def _unevenness(results: Results) -> float | None:
-    """The highest 99th percentile of a slice through the lowest."""
+    """The highest 99th percentile of a slice divided by the lowest."""
     slices = results.at("extras", "postgres", "steady", "mixed", "slices")
     return max(slices) / min(slices) if slices else None
 

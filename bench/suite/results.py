@@ -1,4 +1,4 @@
-"""What was measured, as it lies in `results.json`, and its medians.
+"""The measurements in `results.json` and their medians.
 
 {"machine": {..}, "postgres": {contender: {work: [round, ..]}}, "sqlite": .., "extras": {database: ..},
 "growth": {database: {posts: {work: [round, ..]}}}}, a round being {"rate", "p50", "p99", "memory"}.
@@ -18,7 +18,7 @@ LABELS = {
 
 
 class Results:
-    """The measurements, kept in `folder` as they come."""
+    """The measurements, written to `folder` as they are made."""
 
     def __init__(self, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)
@@ -26,11 +26,11 @@ class Results:
         self.all = json.loads(self.file.read_text()) if self.file.exists() else {}
 
     def save(self) -> None:
-        """Writes what there is."""
+        """Writes all measurements."""
         self.file.write_text(json.dumps(self.all, indent=1, sort_keys=True) + "\n")
 
     def clear(self, *parts: str) -> None:
-        """Forgets what an earlier run measured."""
+        """Removes the measurements of an earlier run."""
         for part in parts:
             self.all.pop(part, None)
 
@@ -42,7 +42,7 @@ class Results:
         place.setdefault(path[-1], []).append(seen)
 
     def at(self, *path: str):
-        """What is there, or nothing."""
+        """The value at a path, or nothing."""
         place = self.all
         for step in path:
             place = place.get(step) if isinstance(place, dict) else None
@@ -54,12 +54,12 @@ class Results:
         return statistics.median(each[path[-1]] for each in rounds) if rounds else None
 
     def ratio(self, one: tuple, other: tuple) -> float | None:
-        """The median at `one` through the median at `other`."""
+        """The median at `one` divided by the median at `other`."""
         above, below = self.median(*one), self.median(*other)
         return above / below if above is not None and below else None
 
     def most_memory(self, database: str, contender: str) -> float | None:
-        """The highest median of all works but sign-ins, which have a limit of their own, in bytes."""
+        """The highest median memory of all works but sign-ins, which have their own limit, in bytes."""
         works = [work for work in self.at(database, contender) or {} if work != "sign_in"]
         found = [self.median(database, contender, work, "memory") for work in works]
         return max(found, default=None)

@@ -1,4 +1,4 @@
-"""The rows that every contender starts with. The same numbers give the same rows."""
+"""The rows that every contender starts with. Equal parameters give equal rows."""
 
 import random
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import accumulate, pairwise
 
-# How many users send requests: users 1 to READERS.
+# Number of users that send requests: users 1 to READERS.
 READERS = 64
-# In the title of exactly one post of a hundred, and part of no other word.
+# Occurs in the title of exactly 1 % of the posts, and in no other word.
 RARE = "zephyrine"
 PASSWORD = "correct horse battery staple"
-# Argon2id of PASSWORD with 19 MiB, two passes and one lane, as every contender makes them.
+# Argon2id of PASSWORD with 19 MiB, two passes and one lane, as all contenders use it.
 HASH = ("$argon2id$v=19$m=19456,t=2,p=1$"
         "YWNjbGFpbWJlbmNobWFyaw$C7EWgHLhfwhAE9M6xzzDDyCqon1gO82Olk7G/lCaf+o")
-# The newest posts: the readers have voted for some of these, and for nothing else.
+# Number of newest posts. The readers have voted for some of these and for no others.
 NEWEST = 100
 _STEPS = (5, 7, 11, 13, 17, 19, 29, 31, 37, 41, 43, 47)
 _START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ def _moment(seconds: int) -> str:
 
 @dataclass(frozen=True)
 class Rows:
-    """`posts` is 1,000 or more and even; `votes` is at least what the readers give."""
+    """`posts` is even and at least 1,000. `votes` is at least the number of the readers' votes."""
 
     posts: int = 100_000
     votes: int = 1_000_000
@@ -61,7 +61,7 @@ class Rows:
 
     @cached_property
     def votes_of(self) -> list[int]:
-        """How many votes each post has; of few posts, many. The first is of no post."""
+        """The vote count of each post; few posts have many. Index 0 is unused."""
         chance = random.Random(2)
         last = self.posts - NEWEST
         newest = [sum((post + user) % 3 == 0 for user in range(1, READERS + 1))
@@ -82,7 +82,7 @@ class Rows:
             if post > last:
                 voters = (user for user in range(1, READERS + 1) if (post + user) % 3 == 0)
             else:
-                # No divisor of how many others there are: nobody comes twice.
+                # Coprime to the number of other users, so no user is drawn twice.
                 first, step = chance.randrange(others), chance.choice(_STEPS)
                 voters = (READERS + 1 + (first + turn * step) % others
                           for turn in range(self.votes_of[post]))
@@ -91,7 +91,7 @@ class Rows:
 
 
 def _vocabulary() -> tuple[list[str], list[float]]:
-    """8,000 words and how often they occur, summed up: the nth 1/n times as often as the first."""
+    """8,000 words and their cumulated frequencies: the nth occurs 1/n times as often as the first."""
     chance = random.Random(3)
     words: dict[str, None] = {}
     while len(words) < 8_000:
@@ -109,7 +109,7 @@ def _vocabulary() -> tuple[list[str], list[float]]:
 
 
 def uncommon(count: int) -> list[str]:
-    """`count` words that are each in some 1 % of the posts, none of them the beginning of another."""
+    """`count` words, each in about 1 % of the posts. None is a prefix of another."""
     words, weights = _vocabulary()
     # A post has about 60 words.
     place = int(60 / 0.01 / weights[-1])

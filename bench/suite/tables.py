@@ -1,4 +1,4 @@
-"""The measurements as Markdown."""
+"""Formats the measurements as Markdown."""
 
 from .growth import WORKS as GROWING
 from .promises import PROMISES
@@ -9,7 +9,7 @@ MIB = 1 << 20
 
 
 def number(value: float | None) -> str:
-    """Three digits that count, and thousands in groups."""
+    """Three significant digits, with separators between thousands."""
     if value is None:
         return "–"
     if value >= 100:
@@ -23,7 +23,7 @@ def times(value: float | None) -> str:
 
 
 def works(results: Results, database: str) -> list[str]:
-    """A row for each work and contender, and what Acclaim's number is of the contender's."""
+    """One row per work and contender, with the ratio of Acclaim's figure to the contender's."""
     lines = [
         "| work | contender | requests/s | | p50 ms | | p99 ms | | memory MiB | |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -46,7 +46,7 @@ def works(results: Results, database: str) -> list[str]:
 
 
 def growth(results: Results, database: str) -> list[str]:
-    """Microseconds of the whole machine for one request, by how many posts there are."""
+    """Time of one request in microseconds by number of posts."""
     sizes = sorted(map(int, results.at("growth", database) or {}))
     if not sizes:
         return []
@@ -60,7 +60,7 @@ def growth(results: Results, database: str) -> list[str]:
 
 
 def extras(results: Results) -> list[str]:
-    """What stands in no other table."""
+    """The measurements that are in no other table."""
     lines = []
     for database in ("postgres", "sqlite"):
         for part, values in sorted((results.at("extras", database) or {}).items()):
@@ -79,7 +79,7 @@ def extras(results: Results) -> list[str]:
 
 
 def promises(results: Results) -> list[str]:
-    """What was promised, and what came out."""
+    """Targets and results."""
     lines = ["| what was promised | target | measured | met |", "| --- | ---: | ---: | --- |"]
     for promise in PROMISES:
         value = promise.measured(results)

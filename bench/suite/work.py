@@ -1,4 +1,4 @@
-"""What is measured: each work as requests of a contender, or as statements for pgbench."""
+"""The works: as requests of a contender, or as statements for pgbench."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from .generators import CONNECTIONS
 from .machine import BENCH
 from .rows import NEWEST, RARE, READERS, Rows, uncommon
 
-# In the order in which they are measured: what reads comes before what changes the rows.
+# In the order of measurement: reads come before writes.
 WORKS = {
     "single": "one post",
     "first_page": "first page",
@@ -20,13 +20,13 @@ WORKS = {
     "vote": "votes, spread",
     "vote_hot": "votes, all on one post",
     "mixed": "90 reads : 8 votes : 2 posts",
-    # The last one, because what it takes of memory some do not give back.
+    # Last, because some contenders do not give its memory back.
     "sign_in": "sign-in",
 }
 
 
 class Requests:
-    """The works as requests of one contender. What it once sent it does not send again."""
+    """The works as requests of one contender. Never repeats a write."""
 
     def __init__(self, contender: Contender):
         self.contender = contender
@@ -40,7 +40,7 @@ class Requests:
 
     def _vote(self, share: int = 0) -> dict:
         formats = self._formats(lambda reader: self.contender.vote(reader, True), READERS)
-        # The readers' own votes are among the newest posts, the posts that all vote for before them.
+        # The readers' existing votes are among the newest posts; the posts of `vote_hot` are older.
         return {"kind": "vote", "formats": formats, "posts": self.posts - 2 * NEWEST,
                 "start": self.votes, "share": share}
 
@@ -49,7 +49,7 @@ class Requests:
                 "posts": self.posts, "start": 0, "share": share}
 
     def of(self, work: str) -> dict:
-        """What `load/work.lua` sends for `work`, from where it stopped."""
+        """The input of `load/work.lua` for `work`, continuing after the last request."""
         contender = self.contender
         match work:
             case "single":
@@ -75,7 +75,7 @@ class Requests:
             case "vote":
                 return self._vote()
             case "vote_hot":
-                # Another post each time: who voted for the last one is not known for sure.
+                # A different post each time, because the votes of the last one are not known exactly.
                 self.hot += 1
                 return {"kind": "toggle", "start": 0, "post": self.posts - NEWEST - self.hot,
                         "formats": self._formats(
@@ -96,7 +96,7 @@ class Requests:
         raise KeyError(work)
 
     def sent(self, work: str, requests: int) -> None:
-        """Notes that `requests` of `work` were answered; more may have been on their way."""
+        """Records that `requests` of `work` were answered. More may have been sent."""
         if work == "vote":
             self.votes += requests + 2 * CONNECTIONS
         if work == "mixed":
@@ -118,7 +118,7 @@ def scripts(folder: Path, rows: Rows, depth: int) -> dict[str, list[tuple[Path, 
         "new_post": reader
         + _statement("new_post", "reader", f"'{TITLE}'", f"'{CONTENT}'", "true", "''"),
         "vote": voter + post + _vote("vote_add"),
-        # A client is a user here too, who votes for the post and takes it back in turn.
+        # Each client is a user that votes for the post and takes the vote back in turn.
         "vote_hot": f"\\set reader :client_id + 1\n\\set post {rows.posts - NEWEST}\n"
         "\\set adds 1 - :adds\n\\if :adds\n" + _vote("vote_add")
         + "\\else\n" + _vote("vote_remove") + "\\endif\n",
@@ -134,18 +134,18 @@ def scripts(folder: Path, rows: Rows, depth: int) -> dict[str, list[tuple[Path, 
 
 
 def _vote(change: str) -> str:
-    # What others do meanwhile counts too: the votes are asked for once this one is committed.
+    # Counts the votes after the commit, so that simultaneous votes of others are included.
     return _statement(change, "reader", "post") + _statement("votes", "reader", "post")
 
 
 def text_of(name: str) -> str:
-    """A statement of `../sql`, in one line."""
+    """A statement of `../sql` on one line."""
     lines = (BENCH / "sql" / f"{name}.sql").read_text().splitlines()
     return " ".join(line.strip() for line in lines if not line.startswith("--"))
 
 
 def _statement(name: str, *values: str) -> str:
-    """It with pgbench's variables, or literals, for $1, $2 and so on."""
+    """The statement with pgbench variables or literals in place of $1, $2 and so on."""
     text = text_of(name)
     for place, value in enumerate(values, 1):
         text = text.replace(f"${place}", value if value[0] == "'" or value == "true" else f":{value}")

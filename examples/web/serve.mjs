@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 
-/** esbuild's settings for a page that talks to the service at `api`. */
+/** esbuild's options for a page that calls the service at `api`. */
 function settings(api) {
   if (!URL.canParse(api)) throw new Error(`ACCLAIM_URL is not a URL: ${api}`);
   const url = new URL(api);
@@ -20,7 +20,7 @@ function settings(api) {
     define: { ACCLAIM_URL: JSON.stringify(url.href.replace(/\/$/, '')) },
     plugins: [
       {
-        // The page's Content-Security-Policy lets it call this one service and nothing else.
+        // The page's Content-Security-Policy allows calls to this service only.
         name: 'policy',
         setup(build) {
           build.onLoad({ filter: /\.html$/ }, async ({ path }) => ({
@@ -33,11 +33,11 @@ function settings(api) {
   };
 }
 
-/** Serves the page on http://localhost:`port`, or a free port when that is 0, built anew at each load. */
+/** Serves the page on http://localhost:`port`, or a free port when that is 0, and rebuilds it at each load. */
 export async function serve({ api, port }) {
   const context = await esbuild.context({ ...settings(api), write: false });
   try {
-    // Loopback alone: a page under development is nobody else's to see.
+    // Listens on loopback only: a page under development is not for other machines.
     const server = await context.serve({ host: '127.0.0.1', port });
     return { url: `http://localhost:${server.port}`, close: () => context.dispose() };
   } catch (error) {

@@ -1,6 +1,6 @@
-//! The commands, shared by `migration` and `acclaim migrate`.
+//! The subcommands of both `migration` and `acclaim migrate`. Their docstrings are the help texts.
 
-/// What to do with the schema.
+/// A change or a report of the schema.
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
 pub enum Command {
     /// Apply pending migrations, oldest first

@@ -1,4 +1,4 @@
-//! Which database a `DATABASE_URL` names, and what to say when it cannot be reached.
+//! Parses `DATABASE_URL`, connects for migrations, and explains connection errors.
 
 use std::{fmt, path::Path, str::FromStr, time::Duration};
 
@@ -9,25 +9,25 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
-/// How long an SQLite connection waits for another one's write lock before it gives up.
+/// Time limit to get SQLite's write lock.
 ///
-/// A run of migrations may hold the lock for as long as its longest change takes.
+/// Another run of migrations holds the lock until it ends, which on a large database takes minutes.
 const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_mins(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A database that is named but not yet connected to.
+/// Connection options of a database.
 #[derive(Clone)]
 pub enum Database {
-    /// A file.
+    /// An SQLite file.
     Sqlite(Box<SqliteConnectOptions>),
-    /// A server.
+    /// A PostgreSQL server and database.
     Postgres(Box<PgConnectOptions>),
 }
 
 impl Database {
-    /// Reads a `sqlite:` or `postgres:` URL.
+    /// Parses a `sqlite:`, `postgres:` or `postgresql:` URL.
     ///
-    /// The error says what would be right and repeats nothing of the URL, which may hold a password.
+    /// The error describes the expected format. It never contains the URL, which may hold a password.
     pub fn parse(url: &str) -> Result<Self, String> {
         const RIGHT: &str =
             "expected `sqlite://FILE` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`";
@@ -57,10 +57,11 @@ impl Database {
         }
     }
 
-    /// A connection to change the schema with. `create` makes an SQLite file that is not there.
+    /// Opens a connection for migrations. With `create`, a missing SQLite file is created.
     ///
-    /// SQLite's foreign keys are off on it, as rebuilding a table needs; the runner checks them all
-    /// before it commits. The error is one sentence for the operator.
+    /// SQLite's foreign keys are off on this connection, because a migration that rebuilds a table
+    /// needs that. The runner checks all foreign keys before it commits. The error is one sentence
+    /// for the operator.
     pub(crate) async fn connect(&self, create: bool) -> Result<DatabaseConnection, String> {
         self.reach().await?;
         let connected = match self {
@@ -88,8 +89,8 @@ impl Database {
         connected.map_err(|error| self.explain(&error))
     }
 
-    /// Connects once to a server, so that what it says is known. A pool would go on trying, and
-    /// then tell of the time it took. The error is one sentence for the operator.
+    /// Connects to the server once, to get its own error message. A pool would retry and report only a
+    /// time-out. Does nothing for SQLite. The error is one sentence for the operator.
     pub async fn reach(&self) -> Result<(), String> {
         let Self::Postgres(options) = self else {
             return Ok(());
@@ -102,7 +103,7 @@ impl Database {
         .map_err(|error| self.explain(&error))
     }
 
-    /// One sentence for the operator on why this database could not be opened.
+    /// Explains in one sentence, for the operator, why this database could not be opened.
     #[must_use]
     pub fn explain(&self, error: &sqlx::Error) -> String {
         match error {

@@ -1,19 +1,25 @@
-//! The few words in which the two databases' DDL differ.
+//! The parts of the DDL that differ between the two databases.
+//!
+//! Landed migrations use these texts. Never change one that exists: it would change what those
+//! migrations do on a new database. Add a new field or function instead.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-/// Type words of one database.
+/// DDL fragments of one database.
 pub struct Dialect {
-    /// A 64-bit primary key that the database numbers and, as long as the table stands, never gives
-    /// twice: a token of a deleted user must not become somebody else's.
+    /// A 64-bit primary key assigned by the database.
+    ///
+    /// An id is never reused while the table exists: a token of a deleted user must not become valid
+    /// for a later user.
     pub id: &'static str,
-    /// A moment with its zone. SQLite has no such type and keeps the text of RFC 3339.
+    /// A timestamp with time zone. SQLite has no such type and stores RFC 3339 text.
     pub timestamp: &'static str,
-    /// What stands behind a table whose primary key is all there is to look up by.
+    /// Table option for tables that are looked up by their primary key only: SQLite then stores the
+    /// rows in that key's index.
     pub keyed: &'static str,
 }
 
-/// The dialect of the database that `manager` changes.
+/// The dialect of `manager`'s database.
 pub fn of(manager: &SchemaManager) -> Dialect {
     if is_postgres(manager) {
         Dialect {
@@ -30,12 +36,12 @@ pub fn of(manager: &SchemaManager) -> Dialect {
     }
 }
 
-/// Whether `manager` changes a PostgreSQL database.
+/// True if `manager`'s database is PostgreSQL.
 pub fn is_postgres(manager: &SchemaManager) -> bool {
     manager.get_database_backend() == DbBackend::Postgres
 }
 
-/// Runs `statements` one after the other.
+/// Runs `statements` in order and stops at the first error.
 pub async fn execute<S: AsRef<str>>(
     manager: &SchemaManager<'_>,
     statements: impl IntoIterator<Item = S>,

@@ -1,7 +1,12 @@
-//! The schema of Acclaim: one change a file, each with `up` and `down`, and the runner that applies them.
+//! The schema of Acclaim: one migration per file, each with `up` and `down`, and the runner that
+//! applies them.
 //!
-//! Tables and columns are named literally and nothing is imported from `entity`, so that a later
-//! change of an entity cannot rewrite history.
+//! A landed migration never changes. Migrations write table and column names as literals and import
+//! nothing that can change later: no entity, and of this crate only `dialect` and numbered, frozen
+//! files such as `unicode61_v1`.
+//!
+//! `cargo run -p migration -- generate NAME` adds a migration: it writes the file and both lines of
+//! this one. CONTRIBUTING.md explains how to change a trigger or a function.
 
 use sea_orm_migration::prelude::*;
 
@@ -20,13 +25,15 @@ mod m20261121_000009_add_search;
 mod m20261121_000010_add_versions;
 mod m20261121_000011_speed_up_votes;
 mod runner;
-pub mod unicode61;
+pub mod unicode61_v1;
 
 pub use cli::Command;
 pub use database::Database;
 pub use runner::{Error, Report, pending, run};
+/// The character table of the current search index. The service splits search terms with it.
+pub use unicode61_v1 as unicode61;
 
-/// Every migration in the order of its application.
+/// All migrations, oldest first.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {

@@ -29,7 +29,7 @@ impl MigrationTrait for Migration {
                         CONSTRAINT posts_votes_check CHECK (votes >= 0)
                     )"
                 ),
-                // One owner's posts in either order, one's own drafts, and the cascade.
+                // For lists of one owner's posts in either order, for drafts, and for the cascade.
                 "CREATE INDEX posts_owner_id_id_idx ON posts (owner_id, id)".to_owned(),
             ],
         )

@@ -5,7 +5,8 @@ use crate::dialect;
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// `posts.votes` follows `votes` whichever way a row comes, goes or moves, a cascade included.
+/// Keeps `posts.votes` equal to the number of rows in `votes`, after every insert, delete, update and
+/// cascade.
 const POSTGRES: [&str; 4] = [
     "CREATE OR REPLACE FUNCTION votes_count() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -19,7 +20,7 @@ const POSTGRES: [&str; 4] = [
     END $$",
     "CREATE TRIGGER votes_count AFTER INSERT OR DELETE OR UPDATE OF post_id ON votes
     FOR EACH ROW EXECUTE FUNCTION votes_count()",
-    // TRUNCATE fires no row trigger.
+    // TRUNCATE does not fire row triggers.
     "CREATE OR REPLACE FUNCTION votes_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         UPDATE posts SET votes = 0 WHERE votes <> 0;
@@ -29,8 +30,8 @@ const POSTGRES: [&str; 4] = [
     FOR EACH STATEMENT EXECUTE FUNCTION votes_truncate()",
 ];
 
-/// `INSERT OR REPLACE`, which this service never uses, fires no delete trigger of what it replaces
-/// unless `recursive_triggers` is on.
+/// Limit: `INSERT OR REPLACE` does not fire the delete trigger for the replaced row unless
+/// `recursive_triggers` is on. The service never uses `INSERT OR REPLACE`.
 const SQLITE: [&str; 3] = [
     "CREATE TRIGGER votes_insert AFTER INSERT ON votes BEGIN
         UPDATE posts SET votes = votes + 1 WHERE id = NEW.post_id;
@@ -65,7 +66,7 @@ impl MigrationTrait for Migration {
                             FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
                     ) {keyed}"
                 ),
-                // The cascade from users.
+                // For the cascade from users.
                 "CREATE INDEX votes_user_id_post_id_idx ON votes (user_id, post_id)".to_owned(),
             ],
         )
@@ -89,7 +90,7 @@ impl MigrationTrait for Migration {
             )
             .await?;
         }
-        // Without its votes a post has none.
+        // The triggers are gone with the table, so the counts must be reset here.
         dialect::execute(manager, ["UPDATE posts SET votes = 0 WHERE votes <> 0"]).await
     }
 }

@@ -14,8 +14,8 @@ impl MigrationTrait for Migration {
         dialect::execute(
             manager,
             [
-                // The number is the program's, at random: it is part of access tokens, and a token of
-                // before `fresh` must not fit a session of after it.
+                // The program assigns random ids. Access tokens contain the id, and a token from
+                // before `migrate fresh` must not match a session created after it.
                 format!(
                     "CREATE TABLE sessions (
                         id bigint NOT NULL,

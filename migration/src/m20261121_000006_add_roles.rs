@@ -16,10 +16,10 @@ impl MigrationTrait for Migration {
                     CONSTRAINT users_role_check CHECK (role IN ('user', 'moderator', 'admin'))"
                     .to_owned(),
                 format!("ALTER TABLE users ADD COLUMN suspended_at {timestamp}"),
-                // Every list of posts asks for these few.
+                // Every list of posts reads the suspended users, of whom there are few.
                 "CREATE INDEX users_suspended_idx ON users (id) WHERE suspended_at IS NOT NULL"
                     .to_owned(),
-                // Names stand beside numbers: the record outlives what it is about.
+                // Stores names as well as ids, without foreign keys: an entry outlives its subject.
                 format!(
                     "CREATE TABLE audit_log (
                         id {id},

@@ -5,7 +5,7 @@ use crate::dialect;
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// `post_tags` follows `posts.tags`, so that a post and its tags are one statement.
+/// Keeps `post_tags` in step with `posts.tags`, so that one statement writes a post and its tags.
 const POSTGRES: [&str; 3] = [
     "CREATE OR REPLACE FUNCTION posts_tag() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -22,7 +22,7 @@ const POSTGRES: [&str; 3] = [
     FOR EACH ROW WHEN (NEW.tags <> OLD.tags) EXECUTE FUNCTION posts_tag()",
 ];
 
-/// A tag holds nothing that JSON would escape.
+/// Builds a JSON array of the tags by text replacement. No character of a tag needs escaping in JSON.
 const SQLITE: [&str; 2] = [
     r#"CREATE TRIGGER posts_tag_insert AFTER INSERT ON posts WHEN NEW.tags <> '' BEGIN
         INSERT INTO post_tags (tag, post_id)
@@ -50,7 +50,7 @@ impl MigrationTrait for Migration {
         dialect::execute(
             manager,
             [
-                // In the order in which they were given, with a space between them.
+                // The tags in the order in which the client sent them, separated by spaces.
                 format!(
                     "ALTER TABLE posts ADD COLUMN tags text NOT NULL DEFAULT ''
                         CONSTRAINT posts_tags_check CHECK ({tags})"
@@ -64,7 +64,7 @@ impl MigrationTrait for Migration {
                             FOREIGN KEY (post_id) REFERENCES posts (id) ON DELETE CASCADE
                     ) {keyed}"
                 ),
-                // The cascade from posts.
+                // For the cascade from posts.
                 "CREATE INDEX post_tags_post_id_idx ON post_tags (post_id)".to_owned(),
             ],
         )

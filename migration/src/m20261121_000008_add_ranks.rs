@@ -5,13 +5,13 @@ use crate::dialect;
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// What a list is ordered by lives beside the posts and not in them: a vote changes indexed values,
-/// and in `posts` it would write each index of a post anew.
+/// `ranks` holds the values that order lists. They are not columns of `posts`: each vote changes them,
+/// and an update of an indexed column of `posts` writes a new entry to every index of that table.
 ///
-/// `hot` is a moment in seconds since 1970: that of the post, and 45,000 seconds (12.5 hours) later
-/// for every ten-fold of votes + 1, in straight lines between the powers of ten (5,000 seconds are a
-/// ninth). In whole numbers alone, so that both databases find the same. It needs no recomputing
-/// as time passes: later posts start higher.
+/// `hot` is in seconds since 1970: the time of the post, plus 45,000 seconds (12.5 hours) for each
+/// power of ten in votes + 1, interpolated linearly between the powers (5,000 seconds for each ninth).
+/// It uses integers only, so that both databases compute the same value. It never needs recomputing
+/// as time passes, because later posts start higher.
 const POSTGRES: [&str; 5] = [
     "CREATE OR REPLACE FUNCTION posts_hot(votes bigint, created_at timestamp with time zone)
     RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
@@ -36,12 +36,12 @@ const POSTGRES: [&str; 5] = [
     FOR EACH ROW EXECUTE FUNCTION posts_rank()",
     "INSERT INTO ranks (post_id, votes, hot)
         SELECT id, votes, posts_hot(votes, created_at) FROM posts",
-    // Room for a vote's new version of a row beside the old one, without which each index of
-    // `posts` gets a new entry.
+    // Leaves free space on each page for the new version of a row after a vote (a HOT update).
+    // Otherwise each index of `posts` would get a new entry.
     "ALTER TABLE posts SET (fillfactor = 90)",
 ];
 
-/// `hot` of the row of `posts` that `row` names.
+/// SQL expression for `hot` of a row of `posts`. `row` is the row's name: `NEW` or `posts`.
 fn hot(row: &str) -> String {
     let power =
         format!("CAST(substr('1000000000000000000', 1, length({row}.votes + 1)) AS integer)");
@@ -75,7 +75,7 @@ fn sqlite() -> [String; 3] {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let keyed = dialect::of(manager).keyed;
-        // The text of a moment compares with others without its zone alone.
+        // SQLite compares timestamps as text, which needs the zone removed.
         let created_at = if dialect::is_postgres(manager) {
             "created_at"
         } else {

@@ -2,17 +2,20 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     dialect,
-    unicode61::{TOKENIZER, separator, translation},
+    unicode61_v1::{TOKENIZER, separator, translation},
 };
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// The words of a post as FTS5 sees them, those of the title a second time behind a `=`, which is in
-/// no word: one index answers what occurs anywhere and what occurs in the title.
+/// Defines `posts_search(title, content)`: the words of a post, split as FTS5 splits them.
 ///
-/// It calls nothing of this schema, so that a dump can be restored whatever the search path, and
-/// depends on no locale. Words are cut after 500 characters: a lexeme holds 2,046 bytes.
+/// Words of the title occur a second time with the prefix `=`, which no word contains. So one index
+/// finds words anywhere and words in the title.
+///
+/// The function calls no other function of this schema, so that a dump can be restored with any
+/// `search_path`. It does not depend on a locale. It cuts words to 500 characters, because a lexeme
+/// holds at most 2,046 bytes.
 fn function() -> String {
     let separator = separator();
     let (from, to) = translation();
@@ -57,12 +60,17 @@ fn function() -> String {
     )
 }
 
-/// New words wait in a list until it holds this many kB, which every search reads: 300 posts of 300
-/// characters or so. Without the list a post would cost several times as much to write.
+/// `gin_pending_list_limit` in kB: about 300 posts of 300 characters.
+///
+/// PostgreSQL collects new words in a pending list of up to this size, and every search reads the
+/// whole list. Without the list, writing a post would take several times as long.
 const PENDING: &str = "512";
 
-/// The columns are not stored a second time, and of a word nothing but where it occurs; prefixes of
-/// up to three letters, which begin many words, have lists of their own.
+/// FTS5 tables and triggers.
+///
+/// The tables are external-content tables that store only which posts contain a word: no copy of the
+/// text, no positions, no column sizes. Prefixes of one to three letters have indexes of their own,
+/// because many words begin with them.
 fn sqlite() -> Vec<String> {
     let table = |name: &str, columns: &str| {
         format!(
@@ -73,11 +81,12 @@ fn sqlite() -> Vec<String> {
     };
     let mut statements = vec![
         table("posts_search", "title, content"),
-        // A filter by column would read every post that has the word anywhere.
+        // A table of its own, because a column filter would read every post that contains the word
+        // anywhere.
         table("posts_titles", "title"),
     ];
     for name in ["posts_search", "posts_titles"] {
-        // At the default of 4 segments a post costs twice as much to write.
+        // With the default of 4 segments, writing a post takes twice as long.
         statements.push(format!(
             "INSERT INTO {name} ({name}, rank) VALUES ('automerge', 16)"
         ));

@@ -5,15 +5,19 @@ use crate::dialect;
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// A statement that adds many votes to a post writes that post once. The loops, and not one UPDATE
-/// for all, because a plan that was made for few rows is kept for many and the other way round;
-/// in the order of the posts, so that no two statements wait for each other.
+/// Counts votes with statement triggers: a statement that adds many votes to a post updates that post
+/// once.
 ///
-/// `posts_hot` is what it was; as an SQL function with a FROM it was set up anew for each call,
-/// which took longer than all else of a vote.
+/// Each trigger loops over the posts instead of running one UPDATE for all. PostgreSQL caches the plan
+/// of that UPDATE, and a plan made for few rows would be used for many, and the reverse. The loops go
+/// in the order of the post ids, so that two statements cannot deadlock.
+///
+/// `posts_hot` returns the same values as before. As an SQL function with a FROM clause it was set up
+/// again for each call, which took longer than the rest of a vote.
 const UP: [&str; 7] = [
-    // A post has 1 kB or so: there is room for a new version of one, without which each index of
-    // `posts`, that of words among them, gets a new entry. At 90 % two votes of five found none.
+    // A post takes about 1 kB, so 25 % of a page has room for the new version of a row. Without room,
+    // each index of `posts` gets a new entry, the full-text index included. At 90 % two of five votes
+    // found no room.
     "ALTER TABLE posts SET (fillfactor = 75)",
     "DROP TRIGGER votes_count ON votes",
     "CREATE OR REPLACE FUNCTION votes_count() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -93,7 +97,7 @@ const DOWN: [&str; 7] = [
     $$",
 ];
 
-/// SQLite has triggers for rows alone.
+/// Changes PostgreSQL only: SQLite has no statement triggers.
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {

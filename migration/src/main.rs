@@ -1,6 +1,11 @@
 //! `cargo run -p migration -- up|down|status|fresh|refresh|reset|generate`
 
-use std::process::ExitCode;
+use std::{
+    error::Error,
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use migration::{Command, Database, run};
@@ -57,7 +62,7 @@ fn from_dotenv() -> Result<Option<String>, String> {
         Err(error) => return Err(format!(".env cannot be read: {error}")),
     };
     for pair in file {
-        // dotenvy's own words repeat the line, which may hold a secret.
+        // dotenvy's error message contains the line, which may hold a secret.
         let (name, value) = pair.map_err(|_| ".env has a line that is not NAME=VALUE")?;
         if name == "DATABASE_URL" && !value.is_empty() {
             return Ok(Some(value));
@@ -66,9 +71,9 @@ fn from_dotenv() -> Result<Option<String>, String> {
     Ok(None)
 }
 
-/// Writes a new, empty migration called `name` and adds it to the list of migrations.
+/// Writes the file of a new migration from `template.rs.txt` and adds it to `lib.rs`.
 ///
-/// `name` is one or more of `[a-z0-9_]`. The error is one sentence for the developer.
+/// `name` consists of `[a-z0-9_]`. The error is one sentence for the developer.
 fn generate(name: &str) -> Result<(), String> {
     if name.is_empty()
         || !name
@@ -77,6 +82,26 @@ fn generate(name: &str) -> Result<(), String> {
     {
         return Err(format!("`{name}` is not a name of [a-z0-9_]"));
     }
-    sea_orm_cli::run_migrate_generate(env!("CARGO_MANIFEST_DIR"), name, true)
-        .map_err(|error| format!("could not write the migration: {error}"))
+    let failed = |error: &dyn Error| format!("could not write the migration: {error}");
+    let root = env!("CARGO_MANIFEST_DIR");
+    sea_orm_cli::run_migrate_generate(root, name, true).map_err(|error| failed(&*error))?;
+    let file = newest(&Path::new(root).join("src"), name).map_err(|error| failed(&error))?;
+    // sea-orm-cli's own template does not follow the style of this crate.
+    fs::write(file, include_str!("template.rs.txt")).map_err(|error| failed(&error))
+}
+
+/// The newest migration called `name`. File names begin with the time.
+fn newest(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    let ending = format!("_{name}.rs");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(&ending) {
+            files.push(path);
+        }
+    }
+    files
+        .into_iter()
+        .max()
+        .ok_or(io::ErrorKind::NotFound.into())
 }

@@ -1,4 +1,4 @@
-//! Applies and reverts migrations: one lock and one transaction round a whole run.
+//! Applies and reverts migrations. Each run is one transaction under one lock.
 
 use std::fmt;
 
@@ -13,46 +13,46 @@ use sea_orm_migration::{
 
 use crate::{Command, Database, Migrator};
 
-/// Number of the advisory lock that one run holds on PostgreSQL; the letters of `acclaim`.
+/// Key of the advisory lock that a run holds on PostgreSQL: `acclaim` in ASCII.
 const LOCK: i64 = 0x61_6363_6c61_696d;
 
-/// Why a run did nothing.
+/// Why a run failed. A failed run changes nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database cannot be opened. One sentence for the operator.
+    /// The database cannot be opened. Holds one sentence for the operator.
     #[error("{0}")]
     Connect(String),
-    /// The database holds a migration that this program does not know.
+    /// A newer version of this program applied a migration that this version does not know.
     #[error(
         "the database is newer than this program: it holds the migration `{0}`; run a newer acclaim"
     )]
     Newer(String),
-    /// A migration failed, and with it the whole run.
+    /// A migration failed. The whole run is rolled back.
     #[error("migration `{name}` failed, and nothing was changed: {cause}")]
     Failed {
-        /// Its name.
+        /// Name of the migration.
         name: String,
-        /// What the database said.
+        /// Error of the database.
         cause: DbErr,
     },
-    /// The database refused something else.
+    /// A statement outside the migrations failed.
     #[error("{database} refused, and nothing was changed: {cause}")]
     Refused {
-        /// What it is called.
+        /// Description of the database, without secrets.
         database: String,
-        /// What it said.
+        /// Error of the database.
         cause: DbErr,
     },
-    /// The same of a database that the caller knows the name of.
+    /// The same, where the caller knows the database.
     #[error("the database refused: {0}")]
     Database(#[from] DbErr),
 }
 
-/// What a run did or found: one line a migration.
+/// The outcome of a run: one line per migration.
 #[derive(Debug, Default)]
 pub struct Report {
     lines: Vec<String>,
-    /// How many migrations `status` found pending.
+    /// Number of pending migrations. Only `status` sets it.
     pub pending: usize,
 }
 
@@ -71,13 +71,13 @@ impl fmt::Display for Report {
     }
 }
 
-/// Names of the migrations that `connection`'s database still lacks. Writes nothing.
+/// Names of the pending migrations, oldest first. Read-only.
 pub async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, Error> {
     let all = with_status(connection).await?;
     Ok(names(&all, MigrationStatus::Pending))
 }
 
-/// Runs `command` on `database`, after any other run under way there, wholly or not at all.
+/// Runs `command` on `database` in one transaction. Waits for any other run to end first.
 pub async fn run(database: &Database, command: &Command) -> Result<Report, Error> {
     let create = matches!(command, Command::Up { .. } | Command::Fresh);
     let connection = database.connect(create).await.map_err(Error::Connect)?;
@@ -85,7 +85,7 @@ pub async fn run(database: &Database, command: &Command) -> Result<Report, Error
         Command::Status => status(&connection).await,
         change => commit(&connection, change).await,
     };
-    // A run that is over must not leave its connection to the time-out of the server.
+    // Without an explicit close the server would keep the connection until its time-out.
     connection.close().await?;
     outcome.map_err(|error| match error {
         Error::Database(cause) => Error::Refused {
@@ -107,7 +107,7 @@ async fn status(connection: &DatabaseConnection) -> Result<Report, Error> {
 }
 
 async fn commit(connection: &DatabaseConnection, command: &Command) -> Result<Report, Error> {
-    // Waits for the write lock on SQLite; PostgreSQL has no such mode and takes the advisory lock.
+    // IMMEDIATE takes SQLite's write lock. PostgreSQL ignores it and uses the advisory lock below.
     let transaction = connection
         .begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -121,7 +121,7 @@ async fn commit(connection: &DatabaseConnection, command: &Command) -> Result<Re
             .await?;
     }
     let report = change(&transaction, command).await?;
-    // It reads every row.
+    // The check reads every row, so it is skipped if nothing changed.
     if !postgres && !report.lines.is_empty() {
         check_foreign_keys(&transaction).await?;
     }
@@ -202,7 +202,8 @@ async fn with_status(db: &impl ConnectionTrait) -> Result<Vec<(String, Migration
     };
     let table = Statement::from_string(backend, table);
     if db.query_one_raw(table).await?.is_some() {
-        // The migrator's own look creates the table, which a role that only serves may not.
+        // The migrator's own query would create this table if it were missing. The role of a running
+        // service may lack the privilege to do so.
         let applied = "SELECT version FROM seaql_migrations ORDER BY version";
         let applied = Statement::from_string(backend, applied);
         for row in db.query_all_raw(applied).await? {

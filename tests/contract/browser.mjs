@@ -1,4 +1,4 @@
-// The installed browser: Debian's Chromium, or Google Chrome on hosted CI machines.
+// Starts an installed browser: Debian's Chromium, or Google Chrome as on hosted CI machines.
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 
@@ -8,10 +8,10 @@ export function launch() {
   const executablePath = programs.find(existsSync);
   if (!executablePath) throw new Error(`no browser at ${programs.join(" or ")}`);
   const flags = [
-    // Chromium cannot create its sandbox in a container, and all pages are the project's own.
+    // Chromium cannot create its sandbox in a container, and the pages are the project's own.
     "--no-sandbox",
     "--disable-gpu",
-    // No requests other than those of the pages under test.
+    // No requests except those of the pages under test.
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",

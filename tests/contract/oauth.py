@@ -1,4 +1,4 @@
-"""Fetches a token from /login with requests-oauthlib, and uses it."""
+"""Fetches a token from /login with requests-oauthlib and uses it."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from oauthlib.oauth2 import LegacyApplicationClient
 from requests_oauthlib import OAuth2Session
 
 base = sys.argv[1]
-# The library refuses plain HTTP otherwise. The server runs on this machine.
+# Allows plain HTTP. The server is on this machine.
 os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
 session = OAuth2Session(client=LegacyApplicationClient(client_id="any"))
 token = session.fetch_token(f"{base}/login", username="ada@example.com", password="correct horse")

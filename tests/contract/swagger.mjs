@@ -1,5 +1,5 @@
-// Drives Swagger UI at /docs: authorises with e-mail and password, creates a post, votes and reads the
-// count. Environment: API_URL, a service where ada has signed up; SCREENSHOTS, a folder.
+// Uses Swagger UI at /docs like a new user: authorise with e-mail and password, create a post, vote, read
+// the count. Environment: API_URL (a service with the user ada), SCREENSHOTS (a folder).
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { launch } from "./browser.mjs";
@@ -49,7 +49,7 @@ try {
   assert.deepEqual(faults, []);
   console.log("Swagger UI: authorised, created a post, voted, read the count 1");
 
-  // Executes the operation, with `body` if given, and returns the answer that the page shows.
+  // Executes the operation, with `body` if given, and returns the response that the page shows.
   async function tryOut(tag, operation, status, body) {
     const block = page.locator(`#operations-${tag}-${operation}`);
     await block.locator(".opblock-summary-control").click();

@@ -1,8 +1,8 @@
-// Steps for web.mjs: how examples/web refreshes and ends a session.
+// How examples/web refreshes and ends a session. Used by web.mjs.
 import assert from 'node:assert/strict';
 import { PASSWORD, api, click, kept, remove, sees, seesHeading, signIn, signOut, step, write } from './web-steps.mjs';
 
-/** How the service answers somebody with this access token. */
+/** The status of a request with this access token. */
 async function status(accessToken) {
   const answer = await fetch(`${api}/users/me`, { headers: { Authorization: `Bearer ${accessToken}` } });
   return answer.status;
@@ -34,7 +34,7 @@ export async function refresh(page) {
   const before = await kept(page, { accessToken: 'rubbish' });
   let exchanges = 0;
   page.on('request', (request) => (exchanges += Number(request.url() === `${api}/login`)));
-  // Hold two requests back until both have arrived, so that both are refused.
+  // Holds two requests back until both have arrived, so that both are rejected at the same time.
   let release;
   const both = new Promise((resolve) => (release = resolve));
   let held = 0;

@@ -1,4 +1,4 @@
-// User actions on examples/web, for web.mjs and web-sessions.mjs.
+// Steps of a user on examples/web. Used by web.mjs and web-sessions.mjs.
 import assert from 'node:assert/strict';
 
 const { API_URL } = process.env;
@@ -26,7 +26,7 @@ export const signIn = (page, name, password) => send(page, { 'Username or e-mail
 
 export async function signUp(page, values) {
   await click(page, 'link', 'Create an account');
-  // The previous view has fields with similar names, so wait until it is gone.
+  // Waits for the new view, because the previous one has fields with the same names.
   await seesHeading(page, 'Sign up');
   await send(page, values, 'Sign up');
 }
@@ -53,7 +53,7 @@ export async function remove(page, title) {
   await post(page, title).waitFor({ state: 'detached' });
 }
 
-/** What the tab keeps of the sign-in, before `changes` are made to it. */
+/** The session stored in the tab, before `changes` are applied to it. */
 export function kept(page, changes = {}) {
   return page.evaluate((made) => {
     const session = JSON.parse(sessionStorage.getItem('acclaim.session'));

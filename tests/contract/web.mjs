@@ -1,6 +1,6 @@
-// Drives examples/web in a real browser against a running service, by roles and labels. Environment:
-// API_URL, a service with an empty database whose only CORS origin is http://localhost:WEB_PORT;
-// WEB_PORT; SCREENSHOTS, a folder.
+// Drives examples/web in a real browser against a running service, like a user: by roles and labels.
+// Environment: API_URL (a service with an empty database and CORS_ALLOWED_ORIGINS set to
+// http://localhost:WEB_PORT), WEB_PORT, SCREENSHOTS (a folder).
 import assert from 'node:assert/strict';
 import { serve } from '../../examples/web/serve.mjs';
 import { launch } from './browser.mjs';
@@ -21,7 +21,7 @@ const POSTS = {
   ],
 };
 
-/** A page in a profile of its own, with what it asked for and what it complained about. */
+/** Opens a page in its own profile and records its requests and errors. */
 async function open(browser, url) {
   const context = await browser.newContext();
   context.setDefaultTimeout(10_000);
@@ -35,7 +35,7 @@ async function open(browser, url) {
   return seen;
 }
 
-/** No third host was asked. */
+/** Fails if a third host was contacted. */
 function assertTwoHosts(origins, web) {
   assert.deepEqual([...origins].sort(), [new URL(api).origin, web].sort(), 'the page talks to itself and the service alone');
 }

@@ -1,4 +1,4 @@
-"""Who sent a request: the subject of its JSON Web Token."""
+"""Sets the actor of a request to the subject of its JSON Web Token."""
 
 import os
 

@@ -1,7 +1,7 @@
-//! How many password hashes a second this machine makes when it does nothing else: Argon2id of
-//! 19 MiB, two passes and one lane, a thread for each core, each with one block of memory.
+//! Measures how many password hashes per second this machine computes if it does nothing else:
+//! Argon2id with 19 MiB, two passes and one lane, one thread per core, each with one block of memory.
 //!
-//! Its argument is for how many seconds; it prints the number.
+//! The argument is the duration in seconds. Prints the rate.
 
 use std::{
     thread,

@@ -1,12 +1,12 @@
 import type { components } from './api';
 import { current, renew, type Session } from './session';
 
-/** Exchanges of refresh tokens that are under way. */
+/** Running exchanges of refresh tokens. */
 const exchanges = new WeakMap<Session, Promise<Response>>();
 
 /**
- * `fetch` with the access token of whoever is signed in. When the service refuses it, it is refreshed,
- * and the request is sent once more; nobody notices.
+ * `fetch` with the access token of the signed-in user. If the service rejects the token, it is refreshed
+ * and the request is sent once more.
  */
 export async function authorised(request: Request): Promise<Response> {
   const session = current();
@@ -14,9 +14,9 @@ export async function authorised(request: Request): Promise<Response> {
   const token = session.accessToken;
   const again = request.clone();
   const answer = await fetch(withToken(request, token));
-  // To a request with a token, 401 is `invalid_token`; CORS hides the header that says so.
+  // For a request with a token, 401 means `invalid_token`. CORS hides the header that says so.
   if (answer.status !== 401) return answer;
-  // Unless another request has brought the next token meanwhile.
+  // Skipped if another request has refreshed the token meanwhile.
   if (session.accessToken === token) {
     const trouble = await refresh(session);
     if (trouble) return trouble;
@@ -31,8 +31,9 @@ function withToken(request: Request, token: string): Request {
 }
 
 /**
- * Gets the session's next tokens, once for all who wait for them: a refresh token is used once. What it
- * returns is why they could not be had for now; when the session has ended, nothing, and no new tokens.
+ * Gets the session's next tokens, once for all waiting requests, because a refresh token is used once.
+ * Returns the response if the exchange has to be tried again later (5xx, 408, 429). Otherwise returns
+ * nothing; if the session has ended, it has no new tokens.
  */
 async function refresh(session: Session): Promise<Response | undefined> {
   let exchange = exchanges.get(session);

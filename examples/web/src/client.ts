@@ -15,7 +15,7 @@ const client = createClient<paths>({ baseUrl: ACCLAIM_URL, fetch: authorised });
 
 type Outcome<T> = { data?: T; error?: unknown; response: Response };
 
-/** What the service answered, or a Failure. A 401 while signed in means that the session has ended. */
+/** Returns the body of the response or throws a Failure. A 401 while signed in means that the session ended. */
 async function answer<T>(call: Promise<Outcome<T>>): Promise<T> {
   const session = current();
   let outcome: Outcome<T>;
@@ -37,7 +37,7 @@ export async function signUp(body: NewUser): Promise<void> {
   await answer(client.POST('/users', { body }));
 }
 
-/** The OAuth 2.0 password grant, as the form that RFC 6749 asks for. */
+/** The OAuth 2.0 password grant, as a form (RFC 6749). */
 export async function signIn(username: string, password: string): Promise<void> {
   const { access_token: accessToken, refresh_token: refreshToken } = await answer(
     client.POST('/login', {
@@ -50,8 +50,8 @@ export async function signIn(username: string, password: string): Promise<void> 
 }
 
 /**
- * Ends the session at the service, and here in any case. Tells whether the service knows of it: a 401
- * says that it had ended before.
+ * Ends the session on the service, and in this tab in any case. Returns true if the service ended it or
+ * had ended it before (401).
  */
 export async function signOut(): Promise<boolean> {
   const session = current();
@@ -81,7 +81,7 @@ export async function deletePost(id: number): Promise<void> {
   await answer(client.DELETE('/posts/{id}', { params: { path: { id } } }));
 }
 
-/** Idempotent, unlike POST /vote: a vote that was cast in another tab is no error here. */
+/** Idempotent, unlike POST /vote: a vote cast in another tab is not an error. */
 export function setVote(id: number, voted: boolean): Promise<Schemas['Standing']> {
   const options = { params: { path: { id } } };
   return answer(voted ? client.PUT('/posts/{id}/vote', options) : client.DELETE('/posts/{id}/vote', options));

@@ -1,8 +1,8 @@
 type Attributes = Record<string, string | number | boolean>;
 
 /**
- * Makes an element. Strings among the children become text nodes, never markup, so whatever people
- * write in a post stays text. `true` sets an attribute, `false` leaves it out.
+ * Creates an element. Strings among the children become text nodes, never markup, so the text of a post
+ * stays text. `true` sets an attribute, `false` omits it.
  */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -24,7 +24,7 @@ export function byId(id: string): HTMLElement {
   return element;
 }
 
-/** A button that calls `action`; never one that submits a form. */
+/** A button that calls `action` and never submits a form. */
 export function button(label: string, kind: string, action: () => void): HTMLButtonElement {
   const element = h('button', { type: 'button', class: kind }, label);
   element.addEventListener('click', action);

@@ -3,13 +3,13 @@ import type { components } from './api';
 type Problem = components['schemas']['Problem'];
 type Fault = components['schemas']['Fault'];
 
-/** A call that did not work, in words for people: the service's own wherever it said any. */
+/** A failed call, with a message for the user: the service's own if there is one. */
 export class Failure extends Error {
-  /** The page about this kind of problem. */
+  /** The page about this problem type. */
   readonly about: string | undefined;
-  /** What is wrong with which field. */
+  /** Errors by field. */
   readonly faults: Fault[];
-  /** Whether it ended the session: then it has been told already. */
+  /** True if the failure ended the session. The user has then been told. */
   endedSession = false;
 
   constructor(message: string, about?: string, faults: Fault[] = []) {
@@ -19,19 +19,19 @@ export class Failure extends Error {
   }
 }
 
-/** The answer of the service, or of a proxy in front of it, which speaks no problem details. */
+/** The response of the service, or of a proxy in front of it, which does not send problem details. */
 export function refusal(response: Response, body: unknown): Failure {
   if (!isProblem(body)) return new Failure(`The service at ${ACCLAIM_URL} answered ${response.status}.`);
-  // RFC 9457: about:blank, which stands for no type too, says no more than the status. No other scheme
-  // than the web's becomes a link.
+  // RFC 9457: `about:blank`, also the default, says no more than the status. Only http and https URLs
+  // become links.
   const base = `${ACCLAIM_URL}/`;
   const about = body.type && URL.canParse(body.type, base) ? new URL(body.type, base) : undefined;
   return new Failure(body.detail, about?.protocol.startsWith('http') ? about.href : undefined, body.errors);
 }
 
 /**
- * The browser tells a page neither why a request failed nor whether the answer was kept from it, so
- * the sentence names both causes that are left: no service at that address, or its CORS list.
+ * The browser does not tell a page why a request failed. So the message names both possible causes: there
+ * is no service at that URL, or its CORS list lacks this page's origin.
  */
 export function noAnswer(cause: unknown): Failure {
   if (!(cause instanceof TypeError)) return new Failure(`The service at ${ACCLAIM_URL} answered what this page cannot read.`);

@@ -3,7 +3,7 @@ import { Failure } from './failure';
 import { explanation } from './notices';
 
 export interface Field<Name extends string> {
-  /** As the service names it, for its faults to find the way here. */
+  /** The service's name of the field, to assign the service's errors to it. */
   name: Name;
   label: string;
   hint?: string;
@@ -13,14 +13,14 @@ export interface Field<Name extends string> {
 
 interface Options<Name extends string> {
   fields: Field<Name>[];
-  /** The first one is what Enter does. */
+  /** Enter activates the first one. */
   buttons: { name: string; label: string }[];
   submit: (values: Record<Name, string>, button: string) => Promise<void>;
 }
 
 /**
- * A form that leaves judging to the service (`novalidate`), so that the rules stand in one place, and
- * shows its verdict beside the fields.
+ * A form that leaves validation to the service (`novalidate`), so that each rule exists once. It shows the
+ * service's errors beside the fields.
  */
 export function form<Name extends string>({ fields, buttons, submit }: Options<Name>): HTMLFormElement {
   const rows = fields.map(row);
@@ -35,7 +35,7 @@ export function form<Name extends string>({ fields, buttons, submit }: Options<N
 
   element.addEventListener('submit', async (event) => {
     event.preventDefault();
-    // The buttons are not disabled meanwhile: that would throw the focus out of the form.
+    // The buttons stay enabled during the request: disabling them would move the focus out of the form.
     if (busy) return;
     busy = true;
     summary.replaceChildren();

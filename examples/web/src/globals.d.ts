@@ -1,2 +1,2 @@
-/** The service's address without a slash at its end, put in by serve.mjs. */
+/** The service's URL without a trailing slash, inserted by serve.mjs. */
 declare const ACCLAIM_URL: string;

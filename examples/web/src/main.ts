@@ -8,7 +8,7 @@ import { feedView } from './views/feed';
 
 const main = byId('main');
 
-/** The view for the address's fragment; whoever is signed out can sign in or sign up, and no more. */
+/** The view for the URL's fragment. A signed-out user gets only sign-in and sign-up. */
 function view(): HTMLElement {
   const route = location.hash.slice(1);
   if (!current()) return route === 'sign-up' ? signUpView() : signInView();
@@ -22,7 +22,7 @@ function show(moved = true): void {
   const heading = main.querySelector('h1');
   document.title = `${heading?.textContent} · Acclaim`;
   if (!moved) return;
-  // The new view's name is read out, and Tab goes on from its top.
+  // Moves the focus to the top of the new view, so that screen readers announce its name.
   heading?.focus({ preventScroll: true });
   window.scrollTo(0, 0);
 }
@@ -51,7 +51,7 @@ onChange((why) => {
   if (why) alarm(why);
 });
 document.querySelector('.skip')?.addEventListener('click', (event) => {
-  // The fragment is the view's name here, so the link cannot move the focus by itself.
+  // The fragment names the view, so the link itself cannot move the focus.
   event.preventDefault();
   main.focus();
 });

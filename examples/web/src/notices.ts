@@ -3,21 +3,21 @@ import type { Failure } from './failure';
 
 let timer = 0;
 
-/** Shows the outcome of an action, for a while: nothing in it is needed to go on. */
+/** Shows the outcome of an action for a while. It contains nothing that the user needs later. */
 export function say(text: string): void {
   clear();
   byId('said').textContent = text;
   timer = window.setTimeout(clear, 8000);
 }
 
-/** Tells only those who listen to the page what the others can see. */
+/** Announces to screen readers what others can see. */
 export function whisper(text: string): void {
   byId('whispered').textContent = text;
 }
 
-/** Shows what went wrong, until it is dismissed or something else is done. */
+/** Shows a failure until it is dismissed or the user does something else. */
 export function alarm(failure: Failure): void {
-  // The view that the session's end left behind gets the failure as well; it has been shown by then.
+  // When a session ends, the previous view reports the same failure again. It has been shown already.
   if (failure.endedSession && byId('alarm').hasChildNodes()) return;
   clear();
   const dismiss = button('Dismiss', 'quiet', () => {
@@ -33,7 +33,7 @@ export function clear(): void {
   byId('alarm').replaceChildren();
 }
 
-/** The service's words, with the link to its page on this kind of problem. */
+/** The service's message with the link to the page of the problem type. */
 export function explanation(failure: Failure): HTMLElement {
   const paragraph = h('p', {}, failure.message);
   if (failure.about) {

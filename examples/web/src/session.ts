@@ -3,7 +3,7 @@ import type { Failure } from './failure';
 
 export interface Session {
   accessToken: string;
-  /** To be used once: what it is exchanged for brings the next one. */
+  /** Can be used once. The exchange returns the next one. */
   refreshToken: string;
   user: Pick<components['schemas']['User'], 'id' | 'username'>;
 }
@@ -11,8 +11,8 @@ export interface Session {
 const KEY = 'acclaim.session';
 let listener: (why?: Failure) => void = () => {};
 
-// sessionStorage, because it survives a reload, and ends with the tab. Any script of this origin can
-// read it; the Content-Security-Policy allows none but the page's own.
+// sessionStorage survives a reload and ends with the tab. Every script of this origin can read it, and the
+// Content-Security-Policy allows only the page's own scripts.
 let session = kept();
 
 function kept(): Session | undefined {
@@ -24,7 +24,7 @@ function kept(): Session | undefined {
   }
 }
 
-/** The same object from a sign-in until its end, however often its tokens change. */
+/** The same object from sign-in to sign-out. Only its tokens change. */
 export function current(): Session | undefined {
   return session;
 }
@@ -35,13 +35,13 @@ export function begin(next: Session): void {
   listener();
 }
 
-/** Gives `of` its next tokens. */
+/** Sets the next tokens of the session `of`. */
 export function renew(of: Session, tokens: Pick<Session, 'accessToken' | 'refreshToken'>): void {
   Object.assign(of, tokens);
   if (of === session) keep(of);
 }
 
-/** Signs out; `why` is there when it was the service that ended the session. */
+/** Signs out. `why` is set if the service ended the session. */
 export function end(why?: Failure): void {
   session = undefined;
   sessionStorage.removeItem(KEY);

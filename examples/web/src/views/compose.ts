@@ -4,8 +4,8 @@ import { form, type Field } from '../form';
 import { say } from '../notices';
 import { current } from '../session';
 
-// What was written and not sent, so that a token that runs out, or a look at the feed, costs nobody
-// their words. For its author's eyes: somebody else may sign in in this tab.
+// Keeps unsent text, so that an expired token or a visit to the feed does not lose it. Only its author gets
+// it back: another user may sign in in this tab.
 let unsent: { owner: number; title: string; content: string } | undefined;
 
 export function composeView(done: () => void): HTMLElement {

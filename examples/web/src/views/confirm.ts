@@ -1,6 +1,6 @@
 import { button, h } from '../dom';
 
-/** Asks in a modal dialog; Escape says no. The browser gives the focus back to where it was. */
+/** Asks in a modal dialog. Escape means no. The browser restores the focus afterwards. */
 export function confirmed(question: string, consequence: string, yes: string): Promise<boolean> {
   return new Promise((resolve) => {
     const dialog = h(

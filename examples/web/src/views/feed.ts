@@ -17,18 +17,18 @@ export function feedView(): HTMLElement {
   const list = h('div', { class: 'posts' });
   const end = h('div', { class: 'end' });
   const shown = new Set<number>();
-  // Where the next page starts, as far as this page knows.
+  // Start of the next page.
   let skip = 0;
   let search = '';
   let sort: Sort = 'new';
-  // Counts the loads: an answer that comes after a newer question was asked is dropped.
+  // Number of loads. A response that arrives after a newer request started is dropped.
   let latest = 0;
 
   async function load(more: boolean): Promise<void> {
     const mine = ++latest;
     list.ariaBusy = 'true';
     try {
-      // One post more than is shown tells whether there is a next page.
+      // Requests one post more than it shows, to know whether there is a next page.
       const query = { limit: PAGE + 1, skip: more ? skip : 0, sort, ...(search && { search }) };
       const posts = await listPosts(query);
       if (mine === latest) show(posts, more);
@@ -50,7 +50,7 @@ export function feedView(): HTMLElement {
       skip = 0;
     }
     skip += Math.min(posts.length, PAGE);
-    // Somebody may have posted since, which moves posts that are here into the next page.
+    // A new post may have moved posts that are shown already into the next page.
     const fresh = posts.slice(0, PAGE).filter((post) => !shown.has(post.id)).map(add);
     const next = posts.length > PAGE;
     const nothingMore = shown.size === 0 ? [empty()] : [];
@@ -59,7 +59,7 @@ export function feedView(): HTMLElement {
     whisper(shown.size === 0 ? nothing() : `Posts shown: ${shown.size}${next ? ', and there are more' : ''}.`);
   }
 
-  /** Tells whether what stood there had the focus, which has to go somewhere then. */
+  /** Returns true if the replaced content had the focus. The caller then has to move it. */
   function replaceEnd(...children: HTMLElement[]): boolean {
     const held = end.contains(document.activeElement);
     end.replaceChildren(...children);
@@ -126,7 +126,7 @@ function searchForm(ask: (words: string) => void): HTMLElement {
     asked = input.value.trim();
     ask(asked);
   });
-  // Emptying the field, with the browser's own cross for instance, brings all posts back.
+  // Clearing the field, for example with the browser's own button, shows all posts again.
   input.addEventListener('input', () => {
     if (input.value === '' && asked !== '') ask((asked = ''));
   });

@@ -9,7 +9,7 @@ const dates = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle
 
 type Removed = (element: HTMLElement) => void;
 
-/** One post of the feed. `removed` gets the element whose post its owner has deleted. */
+/** One post of the feed. `removed` is called with the element after its owner deleted the post. */
 export function postView(post: Post, removed: Removed): HTMLElement {
   const id = `post-${post.id}`;
   const meta = h(
@@ -73,7 +73,7 @@ function ownerActions(post: Post, element: HTMLElement, removed: Removed): HTMLE
   return actions;
 }
 
-/** Runs `action` unless it runs already, and shows its failure. */
+/** Runs `action` unless it is running, and shows its failure. */
 function once(action: () => Promise<void>): () => Promise<void> {
   let busy = false;
   return async () => {

@@ -1,17 +1,32 @@
-//! What FTS5's tokenizer `unicode61` makes of each character, as [`TOKENIZER`] sets it up.
+//! Version 1 of the character table for full-text search. **Frozen: never edit this file.**
 //!
-//! PostgreSQL's side of the search and the words of a query follow this table. It was read out of
-//! the bundled SQLite, which a test of the service asks again for every code point. An indexed
-//! database depends on it: another tokenizer takes another migration.
+//! It lists how FTS5's tokenizer `unicode61`, configured by `TOKENIZER`, treats each character.
+//! PostgreSQL's index and the parser of search terms use the same table, so that both databases find
+//! the same posts. The data was read from the bundled SQLite. A test of the service compares every
+//! code point with that SQLite.
+//!
+//! The migration `add_search` builds its SQL from this file, and databases hold an index built with
+//! it. An edit would change what that migration does on a new database and leave existing databases
+//! as they are.
+//!
+//! To change the tokenizer:
+//!
+//! 1. Copy this file to `unicode61_v2.rs`, declare it in `lib.rs`, and change the copy.
+//! 2. Generate a migration that rebuilds the index from `unicode61_v2` on both databases. Its `down`
+//!    rebuilds the index from `unicode61_v1`.
+//! 3. Point the alias `unicode61` in `lib.rs` to `unicode61_v2`. The service uses the alias.
 
 use std::{collections::HashMap, sync::LazyLock};
 
-/// How FTS5 is set up: marks belong to words, or a vowel sign would part a word of Hindi or Thai; the
-/// two variation selectors behind an emoji do not, or they would stick to the word after it.
+/// The `tokenize` option of the FTS5 tables.
+///
+/// Combining marks (Mn, Mc) are part of a word: as separators they would split words of Hindi and
+/// Thai at each vowel sign. The two variation selectors that follow an emoji are separators: otherwise
+/// they would become part of the next word.
 pub(crate) const TOKENIZER: &str =
     "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc' separators '\u{fe0e}\u{fe0f}'";
 
-/// What parts words: code points in hexadecimal, ranges with both ends.
+/// Characters that separate words: hexadecimal code points and inclusive ranges.
 const SEPARATORS: &str = "\
     1-2f 3a-40 5b-60 7b-a9 ab-b1 b4 b6-b8 bb bf d7 f7 2c2-2c5 2d2-2df 2e5-2eb 2ed 2ef-2ff 375 37e \
     384-385 387 3f6 482 488-489 55a-55f 589-58a 58f 5be 5c0 5c3 5c6 5f3-5f4 600-604 606-60f 61b \
@@ -40,11 +55,11 @@ const SEPARATORS: &str = "\
     1f4f9-1f4fc 1f500-1f53d 1f540-1f543 1f550-1f567 1f5fb-1f640 1f645-1f64f 1f680-1f6c5 1f700-1f773 \
     e0001 e0020-e007f";
 
-/// What leaves no trace in a word, likewise.
+/// Characters that are removed from words, in the same format.
 const DROPPED: &str = "\
     300-304 306-30c 30f 311 31b 323-328 32d-32e 330-331";
 
-/// A letter and what stands for it, in turn; ASCII is left out.
+/// Alternating pairs of a letter and its folded form. ASCII letters are not listed.
 const FOLDED: &str = "\
     µμÀaÁaÂaÃaÄaÅaÆæÇcÈeÉeÊeËeÌiÍiÎiÏiÐðÑnÒoÓoÔoÕoÖoØøÙuÚuÛuÜuÝyÞþàaáaâaãaäaåaçcèeéeêeëeìiíiîiïiñnòo\
     óoôoõoöoùuúuûuüuýyÿyĀaāaĂaăaĄaąaĆcćcĈcĉcĊcċcČcčcĎdďdĐđĒeēeĔeĕeĖeėeĘeęeĚeěeĜgĝgĞgğgĠgġgĢgģgĤhĥhĦħ\
@@ -74,18 +89,18 @@ const FOLDED: &str = "\
     ＯｏＰｐＱｑＲｒＳｓＴｔＵｕＶｖＷｗＸｘＹｙＺｚ𐐀𐐨𐐁𐐩𐐂𐐪𐐃𐐫𐐄𐐬𐐅𐐭𐐆𐐮𐐇𐐯𐐈𐐰𐐉𐐱𐐊𐐲𐐋𐐳𐐌𐐴𐐍𐐵𐐎𐐶𐐏𐐷𐐐𐐸𐐑𐐹𐐒𐐺𐐓𐐻𐐔𐐼𐐕𐐽𐐖𐐾𐐗𐐿𐐘𐑀𐐙𐑁𐐚𐑂𐐛𐑃𐐜𐑄𐐝𐑅𐐞𐑆𐐟𐑇𐐠𐑈𐐡𐑉𐐢𐑊𐐣𐑋\
     𐐤𐑌𐐥𐑍𐐦𐑎𐐧𐑏";
 
-/// What becomes of a character.
+/// The role of a character in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Letter {
-    /// It parts words.
+    /// Ends a word.
     Separator,
-    /// It leaves no trace, and parts no word.
+    /// Is removed without ending the word.
     Dropped,
-    /// This stands for it in a word.
+    /// Is part of a word, in this folded form.
     Folded(char),
 }
 
-/// What becomes of `letter`.
+/// The role of `letter`.
 #[must_use]
 pub fn letter(letter: char) -> Letter {
     static FOLDS: LazyLock<HashMap<char, char>> = LazyLock::new(|| folds().collect());
@@ -121,8 +136,9 @@ fn ranges(text: &str) -> impl Iterator<Item = (u32, u32)> {
     })
 }
 
-/// The arguments of PostgreSQL's `translate` that fold text whose ASCII letters are small: what
-/// leaves no trace comes last and has no counterpart.
+/// Arguments for PostgreSQL's `translate(text, from, to)`, for text with lower-case ASCII letters.
+///
+/// Dropped characters come last in `from` and have no counterpart in `to`, so `translate` removes them.
 pub(crate) fn translation() -> (String, String) {
     let (mut from, to): (String, String) = folds().unzip();
     let dropped = ranges(DROPPED).flat_map(|(first, last)| first..=last);
@@ -130,7 +146,7 @@ pub(crate) fn translation() -> (String, String) {
     (from, to)
 }
 
-/// A bracket expression of PostgreSQL's that matches one separator other than the blank.
+/// A PostgreSQL bracket expression that matches any one separator except the space.
 pub(crate) fn separator() -> String {
     use std::fmt::Write;
     let mut class = String::from("[");

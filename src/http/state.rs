@@ -5,7 +5,10 @@ use time::Duration;
 use super::{Drain, Limits, Representation};
 use crate::{
     db::Db,
-    services::{access::Access, passwords::Passwords, posts::Lists, tokens::Tokens},
+    services::{
+        auth::{Authenticator, access_tokens::AccessTokens, passwords::Passwords},
+        posts::Lists,
+    },
 };
 
 /// One worker's share of the service.
@@ -18,9 +21,9 @@ pub struct State {
     /// The threads that hash passwords.
     pub passwords: Passwords,
     /// Signs and checks access tokens.
-    pub tokens: Tokens,
+    pub access_tokens: AccessTokens,
     /// Who is behind which token.
-    pub access: Access,
+    pub authenticator: Authenticator,
     /// How long a session lasts after its last refresh.
     pub refresh_lifetime: Duration,
     /// Whether posts can be read without a token.

@@ -25,7 +25,10 @@ use crate::{
         route::on,
         rules::{self, Secret},
     },
-    services::{access::Scopes, sessions, sign_in, users},
+    services::{
+        auth::{Scopes, sessions, sign_in},
+        users,
+    },
 };
 
 #[derive(OpenApi)]
@@ -174,7 +177,7 @@ async fn login(
     let State {
         db,
         passwords,
-        access,
+        authenticator,
         ..
     } = state.get_ref();
     let lifetime = state.refresh_lifetime;
@@ -189,13 +192,13 @@ async fn login(
             sign_in::sign_in(db, passwords, user, grant.password.0, &agent, lifetime).await?
         }
         Grants::RefreshToken(grant) => {
-            sessions::refresh(db, access, &grant.refresh_token.0, lifetime).await?
+            sessions::refresh(db, authenticator, &grant.refresh_token.0, lifetime).await?
         }
     };
     let answer = Grant {
-        access_token: state.tokens.issue(session.user_id, session.id)?,
+        access_token: state.access_tokens.issue(session.user_id, session.id)?,
         token_type: "bearer",
-        expires_in: state.tokens.lifetime().as_secs(),
+        expires_in: state.access_tokens.lifetime().as_secs(),
         refresh_token: session.refresh_token.expose_secret().to_owned(),
         scope: Scopes::ALL.to_string(),
     };

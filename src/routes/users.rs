@@ -23,7 +23,7 @@ use crate::{
         route::{get, on},
         rules::{self, Secret},
     },
-    services::{access::ACCOUNT, users},
+    services::{auth::ACCOUNT, users},
 };
 
 #[derive(OpenApi)]

@@ -1,7 +1,7 @@
 //! What users do with their own account.
 
 use entity::{
-    audit_log, posts, sessions, tokens,
+    audit_log, personal_tokens as tokens, posts, sessions,
     users::{ActiveModel, Entity, Model, PasswordHash},
     votes,
 };
@@ -13,10 +13,10 @@ use sea_orm::{
 use secrecy::SecretString;
 
 use super::{
-    access::{Access, Identity},
-    now,
-    passwords::Passwords,
-    personal_tokens, sessions as session_rules, users as user_rules,
+    auth::{
+        Authenticator, Identity, passwords::Passwords, personal_tokens, sessions as session_rules,
+    },
+    now, users as user_rules,
 };
 use crate::{
     db::{Db, Transaction},
@@ -42,7 +42,7 @@ pub struct Changes {
 pub async fn change(
     db: &Db,
     passwords: &Passwords,
-    access: &Access,
+    authenticator: &Authenticator,
     caller: &Identity,
     changes: Changes,
     verified: Option<&PasswordHash>,
@@ -72,9 +72,9 @@ pub async fn change(
             Ok((user, gone))
         })
         .await?;
-    access.end(gone);
+    authenticator.end(gone);
     // The name is in it.
-    access.forget([caller.by.clone()]);
+    authenticator.forget([caller.by.clone()]);
     Ok(user)
 }
 
@@ -115,7 +115,7 @@ async fn still(
 /// [`Error::WrongPassword`] when the password was changed since it was `verified`.
 pub async fn delete(
     db: &Db,
-    access: &Access,
+    authenticator: &Authenticator,
     caller: &Identity,
     verified: &PasswordHash,
 ) -> Result<(), Error> {
@@ -128,7 +128,7 @@ pub async fn delete(
             Ok(gone)
         })
         .await?;
-    access.end(gone);
+    authenticator.end(gone);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use entity::{refresh_tokens, sessions, tokens};
+use entity::{personal_tokens as tokens, refresh_tokens, sessions};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter,
     sea_query::{IntoCondition, Query},

@@ -1,16 +1,10 @@
 //! The rules and the queries of each resource. Knows no HTTP; takes what it needs as arguments.
 
-pub mod access;
 pub mod account;
-pub mod audit;
+pub mod auth;
 pub mod cleanup;
-pub mod passwords;
-pub mod personal_tokens;
+pub mod moderation;
 pub mod posts;
-pub mod sessions;
-pub mod sign_in;
-pub mod staff;
-pub mod tokens;
 pub mod users;
 pub mod votes;
 

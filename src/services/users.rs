@@ -10,8 +10,8 @@ use sea_orm::{
 use secrecy::SecretString;
 
 use super::{
+    auth::passwords::{self, Passwords},
     now,
-    passwords::{self, Passwords},
 };
 use crate::{
     db::{Db, Transaction},

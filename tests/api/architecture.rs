@@ -21,11 +21,11 @@ const FLOORS: [&[&str]; 7] = [
 ];
 /// Seen from everywhere; these see nothing of the floors.
 const LEAVES: [&str; 4] = ["config", "error", "keys", "telemetry"];
-/// `services` may use `entity`, `db` may use `migration`, and what is above them does so only for
-/// the types that they hand up.
+/// `services` may use `entity`. `db` and the search of `services` may use `migration`. The layers above
+/// them may do so only for the types that these return.
 const CRATES: [(&str, &[&str]); 2] = [
     ("entity", &["services", "routes"]),
-    ("migration", &["db", "cli", "config"]),
+    ("migration", &["db", "cli", "config", "services"]),
 ];
 
 pub fn root() -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acclaim::{config::Origins, services::passwords::Passwords};
+use acclaim::{config::Origins, services::auth::passwords::Passwords};
 use futures_util::future::join_all;
 use migration::Database;
 use tokio::{

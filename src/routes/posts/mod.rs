@@ -28,7 +28,7 @@ use crate::{
         route::{get, on},
     },
     services::{
-        access::{POSTS_CREATE, POSTS_DELETE, POSTS_UPDATE},
+        auth::{POSTS_CREATE, POSTS_DELETE, POSTS_UPDATE},
         posts,
     },
 };

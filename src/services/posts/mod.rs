@@ -1,20 +1,13 @@
 //! Posts and drafts: who sees them, who may change them.
 
-mod change;
-mod filter;
-mod list;
-mod lists;
-mod one;
-mod order;
-mod query;
+mod feed;
+mod read;
 mod search;
+mod write;
 
-pub use change::{Changes, NewPost, create, delete, update};
 use entity::{posts, users, votes};
-pub use lists::Lists;
-pub use one::get;
-pub use order::{Position, Sort};
-pub use query::{Page, Query};
+pub use feed::{Lists, Page, Position, Query, Sort};
+pub use read::get;
 use sea_orm::{
     Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
     QueryTrait, Select, Statement,
@@ -23,6 +16,7 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use crate::error::Error;
+pub use write::{Changes, NewPost, create, delete, update};
 
 /// A post as one reader sees it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]

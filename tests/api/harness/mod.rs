@@ -22,10 +22,12 @@ use acclaim::{
     keys::Keys,
     routes, server,
     services::{
-        access::Access,
-        passwords::{self, Passwords},
+        auth::{
+            Authenticator,
+            access_tokens::AccessTokens,
+            passwords::{self, Passwords},
+        },
         posts::Lists,
-        tokens::Tokens,
     },
 };
 use actix_web::{dev::ServerHandle, web::ServiceConfig};
@@ -170,9 +172,9 @@ impl Fixture {
         State {
             db: Db::open(database).await.expect("the database is away"),
             passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
-            tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
+            access_tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
             lists: Lists::default(),
-            access: Access::default(),
+            authenticator: Authenticator::default(),
             refresh_lifetime: time::Duration::days(30),
             public_reads: false,
             limits: Limits::default(),
@@ -215,8 +217,8 @@ impl Fixture {
 }
 
 /// Access tokens of `keys`, good for an hour.
-pub fn tokens(keys: Keys) -> Tokens {
-    Tokens::new(keys, std::time::Duration::from_hours(1))
+pub fn tokens(keys: Keys) -> AccessTokens {
+    AccessTokens::new(keys, std::time::Duration::from_hours(1))
 }
 
 async fn execute(url: &str, sql: &str) {

@@ -13,13 +13,13 @@ use sea_orm::{
 use tokio::task::yield_now;
 
 use super::{
-    Page, Post, Query,
+    Page, Query,
     list::{Listed, Wanted, cut, list},
-    posts_with, readable, vote_of,
 };
 use crate::{
     db::{Db, Each, Found, Shared, beside, table},
     error::Error,
+    services::posts::{Post, posts_with, readable, vote_of},
 };
 
 /// How many posts more than one reader's page are read for several readers: others' drafts may be

@@ -1,13 +1,10 @@
 //! Personal access tokens, for scripts, bots and devices: `acl_`, thirty random letters and digits,
 //! and six that check them, so that a scanner of leaked secrets knows one when it sees it.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::{
+    personal_tokens::{ActiveModel, COLUMN, Column, Entity, Model},
     sessions,
-    tokens::{ActiveModel, COLUMN, Column, Entity, Model},
 };
-use rand::distr::{Alphanumeric, SampleString};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect,
@@ -16,12 +13,14 @@ use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
 
 use super::{
-    access::{Access, Key, Scopes},
-    now, users,
+    authenticator::{Authenticator, Credential},
+    opaque_token::{hash, random},
+    scopes::Scopes,
 };
 use crate::{
     db::{Db, Transaction},
     error::Error,
+    services::{now, users},
 };
 
 /// What every token starts with.
@@ -47,12 +46,6 @@ pub fn checked(token: &str) -> Option<String> {
     (sum == checksum(random)).then(|| hash(token))
 }
 
-/// SHA-256, base64url: of 178 random bits or more, which nobody guesses however fast the hash is.
-/// Refresh tokens are kept so too.
-pub(super) fn hash(token: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))
-}
-
 fn checksum(random: &str) -> String {
     format!(
         "{:0>width$}",
@@ -74,7 +67,7 @@ pub async fn create(
     scopes: Scopes,
     lifetime: Option<Duration>,
 ) -> Result<(Model, SecretString), Error> {
-    let random = Alphanumeric.sample_string(&mut rand::rng(), RANDOM);
+    let random = random(RANDOM);
     let token = SecretString::from(format!("{PREFIX}{random}{}", checksum(&random)));
     let now = now();
     let row = db
@@ -120,7 +113,12 @@ pub async fn list(db: &Db, user_id: i64) -> Result<Vec<Model>, Error> {
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn revoke(db: &Db, access: &Access, user_id: i64, id: i64) -> Result<(), Error> {
+pub async fn revoke(
+    db: &Db,
+    authenticator: &Authenticator,
+    user_id: i64,
+    id: i64,
+) -> Result<(), Error> {
     let gone = db
         .write(async |transaction| {
             let gone = Entity::delete_many()
@@ -134,18 +132,21 @@ pub async fn revoke(db: &Db, access: &Access, user_id: i64, id: i64) -> Result<(
     if gone.is_empty() {
         return Err(Error::NotFound { what: "token", id });
     }
-    access.end(gone.into_iter().map(|token| Key::Token(token.hash)));
+    authenticator.end(gone.into_iter().map(|token| Credential::Token(token.hash)));
     Ok(())
 }
 
 /// Revokes every token of `user_id`; what is to be ended once that is committed.
-pub(super) async fn revoke_in(transaction: &Transaction, user_id: i64) -> Result<Vec<Key>, Error> {
+pub(in crate::services) async fn revoke_in(
+    transaction: &Transaction,
+    user_id: i64,
+) -> Result<Vec<Credential>, Error> {
     let gone = Entity::delete_many()
         .filter(COLUMN.user_id.eq(user_id))
         .exec_with_returning(transaction)
         .await?;
     Ok(gone
         .into_iter()
-        .map(|token| Key::Token(token.hash))
+        .map(|token| Credential::Token(token.hash))
         .collect())
 }

@@ -13,13 +13,17 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use super::{
-    Page, Position, Post, Query, Sort,
+    Page, Position, Query, Sort,
     filter::{fitting, joined},
-    is_of, readable,
-    search::found,
-    visible_posts,
 };
-use crate::db::{Each, Words, comparable, page};
+use crate::{
+    db::{Each, comparable, page},
+    services::posts::{
+        Post, is_of, readable,
+        search::{Words, found},
+        visible_posts,
+    },
+};
 
 /// A post of a list.
 #[derive(Clone, FromQueryResult)]
@@ -31,18 +35,18 @@ pub(super) struct Listed {
 }
 
 /// What a list is to be made of.
-pub(super) struct Wanted<'a> {
-    pub(super) query: &'a Query,
+pub(in crate::services::posts) struct Wanted<'a> {
+    pub(in crate::services::posts) query: &'a Query,
     /// Whose votes and drafts the query may be about.
-    pub(super) reader: Option<i64>,
+    pub(in crate::services::posts) reader: Option<i64>,
     /// Whether a post is seen even if it is a draft.
-    pub(super) own: Option<Expr>,
+    pub(in crate::services::posts) own: Option<Expr>,
     /// How many posts at most.
-    pub(super) rows: u64,
+    pub(in crate::services::posts) rows: u64,
     /// What must hold of the posts, but for their words, tag and votes.
-    pub(super) fitting: Condition,
+    pub(in crate::services::posts) fitting: Condition,
     words: Option<Words>,
-    pub(super) backend: DbBackend,
+    pub(in crate::services::posts) backend: DbBackend,
 }
 
 impl<'a> Wanted<'a> {

@@ -10,8 +10,8 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Query as Sql, SelectStatement},
 };
 
-use super::{Query, vote_of};
-use crate::db::comparable;
+use super::Query;
+use crate::{db::comparable, services::posts::vote_of};
 
 /// What must hold of `posts` for `query`, but for its words, tag and votes; `None` when no post can
 /// fit.
@@ -64,7 +64,7 @@ pub(super) fn joined(
 }
 
 /// The same as a condition on `posts` alone.
-pub(super) fn among(reader: Option<i64>, query: &Query) -> Condition {
+pub(in crate::services::posts) fn among(reader: Option<i64>, query: &Query) -> Condition {
     let is_among = |numbers: SelectStatement| Expr::col((Entity, Column::Id)).in_subquery(numbers);
     let mut all = Condition::all();
     if query.voted == Some(true) {

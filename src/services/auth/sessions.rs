@@ -5,7 +5,6 @@ use entity::{
     sessions::{COLUMN, Column, Entity, Model},
     users,
 };
-use rand::distr::{Alphanumeric, SampleString};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -16,13 +15,13 @@ use secrecy::{ExposeSecret, SecretString};
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    access::{Access, Key},
-    now,
-    personal_tokens::hash,
+    authenticator::{Authenticator, Credential},
+    opaque_token::{hash, random},
 };
 use crate::{
     db::{Db, Transaction},
     error::Error,
+    services::now,
 };
 
 /// How long a refresh token still works after it was used: two tabs of a browser, or an answer that
@@ -48,7 +47,7 @@ pub(super) async fn add_token(
     session_id: i64,
     now: OffsetDateTime,
 ) -> Result<SecretString, Error> {
-    let token = Alphanumeric.sample_string(&mut rand::rng(), TOKEN_LENGTH);
+    let token = random(TOKEN_LENGTH);
     let row = RefreshRow {
         hash: Set(hash(&token)),
         session_id: Set(session_id),
@@ -68,7 +67,7 @@ pub(super) async fn add_token(
 /// [`Error::InvalidGrant`].
 pub async fn refresh(
     db: &Db,
-    access: &Access,
+    authenticator: &Authenticator,
     token: &SecretString,
     lifetime: Duration,
 ) -> Result<Session, Error> {
@@ -93,7 +92,7 @@ pub async fn refresh(
     match outcome {
         Outcome::Refreshed(session) => Ok(session),
         Outcome::Ended(id) => {
-            access.end([Key::Session(id)]);
+            authenticator.end([Credential::Session(id)]);
             Err(Error::InvalidGrant)
         }
         Outcome::Unknown => Err(Error::InvalidGrant),
@@ -162,7 +161,12 @@ pub async fn list(db: &Db, user_id: i64) -> Result<Vec<Model>, Error> {
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn end(db: &Db, access: &Access, user_id: i64, id: i64) -> Result<(), Error> {
+pub async fn end(
+    db: &Db,
+    authenticator: &Authenticator,
+    user_id: i64,
+    id: i64,
+) -> Result<(), Error> {
     let gone = db
         .write(async |transaction| {
             let gone = Entity::delete_many()
@@ -179,25 +183,25 @@ pub async fn end(db: &Db, access: &Access, user_id: i64, id: i64) -> Result<(), 
             id,
         });
     }
-    access.end([Key::Session(id)]);
+    authenticator.end([Credential::Session(id)]);
     Ok(())
 }
 
 /// Ends every session of `user_id`.
-pub async fn end_all(db: &Db, access: &Access, user_id: i64) -> Result<(), Error> {
+pub async fn end_all(db: &Db, authenticator: &Authenticator, user_id: i64) -> Result<(), Error> {
     let gone = db
         .write(async |transaction| end_in(transaction, user_id, None).await)
         .await?;
-    access.end(gone);
+    authenticator.end(gone);
     Ok(())
 }
 
 /// Deletes every session of `user_id` except `but`; what is to be ended once that is committed.
-pub(super) async fn end_in(
+pub(in crate::services) async fn end_in(
     transaction: &Transaction,
     user_id: i64,
     but: Option<i64>,
-) -> Result<Vec<Key>, Error> {
+) -> Result<Vec<Credential>, Error> {
     let gone = Entity::delete_many()
         .filter(COLUMN.user_id.eq(user_id))
         .filter(COLUMN.id.ne(but.unwrap_or_default()))
@@ -205,6 +209,6 @@ pub(super) async fn end_in(
         .await?;
     Ok(gone
         .iter()
-        .map(|session| Key::Session(session.id))
+        .map(|session| Credential::Session(session.id))
         .collect())
 }

@@ -6,12 +6,20 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, SimpleExpr},
 };
 
-use super::{Sort, filter::among, list::Wanted, visible};
-use crate::db::{Among, Place, Words};
+use super::{Among, Place, Words};
+use crate::services::posts::{
+    Sort,
+    feed::{Wanted, among},
+    visible,
+};
 
 /// The posts with `words`, best match or by number first. Where it orders them, whether all words are
 /// in the title is each one's `key`.
-pub(super) fn found(posts: Select<Entity>, wanted: &Wanted, words: &Words) -> Select<Entity> {
+pub(in crate::services::posts) fn found(
+    posts: Select<Entity>,
+    wanted: &Wanted,
+    words: &Words,
+) -> Select<Entity> {
     let Wanted { query, backend, .. } = *wanted;
     let mut filter = visible(wanted.own.clone())
         .add(wanted.fitting.clone())

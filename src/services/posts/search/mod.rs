@@ -2,6 +2,7 @@
 //!
 //! Both index the same words (`migration::unicode61`), so that the same rows are found.
 
+mod select;
 mod stream;
 mod words;
 
@@ -10,6 +11,7 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
+pub(super) use select::found;
 use stream::{Stream, Which, Writer};
 pub use words::Words;
 

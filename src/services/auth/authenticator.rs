@@ -3,21 +3,16 @@
 //! A request asks a cache first, which keeps what the database said for [`KEPT`]. What this process
 //! ends stops at once; what another one ends, when the cache has forgotten it.
 
-mod scopes;
-
 use std::{fmt, time::Duration};
 
 pub use entity::users::Role;
-use entity::{sessions, tokens, users};
+use entity::{personal_tokens as tokens, sessions, users};
 use moka::{policy::EvictionPolicy, sync::Cache};
 use sea_orm::{Condition, EntityTrait, QueryFilter, sea_query::Expr};
 use time::OffsetDateTime;
 
-use super::{now, personal_tokens, tokens::Tokens};
-use crate::{db::Db, error::Error};
-pub use scopes::{
-    ACCOUNT, POSTS_CREATE, POSTS_DELETE, POSTS_READ, POSTS_UPDATE, SCOPES, Scopes, VOTES_WRITE,
-};
+use super::{access_tokens::AccessTokens, personal_tokens, scopes::Scopes};
+use crate::{db::Db, error::Error, services::now};
 
 /// How long an answer of the database is believed. With the time that a request takes it is less
 /// than the 5 s in which what another process ended stops here.
@@ -42,7 +37,7 @@ pub struct Identity {
     /// What the token may do.
     pub scopes: Scopes,
     /// By what the user is known.
-    pub by: Key,
+    pub by: Credential,
 }
 
 impl Identity {
@@ -50,22 +45,22 @@ impl Identity {
     #[must_use]
     pub fn session_id(&self) -> Option<i64> {
         match self.by {
-            Key::Session(id) => Some(id),
-            Key::Token(_) => None,
+            Credential::Session(id) => Some(id),
+            Credential::Token(_) => None,
         }
     }
 }
 
 /// What can be ended.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub enum Key {
+pub enum Credential {
     /// A session, by its number.
     Session(i64),
     /// A personal access token, by its hash.
     Token(String),
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Session(id) => write!(f, "Session({id})"),
@@ -79,12 +74,12 @@ type Known = (Identity, Option<OffsetDateTime>);
 
 /// What is known of sessions and tokens. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Access {
-    live: Cache<Key, Known>,
-    ended: Cache<Key, ()>,
+pub struct Authenticator {
+    live: Cache<Credential, Known>,
+    ended: Cache<Credential, ()>,
 }
 
-impl Default for Access {
+impl Default for Authenticator {
     fn default() -> Self {
         Self {
             live: Cache::builder()
@@ -101,19 +96,27 @@ impl Default for Access {
     }
 }
 
-impl Access {
+impl Authenticator {
     /// Who sent `token`.
     ///
     /// # Errors
     /// [`Error::InvalidToken`] for what is no token of this service, expired, ended, or of a user
     /// who is suspended or gone.
-    pub async fn identify(&self, db: &Db, tokens: &Tokens, token: &str) -> Result<Identity, Error> {
+    pub async fn identify(
+        &self,
+        db: &Db,
+        access_tokens: &AccessTokens,
+        token: &str,
+    ) -> Result<Identity, Error> {
         let (key, user_id) = if personal_tokens::is_one(token) {
             let hash = personal_tokens::checked(token).ok_or(Error::InvalidToken)?;
-            (Key::Token(hash), None)
+            (Credential::Token(hash), None)
         } else {
-            let verified = tokens.verify(token)?;
-            (Key::Session(verified.session_id), Some(verified.user_id))
+            let verified = access_tokens.verify(token)?;
+            (
+                Credential::Session(verified.session_id),
+                Some(verified.user_id),
+            )
         };
         if self.ended.contains_key(&key) {
             return Err(Error::InvalidToken);
@@ -131,7 +134,7 @@ impl Access {
     }
 
     /// Ends `keys` here. Called after their rows are gone.
-    pub fn end(&self, keys: impl IntoIterator<Item = Key>) {
+    pub fn end(&self, keys: impl IntoIterator<Item = Credential>) {
         for key in keys {
             self.ended.insert(key.clone(), ());
             self.live.invalidate(&key);
@@ -139,15 +142,15 @@ impl Access {
     }
 
     /// Asks the database anew about `keys`.
-    pub fn forget(&self, keys: impl IntoIterator<Item = Key>) {
+    pub fn forget(&self, keys: impl IntoIterator<Item = Credential>) {
         keys.into_iter().for_each(|key| self.live.invalidate(&key));
     }
 }
 
-async fn look_up(db: &Db, key: &Key) -> Result<Option<Known>, Error> {
+async fn look_up(db: &Db, key: &Credential) -> Result<Option<Known>, Error> {
     let now = now();
     let (user, scopes, last_used_at, expires_at) = match key {
-        Key::Session(id) => {
+        Credential::Session(id) => {
             let found = sessions::Entity::find()
                 .find_also_related(users::Entity)
                 .filter(sessions::COLUMN.id.eq(*id))
@@ -159,7 +162,7 @@ async fn look_up(db: &Db, key: &Key) -> Result<Option<Known>, Error> {
             let expires_at = Some(session.expires_at);
             (user, Scopes::ALL, Some(session.last_used_at), expires_at)
         }
-        Key::Token(hash) => {
+        Credential::Token(hash) => {
             let found = tokens::Entity::find()
                 .find_also_related(users::Entity)
                 .filter(tokens::COLUMN.hash.eq(hash.as_str()))
@@ -190,17 +193,17 @@ async fn look_up(db: &Db, key: &Key) -> Result<Option<Known>, Error> {
     Ok(Some((identity, expires_at)))
 }
 
-async fn note_use(db: &Db, key: &Key, now: OffsetDateTime) -> Result<(), Error> {
+async fn note_use(db: &Db, key: &Credential, now: OffsetDateTime) -> Result<(), Error> {
     db.write(async |transaction| {
         match key {
-            Key::Session(id) => sessions::Entity::update_many()
+            Credential::Session(id) => sessions::Entity::update_many()
                 .col_expr(sessions::Column::LastUsedAt, Expr::value(now))
                 .filter(sessions::COLUMN.id.eq(*id))
                 .filter(sessions::COLUMN.last_used_at.lt(now - USE_NOTED))
                 .exec(transaction)
                 .await
                 .map(drop),
-            Key::Token(hash) => tokens::Entity::update_many()
+            Credential::Token(hash) => tokens::Entity::update_many()
                 .col_expr(tokens::Column::LastUsedAt, Expr::value(now))
                 .filter(tokens::COLUMN.hash.eq(hash.as_str()))
                 .filter(

@@ -89,7 +89,7 @@ impl Position {
 
 impl Sort {
     /// The direction of the list, or the opposite one.
-    pub(super) fn direction(self, backwards: bool) -> Order {
+    pub(in crate::services::posts) fn direction(self, backwards: bool) -> Order {
         if (self == Self::Old) == backwards {
             Order::Desc
         } else {

@@ -6,10 +6,10 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder, QueryTrait,
 };
 
-use super::{access::Identity, now};
 use crate::{
     db::{Db, Transaction, page},
     error::Error,
+    services::{auth::Identity, now},
 };
 
 /// Who acts.
@@ -42,7 +42,7 @@ impl From<&Identity> for Actor {
 }
 
 /// An act to be recorded.
-pub(super) struct Act<'a> {
+pub(in crate::services) struct Act<'a> {
     pub actor: &'a Actor,
     pub action: Action,
     pub subject_id: i64,
@@ -53,7 +53,10 @@ pub(super) struct Act<'a> {
 }
 
 /// Adds `act` to the record, in the transaction that does it.
-pub(super) async fn record(transaction: &Transaction, act: Act<'_>) -> Result<(), Error> {
+pub(in crate::services) async fn record(
+    transaction: &Transaction,
+    act: Act<'_>,
+) -> Result<(), Error> {
     let row = ActiveModel {
         at: Set(now()),
         actor_id: Set(act.actor.id),

@@ -17,7 +17,7 @@ const TYPE: &str = "at+jwt";
 
 /// Signs and checks access tokens.
 #[derive(Clone, Debug)]
-pub struct Tokens {
+pub struct AccessTokens {
     keys: Keys,
     validation: Validation,
     lifetime: Duration,
@@ -38,14 +38,14 @@ struct Claims {
 
 /// What a valid token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifiedToken {
     /// To whom it was issued.
     pub user_id: i64,
     /// In which of the user's sessions.
     pub session_id: i64,
 }
 
-impl Tokens {
+impl AccessTokens {
     /// Tokens signed and checked with `keys`, good for `lifetime`.
     #[must_use]
     pub fn new(keys: Keys, lifetime: Duration) -> Self {
@@ -102,18 +102,18 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::InvalidToken`] when it is not a token of this service, or is past its time.
-    pub fn verify(&self, token: &str) -> Result<Verified, Error> {
+    pub fn verify(&self, token: &str) -> Result<VerifiedToken, Error> {
         self.check(token).ok_or(Error::InvalidToken)
     }
 
-    fn check(&self, token: &str) -> Option<Verified> {
+    fn check(&self, token: &str) -> Option<VerifiedToken> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         if header.typ.as_deref() != Some(TYPE) {
             return None;
         }
         let key = self.keys.checking(header.kid.as_deref()?)?;
         let token = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?;
-        Some(Verified {
+        Some(VerifiedToken {
             user_id: token.claims.sub.parse().ok()?,
             session_id: token.claims.sid.parse().ok()?,
         })

@@ -1,19 +1,19 @@
 //! What moderators, admins and the operator do to others.
 
 use entity::{
-    tokens,
+    personal_tokens as tokens,
     users::{COLUMN, Column, Entity, Model, Role},
 };
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait, sea_query::Expr};
 
-use super::{
-    access::{Access, Key},
-    audit::{Act, Action, Actor, record},
-    now, sessions, users as user_rules,
-};
+use super::audit_log::{Act, Action, Actor, record};
 use crate::{
     db::{Db, Transaction, page},
     error::Error,
+    services::{
+        auth::{Authenticator, Credential, sessions},
+        now, users as user_rules,
+    },
 };
 
 /// Shuts user `id` out: sessions end, tokens stop, posts are hidden. Once more changes nothing.
@@ -22,7 +22,7 @@ use crate::{
 /// [`Error::NotFound`], [`Error::Oneself`].
 pub async fn suspend(
     db: &Db,
-    access: &Access,
+    authenticator: &Authenticator,
     actor: &Actor,
     id: i64,
     reason: &str,
@@ -58,9 +58,9 @@ pub async fn suspend(
             Ok((user, gone, token_keys(transaction, id).await?))
         })
         .await?;
-    access.end(sessions);
+    authenticator.end(sessions);
     // They are there, for when the user is restored.
-    access.forget(tokens);
+    authenticator.forget(tokens);
     Ok(user)
 }
 
@@ -135,7 +135,7 @@ pub async fn users(db: &Db, limit: u64, skip: u64) -> Result<Vec<Model>, Error> 
 }
 
 /// Whether the actor has `role` still, whatever a cache remembers. The operator has every role.
-pub(super) async fn still(
+pub(in crate::services) async fn still(
     transaction: &Transaction,
     actor_id: Option<i64>,
     role: Role,
@@ -167,11 +167,11 @@ async fn set(transaction: &Transaction, id: i64, column: Column, value: Expr) ->
     Ok(())
 }
 
-async fn token_keys(transaction: &Transaction, id: i64) -> Result<Vec<Key>, Error> {
+async fn token_keys(transaction: &Transaction, id: i64) -> Result<Vec<Credential>, Error> {
     let theirs = tokens::Entity::find().filter(tokens::COLUMN.user_id.eq(id));
     let theirs = theirs.all(transaction).await?;
     Ok(theirs
         .into_iter()
-        .map(|token| Key::Token(token.hash))
+        .map(|token| Credential::Token(token.hash))
         .collect())
 }

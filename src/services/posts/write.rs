@@ -15,10 +15,12 @@ use crate::{
     db::{Db, Each, Row, Transaction, Written, table},
     error::Error,
     services::{
-        access::Identity,
-        audit::{Act, Action, record},
+        auth::Identity,
+        moderation::{
+            audit_log::{Act, Action, record},
+            users::still,
+        },
         now,
-        staff::still,
     },
 };
 

@@ -7,12 +7,14 @@ use secrecy::SecretString;
 use time::Duration;
 
 use super::{
-    now,
     passwords::Passwords,
     sessions::{Session, add_token},
-    users,
 };
-use crate::{db::Db, error::Error};
+use crate::{
+    db::Db,
+    error::Error,
+    services::{now, users},
+};
 
 /// Starts a session of `user`'s, if `password` is theirs, that ends in `lifetime` unless it is
 /// refreshed.

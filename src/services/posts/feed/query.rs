@@ -34,17 +34,17 @@ pub struct Query {
 }
 
 impl Query {
-    pub(super) fn sort(&self) -> Sort {
+    pub(in crate::services::posts) fn sort(&self) -> Sort {
         self.position.map_or(self.sort, |position| position.sort)
     }
 
     /// Whether it is about a span of time, in which posts are ordered by their moments.
-    pub(super) fn in_span(&self) -> bool {
+    pub(in crate::services::posts) fn in_span(&self) -> bool {
         self.created_after.is_some() || self.created_before.is_some()
     }
 
     /// Whether nothing but the numbers of posts, and what words they have, orders them.
-    pub(super) fn by_number(&self) -> bool {
+    pub(in crate::services::posts) fn by_number(&self) -> bool {
         match self.sort() {
             Sort::Best => true,
             Sort::New | Sort::Old => !self.in_span(),
@@ -59,7 +59,7 @@ impl Query {
         !own && self.skip == 0 && !self.count
     }
 
-    pub(super) fn backwards(&self) -> bool {
+    pub(in crate::services::posts) fn backwards(&self) -> bool {
         self.position.is_some_and(|position| position.before)
     }
 }

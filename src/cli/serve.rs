@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     db::{self, Db},
     http::{Drain, Limits, State},
+    jobs,
     keys::Keys,
     routes, server,
     services::{
@@ -22,8 +23,8 @@ use crate::{
             Authenticator,
             access_tokens::AccessTokens,
             passwords::{self, Passwords},
+            rehash::RehashQueue,
         },
-        cleanup,
         posts::Lists,
     },
     telemetry,
@@ -64,6 +65,7 @@ pub(super) async fn run() -> Result<(), String> {
     let state = State {
         db,
         passwords,
+        rehashes: RehashQueue::default(),
         access_tokens: AccessTokens::new(keys, config.access_token_lifetime),
         lists: Lists::default(),
         authenticator: Authenticator::default(),
@@ -73,7 +75,12 @@ pub(super) async fn run() -> Result<(), String> {
         drain: Drain::default(),
     };
     let drain = state.drain.clone();
-    let clean_up = clean_up(state.db.clone(), state.refresh_lifetime);
+    let jobs = jobs::start(
+        &state.db,
+        &state.passwords,
+        &state.rehashes,
+        state.refresh_lifetime,
+    );
     let address = listener.local_addr().unwrap_or(address);
     let cannot_serve = |error| format!("cannot serve on {address}: {error}");
     let other = listener.try_clone().map_err(cannot_serve)?;
@@ -90,24 +97,11 @@ pub(super) async fn run() -> Result<(), String> {
         database = %config.database,
         "serving on http://{address}, try http://{address}/docs"
     );
-    tokio::select! {
-        ended = server => ended.map_err(|error| format!("the server failed: {error}"))?,
-        () = clean_up => {}
-    }
+    let ended = server.await;
+    jobs.stop().await;
+    ended.map_err(|error| format!("the server failed: {error}"))?;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Deletes what has expired, as long as the program runs.
-async fn clean_up(db: Db, refresh_lifetime: time::Duration) {
-    loop {
-        tokio::time::sleep(cleanup::PAUSE).await;
-        match cleanup::round(&db, refresh_lifetime).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::debug!(rows, "deleted what has expired"),
-            Err(error) => tracing::warn!(%error, "what has expired was not deleted"),
-        }
-    }
 }
 
 /// Opens the database with every migration applied.

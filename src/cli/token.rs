@@ -75,7 +75,7 @@ async fn create(db: &Db, command: Command) -> Result<(), Error> {
         expires,
         name,
     } = command;
-    let user = users::find(db, &user).await?;
+    let user = users::get_by_name(db, &user).await?;
     let scopes = Scopes::parse(scopes.iter().map(String::as_str)).unwrap_or(Scopes(0));
     let lifetime = expires
         .map(time::Duration::try_from)

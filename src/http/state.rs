@@ -6,7 +6,9 @@ use super::{Drain, Limits, Representation};
 use crate::{
     db::Db,
     services::{
-        auth::{Authenticator, access_tokens::AccessTokens, passwords::Passwords},
+        auth::{
+            Authenticator, access_tokens::AccessTokens, passwords::Passwords, rehash::RehashQueue,
+        },
         posts::Lists,
     },
 };
@@ -17,9 +19,11 @@ pub struct State {
     /// The database.
     pub db: Db,
     /// Lists that are under way.
-    pub lists: Lists<Representation>,
+    pub lists: Lists<Result<Representation, String>>,
     /// The threads that hash passwords.
     pub passwords: Passwords,
+    /// Passwords that wait to be re-hashed.
+    pub rehashes: RehashQueue,
     /// Signs and checks access tokens.
     pub access_tokens: AccessTokens,
     /// Who is behind which token.

@@ -129,7 +129,7 @@ async fn change(
             return Err(Problem::invalid(vec![fault]));
         };
         limits::account(&request, &caller.username)?;
-        let hash = account::check_password(db, passwords, &caller, current.0).await?;
+        let hash = account::verify_password(db, passwords, &caller, current.0).await?;
         verified = Some(hash);
     }
     if let Some(password) = &patch.password {
@@ -182,7 +182,7 @@ async fn delete(
     } = state.get_ref();
     limits::account(&request, &caller.username)?;
     let password = deletion.current_password.0;
-    let verified = account::check_password(db, passwords, &caller, password).await?;
+    let verified = account::verify_password(db, passwords, &caller, password).await?;
     account::delete(db, authenticator, &caller, &verified).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, JoinType, LockType, OnConflict, Order, Query, SelectStatement},
 };
 
-use super::{now, posts::visible_to};
+use super::{now, posts::visibility::visible_to};
 use crate::{
     db::{Db, Each, Found, Pair, Row, Written, by_pair, table},
     error::Error,

@@ -1,4 +1,6 @@
-//! The rules of the house that a program can check: `docs/architecture.md`.
+//! The rules of `docs/architecture.md` that a program can check.
+
+mod modules;
 
 use std::{
     fs,
@@ -7,25 +9,36 @@ use std::{
 
 use crate::harness::plain;
 
-plain![nothing_calls_upwards, no_file_is_two_things];
+plain![
+    nothing_calls_upwards,
+    no_modules_form_a_cycle,
+    no_file_is_two_things
+];
 
-/// From the top down. What stands in one line may not know one another either.
+/// From the top down. Layers of one line must not use each other either.
 const FLOORS: [&[&str]; 7] = [
     &["main"],
     &["cli"],
     &["server"],
-    &["routes"],
+    &["routes", "jobs"],
     &["http"],
     &["services"],
     &["db"],
 ];
-/// Seen from everywhere; these see nothing of the floors.
+/// Every layer may use these. They must not use a layer.
 const LEAVES: [&str; 4] = ["config", "error", "keys", "telemetry"];
 /// `services` may use `entity`. `db` and the search of `services` may use `migration`. The layers above
 /// them may do so only for the types that these return.
 const CRATES: [(&str, &[&str]); 2] = [
     ("entity", &["services", "routes"]),
     ("migration", &["db", "cli", "config", "services"]),
+];
+
+/// Cycles to remove. Do not add any.
+const KNOWN_CYCLES: [&str; 3] = [
+    "http/body -> http/problem -> http/body",
+    "http/problem/details -> http/problem/kinds -> http/problem/details",
+    "routes/docs -> routes/openapi -> routes/docs",
 ];
 
 pub fn root() -> PathBuf {
@@ -132,6 +145,15 @@ fn nothing_calls_upwards() {
     }
 }
 
+fn no_modules_form_a_cycle() {
+    let uses = modules::uses(&root().join("src"));
+    let edges: usize = uses.values().map(std::collections::BTreeSet::len).sum();
+    assert!(edges > 100, "the test found only {edges} uses");
+    let mut cycles = modules::cycles(&uses);
+    cycles.retain(|cycle| !KNOWN_CYCLES.contains(&cycle.as_str()));
+    assert!(cycles.is_empty(), "cycles: {cycles:#?}");
+}
+
 fn no_file_is_two_things() {
     for folder in ["src", "entity/src", "migration/src", "tests"] {
         for path in sources(&root().join(folder)) {
@@ -139,7 +161,7 @@ fn no_file_is_two_things() {
                 .expect("not UTF-8")
                 .lines()
                 .count();
-            assert!(lines <= 250, "{} has {lines} lines", path.display());
+            assert!(lines <= 400, "{} has {lines} lines", path.display());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use acclaim::{
     db::Db,
-    services::posts::{Lists, Page, Post, Query, Sort},
+    services::posts::{FeedPage, FeedQuery, Lists, Sort},
 };
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
@@ -23,10 +23,10 @@ const READERS: [Option<i64>; 6] = [None, Some(1), Some(2), Some(3), Some(4), Som
 const ZOE: usize = 3;
 const EVE: usize = 5;
 
-type Given = Arc<Page<Vec<Post>>>;
+type Given = Arc<FeedPage<()>>;
 
 /// What each of `readers` is given of the list, all of them at once.
-async fn at_once(db: &Db, query: &Query, readers: &[Option<i64>]) -> Vec<Given> {
+async fn at_once(db: &Db, query: &FeedQuery, readers: &[Option<i64>]) -> Vec<Given> {
     let lists = Lists::default();
     // Whoever comes first is answered alone, and all who come meanwhile together.
     let all = [&None].into_iter().chain(readers);
@@ -35,16 +35,18 @@ async fn at_once(db: &Db, query: &Query, readers: &[Option<i64>]) -> Vec<Given> 
 }
 
 fn told(pages: &[Given]) -> Vec<String> {
-    pages.iter().map(|page| format!("{page:#?}")).collect()
+    pages
+        .iter()
+        .map(|page| format!("{:#?}", page.page))
+        .collect()
 }
 
-async fn given(lists: &Lists<Vec<Post>>, db: &Db, reader: Option<i64>, query: &Query) -> Given {
-    let make = |posts, page: Page<()>| Ok(page.of(posts));
-    lists.page(db, reader, query.clone(), make).await.unwrap()
+async fn given(lists: &Lists<()>, db: &Db, reader: Option<i64>, query: &FeedQuery) -> Given {
+    lists.page(db, reader, query.clone()).await.unwrap()
 }
 
 /// What is asked for besides the newest ten posts.
-const CHANGES: [fn(&mut Query); 25] = [
+const CHANGES: [fn(&mut FeedQuery); 25] = [
     |_| (),
     |query| query.sort = Sort::Old,
     |query| query.sort = Sort::Top,
@@ -72,12 +74,12 @@ const CHANGES: [fn(&mut Query); 25] = [
     |query| query.count = true,
 ];
 
-fn query(change: fn(&mut Query)) -> Query {
-    let mut query = Query {
+fn query(change: fn(&mut FeedQuery)) -> FeedQuery {
+    let mut query = FeedQuery {
         limit: 10,
         skip: 0,
         sort: Sort::New,
-        position: None,
+        cursor: None,
         search: String::new(),
         tag: None,
         owner_id: None,
@@ -124,12 +126,12 @@ async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
             assert_eq!(told(&others), expected[..EVE], "{query:?}");
             // Two pages on, and one back.
             let place = if forth {
-                alone[ZOE].next
+                alone[ZOE].page.next
             } else {
-                alone[ZOE].prev
+                alone[ZOE].page.prev
             };
-            forth = query.position.is_none();
-            query.position = place;
+            forth = query.cursor.is_none();
+            query.cursor = place;
             if place.is_none() {
                 break;
             }
@@ -147,7 +149,7 @@ async fn readers_of_a_list_share_a_query(fixture: Fixture) {
     let (lists, query) = (Lists::default(), query(|_| ()));
     let all = [Some(2), None, Some(3)].map(|reader| given(&lists, &db, reader, &query));
     let all = begun_at_once(&fixture, &db, join_all(all)).await;
-    assert_eq!(all[0].answer, all[1].answer);
+    assert_eq!(all[0].page, all[1].page);
     assert!(!Arc::ptr_eq(&all[0], &all[1]));
     assert!(Arc::ptr_eq(&all[1], &all[2]));
 }

@@ -124,7 +124,7 @@ async fn what_is_no_refresh_token_is_refused(fixture: Fixture) {
 }
 
 async fn what_has_expired_is_cleaned_up(fixture: Fixture) {
-    use acclaim::{db::Db, services::cleanup};
+    use acclaim::{db::Db, services::auth::cleanup::delete_expired};
     let service = fixture.serve().await;
     let (ada, grace) = (service.user("ada").await, service.user("grace").await);
     let new = json!({"name": "Short", "scopes": ["posts:read"], "expires_in": 1});
@@ -145,7 +145,7 @@ async fn what_has_expired_is_cleaned_up(fixture: Fixture) {
     let month = time::Duration::days(30);
     // The session, its refresh token, and the personal access token.
     let round = || {
-        let round = cleanup::round(&db, month);
+        let round = delete_expired(&db, month);
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(round))
     };
     assert_eq!(round().unwrap(), 3);

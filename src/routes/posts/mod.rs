@@ -29,6 +29,7 @@ use crate::{
     },
     services::{
         auth::{POSTS_CREATE, POSTS_DELETE, POSTS_UPDATE},
+        paging::Page,
         posts,
     },
 };
@@ -72,11 +73,13 @@ async fn list(
     request: HttpRequest,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let page = state.lists.page(&state.db, reader.id(), query.into(), page);
-    let page = page.await?;
+    let lists = &state.lists;
+    let shared = lists.page(&state.db, reader.id(), query.into()).await?;
+    let page = &shared.page;
     let link = link(&request, page.next, page.prev);
     let total = page.total;
-    let mut answer = page.answer.clone().read(&request);
+    let made = shared.representation.get_or_init(|| represent(page));
+    let mut answer = made.clone().map_err(Problem::internal)?.read(&request);
     let headers = answer.headers_mut();
     if let Some(link) = link {
         headers.insert(LINK, link);
@@ -212,13 +215,10 @@ async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn page(
-    posts: Vec<posts::Post>,
-    page: posts::Page<()>,
-) -> Result<posts::Page<Representation>, String> {
-    let posts: Vec<Post> = posts.into_iter().map(Post::from).collect();
+fn represent(page: &Page<posts::Post, posts::FeedCursor>) -> Result<Representation, String> {
+    let posts: Vec<Post> = page.items.iter().cloned().map(Post::from).collect();
     let beside = format!("{:?} {:?} {:?}", page.next, page.prev, page.total);
-    Ok(page.of(Representation::of(&posts, &beside)?))
+    Representation::of(&posts, &beside)
 }
 
 fn representation(post: posts::Post) -> Result<Representation, Problem> {

@@ -1,5 +1,5 @@
-//! Access tokens: JSON Web Tokens (RFC 7519) of the profile for OAuth 2.0 (RFC 9068), checked as
-//! RFC 8725 asks.
+//! Access tokens: JSON Web Tokens (RFC 7519) in the OAuth 2.0 profile (RFC 9068), verified as RFC 8725
+//! recommends.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use crate::{error::Error, keys::Keys};
 
-/// `iss` and `aud`: the service issues its tokens to itself.
+/// `iss` and `aud`: the service is issuer and audience.
 const ACCLAIM: &str = "acclaim";
-/// `typ`: no other kind of JWT passes for an access token (RFC 9068, section 2.1).
+/// `typ`: rejects every other kind of JWT (RFC 9068, section 2.1).
 const TYPE: &str = "at+jwt";
 
-/// Signs and checks access tokens.
+/// Signs and verifies access tokens.
 #[derive(Clone, Debug)]
 pub struct AccessTokens {
     keys: Keys,
@@ -27,26 +27,26 @@ pub struct AccessTokens {
 struct Claims {
     iss: String,
     aud: String,
-    /// The user's number, as text: RFC 7519 wants a string, and JSON numbers end at 2^53.
+    /// The user's id as text: RFC 7519 requires a string, and JSON numbers are exact only to 2^53.
     sub: String,
     iat: i64,
     exp: i64,
     jti: Uuid,
-    /// The session's number, as text for the same reason.
+    /// The session's id as text, because JSON numbers are exact only to 2^53.
     sid: String,
 }
 
-/// What a valid token says.
+/// The claims of a valid token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
-    /// To whom it was issued.
+    /// The user's id.
     pub user_id: i64,
-    /// In which of the user's sessions.
+    /// The session's id.
     pub session_id: i64,
 }
 
 impl AccessTokens {
-    /// Tokens signed and checked with `keys`, good for `lifetime`.
+    /// Signs and verifies with `keys`. Tokens expire after `lifetime`.
     #[must_use]
     pub fn new(keys: Keys, lifetime: Duration) -> Self {
         let mut validation = Validation::new(keys.algorithm());
@@ -54,9 +54,9 @@ impl AccessTokens {
         validation.set_audience(&[ACCLAIM]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
         validation.validate_nbf = true;
-        // One service both issues and checks: no clocks to differ.
+        // The same service issues and verifies: there is no clock skew.
         validation.leeway = 0;
-        // In the second of its `exp` a token is past its time (RFC 7519, section 4.1.4).
+        // A token is expired from the second of its `exp` on (RFC 7519, section 4.1.4).
         validation.reject_tokens_expiring_in_less_than = 1;
         Self {
             keys,
@@ -65,19 +65,19 @@ impl AccessTokens {
         }
     }
 
-    /// How long a token is good for.
+    /// Lifetime of a token.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
         self.lifetime
     }
 
-    /// `kid` and `x` of the public keys with which others can check tokens (RFC 8037).
+    /// `kid` and `x` (RFC 8037) of the public keys that verify tokens.
     #[must_use]
     pub fn public_keys(&self) -> &BTreeMap<String, String> {
         self.keys.public()
     }
 
-    /// A token for user `user_id` in session `session_id`.
+    /// Issues a token to user `user_id` in session `session_id`.
     pub fn issue(&self, user_id: i64, session_id: i64) -> Result<String, Error> {
         let now = OffsetDateTime::now_utc();
         let claims = Claims {
@@ -98,10 +98,10 @@ impl AccessTokens {
         jsonwebtoken::encode(&header, &claims, key).map_err(|error| Error::Internal(error.into()))
     }
 
-    /// To whom `token` was issued.
+    /// Verifies `token`.
     ///
     /// # Errors
-    /// [`Error::InvalidToken`] when it is not a token of this service, or is past its time.
+    /// [`Error::InvalidToken`] if this service did not issue it, or if it is expired.
     pub fn verify(&self, token: &str) -> Result<VerifiedToken, Error> {
         self.check(token).ok_or(Error::InvalidToken)
     }

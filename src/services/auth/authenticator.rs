@@ -1,7 +1,7 @@
-//! Who is behind a token: an access token of a session, or a personal access token.
+//! Authentication of requests by access tokens and personal access tokens.
 //!
-//! A request asks a cache first, which keeps what the database said for [`KEPT`]. What this process
-//! ends stops at once; what another one ends, when the cache has forgotten it.
+//! Rows of sessions and tokens are cached for [`CACHE_LIFETIME`]. A credential that this process ends
+//! stops at once; one that another process ends stops when the cache entry expires.
 
 use std::{fmt, time::Duration};
 
@@ -11,50 +11,50 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use sea_orm::{Condition, EntityTrait, QueryFilter, sea_query::Expr};
 use time::OffsetDateTime;
 
-use super::{access_tokens::AccessTokens, personal_tokens, scopes::Scopes};
+use super::{access_tokens::AccessTokens, opaque_token, scopes::Scopes};
 use crate::{db::Db, error::Error, services::now};
 
-/// How long an answer of the database is believed. With the time that a request takes it is less
-/// than the 5 s in which what another process ended stops here.
-const KEPT: Duration = Duration::from_secs(4);
-/// How long it is remembered that something was ended here: longer than a request that read it
-/// before may take to put it into the cache.
-const REMEMBERED: Duration = Duration::from_mins(1);
-/// How many sessions and tokens are kept at most, at some 200 bytes each.
+/// Lifetime of a cache entry. Together with the duration of a request it must stay below 5 s, the
+/// promised time until a credential that another process ends stops here.
+const CACHE_LIFETIME: Duration = Duration::from_secs(4);
+/// How long an ended credential is remembered. Must outlast any request that could still cache a
+/// stale row.
+const ENDED_LIFETIME: Duration = Duration::from_mins(1);
+/// Maximum number of entries of each cache, at about 200 bytes each.
 const CAPACITY: u64 = 100_000;
-/// How exact `last_used_at` is.
-const USE_NOTED: time::Duration = time::Duration::minutes(1);
+/// Precision of `last_used_at`.
+const LAST_USED_PRECISION: time::Duration = time::Duration::minutes(1);
 
-/// Who makes a request.
+/// An authenticated user and the credential of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The user's number.
+    /// The user's id.
     pub id: i64,
-    /// The user's name.
+    /// The user's username.
     pub username: String,
-    /// What the user may do.
+    /// The user's role.
     pub role: Role,
-    /// What the token may do.
+    /// The scopes of the token.
     pub scopes: Scopes,
-    /// By what the user is known.
-    pub by: Credential,
+    /// The session or token that authenticated the request.
+    pub credential: Credential,
 }
 
 impl Identity {
-    /// The session, if it is not a personal access token.
+    /// The id of the session; `None` for a personal access token.
     #[must_use]
     pub fn session_id(&self) -> Option<i64> {
-        match self.by {
+        match self.credential {
             Credential::Session(id) => Some(id),
             Credential::Token(_) => None,
         }
     }
 }
 
-/// What can be ended.
+/// A session or a personal access token.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Credential {
-    /// A session, by its number.
+    /// A session, by its id.
     Session(i64),
     /// A personal access token, by its hash.
     Token(String),
@@ -69,13 +69,13 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// Who it is, and until when.
-type Known = (Identity, Option<OffsetDateTime>);
+/// An identity and the time at which its credential expires.
+type Entry = (Identity, Option<OffsetDateTime>);
 
-/// What is known of sessions and tokens. Clones share it.
+/// Authenticates requests. Clones share the caches.
 #[derive(Clone, Debug)]
 pub struct Authenticator {
-    live: Cache<Credential, Known>,
+    live: Cache<Credential, Entry>,
     ended: Cache<Credential, ()>,
 }
 
@@ -84,12 +84,12 @@ impl Default for Authenticator {
         Self {
             live: Cache::builder()
                 .max_capacity(CAPACITY)
-                .time_to_live(KEPT)
+                .time_to_live(CACHE_LIFETIME)
                 .build(),
             ended: Cache::builder()
                 .max_capacity(CAPACITY)
-                .time_to_live(REMEMBERED)
-                // The default policy may turn a new key away.
+                .time_to_live(ENDED_LIFETIME)
+                // The default policy may reject a new entry.
                 .eviction_policy(EvictionPolicy::lru())
                 .build(),
         }
@@ -97,19 +97,19 @@ impl Default for Authenticator {
 }
 
 impl Authenticator {
-    /// Who sent `token`.
+    /// The identity that `token`, an access token or a personal access token, belongs to.
     ///
     /// # Errors
-    /// [`Error::InvalidToken`] for what is no token of this service, expired, ended, or of a user
-    /// who is suspended or gone.
+    /// [`Error::InvalidToken`] if the token is unknown, malformed, expired or ended, or if its user
+    /// is suspended or deleted.
     pub async fn identify(
         &self,
         db: &Db,
         access_tokens: &AccessTokens,
         token: &str,
     ) -> Result<Identity, Error> {
-        let (key, user_id) = if personal_tokens::is_one(token) {
-            let hash = personal_tokens::checked(token).ok_or(Error::InvalidToken)?;
+        let (credential, user_id) = if opaque_token::is_personal(token) {
+            let hash = opaque_token::hash_personal(token).ok_or(Error::InvalidToken)?;
             (Credential::Token(hash), None)
         } else {
             let verified = access_tokens.verify(token)?;
@@ -118,38 +118,40 @@ impl Authenticator {
                 Some(verified.user_id),
             )
         };
-        if self.ended.contains_key(&key) {
+        if self.ended.contains_key(&credential) {
             return Err(Error::InvalidToken);
         }
-        let (identity, expires_at) = if let Some(known) = self.live.get(&key) {
-            known
+        let (identity, expires_at) = if let Some(entry) = self.live.get(&credential) {
+            entry
         } else {
-            let known = look_up(db, &key).await?.ok_or(Error::InvalidToken)?;
-            self.live.insert(key, known.clone());
-            known
+            let entry = read(db, &credential).await?.ok_or(Error::InvalidToken)?;
+            self.live.insert(credential, entry.clone());
+            entry
         };
-        let fits = user_id.is_none_or(|user_id| user_id == identity.id)
+        let valid = user_id.is_none_or(|user_id| user_id == identity.id)
             && expires_at.is_none_or(|at| at > OffsetDateTime::now_utc());
-        fits.then_some(identity).ok_or(Error::InvalidToken)
+        valid.then_some(identity).ok_or(Error::InvalidToken)
     }
 
-    /// Ends `keys` here. Called after their rows are gone.
-    pub fn end(&self, keys: impl IntoIterator<Item = Credential>) {
-        for key in keys {
-            self.ended.insert(key.clone(), ());
-            self.live.invalidate(&key);
+    /// Rejects `credentials` from now on. Call it after the transaction that deletes their rows.
+    pub fn end(&self, credentials: impl IntoIterator<Item = Credential>) {
+        for credential in credentials {
+            self.ended.insert(credential.clone(), ());
+            self.live.invalidate(&credential);
         }
     }
 
-    /// Asks the database anew about `keys`.
-    pub fn forget(&self, keys: impl IntoIterator<Item = Credential>) {
-        keys.into_iter().for_each(|key| self.live.invalidate(&key));
+    /// Removes `credentials` from the cache, so that their rows are read again.
+    pub fn forget(&self, credentials: impl IntoIterator<Item = Credential>) {
+        for credential in credentials {
+            self.live.invalidate(&credential);
+        }
     }
 }
 
-async fn look_up(db: &Db, key: &Credential) -> Result<Option<Known>, Error> {
+async fn read(db: &Db, credential: &Credential) -> Result<Option<Entry>, Error> {
     let now = now();
-    let (user, scopes, last_used_at, expires_at) = match key {
+    let (user, scopes, last_used_at, expires_at) = match credential {
         Credential::Session(id) => {
             let found = sessions::Entity::find()
                 .find_also_related(users::Entity)
@@ -178,28 +180,32 @@ async fn look_up(db: &Db, key: &Credential) -> Result<Option<Known>, Error> {
     let Some(user) = user.filter(|user| user.suspended_at.is_none()) else {
         return Ok(None);
     };
-    if last_used_at.is_none_or(|at| at + USE_NOTED < now)
-        && let Err(error) = note_use(db, key, now).await
+    if last_used_at.is_none_or(|at| at + LAST_USED_PRECISION < now)
+        && let Err(error) = update_last_used(db, credential, now).await
     {
-        tracing::warn!(%error, "the last use of a session or token was not noted");
+        tracing::warn!(%error, "`last_used_at` of a session or token was not updated");
     }
     let identity = Identity {
         id: user.id,
         username: user.username,
         role: user.role,
         scopes,
-        by: key.clone(),
+        credential: credential.clone(),
     };
     Ok(Some((identity, expires_at)))
 }
 
-async fn note_use(db: &Db, key: &Credential, now: OffsetDateTime) -> Result<(), Error> {
+async fn update_last_used(
+    db: &Db,
+    credential: &Credential,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     db.write(async |transaction| {
-        match key {
+        match credential {
             Credential::Session(id) => sessions::Entity::update_many()
                 .col_expr(sessions::Column::LastUsedAt, Expr::value(now))
                 .filter(sessions::COLUMN.id.eq(*id))
-                .filter(sessions::COLUMN.last_used_at.lt(now - USE_NOTED))
+                .filter(sessions::COLUMN.last_used_at.lt(now - LAST_USED_PRECISION))
                 .exec(transaction)
                 .await
                 .map(drop),
@@ -209,7 +215,7 @@ async fn note_use(db: &Db, key: &Credential, now: OffsetDateTime) -> Result<(), 
                 .filter(
                     Condition::any()
                         .add(tokens::COLUMN.last_used_at.is_null())
-                        .add(tokens::COLUMN.last_used_at.lt(now - USE_NOTED)),
+                        .add(tokens::COLUMN.last_used_at.lt(now - LAST_USED_PRECISION)),
                 )
                 .exec(transaction)
                 .await

@@ -2,12 +2,15 @@
 
 pub mod access_tokens;
 pub mod authenticator;
+pub mod cleanup;
 mod opaque_token;
 pub mod passwords;
 pub mod personal_tokens;
+pub mod rehash;
 mod scopes;
 pub mod sessions;
 pub mod sign_in;
+pub mod sign_up;
 
 pub use authenticator::{Authenticator, Credential, Identity, Role};
 pub use scopes::{

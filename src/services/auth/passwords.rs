@@ -1,8 +1,8 @@
-//! Passwords: Argon2id (RFC 9106) on threads of their own.
+//! Password hashing with Argon2id (RFC 9106) on dedicated threads.
 //!
-//! A hash takes 19 MiB and some 20 ms of a core. On the async threads it would stop every request;
-//! on a pool of blocking threads many at once would take gigabytes. Here each of a few threads
-//! keeps one block of memory while there is work, and works off a bounded queue.
+//! A hash takes 19 MiB and about 20 ms of a core. On async threads it would block every request; on
+//! tokio's blocking pool, many at once would take gigabytes. Here a few threads serve a bounded
+//! queue, and each reuses one block of memory.
 
 use std::{
     error::Error as StdError,
@@ -25,11 +25,11 @@ use tokio::sync::oneshot;
 
 use crate::error::Error;
 
-/// How many passwords wait at most: at 50 a second and core, two seconds of work on two cores and
-/// some more. Who comes later is told to try again instead of waiting for an answer that is late.
+/// Maximum number of waiting passwords: about 2.5 s of work for two cores at 50 hashes a second each.
+/// Further requests fail at once, instead of after a long wait.
 pub const QUEUE: usize = 256;
 
-/// Hashes and checks passwords.
+/// Hashes and verifies passwords.
 #[derive(Clone)]
 pub struct Passwords {
     queue: SyncSender<Job>,
@@ -48,16 +48,16 @@ struct Job {
 
 enum Work {
     Hash(oneshot::Sender<Result<PasswordHash, Error>>),
-    /// `None` for an unknown user: as much work as for a known one.
+    /// `None` for an unknown user: takes as long as for a known one.
     Verify(Option<PasswordHash>, oneshot::Sender<Result<bool, Error>>),
 }
 
 impl Passwords {
-    /// Starts `threads` threads, which end when the last clone is dropped; `queue` passwords wait
-    /// at most.
+    /// Starts `threads` threads, which end when the last clone is dropped. At most `queue` passwords
+    /// wait.
     ///
     /// # Errors
-    /// When the operating system gives no thread.
+    /// If the operating system cannot start a thread.
     pub fn start(threads: usize, queue: usize) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(queue);
         let receiver = Arc::new(Mutex::new(receiver));
@@ -70,10 +70,10 @@ impl Passwords {
         Ok(Self { queue: sender })
     }
 
-    /// The hash of `password`, with a salt of its own.
+    /// Hashes `password` with a new salt.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] when the queue is full.
+    /// [`Error::Overloaded`] if the queue is full.
     pub async fn hash(&self, password: SecretString) -> Result<PasswordHash, Error> {
         let (reply, answer) = oneshot::channel();
         self.submit(Job {
@@ -83,10 +83,10 @@ impl Passwords {
         answer.await.map_err(|lost| Error::Internal(lost.into()))?
     }
 
-    /// Whether `hash` is of `password`; false, after the same work, when there is no hash.
+    /// True if `hash` is a hash of `password`. Without a hash: false, after the same work.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] when the queue is full.
+    /// [`Error::Overloaded`] if the queue is full.
     pub async fn verify(
         &self,
         password: SecretString,
@@ -103,39 +103,40 @@ impl Passwords {
     fn submit(&self, job: Job) -> Result<(), Error> {
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Error::Overloaded,
-            TrySendError::Disconnected(_) => Error::Internal("no password thread is left".into()),
+            TrySendError::Disconnected(_) => {
+                Error::Internal("every password thread has ended".into())
+            }
         })
     }
 }
 
-/// Whether `hash` was made with less than a new one would be: another variant or version of Argon2,
-/// or fewer of its memory, passes or lanes.
-#[must_use]
-pub fn is_outdated(hash: &PasswordHash) -> bool {
+/// True if `hash` is weaker than a new one: another variant or version of Argon2, or less memory,
+/// fewer passes or lanes.
+pub(super) fn is_outdated(hash: &PasswordHash) -> bool {
     let Ok(phc) = Phc::new(&hash.0) else {
         return true;
     };
     let Ok(of) = Params::try_from(&phc) else {
         return true;
     };
-    let today = params();
+    let current = params();
     phc.algorithm != Algorithm::Argon2id.ident()
         || phc.version != Some(Version::V0x13.into())
-        || of.m_cost() < today.m_cost()
-        || of.t_cost() < today.t_cost()
-        || of.p_cost() < today.p_cost()
+        || of.m_cost() < current.m_cost()
+        || of.t_cost() < current.t_cost()
+        || of.p_cost() < current.p_cost()
 }
 
-/// Added to the niceness of a thread that hashes: under load it gets a third of what a thread of the
-/// server gets. Sign-ins must not slow the readers down.
+/// Added to the niceness of hashing threads. Under load they get a third of the time of a server
+/// thread, so that sign-ins do not slow down reads.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 5;
 
-/// A thread without work for so long gives its memory back.
+/// A thread that is idle for this long frees its memory.
 const IDLE: Duration = Duration::from_secs(2);
 
 fn work_off(queue: &Mutex<Receiver<Job>>) {
-    // Of this thread alone on Linux, of the whole process elsewhere. It cannot fail upwards.
+    // Affects only this thread on Linux. Raising the niceness cannot fail.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICENESS);
     let mut memory = Vec::new();
@@ -153,7 +154,7 @@ fn work_off(queue: &Mutex<Receiver<Job>>) {
             Err(RecvTimeoutError::Disconnected) => return,
         };
         let password = password.expose_secret().as_bytes();
-        // Nobody waits for the answer any more when the client has gone: then it may be lost.
+        // The receiver is gone if the client has disconnected: then skip the work.
         match work {
             Work::Hash(reply) if !reply.is_closed() => {
                 let _ = reply.send(hash(password, &mut memory).map_err(Error::Internal));
@@ -172,7 +173,7 @@ fn work_off(queue: &Mutex<Receiver<Job>>) {
     }
 }
 
-/// 19 MiB, two passes, one lane: the first choice of OWASP's Password Storage Cheat Sheet.
+/// 19 MiB, two passes, one lane: recommended by OWASP's Password Storage Cheat Sheet.
 fn params() -> Params {
     Params::DEFAULT
 }
@@ -226,7 +227,7 @@ fn digest(
     algorithm: Algorithm,
     memory: &mut Vec<Block>,
 ) -> Result<Output, Failure> {
-    // A stored hash may be of other parameters than today's.
+    // A stored hash may have other parameters than new ones.
     if memory.len() < params.block_count() {
         memory.resize(params.block_count(), Block::default());
     }

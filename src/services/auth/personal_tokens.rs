@@ -1,5 +1,4 @@
-//! Personal access tokens, for scripts, bots and devices: `acl_`, thirty random letters and digits,
-//! and six that check them, so that a scanner of leaked secrets knows one when it sees it.
+//! Personal access tokens, for scripts, bots and devices.
 
 use entity::{
     personal_tokens::{ActiveModel, COLUMN, Column, Entity, Model},
@@ -14,7 +13,7 @@ use time::Duration;
 
 use super::{
     authenticator::{Authenticator, Credential},
-    opaque_token::{hash, random},
+    opaque_token::{hash, new_personal_token},
     scopes::Scopes,
 };
 use crate::{
@@ -23,42 +22,14 @@ use crate::{
     services::{now, users},
 };
 
-/// What every token starts with.
-const PREFIX: &str = "acl_";
-/// 178 bits.
-const RANDOM: usize = 30;
-/// CRC-32 of what stands before, in base 62.
-const CHECKSUM: usize = 6;
-/// The most tokens of one user.
+/// Maximum number of tokens of one user.
 const MOST: u64 = 100;
 
-/// Whether `token` claims to be a personal access token.
-#[must_use]
-pub fn is_one(token: &str) -> bool {
-    token.starts_with(PREFIX)
-}
-
-/// The hash of `token`, if its checksum is right.
-#[must_use]
-pub fn checked(token: &str) -> Option<String> {
-    let random = token.strip_prefix(PREFIX)?;
-    let (random, sum) = random.split_at_checked(RANDOM)?;
-    (sum == checksum(random)).then(|| hash(token))
-}
-
-fn checksum(random: &str) -> String {
-    format!(
-        "{:0>width$}",
-        base62::encode(crc32fast::hash(random.as_bytes())),
-        width = CHECKSUM
-    )
-}
-
-/// Makes a token of `user_id`'s: the row, and the token, which is shown this once.
-/// `session_id` is the session that asks for it; none for the operator.
+/// Creates a token of user `user_id` and returns its row and the token itself, which cannot be
+/// shown again. `session_id` is the session of the request; `None` for the operator.
 ///
 /// # Errors
-/// [`Error::TooMany`] past a hundred; [`Error::InvalidToken`] when the session has just ended.
+/// [`Error::TooMany`] if the user has 100 tokens; [`Error::InvalidToken`] if the session has ended.
 pub async fn create(
     db: &Db,
     user_id: i64,
@@ -67,22 +38,21 @@ pub async fn create(
     scopes: Scopes,
     lifetime: Option<Duration>,
 ) -> Result<(Model, SecretString), Error> {
-    let random = random(RANDOM);
-    let token = SecretString::from(format!("{PREFIX}{random}{}", checksum(&random)));
+    let token = SecretString::from(new_personal_token());
     let now = now();
     let row = db
         .write(async |transaction| {
-            // Who ends the session, or makes another token, waits for this to be done.
-            users::held(transaction, user_id).await?;
+            // The lock makes the count below exact and keeps the session alive until the commit.
+            users::lock_user(transaction, user_id).await?;
             if let Some(id) = session_id {
-                let asks = sessions::Entity::find().filter(sessions::COLUMN.id.eq(id));
-                let asks = asks.lock_shared().all(transaction).await?;
-                if asks.is_empty() {
+                let session = sessions::Entity::find().filter(sessions::COLUMN.id.eq(id));
+                let session = session.lock_shared().all(transaction).await?;
+                if session.is_empty() {
                     return Err(Error::InvalidToken);
                 }
             }
-            let theirs = Entity::find().filter(COLUMN.user_id.eq(user_id));
-            if theirs.count(transaction).await? >= MOST {
+            let tokens = Entity::find().filter(COLUMN.user_id.eq(user_id));
+            if tokens.count(transaction).await? >= MOST {
                 return Err(Error::TooMany {
                     what: "tokens",
                     most: MOST,
@@ -103,13 +73,13 @@ pub async fn create(
     Ok((row, token))
 }
 
-/// The tokens of `user_id`, newest first.
+/// The tokens of user `user_id`, newest first.
 pub async fn list(db: &Db, user_id: i64) -> Result<Vec<Model>, Error> {
-    let theirs = Entity::find().filter(COLUMN.user_id.eq(user_id));
-    Ok(theirs.order_by_desc(Column::Id).all(db.read()).await?)
+    let tokens = Entity::find().filter(COLUMN.user_id.eq(user_id));
+    Ok(tokens.order_by_desc(Column::Id).all(db.read()).await?)
 }
 
-/// Revokes token `id` of `user_id`'s.
+/// Revokes token `id` of user `user_id`.
 ///
 /// # Errors
 /// [`Error::NotFound`].
@@ -119,34 +89,46 @@ pub async fn revoke(
     user_id: i64,
     id: i64,
 ) -> Result<(), Error> {
-    let gone = db
+    let revoked = db
         .write(async |transaction| {
-            let gone = Entity::delete_many()
+            let deleted = Entity::delete_many()
                 .filter(COLUMN.id.eq(id))
                 .filter(COLUMN.user_id.eq(user_id))
                 .exec_with_returning(transaction)
                 .await?;
-            Ok(gone)
+            Ok(deleted)
         })
         .await?;
-    if gone.is_empty() {
+    if revoked.is_empty() {
         return Err(Error::NotFound { what: "token", id });
     }
-    authenticator.end(gone.into_iter().map(|token| Credential::Token(token.hash)));
+    authenticator.end(credentials(revoked));
     Ok(())
 }
 
-/// Revokes every token of `user_id`; what is to be ended once that is committed.
-pub(in crate::services) async fn revoke_in(
+/// Deletes every token of user `user_id`. Pass the result to [`Authenticator::end`] after the
+/// commit.
+pub(in crate::services) async fn revoke_all_in(
     transaction: &Transaction,
     user_id: i64,
 ) -> Result<Vec<Credential>, Error> {
-    let gone = Entity::delete_many()
+    let deleted = Entity::delete_many()
         .filter(COLUMN.user_id.eq(user_id))
         .exec_with_returning(transaction)
         .await?;
-    Ok(gone
-        .into_iter()
-        .map(|token| Credential::Token(token.hash))
-        .collect())
+    Ok(credentials(deleted))
+}
+
+/// The credentials of every token of user `user_id`.
+pub(in crate::services) async fn credentials_of(
+    transaction: &Transaction,
+    user_id: i64,
+) -> Result<Vec<Credential>, Error> {
+    let tokens = Entity::find().filter(COLUMN.user_id.eq(user_id));
+    Ok(credentials(tokens.all(transaction).await?))
+}
+
+fn credentials(tokens: Vec<Model>) -> Vec<Credential> {
+    let credential = |token: Model| Credential::Token(token.hash);
+    tokens.into_iter().map(credential).collect()
 }

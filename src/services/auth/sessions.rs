@@ -1,4 +1,4 @@
-//! Sessions: a sign-in until its end, kept going by refresh tokens.
+//! Sessions and the refresh tokens that extend them.
 
 use entity::{
     refresh_tokens::{self, ActiveModel as RefreshRow},
@@ -16,7 +16,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     authenticator::{Authenticator, Credential},
-    opaque_token::{hash, random},
+    opaque_token::{hash, new_refresh_token},
 };
 use crate::{
     db::{Db, Transaction},
@@ -24,30 +24,28 @@ use crate::{
     services::now,
 };
 
-/// How long a refresh token still works after it was used: two tabs of a browser, or an answer that
-/// got lost.
+/// How long a used refresh token stays valid: two browser tabs may send it at once, and an answer
+/// may be lost.
 const GRACE: Duration = Duration::seconds(10);
-/// 256 bits.
-const TOKEN_LENGTH: usize = 43;
 
-/// What a sign-in or a refresh gives.
+/// A started or refreshed session.
 #[derive(Debug)]
 pub struct Session {
-    /// Its number.
+    /// The session's id.
     pub id: i64,
-    /// Whose it is.
+    /// The user's id.
     pub user_id: i64,
-    /// What keeps it going, to be used once.
+    /// Extends the session. Can be used once.
     pub refresh_token: SecretString,
 }
 
-/// Adds a refresh token of session `session_id`.
-pub(super) async fn add_token(
+/// Creates a refresh token for session `session_id`.
+pub(super) async fn add_refresh_token(
     transaction: &Transaction,
     session_id: i64,
     now: OffsetDateTime,
 ) -> Result<SecretString, Error> {
-    let token = random(TOKEN_LENGTH);
+    let token = new_refresh_token();
     let row = RefreshRow {
         hash: Set(hash(&token)),
         session_id: Set(session_id),
@@ -58,10 +56,10 @@ pub(super) async fn add_token(
     Ok(token.into())
 }
 
-/// Exchanges `token` for a new one, and moves the end of its session to `lifetime` from now.
+/// Exchanges a refresh token for a new one and extends its session to `lifetime` from now.
 ///
-/// A token that was used before works for another 10 s. After that somebody else may have it: its
-/// use ends the session.
+/// A used token stays valid for 10 s. Its use after that ends the session, because the token may
+/// have been stolen (RFC 9700, section 4.14.2).
 ///
 /// # Errors
 /// [`Error::InvalidGrant`].
@@ -76,7 +74,7 @@ pub async fn refresh(
     let outcome = db
         .write(async |transaction| {
             use refresh_tokens::{COLUMN, Column, Entity as Tokens};
-            // The first use counts, however many come at once.
+            // Keep the time of the first use, also if several requests come at once.
             let first = Func::coalesce([Expr::col(Column::ReplacedAt), Expr::value(now)]);
             let used = Tokens::update_many()
                 .col_expr(Column::ReplacedAt, first.into())
@@ -101,7 +99,7 @@ pub async fn refresh(
 
 enum Outcome {
     Refreshed(Session),
-    /// This session, because its token was used again.
+    /// The session with this id was ended, because its token was used again.
     Ended(i64),
     Unknown,
 }
@@ -117,7 +115,7 @@ async fn exchange(
         Entity::delete_by_id(id).exec(transaction).await?;
         tracing::warn!(
             session_id = id,
-            "a refresh token was used again: its session is ended"
+            "a used refresh token was sent again: its session is ended"
         );
         return Ok(Outcome::Ended(id));
     }
@@ -142,11 +140,11 @@ async fn exchange(
     Ok(Outcome::Refreshed(Session {
         id,
         user_id: session.user_id,
-        refresh_token: add_token(transaction, id, now).await?,
+        refresh_token: add_refresh_token(transaction, id, now).await?,
     }))
 }
 
-/// The sessions of `user_id` that have not expired, the last started first.
+/// The sessions of user `user_id` that have not expired, newest first.
 pub async fn list(db: &Db, user_id: i64) -> Result<Vec<Model>, Error> {
     Ok(Entity::find()
         .filter(COLUMN.user_id.eq(user_id))
@@ -157,7 +155,7 @@ pub async fn list(db: &Db, user_id: i64) -> Result<Vec<Model>, Error> {
         .await?)
 }
 
-/// Ends session `id` of `user_id`'s.
+/// Ends session `id` of user `user_id`.
 ///
 /// # Errors
 /// [`Error::NotFound`].
@@ -187,17 +185,18 @@ pub async fn end(
     Ok(())
 }
 
-/// Ends every session of `user_id`.
+/// Ends every session of user `user_id`.
 pub async fn end_all(db: &Db, authenticator: &Authenticator, user_id: i64) -> Result<(), Error> {
     let gone = db
-        .write(async |transaction| end_in(transaction, user_id, None).await)
+        .write(async |transaction| end_all_in(transaction, user_id, None).await)
         .await?;
     authenticator.end(gone);
     Ok(())
 }
 
-/// Deletes every session of `user_id` except `but`; what is to be ended once that is committed.
-pub(in crate::services) async fn end_in(
+/// Deletes every session of user `user_id` except `but`. Pass the result to [`Authenticator::end`]
+/// after the commit.
+pub(in crate::services) async fn end_all_in(
     transaction: &Transaction,
     user_id: i64,
     but: Option<i64>,

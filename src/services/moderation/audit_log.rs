@@ -1,7 +1,7 @@
-//! The record of what was done to others, or to what is theirs.
+//! The audit log: actions of moderators, admins and the operator.
 
 pub use entity::audit_log::Action;
-use entity::audit_log::{ActiveModel, Column, Entity, Model};
+use entity::audit_log::{self, ActiveModel, Column, Model};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder, QueryTrait,
 };
@@ -12,17 +12,17 @@ use crate::{
     services::{auth::Identity, now},
 };
 
-/// Who acts.
+/// The author of an action.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// None for the operator's command line.
+    /// The user's id; `None` for the operator.
     pub id: Option<i64>,
-    /// As the record has it.
+    /// The username at the time of the action, or `operator`.
     pub name: String,
 }
 
 impl Actor {
-    /// Whoever runs `acclaim`.
+    /// The operator, who uses the command line.
     #[must_use]
     pub fn operator() -> Self {
         Self {
@@ -41,44 +41,46 @@ impl From<&Identity> for Actor {
     }
 }
 
-/// An act to be recorded.
-pub(in crate::services) struct Act<'a> {
+/// A new entry of the audit log.
+pub(in crate::services) struct Entry<'a> {
     pub actor: &'a Actor,
     pub action: Action,
+    /// The id of the user or post that the action affects.
     pub subject_id: i64,
-    /// Whose post it is.
+    /// The owner of the post.
     pub owner_id: Option<i64>,
+    /// The username or the title at the time of the action.
     pub subject: &'a str,
     pub reason: &'a str,
 }
 
-/// Adds `act` to the record, in the transaction that does it.
+/// Adds an entry in the transaction of the action.
 pub(in crate::services) async fn record(
     transaction: &Transaction,
-    act: Act<'_>,
+    entry: Entry<'_>,
 ) -> Result<(), Error> {
     let row = ActiveModel {
         at: Set(now()),
-        actor_id: Set(act.actor.id),
-        actor: Set(act.actor.name.clone()),
-        action: Set(act.action),
-        subject_id: Set(act.subject_id),
-        owner_id: Set(act.owner_id),
-        subject: Set(act.subject.to_owned()),
-        reason: Set(act.reason.to_owned()),
+        actor_id: Set(entry.actor.id),
+        actor: Set(entry.actor.name.clone()),
+        action: Set(entry.action),
+        subject_id: Set(entry.subject_id),
+        owner_id: Set(entry.owner_id),
+        subject: Set(entry.subject.to_owned()),
+        reason: Set(entry.reason.to_owned()),
         ..Default::default()
     };
     row.insert(transaction).await?;
     Ok(())
 }
 
-/// The record, newest first, `limit` (1 to 100) after `skip`.
+/// Up to `limit` entries (1 to 100), newest first, after the first `skip`.
 pub async fn list(db: &Db, limit: u64, skip: u64) -> Result<Vec<Model>, Error> {
     let connection = db.read();
-    let statement = Entity::find()
+    let statement = audit_log::Entity::find()
         .order_by_desc(Column::Id)
         .build(connection.get_database_backend());
     let statement = page(statement, limit, skip);
-    let acts = Entity::find().from_raw_sql(statement);
-    Ok(acts.all(connection).await?)
+    let entries = audit_log::Entity::find().from_raw_sql(statement);
+    Ok(entries.all(connection).await?)
 }

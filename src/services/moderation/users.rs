@@ -1,22 +1,21 @@
-//! What moderators, admins and the operator do to others.
+//! Suspension, roles and the list of users, for admins and the operator.
 
-use entity::{
-    personal_tokens as tokens,
-    users::{COLUMN, Column, Entity, Model, Role},
-};
+use entity::users::{COLUMN, Column, Entity, Model, Role};
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait, sea_query::Expr};
 
-use super::audit_log::{Act, Action, Actor, record};
+use super::audit_log::{Action, Actor, Entry, record};
 use crate::{
     db::{Db, Transaction, page},
     error::Error,
     services::{
-        auth::{Authenticator, Credential, sessions},
-        now, users as user_rules,
+        auth::{Authenticator, personal_tokens, sessions},
+        now,
+        users::lock_user,
     },
 };
 
-/// Shuts user `id` out: sessions end, tokens stop, posts are hidden. Once more changes nothing.
+/// Suspends user `id`: ends the sessions, disables the tokens and hides the posts. Does nothing if
+/// the user is suspended.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Oneself`].
@@ -32,8 +31,8 @@ pub async fn suspend(
     }
     let (user, sessions, tokens) = db
         .write(async |transaction| {
-            still(transaction, actor.id, Role::Admin).await?;
-            let mut user = find(transaction, id).await?;
+            require_role(transaction, actor.id, Role::Admin).await?;
+            let mut user = lock(transaction, id).await?;
             if user.suspended_at.is_some() {
                 return Ok((user, Vec::new(), Vec::new()));
             }
@@ -45,8 +44,8 @@ pub async fn suspend(
                 Expr::value(user.suspended_at),
             )
             .await?;
-            let gone = sessions::end_in(transaction, id, None).await?;
-            let act = Act {
+            let gone = sessions::end_all_in(transaction, id, None).await?;
+            let entry = Entry {
                 actor,
                 action: Action::SuspendUser,
                 subject_id: id,
@@ -54,17 +53,21 @@ pub async fn suspend(
                 subject: &user.username,
                 reason,
             };
-            record(transaction, act).await?;
-            Ok((user, gone, token_keys(transaction, id).await?))
+            record(transaction, entry).await?;
+            Ok((
+                user,
+                gone,
+                personal_tokens::credentials_of(transaction, id).await?,
+            ))
         })
         .await?;
     authenticator.end(sessions);
-    // They are there, for when the user is restored.
+    // Tokens are not deleted: they work again after a restoration.
     authenticator.forget(tokens);
     Ok(user)
 }
 
-/// Lets user `id` in again: tokens work, posts are seen. Once more changes nothing.
+/// Ends the suspension of user `id`. Does nothing if the user is not suspended.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Oneself`].
@@ -73,14 +76,14 @@ pub async fn restore(db: &Db, actor: &Actor, id: i64, reason: &str) -> Result<Mo
         return Err(Error::Oneself);
     }
     db.write(async |transaction| {
-        still(transaction, actor.id, Role::Admin).await?;
-        let mut user = find(transaction, id).await?;
+        require_role(transaction, actor.id, Role::Admin).await?;
+        let mut user = lock(transaction, id).await?;
         if user.suspended_at.take().is_none() {
             return Ok(user);
         }
-        let nobody = Expr::value(user.suspended_at);
-        set(transaction, id, Column::SuspendedAt, nobody).await?;
-        let act = Act {
+        let never = Expr::value(user.suspended_at);
+        set(transaction, id, Column::SuspendedAt, never).await?;
+        let entry = Entry {
             actor,
             action: Action::RestoreUser,
             subject_id: id,
@@ -88,13 +91,13 @@ pub async fn restore(db: &Db, actor: &Actor, id: i64, reason: &str) -> Result<Mo
             subject: &user.username,
             reason,
         };
-        record(transaction, act).await?;
+        record(transaction, entry).await?;
         Ok(user)
     })
     .await
 }
 
-/// Gives user `id` `role`.
+/// Changes the role of user `id`.
 ///
 /// # Errors
 /// [`Error::NotFound`].
@@ -106,10 +109,10 @@ pub async fn set_role(
     reason: &str,
 ) -> Result<Model, Error> {
     db.write(async |transaction| {
-        let mut user = find(transaction, id).await?;
+        let mut user = lock(transaction, id).await?;
         user.role = role;
         set(transaction, id, Column::Role, Expr::value(role)).await?;
-        let act = Act {
+        let entry = Entry {
             actor,
             action: Action::ChangeRole,
             subject_id: id,
@@ -117,13 +120,13 @@ pub async fn set_role(
             subject: &user.username,
             reason,
         };
-        record(transaction, act).await?;
+        record(transaction, entry).await?;
         Ok(user)
     })
     .await
 }
 
-/// Users by number, `limit` (1 to 100) after `skip`.
+/// Up to `limit` users (1 to 100) by id, after the first `skip`.
 pub async fn users(db: &Db, limit: u64, skip: u64) -> Result<Vec<Model>, Error> {
     let connection = db.read();
     let statement = Entity::find()
@@ -134,8 +137,12 @@ pub async fn users(db: &Db, limit: u64, skip: u64) -> Result<Vec<Model>, Error> 
     Ok(users.all(connection).await?)
 }
 
-/// Whether the actor has `role` still, whatever a cache remembers. The operator has every role.
-pub(in crate::services) async fn still(
+/// Checks in the database, not in a cache, that the actor has `role` and is not suspended. The
+/// operator has every role.
+///
+/// # Errors
+/// [`Error::RoleNeeded`].
+pub(in crate::services) async fn require_role(
     transaction: &Transaction,
     actor_id: Option<i64>,
     role: Role,
@@ -143,7 +150,7 @@ pub(in crate::services) async fn still(
     let Some(id) = actor_id else {
         return Ok(());
     };
-    let actor = user_rules::held(transaction, id).await?;
+    let actor = lock_user(transaction, id).await?;
     let may = actor.is_some_and(|actor| actor.role >= role && actor.suspended_at.is_none());
     let role = if role == Role::Admin {
         "admin"
@@ -153,8 +160,8 @@ pub(in crate::services) async fn still(
     may.then_some(()).ok_or(Error::RoleNeeded { role })
 }
 
-async fn find(transaction: &Transaction, id: i64) -> Result<Model, Error> {
-    let user = user_rules::held(transaction, id).await?;
+async fn lock(transaction: &Transaction, id: i64) -> Result<Model, Error> {
+    let user = lock_user(transaction, id).await?;
     user.ok_or(Error::NotFound { what: "user", id })
 }
 
@@ -165,13 +172,4 @@ async fn set(transaction: &Transaction, id: i64, column: Column, value: Expr) ->
         .exec(transaction)
         .await?;
     Ok(())
-}
-
-async fn token_keys(transaction: &Transaction, id: i64) -> Result<Vec<Credential>, Error> {
-    let theirs = tokens::Entity::find().filter(tokens::COLUMN.user_id.eq(id));
-    let theirs = theirs.all(transaction).await?;
-    Ok(theirs
-        .into_iter()
-        .map(|token| Credential::Token(token.hash))
-        .collect())
 }

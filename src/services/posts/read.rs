@@ -1,4 +1,4 @@
-//! One post, for many who ask at once.
+//! Reading one post.
 
 use std::sync::Arc;
 
@@ -8,21 +8,20 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, JoinType},
 };
 
-use super::{Post, post_of, visible_posts};
+use super::post::{Post, select_one, select_visible};
 use crate::{
     db::{Db, Each, Found, Pair, by_pair, table},
     error::Error,
 };
 
-/// The post with number `id`, if `reader` may see it. Requests that come at the same time share a
-/// query.
+/// Reads post `id` if `viewer` can see it. Concurrent requests share a query.
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn get(db: &Db, reader: Option<i64>, id: i64) -> Result<Post, Error> {
+pub async fn get(db: &Db, viewer: Option<i64>, id: i64) -> Result<Post, Error> {
     let connection = db.read().clone();
     let find = |pairs| rows(connection, pairs);
-    let row = db.row("posts", (id, reader.unwrap_or(0)), find).await?;
+    let row = db.row("posts", (id, viewer.unwrap_or(0)), find).await?;
     let row = row.ok_or(Error::NotFound { what: "post", id })?;
     Ok(Post::from_query_result(&row, "")?)
 }
@@ -32,7 +31,7 @@ async fn rows(connection: Each, pairs: Vec<Pair>) -> Found<Pair, Arc<QueryResult
     if let [(id, reader)] = pairs[..] {
         let reader = Some(reader).filter(|reader| *reader > 0);
         let row = connection
-            .query_one_raw(post_of(backend, reader, id))
+            .query_one_raw(select_one(backend, reader, id))
             .await?;
         return Ok(row
             .map(|row| ((id, reader.unwrap_or(0)), Arc::new(row)))
@@ -43,7 +42,7 @@ async fn rows(connection: Each, pairs: Vec<Pair>) -> Found<Pair, Arc<QueryResult
         .iter()
         .map(|&(id, reader)| [id.into(), reader.into()])
         .collect();
-    let mut select = visible_posts(Some(Expr::col(("want", "reader"))));
+    let mut select = select_visible(Some(Expr::col(("want", "reader"))));
     let is_wanted = Expr::col((posts::Entity, posts::Column::Id)).equals(("want", "id"));
     QueryTrait::query(&mut select)
         .column(("want", "reader"))

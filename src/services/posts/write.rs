@@ -1,4 +1,4 @@
-//! Writing, changing and deleting posts.
+//! Creating, changing and deleting posts.
 
 use entity::{
     posts::{ActiveModel, COLUMN, Column, Entity, Model},
@@ -10,21 +10,24 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::{Post, find, visible_to};
+use super::{
+    post::{Post, find},
+    visibility::visible_to,
+};
 use crate::{
     db::{Db, Each, Row, Transaction, Written, table},
     error::Error,
     services::{
         auth::Identity,
         moderation::{
-            audit_log::{Act, Action, record},
-            users::still,
+            audit_log::{Action, Entry, record},
+            users::require_role,
         },
         now,
     },
 };
 
-/// A post to be.
+/// The fields of a new post.
 #[derive(Clone, Debug)]
 pub struct NewPost {
     /// Valid.
@@ -33,11 +36,11 @@ pub struct NewPost {
     pub content: String,
     /// False for a draft.
     pub published: bool,
-    /// Valid, with a space between them.
+    /// Valid, separated by spaces.
     pub tags: String,
 }
 
-/// What to change of a post; `None` leaves it as it is.
+/// Changes of a post. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// Valid.
@@ -46,7 +49,7 @@ pub struct Changes {
     pub content: Option<String>,
     /// False for a draft.
     pub published: Option<bool>,
-    /// Valid, with a space between them.
+    /// Valid, separated by spaces.
     pub tags: Option<String>,
 }
 
@@ -59,10 +62,10 @@ impl Changes {
     }
 }
 
-/// Adds a post of `owner`'s.
+/// Creates a post.
 ///
 /// # Errors
-/// [`Error::InvalidToken`] when the owner has just been deleted.
+/// [`Error::InvalidToken`] if the owner has just been deleted.
 pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Error> {
     let row = [
         owner.id.into(),
@@ -72,7 +75,8 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
         new.tags.into(),
     ];
     let inserted = db.write_row("posts", row.into(), insert).await?;
-    let inserted = inserted.ok_or_else(|| Error::Internal("a new post is not there".into()))?;
+    let inserted = inserted
+        .ok_or_else(|| Error::Internal("the database did not return the new post".into()))?;
     let Model {
         id,
         owner_id,
@@ -102,7 +106,7 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
     })
 }
 
-/// The columns of a post to be, in the order of its row.
+/// The columns of a row to insert, in order.
 const COLUMNS: [Column; 5] = [
     Column::OwnerId,
     Column::Title,
@@ -132,7 +136,7 @@ async fn insert(connection: Each, wanted: Vec<Row>) -> Written {
         .map_err(|error| DbErr::Custom(error.to_string()))?
         .returning(Query::returning().columns(Column::iter()))
         .take();
-    // Neither database promises to give them in the order of the rows: equal ones may be exchanged.
+    // Neither database guarantees the order of returned rows. Equal rows may be exchanged.
     let mut inserted = Vec::with_capacity(wanted.len());
     for row in connection.query_all(&insert).await? {
         let Model {
@@ -161,7 +165,7 @@ async fn insert(connection: Each, wanted: Vec<Row>) -> Written {
     Ok(wanted.iter().map(of).collect())
 }
 
-/// Changes post `id` for `caller` and gives it as it is then.
+/// Changes post `id` of `caller` and returns the new version.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`].
@@ -190,29 +194,29 @@ pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<P
     .await
 }
 
-/// Deletes post `id` for `caller`, its votes with it. A moderator may delete anybody's, which is
-/// recorded with `reason`.
+/// Deletes post `id` and its votes. A moderator may delete posts of other users; the audit log then
+/// gets an entry with `reason`.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`].
 pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result<(), Error> {
     db.write(async |transaction| {
-        let mut which = Entity::delete_many().filter(COLUMN.id.eq(id));
-        // A personal access token is for its owner's things alone.
-        let staff = caller.role >= Role::Moderator && caller.session_id().is_some();
-        if staff {
-            which = which.filter(visible_to(Some(Expr::value(caller.id))));
+        let mut delete = Entity::delete_many().filter(COLUMN.id.eq(id));
+        // A personal access token has no moderator rights.
+        let moderates = caller.role >= Role::Moderator && caller.session_id().is_some();
+        if moderates {
+            delete = delete.filter(visible_to(Some(Expr::value(caller.id))));
         } else {
-            which = which.filter(COLUMN.owner_id.eq(caller.id));
+            delete = delete.filter(COLUMN.owner_id.eq(caller.id));
         }
-        let deleted = which.exec_with_returning(transaction).await?;
+        let deleted = delete.exec_with_returning(transaction).await?;
         let Some(post) = deleted.into_iter().next() else {
             owned(transaction, caller.id, id).await?;
             return Ok(());
         };
         if post.owner_id != caller.id {
-            still(transaction, Some(caller.id), Role::Moderator).await?;
-            let act = Act {
+            require_role(transaction, Some(caller.id), Role::Moderator).await?;
+            let entry = Entry {
                 actor: &caller.into(),
                 action: Action::DeletePost,
                 subject_id: id,
@@ -220,14 +224,17 @@ pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result
                 subject: &post.title,
                 reason,
             };
-            record(transaction, act).await?;
+            record(transaction, entry).await?;
         }
         Ok(())
     })
     .await
 }
 
-/// Post `id` if `caller` may see it and owns it.
+/// Reads post `id` of `caller`.
+///
+/// # Errors
+/// [`Error::NotFound`] if the caller cannot see it; [`Error::NotOwner`].
 async fn owned(transaction: &Transaction, caller: i64, id: i64) -> Result<Post, Error> {
     let post = find(transaction, Some(caller), id)
         .await?

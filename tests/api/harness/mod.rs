@@ -19,6 +19,7 @@ use acclaim::{
     config::{Config, Origins},
     db::Db,
     http::{Drain, Limits, State},
+    jobs::{self, Supervisor},
     keys::Keys,
     routes, server,
     services::{
@@ -26,6 +27,7 @@ use acclaim::{
             Authenticator,
             access_tokens::AccessTokens,
             passwords::{self, Passwords},
+            rehash::RehashQueue,
         },
         posts::Lists,
     },
@@ -102,7 +104,7 @@ pub struct Fixture {
     pub kind: Kind,
     pub url: String,
     folder: Arc<tempfile::TempDir>,
-    servers: Arc<Mutex<Vec<ServerHandle>>>,
+    servers: Arc<Mutex<Vec<(ServerHandle, Supervisor)>>>,
 }
 
 impl Fixture {
@@ -172,6 +174,7 @@ impl Fixture {
         State {
             db: Db::open(database).await.expect("the database is away"),
             passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
+            rehashes: RehashQueue::default(),
             access_tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
             lists: Lists::default(),
             authenticator: Authenticator::default(),
@@ -196,8 +199,14 @@ impl Fixture {
     ) -> Service {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("no port");
         let address = listener.local_addr().expect("no address");
+        let jobs = jobs::start(
+            &state.db,
+            &state.passwords,
+            &state.rehashes,
+            state.refresh_lifetime,
+        );
         let server = server::build(listener, state, origins, 2, routes).expect("no server");
-        self.servers.lock().unwrap().push(server.handle());
+        self.servers.lock().unwrap().push((server.handle(), jobs));
         tokio::spawn(server);
         Service::new(format!("http://{address}"))
     }
@@ -205,8 +214,9 @@ impl Fixture {
     /// Ends the servers and drops the database.
     pub async fn end(self) {
         let servers = std::mem::take(&mut *self.servers.lock().unwrap());
-        for server in servers {
+        for (server, jobs) in servers {
             server.stop(false).await;
+            jobs.stop().await;
         }
         if let Kind::Postgres(server) = &self.kind {
             let name = self.url.rsplit('/').next().unwrap_or_default();

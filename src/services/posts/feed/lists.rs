@@ -1,195 +1,210 @@
-//! Lists for many who ask at once.
+//! Lists that concurrent requests share.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use entity::posts::COLUMN;
 use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QueryResult,
-    sea_query::{Expr, Query as Sql, SimpleExpr},
+    sea_query::{Expr, Query, SimpleExpr},
 };
 use tokio::task::yield_now;
 
 use super::{
-    Page, Query,
-    list::{Listed, Wanted, cut, list},
+    list::list,
+    order::FeedCursor,
+    query::FeedQuery,
+    select::{FeedRow, FeedSelect, page_of},
 };
 use crate::{
     db::{Db, Each, Found, Shared, beside, table},
     error::Error,
-    services::posts::{Post, posts_with, readable, vote_of},
+    services::{
+        paging::Page,
+        posts::{
+            post::{Post, select_all, voted_by},
+            visibility::visible_with_owner,
+        },
+    },
 };
 
-/// How many posts more than one reader's page are read for several readers: others' drafts may be
-/// among them.
-const DRAFTS: u64 = 5;
+/// Number of extra rows of a shared query, because drafts of other viewers may be among the rows.
+const EXTRA_ROWS: u64 = 5;
 
-/// Somebody, or nobody who is known.
-type Reader = Option<i64>;
+/// A user's id; `None` for an anonymous viewer.
+type Viewer = Option<i64>;
 
-/// One worker's lists. Requests for the same list at the same time share a query, and those that are
-/// given the same posts and votes what is made of them, an `A`.
+/// The lists of one worker. Concurrent requests for the same list share a query. Viewers with the
+/// same posts and votes share a page, and the representation `R` that the routes make of it.
 #[derive(Clone, Debug)]
-pub struct Lists<A>(Shared<Lane, Reader, Arc<Page<A>>>);
+pub struct Lists<R>(Shared<Lane, Viewer, Arc<FeedPage<R>>>);
 
-/// A list that readers share, or one reader's own.
-type Lane = (Query, Option<Reader>);
+/// A list that viewers share, or the list of one viewer.
+type Lane = (FeedQuery, Option<Viewer>);
 
-impl<A> Default for Lists<A> {
+/// A page of posts that viewers may share.
+#[derive(Debug)]
+pub struct FeedPage<R> {
+    /// The posts.
+    pub page: Page<Post, FeedCursor>,
+    /// The representation of the page. The first request that needs it sets it.
+    pub representation: OnceLock<R>,
+}
+
+impl<R> Default for Lists<R> {
     fn default() -> Self {
         Self(Shared::default())
     }
 }
 
-/// What becomes of posts and of where their list goes on.
-pub type Make<A> = fn(Vec<Post>, Page<()>) -> Result<Page<A>, String>;
+impl<R> From<Page<Post, FeedCursor>> for FeedPage<R> {
+    fn from(page: Page<Post, FeedCursor>) -> Self {
+        Self {
+            page,
+            representation: OnceLock::new(),
+        }
+    }
+}
 
-impl<A: Send + Sync + 'static> Lists<A> {
-    /// The posts that `reader` may see and that fit `query`, as `make` makes them; it is given
-    /// where the list goes on and how long it is, too. Every call is to have the same `make`.
+impl<R: Send + Sync + 'static> Lists<R> {
+    /// Reads the page that `viewer` sees of the list.
     pub async fn page(
         &self,
         db: &Db,
-        reader: Reader,
-        query: Query,
-        make: Make<A>,
-    ) -> Result<Arc<Page<A>>, Error> {
-        if query.is_for_all() {
-            let (connection, asked) = (db.read().clone(), query.clone());
-            let run = move |readers| pages(connection, asked, readers, make);
-            if let Some(page) = self.0.get((query.clone(), None), reader, run).await? {
+        viewer: Viewer,
+        query: FeedQuery,
+    ) -> Result<Arc<FeedPage<R>>, Error> {
+        if query.is_shareable() {
+            let (connection, shared) = (db.read().clone(), query.clone());
+            let run = move |viewers| shared_pages(connection, shared, viewers);
+            if let Some(page) = self.0.get((query.clone(), None), viewer, run).await? {
                 return Ok(page);
             }
         }
-        let (connection, asked) = (db.read().clone(), query.clone());
+        let (connection, own) = (db.read().clone(), query.clone());
         let run = move |_| async move {
-            let page = alone(&connection, &asked, reader, make).await?;
-            Ok(vec![(reader, page)])
+            let page = own_page(&connection, &own, viewer).await?;
+            Ok(vec![(viewer, page)])
         };
-        let page = self.0.get((query, Some(reader)), reader, run).await?;
+        let page = self.0.get((query, Some(viewer)), viewer, run).await?;
         page.ok_or_else(|| Error::Internal("a list has no page".into()))
     }
 }
 
-async fn alone<A>(
+async fn own_page<R>(
     connection: &Each,
-    query: &Query,
-    reader: Reader,
-    make: Make<A>,
-) -> Result<Arc<Page<A>>, DbErr> {
-    let (posts, page) = list(connection, reader, query).await?;
-    make(posts, page).map(Arc::new).map_err(DbErr::Custom)
+    query: &FeedQuery,
+    viewer: Viewer,
+) -> Result<Arc<FeedPage<R>>, DbErr> {
+    let page = list(connection, viewer, query).await?;
+    Ok(Arc::new(page.into()))
 }
 
-/// The pages of those readers for whom they are sure.
-async fn pages<A>(
+/// The pages of several viewers. If drafts leave a viewer's page short, that viewer's page is
+/// missing and must be read separately.
+async fn shared_pages<R>(
     connection: Each,
-    query: Query,
-    readers: Vec<Reader>,
-    make: Make<A>,
-) -> Found<Reader, Arc<Page<A>>> {
-    if let [reader] = readers[..] {
-        return Ok(vec![(
-            reader,
-            alone(&connection, &query, reader, make).await?,
-        )]);
+    query: FeedQuery,
+    viewers: Vec<Viewer>,
+) -> Found<Viewer, Arc<FeedPage<R>>> {
+    if let [viewer] = viewers[..] {
+        return Ok(vec![(viewer, own_page(&connection, &query, viewer).await?)]);
     }
-    let common = Common::read(&connection, &query, &readers).await?;
-    // Most readers voted for none of these posts, and are given the same page.
-    let mut equal: HashMap<Seen, Arc<Page<A>>> = HashMap::new();
-    let mut pages = Vec::with_capacity(readers.len());
-    for reader in readers {
-        let Some(seen) = common.seen(reader) else {
+    let rows = SharedRows::read(&connection, &query, &viewers).await?;
+    // Most viewers voted for none of the posts and share one page.
+    let mut distinct: HashMap<Selection, Arc<FeedPage<R>>> = HashMap::new();
+    let mut pages = Vec::with_capacity(viewers.len());
+    for viewer in viewers {
+        let Some(selection) = rows.select(viewer) else {
             continue;
         };
-        let page = match equal.entry(seen) {
+        let page = match distinct.entry(selection) {
             Entry::Occupied(page) => Arc::clone(page.get()),
-            Entry::Vacant(place) => {
-                // A page can be of 4 MB, and others wait for this thread.
+            Entry::Vacant(vacant) => {
+                // A page can have 4 MB: do not block the thread for several of them.
                 yield_now().await;
-                let (posts, page) = cut(common.of(place.key()), &query);
-                let page = make(posts, page).map_err(DbErr::Custom)?;
-                Arc::clone(place.insert(Arc::new(page)))
+                let page = page_of(rows.copy(vacant.key()), &query);
+                Arc::clone(vacant.insert(Arc::new(page.into())))
             }
         };
-        pages.push((reader, page));
+        pages.push((viewer, page));
     }
     Ok(pages)
 }
 
-/// The first posts of a list that any of some readers may see.
+/// The first posts of a list that any of several viewers sees.
 #[derive(Default)]
-struct Common {
-    rows: Vec<(Listed, Voters)>,
-    /// How many a reader's page takes, and one to know that the list goes on.
-    most: usize,
-    /// Whether there may be more than `rows`.
+struct SharedRows {
+    rows: Vec<(FeedRow, Voters)>,
+    /// Number of rows that a page needs: its limit and one more.
+    needed: usize,
+    /// True if the list may continue after `rows`.
     more: bool,
 }
 
-/// Which of the readers voted for a post.
+/// The viewers who voted for a post.
 type Voters = Vec<i64>;
 
-/// The places of the posts that a reader is given, and whether the reader voted for each.
-type Seen = Vec<(usize, bool)>;
+/// The rows that a viewer gets, by index, and whether the viewer voted for each.
+type Selection = Vec<(usize, bool)>;
 
-impl Common {
-    async fn read(connection: &Each, query: &Query, readers: &[Reader]) -> Result<Self, DbErr> {
+impl SharedRows {
+    async fn read(connection: &Each, query: &FeedQuery, viewers: &[Viewer]) -> Result<Self, DbErr> {
         let backend = connection.get_database_backend();
-        let known: Vec<_> = readers.iter().flatten().map(|id| [(*id).into()]).collect();
-        let readers = table(backend, &["reader"], &known);
-        let own = COLUMN.owner_id.in_subquery(readers.clone());
-        let voters = Sql::select()
+        let known: Vec<_> = viewers.iter().flatten().map(|id| [(*id).into()]).collect();
+        let viewers = table(backend, &["reader"], &known);
+        let own = COLUMN.owner_id.in_subquery(viewers.clone());
+        let voters = Query::select()
             .expr(Expr::cust("string_agg(CAST(reader AS text), ' ')"))
-            .from_subquery(readers, "want")
-            .and_where(vote_of(Expr::col(("want", "reader"))))
+            .from_subquery(viewers, "want")
+            .and_where(voted_by(Expr::col(("want", "reader"))))
             .take();
-        let Some(mut wanted) = Wanted::new(query, None, Some(own.clone()), backend) else {
+        let Some(mut select) = FeedSelect::new(query, None, Some(own.clone()), backend) else {
             return Ok(Self::default());
         };
-        let most = usize::try_from(wanted.rows).unwrap_or(usize::MAX);
-        wanted.rows = wanted.rows.saturating_add(DRAFTS);
-        let posts = posts_with(Expr::value(false)).filter(readable(Some(own)));
+        let needed = usize::try_from(select.rows).unwrap_or(usize::MAX);
+        select.rows = select.rows.saturating_add(EXTRA_ROWS);
+        let posts = select_all(Expr::value(false)).filter(visible_with_owner(Some(own)));
         let voters = SimpleExpr::SubQuery(None, Box::new(voters.into()));
-        let statement = beside(wanted.of(posts), "posts", voters, "voters");
+        let statement = beside(select.statement(posts), "posts", voters, "voters");
         let rows = connection.query_all_raw(statement).await?;
         Ok(Self {
-            more: u64::try_from(rows.len()) == Ok(wanted.rows),
-            rows: rows.iter().map(listed).collect::<Result<_, _>>()?,
-            most,
+            more: u64::try_from(rows.len()) == Ok(select.rows),
+            rows: rows.iter().map(row_and_voters).collect::<Result<_, _>>()?,
+            needed,
         })
     }
 
-    /// What `reader` would be given alone, as far as it is sure.
-    fn seen(&self, reader: Reader) -> Option<Seen> {
-        let visible = |post: &Post| post.published || Some(post.owner_id) == reader;
+    /// The rows of `viewer`; `None` if these rows are too few to be sure.
+    fn select(&self, viewer: Viewer) -> Option<Selection> {
+        let visible = |post: &Post| post.published || Some(post.owner_id) == viewer;
         let rows = self.rows.iter().enumerate();
-        let seen: Seen = rows
+        let selection: Selection = rows
             .filter(|(_, (row, _))| visible(&row.post))
-            .map(|(place, (_, voters))| {
-                let voted = reader.is_some_and(|reader| voters.contains(&reader));
-                (place, voted)
+            .map(|(index, (_, voters))| {
+                let voted = viewer.is_some_and(|viewer| voters.contains(&viewer));
+                (index, voted)
             })
-            .take(self.most)
+            .take(self.needed)
             .collect();
-        (!self.more || seen.len() == self.most).then_some(seen)
+        (!self.more || selection.len() == self.needed).then_some(selection)
     }
 
-    fn of(&self, seen: &Seen) -> Vec<Listed> {
-        let row = |&(place, voted): &(usize, bool)| {
-            let mut row = self.rows.get(place)?.0.clone();
+    fn copy(&self, selection: &Selection) -> Vec<FeedRow> {
+        let row = |&(index, voted): &(usize, bool)| {
+            let mut row = self.rows.get(index)?.0.clone();
             row.post.voted = voted;
             Some(row)
         };
-        seen.iter().filter_map(row).collect()
+        selection.iter().filter_map(row).collect()
     }
 }
 
-fn listed(row: &QueryResult) -> Result<(Listed, Voters), DbErr> {
+fn row_and_voters(row: &QueryResult) -> Result<(FeedRow, Voters), DbErr> {
     let voters: Option<String> = row.try_get("", "voters")?;
     let voters = voters.iter().flat_map(|voters| voters.split(' '));
     let voters = voters.filter_map(|voter| voter.parse().ok()).collect();
-    Ok((Listed::from_query_result(row, "")?, voters))
+    Ok((FeedRow::from_query_result(row, "")?, voters))
 }

@@ -5,9 +5,9 @@ mod list;
 mod lists;
 mod order;
 mod query;
+mod select;
+mod source;
 
-pub(super) use filter::among;
-pub(super) use list::Wanted;
-pub use lists::Lists;
-pub use order::{Position, Sort};
-pub use query::{Page, Query};
+pub use lists::{FeedPage, Lists};
+pub use order::{FeedCursor, Sort};
+pub use query::FeedQuery;

@@ -1,10 +1,12 @@
-//! The orders of lists, and positions in them.
+//! The orders of lists of posts, and their cursors.
 
 use std::fmt::{self, Display};
 
 use sea_orm::Order;
 
-/// In which order posts are listed. The number of a post breaks ties; it grows with time.
+use crate::services::paging::Cursor;
+
+/// The order of a list. The post's id, which grows with time, breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sort {
     /// Newest first.
@@ -13,24 +15,19 @@ pub enum Sort {
     Old,
     /// Most votes first.
     Top,
-    /// Most votes for their age first: a post of ten times as many is as hot as one that is 12.5
-    /// hours younger.
+    /// Most votes for the age first: ten times as many votes are worth 12.5 hours.
     Hot,
-    /// Those first that have all words of the search in their title.
+    /// Posts with all words of the search in the title first, then the other matches.
     Best,
 }
 
-/// A place between two posts of a list.
+/// A position in a list of posts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Position {
+pub struct FeedCursor {
     /// The order of the list.
     pub sort: Sort,
-    /// Whether what stands before it is meant, and not what stands behind it.
-    pub before: bool,
-    /// What the post beside it is ordered by, without its number.
-    pub key: i64,
-    /// The number of the post beside it.
-    pub id: i64,
+    /// The position in this order.
+    pub cursor: Cursor,
 }
 
 const LETTERS: [(Sort, char); 5] = [
@@ -41,55 +38,33 @@ const LETTERS: [(Sort, char); 5] = [
     (Sort::Best, 'b'),
 ];
 
-/// The text of a cursor: the order's letter, `a`fter or `b`efore, key, dot, number. Whatever fits
-/// `^[nothb][ab]-?[0-9]{1,18}\.[0-9]{1,18}$` is one.
-impl Display for Position {
+/// The text form: the letter of the order and the text of the [`Cursor`]. It matches
+/// `^[nothb][ab]-?[0-9]{1,18}\.[0-9]{1,18}$`, and every such text is a cursor.
+impl Display for FeedCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let letter = LETTERS.iter().find(|(sort, _)| *sort == self.sort);
         let letter = letter.map_or('n', |(_, letter)| *letter);
-        let side = if self.before { 'b' } else { 'a' };
-        write!(f, "{letter}{side}{}.{}", self.key, self.id)
+        write!(f, "{letter}{}", self.cursor)
     }
 }
 
-impl Position {
-    /// The place before every post.
-    pub(super) const START: Self = Self {
-        sort: Sort::Old,
-        before: false,
-        key: 0,
-        id: 0,
-    };
-
-    /// Reads the text of a cursor.
+impl FeedCursor {
+    /// Reads the text form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut letters = text.chars();
-        let letter = letters.next()?;
+        let mut rest = text.chars();
+        let letter = rest.next()?;
         let (sort, _) = LETTERS.iter().find(|(_, known)| *known == letter)?;
-        let before = match letters.next()? {
-            'a' => false,
-            'b' => true,
-            _ => return None,
-        };
-        let (key, id) = letters.as_str().split_once('.')?;
-        let number = |text: &str, digits: &str| {
-            let fits =
-                (1..=18).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-            fits.then(|| text.parse().ok()).flatten()
-        };
         Some(Self {
             sort: *sort,
-            before,
-            key: number(key, key.strip_prefix('-').unwrap_or(key))?,
-            id: number(id, id)?,
+            cursor: Cursor::parse(rest.as_str())?,
         })
     }
 }
 
 impl Sort {
-    /// The direction of the list, or the opposite one.
-    pub(in crate::services::posts) fn direction(self, backwards: bool) -> Order {
+    /// The direction in which rows are read; `backwards` reverses it.
+    pub(super) fn direction(self, backwards: bool) -> Order {
         if (self == Self::Old) == backwards {
             Order::Desc
         } else {
@@ -100,44 +75,22 @@ impl Sort {
 
 #[cfg(test)]
 mod tests {
-    use super::{Position, Sort};
+    use super::{FeedCursor, Sort};
 
     #[test]
     fn the_text_of_a_cursor_is_read_again() {
-        for text in [
-            "na0.1",
-            "ob0.42",
-            "ta12.7",
-            "hb-1.999999999999999999",
-            "ba1.3",
-        ] {
-            let position = Position::parse(text).expect(text);
-            assert_eq!(position.to_string(), text);
+        for text in ["na0.1", "ob0.42", "ta12.7", "hb-1.9", "ba1.3"] {
+            let cursor = FeedCursor::parse(text).expect(text);
+            assert_eq!(cursor.to_string(), text);
         }
     }
 
     #[test]
-    fn what_is_no_cursor_is_refused() {
-        for text in [
-            "",
-            "n",
-            "na",
-            "na1",
-            "na1.",
-            "na.1",
-            "xa1.1",
-            "nx1.1",
-            "na1.-1",
-            "na+1.1",
-            "na--1.1",
-            "na1.1.1",
-            "na1.1 ",
-            "na1.1000000000000000000",
-            "\u{e4}a1.1",
-            "na\u{661}.1",
-        ] {
-            assert_eq!(Position::parse(text), None, "{text}");
+    fn other_texts_are_refused() {
+        for text in ["", "n", "na", "xa1.1", "nx1.1", "\u{e4}a1.1"] {
+            assert_eq!(FeedCursor::parse(text), None, "{text}");
         }
-        assert!(Position::parse("ta1.2").is_some_and(|p| p.sort == Sort::Top && !p.before));
+        let top = FeedCursor::parse("ta1.2").expect("a cursor");
+        assert!(top.sort == Sort::Top && !top.cursor.before);
     }
 }

@@ -1,99 +1,90 @@
-//! What lists are asked for, and what they are.
+//! The parameters of a list of posts.
 
 use time::OffsetDateTime;
 
-use super::{Position, Sort};
+use super::{
+    order::{FeedCursor, Sort},
+    source::FeedSource,
+};
+use crate::services::paging::Walk;
 
-/// Which posts to list.
+/// The parameters of a list of posts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Query {
-    /// How many at most, 1 to 100.
+pub struct FeedQuery {
+    /// Maximum number of posts, 1 to 100.
     pub limit: u64,
-    /// How many to pass over first.
+    /// Number of posts to skip.
     pub skip: u64,
-    /// In which order, if `position` does not say.
+    /// The order, unless `cursor` has one.
     pub sort: Sort,
-    /// Where to go on in an earlier list.
-    pub position: Option<Position>,
-    /// Words that must all occur in the title or the content; none when empty.
+    /// Where the page starts or ends.
+    pub cursor: Option<FeedCursor>,
+    /// Words that must all occur in the title or the content. Empty for no search.
     pub search: String,
-    /// Only with this tag.
+    /// Only posts with this tag.
     pub tag: Option<String>,
-    /// Only this user's.
+    /// Only posts of this user.
     pub owner_id: Option<i64>,
-    /// Only those that the reader voted for, or only the others.
+    /// True: only posts that the viewer voted for; false: only the others.
     pub voted: Option<bool>,
-    /// Only published ones, or only (the reader's own) drafts.
+    /// True: only published posts; false: only the viewer's drafts.
     pub published: Option<bool>,
-    /// Only later ones.
+    /// Only posts created after this time.
     pub created_after: Option<OffsetDateTime>,
-    /// Only earlier ones.
+    /// Only posts created before this time.
     pub created_before: Option<OffsetDateTime>,
-    /// Whether to count all that fit, wherever the list begins: that takes a second query.
+    /// Count all posts of the list. This takes a second statement.
     pub count: bool,
 }
 
-impl Query {
-    pub(in crate::services::posts) fn sort(&self) -> Sort {
-        self.position.map_or(self.sort, |position| position.sort)
+impl FeedQuery {
+    /// The order of the list.
+    pub(super) fn sort(&self) -> Sort {
+        self.cursor.map_or(self.sort, |cursor| cursor.sort)
     }
 
-    /// Whether it is about a span of time, in which posts are ordered by their moments.
-    pub(in crate::services::posts) fn in_span(&self) -> bool {
+    /// How the page is read.
+    pub(super) fn walk(&self) -> Walk {
+        Walk {
+            limit: self.limit,
+            backwards: self.cursor.is_some_and(|cursor| cursor.cursor.before),
+            resumed: self.cursor.is_some() || self.skip > 0,
+        }
+    }
+
+    /// True if the list is bounded in time. It is then ordered by time and not by id.
+    pub(super) fn has_time_bounds(&self) -> bool {
         self.created_after.is_some() || self.created_before.is_some()
     }
 
-    /// Whether nothing but the numbers of posts, and what words they have, orders them.
-    pub(in crate::services::posts) fn by_number(&self) -> bool {
+    /// True if only the words of the search and ids order the list.
+    pub(super) fn is_ordered_by_id(&self) -> bool {
         match self.sort() {
             Sort::Best => true,
-            Sort::New | Sort::Old => !self.in_span(),
+            Sort::New | Sort::Old => !self.has_time_bounds(),
             Sort::Top | Sort::Hot => false,
         }
     }
 
-    /// Whether readers differ in nothing but which drafts they see, and what they voted for.
-    pub(super) fn is_for_all(&self) -> bool {
-        let own = self.voted.is_some() || self.published == Some(false);
-        // Passing over posts and counting them are different for one who has drafts among them.
-        !own && self.skip == 0 && !self.count
+    /// True if results differ only by the viewer's drafts and votes.
+    pub(super) fn is_shareable(&self) -> bool {
+        let personal = self.voted.is_some() || self.published == Some(false);
+        // A viewer's drafts change which posts are skipped and counted.
+        !personal && self.skip == 0 && !self.count
     }
 
-    pub(in crate::services::posts) fn backwards(&self) -> bool {
-        self.position.is_some_and(|position| position.before)
-    }
-}
-
-/// Some posts of a list, as an `A`.
-#[derive(Clone, Debug)]
-pub struct Page<A> {
-    /// The posts in order.
-    pub answer: A,
-    /// Where the list goes on, if it does.
-    pub next: Option<Position>,
-    /// Where what stands before these posts ends, if there is any.
-    pub prev: Option<Position>,
-    /// How many posts there are in all, if that was asked.
-    pub total: Option<u64>,
-}
-
-impl Page<()> {
-    pub(super) fn new(next: Option<Position>, prev: Option<Position>, total: Option<u64>) -> Self {
-        Self {
-            answer: (),
-            next,
-            prev,
-            total,
+    /// The sources whose intersection is listed; none for all posts. `None` if the list is empty
+    /// because it depends on a viewer and there is none.
+    pub(super) fn sources(&self, viewer: Option<i64>) -> Option<Vec<FeedSource>> {
+        let mut sources = Vec::new();
+        sources.extend(self.owner_id.map(FeedSource::Owner));
+        if self.published == Some(false) {
+            sources.push(FeedSource::Drafts(viewer?));
         }
-    }
-
-    /// The same page with its posts as `answer`.
-    pub fn of<A>(self, answer: A) -> Page<A> {
-        Page {
-            answer,
-            next: self.next,
-            prev: self.prev,
-            total: self.total,
+        if self.voted == Some(true) {
+            sources.push(FeedSource::Voted(viewer?));
         }
+        sources.extend(self.tag.clone().map(FeedSource::Tag));
+        Some(sources)
     }
 }

@@ -1,8 +1,7 @@
-//! Which posts have all words of a search, in SQLite's words and in PostgreSQL's.
+//! Full-text search: the SQL of both databases for posts that contain all words of a search.
 //!
-//! Both index the same words (`migration::unicode61`), so that the same rows are found.
+//! Both databases index the same words (`migration::unicode61`), so that they find the same posts.
 
-mod select;
 mod stream;
 mod words;
 
@@ -11,34 +10,34 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-pub(super) use select::found;
-use stream::{Stream, Which, Writer};
-pub use words::Words;
+use stream::{Matches, Stream, Writer};
+pub(super) use words::Words;
 
-/// Where to look, and how far.
+/// The posts in which a search looks for the first matches.
 #[derive(Clone, Debug)]
-pub struct Among {
-    /// What else holds of the posts, on the columns of `posts` alone.
-    pub filter: Condition,
-    /// Whether that leaves few of them, as one owner's do, and an index finds these.
-    pub few: bool,
-    /// How many posts the reader needs, those passed over included.
-    pub rows: u64,
+pub(super) struct Scope {
+    /// A condition on the columns of `posts` alone.
+    pub(super) filter: Condition,
+    /// True if an index finds the few posts that match `filter`, such as the posts of one owner.
+    pub(super) selective: bool,
+    /// Number of matches to find, including skipped ones.
+    pub(super) rows: u64,
+    /// Direction of the ids.
+    pub(super) direction: Order,
 }
 
-/// A place in the order of [`Words::best`].
+/// A position in the order of [`Words::best`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Whether the post at this place has all words in its title.
-    pub in_title: bool,
-    /// Its number.
-    pub id: i64,
+pub(super) struct BestPosition {
+    /// True if the title of the post contains all words.
+    pub(super) in_title: bool,
+    /// The post's id.
+    pub(super) id: i64,
 }
 
 impl Words {
-    /// Holds of posts with all words. How many there are does matter.
-    #[must_use]
-    pub fn all(&self, backend: DbBackend) -> Expr {
+    /// True for posts that contain all words. Slow when many posts match.
+    pub(super) fn all(&self, backend: DbBackend) -> Expr {
         let mut writer = Writer::new(backend);
         if backend == DbBackend::Postgres {
             writer.text("posts.search @@ (SELECT CAST(");
@@ -52,64 +51,59 @@ impl Words {
         writer.expression()
     }
 
-    /// Holds of the first posts with all words in the order of `keys`, which are columns of `posts`
-    /// and tie with nothing together.
-    #[must_use]
-    pub fn sorted(&self, backend: DbBackend, among: &Among, keys: &[(&str, Order)]) -> Expr {
+    /// True for the first posts of `scope`, by id, that contain all words.
+    pub(super) fn first(&self, backend: DbBackend, scope: &Scope) -> Expr {
         let stream = Stream {
             name: "hits",
-            which: Which::All,
+            matches: Matches::All,
             beyond: None,
             after: None,
         };
-        self.hits(backend, among, keys, &[stream])
+        self.union(backend, scope, &[stream])
     }
 
-    /// Holds of the first posts with all words, best match first: those with all words in the title
-    /// before the others, the newest first among either. With `back` the same from the far end.
+    /// True for the best matches of `scope`: first posts with all words in the title, then the
+    /// others, each newest first. With an ascending `scope` the opposite order.
     ///
-    /// Begins behind `place`, which is not found itself. The caller orders by [`Words::in_title`]
-    /// and the number, both descending, or with `back` ascending.
-    #[must_use]
-    pub fn best(
+    /// Starts after `position`. The caller must order by [`Words::in_title`] and then by id, both in
+    /// the direction of `scope`.
+    pub(super) fn best(
         &self,
         backend: DbBackend,
-        among: &Among,
-        place: Option<Place>,
-        back: bool,
+        scope: &Scope,
+        position: Option<BestPosition>,
     ) -> Expr {
-        let stream = |name, which| Stream {
+        let stream = |name, matches| Stream {
             name,
-            which,
+            matches,
             beyond: None,
             after: None,
         };
         let mut streams = vec![
-            stream("titles", Which::Titles),
-            stream("others", Which::Others),
+            stream("titles", Matches::Title),
+            stream("others", Matches::NotTitle),
         ];
-        if back {
+        let ascending = scope.direction == Order::Asc;
+        if ascending {
             streams.reverse();
         }
-        if let Some(place) = place {
-            if place.in_title == back {
-                // What comes first is behind us.
+        if let Some(position) = position {
+            if position.in_title == ascending {
+                // The position is in the second stream: the first is finished.
                 streams.remove(0);
             }
             if let Some(first) = streams.first_mut() {
-                first.beyond = Some(place.id);
+                first.beyond = Some(position.id);
             }
         }
         if let [first, second] = streams.as_mut_slice() {
             second.after = Some(first.name);
         }
-        let order = if back { Order::Asc } else { Order::Desc };
-        self.hits(backend, among, &[("id", order)], &streams)
+        self.union(backend, scope, &streams)
     }
 
-    /// Whether a post has all words in its title.
-    #[must_use]
-    pub fn in_title(&self, backend: DbBackend) -> Expr {
+    /// True if the title of the post contains all words.
+    pub(super) fn in_title(&self, backend: DbBackend) -> Expr {
         let mut writer = Writer::new(backend);
         if backend == DbBackend::Postgres {
             writer.text("posts.search @@ (SELECT CAST(");
@@ -123,19 +117,10 @@ impl Words {
         writer.expression()
     }
 
-    fn hits(
-        &self,
-        backend: DbBackend,
-        among: &Among,
-        keys: &[(&str, Order)],
-        streams: &[Stream],
-    ) -> Expr {
+    fn union(&self, backend: DbBackend, scope: &Scope, streams: &[Stream]) -> Expr {
         let mut base = Query::select();
         base.column("id").from("posts");
-        base.cond_where(among.filter.clone());
-        for (key, _) in keys.iter().filter(|(key, _)| *key != "id") {
-            base.column((*key).to_owned());
-        }
+        base.cond_where(scope.filter.clone());
         if backend == DbBackend::Postgres {
             base.column("search");
         }
@@ -144,7 +129,7 @@ impl Words {
         writer.bind(Expr::SubQuery(None, Box::new(base.into())));
         for stream in streams {
             writer.text(", ");
-            stream.write(&mut writer, self, among, keys);
+            stream.write(&mut writer, self, scope);
         }
         for (at, stream) in streams.iter().enumerate() {
             let word = if at == 0 { "" } else { " UNION ALL" };

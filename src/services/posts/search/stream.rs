@@ -1,43 +1,44 @@
-//! A query for the first posts that match, whose work is bounded whether a word is in every post or
-//! in none.
+//! A query for the first matching posts. Its cost is bounded, whether a word is in every post or in
+//! none.
 //!
-//! Neither planner knows how common a word is. So the first posts of the order are looked at one by
-//! one, which finds enough of a common word; only if that was not enough are all posts with the
-//! words fetched from the index and sorted. FTS5 alone gives its posts in the order of their
-//! numbers, and stops: there neither is needed.
+//! No planner knows how common a word is. So the query first checks a bounded number of posts in
+//! order, which finds enough matches for a common word. Only if it finds too few, it reads all
+//! matches from the index and sorts them. FTS5 returns its matches by rowid and stops early: there
+//! the first step is not needed, unless a selective filter comes with the search.
 
 use sea_orm::{DbBackend, Order, sea_query::Expr};
 
-use super::{Among, Words};
+use super::{Scope, Words};
 
-/// How many posts are looked at one by one: on PostgreSQL each takes 0.16 us against 0.6 us a post
-/// from the index, on SQLite some 10 us against 1.
-const LOOK: u64 = 2_000;
-const LOOK_SQLITE: u64 = 100;
+/// Number of posts checked in order. PostgreSQL takes 0.16 us for each, and 0.6 us for a post from
+/// the index.
+const CHECKED_POSTGRES: u64 = 2_000;
+/// The same for SQLite, which takes about 10 us for each, and 1 us for a post from the index.
+const CHECKED_SQLITE: u64 = 100;
 
-/// Posts in the order of some keys.
+/// Matching posts by id.
 pub(super) struct Stream {
-    /// What the query calls it.
+    /// The name of the common table expression.
     pub(super) name: &'static str,
-    pub(super) which: Which,
-    /// Only numbers beyond this one in the order, which must be of numbers.
+    pub(super) matches: Matches,
+    /// Starts after the post with this id.
     pub(super) beyond: Option<i64>,
-    /// The stream that comes first, and alone if it has enough.
+    /// The stream that comes before this one. If it has enough rows, this one is not read.
     pub(super) after: Option<&'static str>,
 }
 
-/// Which posts have the words.
+/// Where a post must contain the words.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
-    /// Those that have them.
+pub(super) enum Matches {
+    /// In the title or the content.
     All,
-    /// Those that have them all in the title.
-    Titles,
-    /// Those that have them, but not all in the title.
-    Others,
+    /// All words in the title.
+    Title,
+    /// All words, but not all of them in the title.
+    NotTitle,
 }
 
-/// SQL and what is bound to it.
+/// SQL text with bound values.
 pub(super) struct Writer {
     postgres: bool,
     sql: String,
@@ -73,160 +74,152 @@ impl Writer {
 }
 
 impl Stream {
-    /// Writes the stream's common table expressions, on one called `base`.
-    pub(super) fn write(
-        &self,
-        sql: &mut Writer,
-        words: &Words,
-        among: &Among,
-        keys: &[(&str, Order)],
-    ) {
-        let rows = among.rows.min(i64::MAX.unsigned_abs());
-        let by: Vec<String> = keys.iter().map(|(key, order)| by(key, order)).collect();
-        let by = by.join(", ");
-        let numbers = matches!(keys, [("id", _)]);
-        let beyond = self.beyond.map(|id| match keys {
-            [(_, Order::Asc), ..] => format!(" AND id > {id}"),
-            _ => format!(" AND id < {id}"),
-        });
-        let part = Part {
+    /// Writes the common table expressions of this stream, which read from `base`.
+    pub(super) fn write(&self, sql: &mut Writer, words: &Words, scope: &Scope) {
+        let rows = scope.rows.min(i64::MAX.unsigned_abs());
+        let (beyond, direction) = match scope.direction {
+            Order::Asc => ('>', "ASC"),
+            _ => ('<', "DESC"),
+        };
+        let parts = Parts {
             stream: self,
             words,
             rows,
-            by,
-            beyond: beyond.unwrap_or_default(),
-            wanted: self
+            direction,
+            beyond: self.beyond.map(|id| format!(" {beyond} {id}")),
+            needed: self
                 .after
                 .map(|first| format!("(SELECT count(*) FROM {first}) < {rows}")),
         };
-        match (sql.postgres, numbers && !among.few) {
-            (true, _) => part.postgres(sql),
-            (false, true) => part.by_number(sql),
-            (false, false) => part.sqlite(sql),
+        match (sql.postgres, scope.selective) {
+            (true, _) => parts.write_postgres(sql),
+            (false, false) => parts.write_sqlite_by_rowid(sql),
+            (false, true) => parts.write_sqlite(sql),
         }
     }
 }
 
-fn by(key: &str, order: &Order) -> String {
-    let direction = if *order == Order::Asc { "ASC" } else { "DESC" };
-    format!("{key} {direction}")
-}
-
-/// A stream on its way into SQL.
-struct Part<'a> {
+/// The parts of a stream's SQL.
+struct Parts<'a> {
     stream: &'a Stream,
     words: &'a Words,
     rows: u64,
-    by: String,
-    /// Another condition, or nothing.
-    beyond: String,
-    /// Whether the stream before has too little.
-    wanted: Option<String>,
+    direction: &'static str,
+    /// Compares an id with that of the start.
+    beyond: Option<String>,
+    /// True if the stream before this one has too few rows.
+    needed: Option<String>,
 }
 
-impl Part<'_> {
-    fn postgres(&self, sql: &mut Writer) {
+impl Parts<'_> {
+    fn write_postgres(&self, sql: &mut Writer) {
         let Self {
-            rows, by, beyond, ..
+            rows, direction, ..
         } = self;
-        let name = self.stream.name;
-        let wanted = self.wanted.as_deref().unwrap_or("TRUE");
+        let (name, beyond) = (self.stream.name, self.beyond("id"));
+        let needed = self.needed.as_deref().unwrap_or("TRUE");
         sql.text(&format!(
             "{name}_near AS MATERIALIZED (SELECT id FROM (SELECT * FROM base
-                WHERE {wanted}{beyond} ORDER BY {by} LIMIT {LOOK}) AS post WHERE search @@ "
+                WHERE {needed}{beyond} ORDER BY id {direction} LIMIT {CHECKED_POSTGRES}) AS post WHERE search @@ "
         ));
-        self.tsquery(sql);
+        self.write_tsquery(sql);
         let few = format!("(SELECT count(*) FROM {name}_near) < {rows}");
-        // OFFSET 0: the planner must not walk through all posts again in search of the first.
+        // OFFSET 0 keeps the planner from walking all posts in order again.
         sql.text(&format!(
-            " ORDER BY {by} LIMIT {rows}), {name} AS MATERIALIZED (
+            " ORDER BY id {direction} LIMIT {rows}), {name} AS MATERIALIZED (
             SELECT id FROM {name}_near WHERE NOT {few}
             UNION ALL SELECT id FROM (SELECT id FROM (SELECT * FROM base
-                WHERE {wanted} AND {few}{beyond} AND search @@ "
+                WHERE {needed} AND {few}{beyond} AND search @@ "
         ));
-        self.tsquery(sql);
+        self.write_tsquery(sql);
         sql.text(&format!(
-            " OFFSET 0) AS post ORDER BY {by} LIMIT {rows}) AS far)"
+            " OFFSET 0) AS post ORDER BY id {direction} LIMIT {rows}) AS far)"
         ));
     }
 
-    /// In a subquery of its own, which is read once and not once a row.
-    fn tsquery(&self, sql: &mut Writer) {
-        let (all, titles) = (self.words.tsquery(""), self.words.tsquery("="));
+    /// Writes the words as a subquery, which PostgreSQL evaluates once and not for each row.
+    fn write_tsquery(&self, sql: &mut Writer) {
+        let (all, title) = (self.words.tsquery(""), self.words.tsquery("="));
         sql.text("(SELECT CAST(");
-        sql.bind(match self.stream.which {
-            Which::All => all,
-            Which::Titles => titles,
-            Which::Others => format!("{all} & !({titles})"),
+        sql.bind(match self.stream.matches {
+            Matches::All => all,
+            Matches::Title => title,
+            Matches::NotTitle => format!("{all} & !({title})"),
         });
         sql.text(" AS tsquery))");
     }
 
-    fn by_number(&self, sql: &mut Writer) {
+    fn write_sqlite_by_rowid(&self, sql: &mut Writer) {
         let Self {
-            rows, by, beyond, ..
+            rows, direction, ..
         } = self;
         let (name, table) = (self.stream.name, self.table());
         sql.text(&format!(
             "{name} AS MATERIALIZED (SELECT id FROM (SELECT post.id AS id FROM {table}
             CROSS JOIN base AS post ON post.id = {table}.rowid WHERE {table} MATCH "
         ));
-        self.fts5(sql, self.wanted.as_deref());
-        let beyond = beyond.replace(" id ", &format!(" {table}.rowid "));
-        sql.text(&beyond);
-        self.not_in_title(sql);
-        let by = by.replace("id ", &format!("{table}.rowid "));
-        sql.text(&format!(" ORDER BY {by} LIMIT {rows}))"));
+        self.write_fts5(sql, self.needed.as_deref());
+        sql.text(&self.beyond(&format!("{table}.rowid")));
+        self.write_not_in_title(sql);
+        sql.text(&format!(
+            " ORDER BY {table}.rowid {direction} LIMIT {rows}))"
+        ));
     }
 
-    fn sqlite(&self, sql: &mut Writer) {
+    fn write_sqlite(&self, sql: &mut Writer) {
         let Self {
-            rows, by, beyond, ..
+            rows, direction, ..
         } = self;
-        let (name, table) = (self.stream.name, self.table());
+        let (name, table, beyond) = (self.stream.name, self.table(), self.beyond("id"));
         sql.text(&format!(
             "{name}_near AS MATERIALIZED (SELECT id FROM (SELECT * FROM base WHERE TRUE{beyond}
-            ORDER BY {by} LIMIT {LOOK_SQLITE}) AS post
+            ORDER BY id {direction} LIMIT {CHECKED_SQLITE}) AS post
             WHERE EXISTS (SELECT 1 FROM {table} WHERE {table} MATCH "
         ));
-        self.fts5(sql, None);
+        self.write_fts5(sql, None);
         sql.text(&format!(" AND {table}.rowid = post.id)"));
-        self.not_in_title(sql);
+        self.write_not_in_title(sql);
         let few = format!("(SELECT count(*) FROM {name}_near) < {rows}");
         sql.text(&format!(
-            " ORDER BY {by} LIMIT {rows}), {name} AS MATERIALIZED (
+            " ORDER BY id {direction} LIMIT {rows}), {name} AS MATERIALIZED (
             SELECT id FROM {name}_near WHERE NOT {few}
             UNION ALL SELECT id FROM (SELECT * FROM base AS post
                 WHERE id IN (SELECT rowid FROM {table} WHERE {table} MATCH "
         ));
-        let wanted = self.wanted.as_deref().unwrap_or("TRUE");
-        self.fts5(sql, Some(&format!("{few} AND {wanted}")));
+        let needed = self.needed.as_deref().unwrap_or("TRUE");
+        self.write_fts5(sql, Some(&format!("{few} AND {needed}")));
         sql.text(&format!("){beyond}"));
-        self.not_in_title(sql);
-        sql.text(&format!(" ORDER BY {by} LIMIT {rows}))"));
+        self.write_not_in_title(sql);
+        sql.text(&format!(" ORDER BY id {direction} LIMIT {rows}))"));
+    }
+
+    /// ` AND id > 1`, or nothing.
+    fn beyond(&self, id: &str) -> String {
+        let beyond = self.beyond.as_ref();
+        beyond.map_or(String::new(), |beyond| format!(" AND {id}{beyond}"))
     }
 
     fn table(&self) -> &'static str {
-        match self.stream.which {
-            Which::Titles => "posts_titles",
-            Which::All | Which::Others => "posts_search",
+        match self.stream.matches {
+            Matches::Title => "posts_titles",
+            Matches::All | Matches::NotTitle => "posts_search",
         }
     }
 
-    /// The words; a word that nothing has unless `wanted`, as SQLite reads a condition of its own
-    /// once a row.
-    fn fts5(&self, sql: &mut Writer, wanted: Option<&str>) {
-        if let Some(wanted) = wanted {
-            sql.text(&format!("CASE WHEN {wanted} THEN "));
+    /// Writes the words, or a query without matches unless `needed`. SQLite would evaluate a
+    /// separate condition once for each row.
+    fn write_fts5(&self, sql: &mut Writer, needed: Option<&str>) {
+        if let Some(needed) = needed {
+            sql.text(&format!("CASE WHEN {needed} THEN "));
         }
         sql.bind(self.words.fts5());
-        if wanted.is_some() {
+        if needed.is_some() {
             sql.text(" ELSE '\"\"' END");
         }
     }
 
-    fn not_in_title(&self, sql: &mut Writer) {
-        if self.stream.which == Which::Others {
+    fn write_not_in_title(&self, sql: &mut Writer) {
+        if self.stream.matches == Matches::NotTitle {
             sql.text(" AND NOT EXISTS (SELECT 1 FROM posts_titles WHERE posts_titles MATCH ");
             sql.bind(self.words.fts5());
             sql.text(" AND posts_titles.rowid = post.id)");

@@ -1,29 +1,28 @@
-//! The words of a search, as both databases index them.
+//! The words of a search, normalised as both databases index them.
 
 use migration::unicode61::{Letter, letter};
 
-/// Of longer words this many characters count: PostgreSQL's index keeps no more.
-const LONGEST: usize = 500;
+/// Maximum length of a word. PostgreSQL's index keeps no more characters.
+const MAX_LENGTH: usize = 500;
 
-/// What is searched for: all these words, in any order.
+/// Words that must all occur, in any order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Words(Vec<Word>);
+pub(in crate::services::posts) struct Words(Vec<Word>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Word {
-    /// Folded; letters and digits alone, none of which is an operator anywhere.
+    /// Folded. Only letters and digits, which are no operators in either database.
     letters: String,
-    /// Whether it may go on.
+    /// True if longer words that start with these letters match too.
     prefix: bool,
 }
 
 impl Words {
-    /// The words of `text`, none of whose characters is an operator; nothing when it is blank.
+    /// Splits `text` into words; `None` if it is blank.
     ///
-    /// The last one may be the beginning of a longer word. Text of separators alone has no word,
-    /// and then no post is found. There are at most half as many words as characters.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    /// The last word also matches as a prefix. Text that contains only separators has no words, and
+    /// no post matches. The number of words is at most half the number of characters.
+    pub(in crate::services::posts) fn parse(text: &str) -> Option<Self> {
         if text.trim().is_empty() {
             return None;
         }
@@ -33,11 +32,11 @@ impl Words {
                 Letter::Folded(folded) => Some(folded),
                 Letter::Dropped | Letter::Separator => None,
             });
-            let letters: String = folded.take(LONGEST).collect();
+            let letters: String = folded.take(MAX_LENGTH).collect();
             if letters.is_empty() {
                 continue;
             }
-            let prefix = letters.chars().count() == LONGEST;
+            let prefix = letters.chars().count() == MAX_LENGTH;
             words.push(Word { letters, prefix });
         }
         if let Some(last) = words.last_mut() {
@@ -48,20 +47,19 @@ impl Words {
         Some(Self(words))
     }
 
-    /// Whether there is no word at all, which no condition can say.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    /// True if there is no word. The SQL of the other methods is then invalid.
+    pub(in crate::services::posts) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What FTS5 is to `MATCH`.
+    /// An FTS5 query.
     pub(super) fn fts5(&self) -> String {
         self.join(" AND ", |Word { letters, prefix }| {
             format!("\"{letters}\"{}", if *prefix { "*" } else { "" })
         })
     }
 
-    /// A `tsquery` of the words, or with a `mark` of `=` of the words in the title.
+    /// A `tsquery`. Words in the title are indexed a second time with the `mark` `=`.
     pub(super) fn tsquery(&self, mark: &str) -> String {
         self.join(" & ", |Word { letters, prefix }| {
             format!("'{mark}{letters}'{}", if *prefix { ":*" } else { "" })

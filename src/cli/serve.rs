@@ -24,7 +24,6 @@ use crate::{
             passwords::{self, Passwords},
         },
         cleanup,
-        posts::Lists,
     },
     telemetry,
 };
@@ -65,7 +64,6 @@ pub(super) async fn run() -> Result<(), String> {
         db,
         passwords,
         access_tokens: AccessTokens::new(keys, config.access_token_lifetime),
-        lists: Lists::default(),
         authenticator: Authenticator::default(),
         refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,

@@ -2,13 +2,10 @@
 
 use time::Duration;
 
-use super::{Drain, Limits, Representation};
+use super::{Drain, Limits};
 use crate::{
     db::Db,
-    services::{
-        auth::{Authenticator, access_tokens::AccessTokens, passwords::Passwords},
-        posts::Lists,
-    },
+    services::auth::{Authenticator, access_tokens::AccessTokens, passwords::Passwords},
 };
 
 /// One worker's share of the service.
@@ -16,8 +13,6 @@ use crate::{
 pub struct State {
     /// The database.
     pub db: Db,
-    /// Lists that are under way.
-    pub lists: Lists<Representation>,
     /// The threads that hash passwords.
     pub passwords: Passwords,
     /// Signs and checks access tokens.
@@ -40,7 +35,6 @@ impl State {
     pub fn for_worker(&self) -> Self {
         Self {
             db: self.db.for_worker(),
-            lists: Lists::default(),
             ..self.clone()
         }
     }

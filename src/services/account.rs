@@ -19,7 +19,7 @@ use super::{
     now, users as user_rules,
 };
 use crate::{
-    db::{Db, Transaction},
+    db::{Db, OnConstraint, Transaction},
     error::Error,
 };
 
@@ -51,23 +51,25 @@ pub async fn change(
         Some(password) => Some(passwords.hash(password).await?),
         None => None,
     };
-    let now = now();
+    let has_new_password = hash.is_some();
+    let user = ActiveModel {
+        id: Unchanged(caller.id),
+        username: changes.username.map_or(NotSet, Set),
+        email: changes.email.map_or(NotSet, Set),
+        password_hash: hash.map_or(NotSet, Set),
+        updated_at: Set(now()),
+        ..Default::default()
+    };
+    let user = &user;
     let (user, gone) = db
-        .write(async |transaction| {
-            still(transaction, caller, verified).await?;
-            let user = ActiveModel {
-                id: Unchanged(caller.id),
-                username: changes.username.clone().map_or(NotSet, Set),
-                email: changes.email.clone().map_or(NotSet, Set),
-                password_hash: hash.clone().map_or(NotSet, Set),
-                updated_at: Set(now),
-                ..Default::default()
-            };
-            let user = user.update(transaction).await?;
+        .write(|transaction| async move {
+            still(&transaction, caller, verified).await?;
+            let updated = user.clone().update(&transaction).await;
+            let user = updated.on_constraint(user_rules::taken())?;
             let mut gone = Vec::new();
-            if hash.is_some() {
-                gone = session_rules::end_in(transaction, caller.id, caller.session_id()).await?;
-                gone.extend(personal_tokens::revoke_in(transaction, caller.id).await?);
+            if has_new_password {
+                gone = session_rules::end_in(&transaction, caller.id, caller.session_id()).await?;
+                gone.extend(personal_tokens::revoke_in(&transaction, caller.id).await?);
             }
             Ok((user, gone))
         })
@@ -120,11 +122,11 @@ pub async fn delete(
     verified: &PasswordHash,
 ) -> Result<(), Error> {
     let gone = db
-        .write(async |transaction| {
-            still(transaction, caller, Some(verified)).await?;
-            let mut gone = session_rules::end_in(transaction, caller.id, None).await?;
-            gone.extend(personal_tokens::revoke_in(transaction, caller.id).await?);
-            Entity::delete_by_id(caller.id).exec(transaction).await?;
+        .write(|transaction| async move {
+            still(&transaction, caller, Some(verified)).await?;
+            let mut gone = session_rules::end_in(&transaction, caller.id, None).await?;
+            gone.extend(personal_tokens::revoke_in(&transaction, caller.id).await?);
+            Entity::delete_by_id(caller.id).exec(&transaction).await?;
             Ok(gone)
         })
         .await?;

@@ -47,10 +47,10 @@ pub async fn round(db: &Db, refresh_lifetime: time::Duration) -> Result<u64, Err
 
 /// Deletes the rows of `which`, `STEP` at most in one transaction.
 async fn all<E: EntityTrait>(db: &Db, key: E::Column, which: Condition) -> Result<u64, Error> {
-    let mut all = 0;
+    let (mut all, which) = (0, &which);
     loop {
         let gone = db
-            .write(async |transaction| {
+            .write(|transaction| async move {
                 let some = Query::select()
                     .column(key)
                     .from(E::default())
@@ -58,7 +58,7 @@ async fn all<E: EntityTrait>(db: &Db, key: E::Column, which: Condition) -> Resul
                     .limit(STEP)
                     .take();
                 let gone = E::delete_many().filter(key.in_subquery(some));
-                Ok(gone.exec(transaction).await?.rows_affected)
+                Ok(gone.exec(&transaction).await?.rows_affected)
             })
             .await?;
         all += gone;

@@ -14,9 +14,12 @@ use super::{
     now,
 };
 use crate::{
-    db::{Db, Transaction},
+    db::{Constraint, Db, First, OnConstraint, Transaction},
     error::Error,
 };
+
+const EMAIL: Constraint = Constraint::unique("users_email_key", "users.email");
+const USERNAME: Constraint = Constraint::unique("users_username_key", "users.username");
 
 /// What is needed to sign up.
 pub struct NewUser {
@@ -36,18 +39,28 @@ pub async fn create(db: &Db, passwords: &Passwords, new: NewUser) -> Result<Mode
     let password_hash = passwords.hash(new.password).await?;
     let username = new.username.unwrap_or_else(made_up_username);
     let now = now();
-    db.write(async |transaction| {
-        let user = ActiveModel {
-            email: Set(new.email.clone()),
-            username: Set(username.clone()),
-            password_hash: Set(password_hash.clone()),
-            created_at: Set(now),
-            updated_at: Set(now),
-            ..Default::default()
-        };
-        Ok(user.insert(transaction).await?)
+    let user = ActiveModel {
+        email: Set(new.email),
+        username: Set(username),
+        password_hash: Set(password_hash),
+        created_at: Set(now),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    let user = &user;
+    db.write(|transaction| async move {
+        let inserted = user.clone().insert(&transaction).await;
+        inserted.on_constraint(taken())
     })
     .await
+}
+
+/// The constraints that an insert or update of a user can violate.
+pub(super) fn taken() -> [(Constraint, Error); 2] {
+    [
+        (EMAIL, Error::Taken { field: "email" }),
+        (USERNAME, Error::Taken { field: "username" }),
+    ]
 }
 
 /// The user with number `id`.
@@ -55,14 +68,8 @@ pub async fn create(db: &Db, passwords: &Passwords, new: NewUser) -> Result<Mode
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn get(db: &Db, id: i64) -> Result<Model, Error> {
-    let found = Entity::find()
-        .filter(COLUMN.id.eq(id))
-        .all(db.read())
-        .await?;
-    found
-        .into_iter()
-        .next()
-        .ok_or(Error::NotFound { what: "user", id })
+    let found = Entity::find().filter(COLUMN.id.eq(id)).first(db.read());
+    found.await?.ok_or(Error::NotFound { what: "user", id })
 }
 
 /// The user whose e-mail address or username is `name`.
@@ -83,8 +90,7 @@ pub async fn by_name(db: &Db, name: &str) -> Result<Option<Model>, Error> {
     } else {
         COLUMN.username.eq(name)
     };
-    let found = Entity::find().filter(column).all(db.read()).await?;
-    Ok(found.into_iter().next())
+    Ok(Entity::find().filter(column).first(db.read()).await?)
 }
 
 /// Replaces a hash of lower parameters than today's by a new one of `password`, behind the caller's
@@ -109,13 +115,13 @@ async fn replace_hash(
     user: &Model,
     password: SecretString,
 ) -> Result<(), Error> {
-    let new = passwords.hash(password).await?;
-    db.write(async |transaction| {
+    let new = &passwords.hash(password).await?;
+    db.write(|transaction| async move {
         Entity::update_many()
             .col_expr(Column::PasswordHash, Expr::value(new.clone()))
             .filter(COLUMN.id.eq(user.id))
             .filter(COLUMN.password_hash.eq(user.password_hash.clone()))
-            .exec(transaction)
+            .exec(&transaction)
             .await?;
         Ok(())
     })
@@ -125,7 +131,7 @@ async fn replace_hash(
 /// User `id` as they are until `transaction` ends: nobody changes them meanwhile.
 pub(super) async fn held(transaction: &Transaction, id: i64) -> Result<Option<Model>, Error> {
     let found = Entity::find().filter(COLUMN.id.eq(id)).lock_exclusive();
-    Ok(found.all(transaction).await?.into_iter().next())
+    Ok(found.first(transaction).await?)
 }
 
 /// `user-` and twelve random letters and digits: 10^18 of them, so that two never meet. Nothing of

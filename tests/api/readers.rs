@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use acclaim::{
     db::Db,
-    services::posts::{Lists, Page, Post, Query, Sort},
+    services::posts::{self, Page, Post, Query, Sort},
 };
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
-use crate::{harness::Fixture, one_thread::on_one_thread, paging::fill, pool::begun_at_once};
+use crate::{
+    harness::{Fixture, behaviours},
+    paging::fill,
+    pool::begun_at_once,
+};
 
-on_one_thread![
+behaviours![
     each_reader_is_given_a_list_as_if_alone,
     readers_of_a_list_share_a_query,
 ];
@@ -27,10 +31,9 @@ type Given = Arc<Page<Vec<Post>>>;
 
 /// What each of `readers` is given of the list, all of them at once.
 async fn at_once(db: &Db, query: &Query, readers: &[Option<i64>]) -> Vec<Given> {
-    let lists = Lists::default();
     // Whoever comes first is answered alone, and all who come meanwhile together.
     let all = [&None].into_iter().chain(readers);
-    let all = all.map(|reader| given(&lists, db, *reader, query));
+    let all = all.map(|reader| given(db, *reader, query));
     join_all(all).await.into_iter().skip(1).collect()
 }
 
@@ -38,9 +41,14 @@ fn told(pages: &[Given]) -> Vec<String> {
     pages.iter().map(|page| format!("{page:#?}")).collect()
 }
 
-async fn given(lists: &Lists<Vec<Post>>, db: &Db, reader: Option<i64>, query: &Query) -> Given {
-    let make = |posts, page: Page<()>| Ok(page.of(posts));
-    lists.page(db, reader, query.clone(), make).await.unwrap()
+async fn given(db: &Db, reader: Option<i64>, query: &Query) -> Given {
+    let page = posts::page(db, reader, query.clone()).await.unwrap();
+    posts_of(&page);
+    page
+}
+
+fn posts_of(page: &Given) -> Vec<Post> {
+    page.rendered(|posts, _| Ok(posts)).unwrap()
 }
 
 /// What is asked for besides the newest ten posts.
@@ -114,7 +122,7 @@ async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
         for _ in 0..4 {
             let mut alone = Vec::new();
             for reader in READERS {
-                alone.push(given(&Lists::default(), &db, reader, &query).await);
+                alone.push(given(&db, reader, &query).await);
             }
             let expected = told(&alone);
             let all = at_once(&db, &query, &READERS).await;
@@ -144,10 +152,10 @@ async fn readers_of_a_list_share_a_query(fixture: Fixture) {
     }
     fill(&fixture, &fixture.connect().await).await;
     let db = Db::open(&fixture.database()).await.unwrap();
-    let (lists, query) = (Lists::default(), query(|_| ()));
-    let all = [Some(2), None, Some(3)].map(|reader| given(&lists, &db, reader, &query));
+    let query = query(|_| ());
+    let all = [Some(2), None, Some(3)].map(|reader| given(&db, reader, &query));
     let all = begun_at_once(&fixture, &db, join_all(all)).await;
-    assert_eq!(all[0].answer, all[1].answer);
+    assert_eq!(posts_of(&all[0]), posts_of(&all[1]));
     assert!(!Arc::ptr_eq(&all[0], &all[1]));
     assert!(Arc::ptr_eq(&all[1], &all[2]));
 }

@@ -12,7 +12,11 @@ use sea_orm::{Condition, EntityTrait, QueryFilter, sea_query::Expr};
 use time::OffsetDateTime;
 
 use super::{access_tokens::AccessTokens, personal_tokens, scopes::Scopes};
-use crate::{db::Db, error::Error, services::now};
+use crate::{
+    db::{Db, First},
+    error::Error,
+    services::now,
+};
 
 /// How long an answer of the database is believed. With the time that a request takes it is less
 /// than the 5 s in which what another process ended stops here.
@@ -154,9 +158,9 @@ async fn look_up(db: &Db, key: &Credential) -> Result<Option<Known>, Error> {
             let found = sessions::Entity::find()
                 .find_also_related(users::Entity)
                 .filter(sessions::COLUMN.id.eq(*id))
-                .all(db.read())
+                .first(db.read())
                 .await?;
-            let Some((session, user)) = found.into_iter().next() else {
+            let Some((session, user)) = found else {
                 return Ok(None);
             };
             let expires_at = Some(session.expires_at);
@@ -166,9 +170,9 @@ async fn look_up(db: &Db, key: &Credential) -> Result<Option<Known>, Error> {
             let found = tokens::Entity::find()
                 .find_also_related(users::Entity)
                 .filter(tokens::COLUMN.hash.eq(hash.as_str()))
-                .all(db.read())
+                .first(db.read())
                 .await?;
-            let Some((token, user)) = found.into_iter().next() else {
+            let Some((token, user)) = found else {
                 return Ok(None);
             };
             let scopes = Scopes::parse(token.scopes.split(' ')).unwrap_or(Scopes(0));
@@ -194,13 +198,13 @@ async fn look_up(db: &Db, key: &Credential) -> Result<Option<Known>, Error> {
 }
 
 async fn note_use(db: &Db, key: &Credential, now: OffsetDateTime) -> Result<(), Error> {
-    db.write(async |transaction| {
+    db.write(|transaction| async move {
         match key {
             Credential::Session(id) => sessions::Entity::update_many()
                 .col_expr(sessions::Column::LastUsedAt, Expr::value(now))
                 .filter(sessions::COLUMN.id.eq(*id))
                 .filter(sessions::COLUMN.last_used_at.lt(now - USE_NOTED))
-                .exec(transaction)
+                .exec(&transaction)
                 .await
                 .map(drop),
             Credential::Token(hash) => tokens::Entity::update_many()
@@ -211,7 +215,7 @@ async fn note_use(db: &Db, key: &Credential, now: OffsetDateTime) -> Result<(), 
                         .add(tokens::COLUMN.last_used_at.is_null())
                         .add(tokens::COLUMN.last_used_at.lt(now - USE_NOTED)),
                 )
-                .exec(transaction)
+                .exec(&transaction)
                 .await
                 .map(drop),
         }?;

@@ -80,7 +80,7 @@ impl Passwords {
             password,
             work: Work::Hash(reply),
         })?;
-        answer.await.map_err(|lost| Error::Internal(lost.into()))?
+        answer.await.map_err(Error::internal)?
     }
 
     /// Whether `hash` is of `password`; false, after the same work, when there is no hash.
@@ -97,13 +97,13 @@ impl Passwords {
             password,
             work: Work::Verify(hash, reply),
         })?;
-        answer.await.map_err(|lost| Error::Internal(lost.into()))?
+        answer.await.map_err(Error::internal)?
     }
 
     fn submit(&self, job: Job) -> Result<(), Error> {
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Error::Overloaded,
-            TrySendError::Disconnected(_) => Error::Internal("no password thread is left".into()),
+            TrySendError::Disconnected(_) => Error::internal("no password thread is left"),
         })
     }
 }
@@ -156,14 +156,14 @@ fn work_off(queue: &Mutex<Receiver<Job>>) {
         // Nobody waits for the answer any more when the client has gone: then it may be lost.
         match work {
             Work::Hash(reply) if !reply.is_closed() => {
-                let _ = reply.send(hash(password, &mut memory).map_err(Error::Internal));
+                let _ = reply.send(hash(password, &mut memory).map_err(Error::internal));
             }
             Work::Verify(of, reply) if !reply.is_closed() => {
                 let same = match of {
-                    Some(of) => verify(password, &of, &mut memory).map_err(Error::Internal),
+                    Some(of) => verify(password, &of, &mut memory).map_err(Error::internal),
                     None => hash(password, &mut memory)
                         .map(|_| false)
-                        .map_err(Error::Internal),
+                        .map_err(Error::internal),
                 };
                 let _ = reply.send(same);
             }

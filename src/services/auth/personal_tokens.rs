@@ -18,7 +18,7 @@ use super::{
     scopes::Scopes,
 };
 use crate::{
-    db::{Db, Transaction},
+    db::{Constraint, Db, OnConstraint, Transaction},
     error::Error,
     services::{now, users},
 };
@@ -31,6 +31,9 @@ const RANDOM: usize = 30;
 const CHECKSUM: usize = 6;
 /// The most tokens of one user.
 const MOST: u64 = 100;
+
+/// The user was deleted meanwhile.
+const USER: Constraint = Constraint::foreign_key("tokens_user_id_fkey");
 
 /// Whether `token` claims to be a personal access token.
 #[must_use]
@@ -70,34 +73,36 @@ pub async fn create(
     let random = random(RANDOM);
     let token = SecretString::from(format!("{PREFIX}{random}{}", checksum(&random)));
     let now = now();
+    let row = ActiveModel {
+        user_id: Set(user_id),
+        name: Set(name),
+        hash: Set(hash(token.expose_secret())),
+        scopes: Set(scopes.to_string()),
+        created_at: Set(now),
+        expires_at: Set(lifetime.map(|lifetime| now + lifetime)),
+        ..Default::default()
+    };
+    let row = &row;
     let row = db
-        .write(async |transaction| {
+        .write(|transaction| async move {
             // Who ends the session, or makes another token, waits for this to be done.
-            users::held(transaction, user_id).await?;
+            users::held(&transaction, user_id).await?;
             if let Some(id) = session_id {
                 let asks = sessions::Entity::find().filter(sessions::COLUMN.id.eq(id));
-                let asks = asks.lock_shared().all(transaction).await?;
+                let asks = asks.lock_shared().all(&transaction).await?;
                 if asks.is_empty() {
                     return Err(Error::InvalidToken);
                 }
             }
             let theirs = Entity::find().filter(COLUMN.user_id.eq(user_id));
-            if theirs.count(transaction).await? >= MOST {
+            if theirs.count(&transaction).await? >= MOST {
                 return Err(Error::TooMany {
                     what: "tokens",
                     most: MOST,
                 });
             }
-            let row = ActiveModel {
-                user_id: Set(user_id),
-                name: Set(name.clone()),
-                hash: Set(hash(token.expose_secret())),
-                scopes: Set(scopes.to_string()),
-                created_at: Set(now),
-                expires_at: Set(lifetime.map(|lifetime| now + lifetime)),
-                ..Default::default()
-            };
-            Ok(row.insert(transaction).await?)
+            let inserted = row.clone().insert(&transaction).await;
+            inserted.on_constraint([(USER, Error::InvalidToken)])
         })
         .await?;
     Ok((row, token))
@@ -120,11 +125,11 @@ pub async fn revoke(
     id: i64,
 ) -> Result<(), Error> {
     let gone = db
-        .write(async |transaction| {
+        .write(|transaction| async move {
             let gone = Entity::delete_many()
                 .filter(COLUMN.id.eq(id))
                 .filter(COLUMN.user_id.eq(user_id))
-                .exec_with_returning(transaction)
+                .exec_with_returning(&transaction)
                 .await?;
             Ok(gone)
         })

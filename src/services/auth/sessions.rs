@@ -19,7 +19,7 @@ use super::{
     opaque_token::{hash, random},
 };
 use crate::{
-    db::{Db, Transaction},
+    db::{Constraint, Db, First, OnConstraint, Transaction},
     error::Error,
     services::now,
 };
@@ -29,6 +29,9 @@ use crate::{
 const GRACE: Duration = Duration::seconds(10);
 /// 256 bits.
 const TOKEN_LENGTH: usize = 43;
+
+/// The session of a refresh token was ended meanwhile.
+const SESSION: Constraint = Constraint::foreign_key("refresh_tokens_session_id_fkey");
 
 /// What a sign-in or a refresh gives.
 #[derive(Debug)]
@@ -54,7 +57,8 @@ pub(super) async fn add_token(
         created_at: Set(now),
         replaced_at: Set(None),
     };
-    row.insert(transaction).await?;
+    let inserted = row.insert(transaction).await;
+    inserted.on_constraint([(SESSION, Error::InvalidToken)])?;
     Ok(token.into())
 }
 
@@ -71,22 +75,22 @@ pub async fn refresh(
     token: &SecretString,
     lifetime: Duration,
 ) -> Result<Session, Error> {
-    let hash = hash(token.expose_secret());
+    let hash = &hash(token.expose_secret());
     let now = now();
     let outcome = db
-        .write(async |transaction| {
+        .write(|transaction| async move {
             use refresh_tokens::{COLUMN, Column, Entity as Tokens};
             // The first use counts, however many come at once.
             let first = Func::coalesce([Expr::col(Column::ReplacedAt), Expr::value(now)]);
             let used = Tokens::update_many()
                 .col_expr(Column::ReplacedAt, first.into())
                 .filter(COLUMN.hash.eq(hash.as_str()))
-                .exec_with_returning(transaction)
+                .exec_with_returning(&transaction)
                 .await?;
             let Some(used) = used.into_iter().next() else {
                 return Ok(Outcome::Unknown);
             };
-            exchange(transaction, &used, now, lifetime).await
+            exchange(&transaction, &used, now, lifetime).await
         })
         .await?;
     match outcome {
@@ -125,9 +129,9 @@ async fn exchange(
         .find_also_related(users::Entity)
         .filter(COLUMN.id.eq(id))
         .filter(COLUMN.expires_at.gt(now))
-        .all(transaction)
+        .first(transaction)
         .await?;
-    let Some((session, Some(user))) = found.into_iter().next() else {
+    let Some((session, Some(user))) = found else {
         return Ok(Outcome::Unknown);
     };
     if user.suspended_at.is_some() {
@@ -168,11 +172,11 @@ pub async fn end(
     id: i64,
 ) -> Result<(), Error> {
     let gone = db
-        .write(async |transaction| {
+        .write(|transaction| async move {
             let gone = Entity::delete_many()
                 .filter(COLUMN.id.eq(id))
                 .filter(COLUMN.user_id.eq(user_id))
-                .exec(transaction)
+                .exec(&transaction)
                 .await?;
             Ok(gone.rows_affected)
         })
@@ -190,7 +194,7 @@ pub async fn end(
 /// Ends every session of `user_id`.
 pub async fn end_all(db: &Db, authenticator: &Authenticator, user_id: i64) -> Result<(), Error> {
     let gone = db
-        .write(async |transaction| end_in(transaction, user_id, None).await)
+        .write(|transaction| async move { end_in(&transaction, user_id, None).await })
         .await?;
     authenticator.end(gone);
     Ok(())

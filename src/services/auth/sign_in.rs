@@ -11,10 +11,13 @@ use super::{
     sessions::{Session, add_token},
 };
 use crate::{
-    db::Db,
+    db::{Constraint, Db, OnConstraint},
     error::Error,
     services::{now, users},
 };
+
+/// The user of a session was deleted meanwhile.
+const USER: Constraint = Constraint::foreign_key("sessions_user_id_fkey");
 
 /// Starts a session of `user`'s, if `password` is theirs, that ends in `lifetime` unless it is
 /// refreshed.
@@ -59,8 +62,8 @@ async fn start(
     // Below 2^53, so that readers of JSON keep it exact; two never meet.
     let id = rand::rng().random_range(1..1_i64 << 53);
     let now = now();
-    db.write(async |transaction| {
-        let held = users::held(transaction, user.id).await?;
+    db.write(|transaction| async move {
+        let held = users::held(&transaction, user.id).await?;
         let as_verified = held.is_some_and(|held| {
             held.password_hash == user.password_hash && held.suspended_at.is_none()
         });
@@ -75,8 +78,9 @@ async fn start(
             last_used_at: Set(now),
             expires_at: Set(now + lifetime),
         };
-        session.insert(transaction).await?;
-        let refresh_token = add_token(transaction, id, now).await?;
+        let inserted = session.insert(&transaction).await;
+        inserted.on_constraint([(USER, Error::InvalidToken)])?;
+        let refresh_token = add_token(&transaction, id, now).await?;
         Ok(Some(Session {
             id,
             user_id: user.id,

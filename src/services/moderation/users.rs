@@ -31,21 +31,21 @@ pub async fn suspend(
         return Err(Error::Oneself);
     }
     let (user, sessions, tokens) = db
-        .write(async |transaction| {
-            still(transaction, actor.id, Role::Admin).await?;
-            let mut user = find(transaction, id).await?;
+        .write(|transaction| async move {
+            still(&transaction, actor.id, Role::Admin).await?;
+            let mut user = find(&transaction, id).await?;
             if user.suspended_at.is_some() {
                 return Ok((user, Vec::new(), Vec::new()));
             }
             user.suspended_at = Some(now());
             set(
-                transaction,
+                &transaction,
                 id,
                 Column::SuspendedAt,
                 Expr::value(user.suspended_at),
             )
             .await?;
-            let gone = sessions::end_in(transaction, id, None).await?;
+            let gone = sessions::end_in(&transaction, id, None).await?;
             let act = Act {
                 actor,
                 action: Action::SuspendUser,
@@ -54,8 +54,8 @@ pub async fn suspend(
                 subject: &user.username,
                 reason,
             };
-            record(transaction, act).await?;
-            Ok((user, gone, token_keys(transaction, id).await?))
+            record(&transaction, act).await?;
+            Ok((user, gone, token_keys(&transaction, id).await?))
         })
         .await?;
     authenticator.end(sessions);
@@ -72,14 +72,14 @@ pub async fn restore(db: &Db, actor: &Actor, id: i64, reason: &str) -> Result<Mo
     if actor.id == Some(id) {
         return Err(Error::Oneself);
     }
-    db.write(async |transaction| {
-        still(transaction, actor.id, Role::Admin).await?;
-        let mut user = find(transaction, id).await?;
+    db.write(|transaction| async move {
+        still(&transaction, actor.id, Role::Admin).await?;
+        let mut user = find(&transaction, id).await?;
         if user.suspended_at.take().is_none() {
             return Ok(user);
         }
         let nobody = Expr::value(user.suspended_at);
-        set(transaction, id, Column::SuspendedAt, nobody).await?;
+        set(&transaction, id, Column::SuspendedAt, nobody).await?;
         let act = Act {
             actor,
             action: Action::RestoreUser,
@@ -88,7 +88,7 @@ pub async fn restore(db: &Db, actor: &Actor, id: i64, reason: &str) -> Result<Mo
             subject: &user.username,
             reason,
         };
-        record(transaction, act).await?;
+        record(&transaction, act).await?;
         Ok(user)
     })
     .await
@@ -105,10 +105,10 @@ pub async fn set_role(
     role: Role,
     reason: &str,
 ) -> Result<Model, Error> {
-    db.write(async |transaction| {
-        let mut user = find(transaction, id).await?;
+    db.write(|transaction| async move {
+        let mut user = find(&transaction, id).await?;
         user.role = role;
-        set(transaction, id, Column::Role, Expr::value(role)).await?;
+        set(&transaction, id, Column::Role, Expr::value(role)).await?;
         let act = Act {
             actor,
             action: Action::ChangeRole,
@@ -117,7 +117,7 @@ pub async fn set_role(
             subject: &user.username,
             reason,
         };
-        record(transaction, act).await?;
+        record(&transaction, act).await?;
         Ok(user)
     })
     .await

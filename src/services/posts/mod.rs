@@ -6,7 +6,7 @@ mod search;
 mod write;
 
 use entity::{posts, users, votes};
-pub use feed::{Lists, Page, Position, Query, Sort};
+pub use feed::{Page, Position, Query, Sort, page};
 pub use read::get;
 use sea_orm::{
     Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,

@@ -1,18 +1,20 @@
 //! Writing, changing and deleting posts.
 
+use std::sync::Arc;
+
 use entity::{
     posts::{ActiveModel, COLUMN, Column, Entity, Model},
     users::Role,
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable, QueryFilter, Value,
-    sea_query::{Expr, Query},
+    EntityTrait, QueryFilter,
+    sea_query::Expr,
 };
 
 use super::{Post, find, visible_to};
 use crate::{
-    db::{Db, Each, Row, Transaction, Written, table},
+    db::{BatchedWrite, Constraint, Db, OnConstraint, Transaction, insert_all},
     error::Error,
     services::{
         auth::Identity,
@@ -59,20 +61,18 @@ impl Changes {
     }
 }
 
-/// Adds a post of `owner`'s.
+/// The owner was deleted after the token was checked.
+const OWNER: Constraint = Constraint::foreign_key("posts_owner_id_fkey");
+
+/// Adds a post of `owner`.
 ///
 /// # Errors
-/// [`Error::InvalidToken`] when the owner has just been deleted.
+/// [`Error::InvalidToken`] if the owner was deleted meanwhile.
 pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Error> {
-    let row = [
-        owner.id.into(),
-        new.title.into(),
-        new.content.into(),
-        new.published.into(),
-        new.tags.into(),
-    ];
-    let inserted = db.write_row("posts", row.into(), insert).await?;
-    let inserted = inserted.ok_or_else(|| Error::Internal("a new post is not there".into()))?;
+    let row = OwnedPost {
+        owner_id: owner.id,
+        new,
+    };
     let Model {
         id,
         owner_id,
@@ -85,7 +85,7 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
         updated_at,
         version,
         ..
-    } = Model::from_query_result(&inserted, "")?;
+    } = db.batched_write::<CreatePosts>(row).await?;
     Ok(Post {
         id,
         title,
@@ -102,63 +102,35 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
     })
 }
 
-/// The columns of a post to be, in the order of its row.
-const COLUMNS: [Column; 5] = [
-    Column::OwnerId,
-    Column::Title,
-    Column::Content,
-    Column::Published,
-    Column::Tags,
-];
+struct CreatePosts;
 
-async fn insert(connection: Each, wanted: Vec<Row>) -> Written {
-    let backend = connection.get_database_backend();
-    let names = COLUMNS.map(|column| column.as_str());
-    let now = now();
-    let rows = Query::select()
-        .columns(COLUMNS)
-        .expr(Expr::value(now))
-        .expr(Expr::value(now))
-        .from_subquery(table(backend, &names, &wanted), "want")
-        .take();
-    let insert = Query::insert()
-        .into_table(Entity)
-        .columns(
-            COLUMNS
-                .into_iter()
-                .chain([Column::CreatedAt, Column::UpdatedAt]),
-        )
-        .select_from(rows)
-        .map_err(|error| DbErr::Custom(error.to_string()))?
-        .returning(Query::returning().columns(Column::iter()))
-        .take();
-    // Neither database promises to give them in the order of the rows: equal ones may be exchanged.
-    let mut inserted = Vec::with_capacity(wanted.len());
-    for row in connection.query_all(&insert).await? {
-        let Model {
-            owner_id,
-            title,
-            content,
-            published,
-            tags,
-            ..
-        } = Model::from_query_result(&row, "")?;
-        let values: [Value; 5] = [
-            owner_id.into(),
-            title.into(),
-            content.into(),
-            published.into(),
-            tags.into(),
-        ];
-        inserted.push((values, row));
+struct OwnedPost {
+    owner_id: i64,
+    new: NewPost,
+}
+
+impl BatchedWrite for CreatePosts {
+    type Row = OwnedPost;
+    type Output = Model;
+
+    async fn write(
+        transaction: &Transaction,
+        rows: &[Arc<OwnedPost>],
+    ) -> Result<Vec<Model>, Error> {
+        let now = now();
+        let posts = rows.iter().map(|row| ActiveModel {
+            owner_id: Set(row.owner_id),
+            title: Set(row.new.title.clone()),
+            content: Set(row.new.content.clone()),
+            published: Set(row.new.published),
+            tags: Set(row.new.tags.clone()),
+            created_at: Set(now),
+            updated_at: Set(now),
+            ..Default::default()
+        });
+        let posts = insert_all(transaction, posts.collect()).await;
+        posts.on_constraint([(OWNER, Error::InvalidToken)])
     }
-    let of = |row: &Row| {
-        let place = inserted
-            .iter()
-            .position(|(values, _)| values[..] == row[..])?;
-        Some(inserted.swap_remove(place).1)
-    };
-    Ok(wanted.iter().map(of).collect())
 }
 
 /// Changes post `id` for `caller` and gives it as it is then.
@@ -166,8 +138,8 @@ async fn insert(connection: Each, wanted: Vec<Row>) -> Written {
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`].
 pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<Post, Error> {
-    let now = now();
-    db.write(async |transaction| {
+    let (changes, now) = (&changes, now());
+    db.write(|transaction| async move {
         if !changes.is_empty() {
             let set = ActiveModel {
                 title: changes.title.clone().map_or(NotSet, Set),
@@ -182,10 +154,10 @@ pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<P
                 .col_expr(Column::Version, COLUMN.version.add(1))
                 .filter(COLUMN.id.eq(id))
                 .filter(COLUMN.owner_id.eq(caller))
-                .exec(transaction)
+                .exec(&transaction)
                 .await?;
         }
-        owned(transaction, caller, id).await
+        owned(&transaction, caller, id).await
     })
     .await
 }
@@ -196,7 +168,7 @@ pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<P
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`].
 pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result<(), Error> {
-    db.write(async |transaction| {
+    db.write(|transaction| async move {
         let mut which = Entity::delete_many().filter(COLUMN.id.eq(id));
         // A personal access token is for its owner's things alone.
         let staff = caller.role >= Role::Moderator && caller.session_id().is_some();
@@ -205,13 +177,13 @@ pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result
         } else {
             which = which.filter(COLUMN.owner_id.eq(caller.id));
         }
-        let deleted = which.exec_with_returning(transaction).await?;
+        let deleted = which.exec_with_returning(&transaction).await?;
         let Some(post) = deleted.into_iter().next() else {
-            owned(transaction, caller.id, id).await?;
+            owned(&transaction, caller.id, id).await?;
             return Ok(());
         };
         if post.owner_id != caller.id {
-            still(transaction, Some(caller.id), Role::Moderator).await?;
+            still(&transaction, Some(caller.id), Role::Moderator).await?;
             let act = Act {
                 actor: &caller.into(),
                 action: Action::DeletePost,
@@ -220,7 +192,7 @@ pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result
                 subject: &post.title,
                 reason,
             };
-            record(transaction, act).await?;
+            record(&transaction, act).await?;
         }
         Ok(())
     })

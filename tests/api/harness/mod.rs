@@ -21,13 +21,10 @@ use acclaim::{
     http::{Drain, Limits, State},
     keys::Keys,
     routes, server,
-    services::{
-        auth::{
-            Authenticator,
-            access_tokens::AccessTokens,
-            passwords::{self, Passwords},
-        },
-        posts::Lists,
+    services::auth::{
+        Authenticator,
+        access_tokens::AccessTokens,
+        passwords::{self, Passwords},
     },
 };
 use actix_web::{dev::ServerHandle, web::ServiceConfig};
@@ -173,7 +170,6 @@ impl Fixture {
             db: Db::open(database).await.expect("the database is away"),
             passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
             access_tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
-            lists: Lists::default(),
             authenticator: Authenticator::default(),
             refresh_lifetime: time::Duration::days(30),
             public_reads: false,

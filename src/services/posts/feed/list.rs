@@ -17,7 +17,7 @@ use super::{
     filter::{fitting, joined},
 };
 use crate::{
-    db::{Each, comparable, page},
+    db::{Autocommit, comparable, page},
     services::posts::{
         Post, is_of, readable,
         search::{Words, found},
@@ -90,7 +90,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// How many there are, wherever the list begins.
-    async fn count(&self, connection: &Each) -> Result<u64, DbErr> {
+    async fn count(&self, connection: &Autocommit) -> Result<u64, DbErr> {
         let counted = Entity::find()
             .select_only()
             .expr(COLUMN.id.count())
@@ -107,23 +107,24 @@ impl<'a> Wanted<'a> {
 }
 
 /// The list of one reader.
-pub(super) async fn list(
-    connection: &Each,
+pub(super) async fn list<R>(
+    connection: &Autocommit,
     reader: Option<i64>,
     query: &Query,
-) -> Result<(Vec<Post>, Page<()>), DbErr> {
+) -> Result<Page<R>, DbErr> {
     let (backend, whose) = (connection.get_database_backend(), reader.map(Expr::value));
     let own = whose.clone().map(is_of);
     let Some(wanted) = Wanted::new(query, reader, own, backend) else {
-        return Ok((Vec::new(), Page::new(None, None, query.count.then_some(0))));
+        let total = query.count.then_some(0);
+        return Ok(Page::new(Vec::new(), None, None, total));
     };
     let statement = wanted.of(visible_posts(whose));
     let rows = Listed::find_by_statement(statement).all(connection).await?;
-    let (posts, mut page) = cut(rows, query);
+    let mut page = cut(rows, query);
     if query.count {
         page.total = Some(wanted.count(connection).await?);
     }
-    Ok((posts, page))
+    Ok(page)
 }
 
 /// In the order of `query`, from its position on, each with what it is ordered by as `key`.
@@ -190,7 +191,7 @@ fn ordered(mut select: Select<Entity>, query: &Query, backend: DbBackend) -> Sel
 }
 
 /// A page of `rows`, of which there is one more than asked for where the list goes on.
-pub(super) fn cut(mut rows: Vec<Listed>, query: &Query) -> (Vec<Post>, Page<()>) {
+pub(super) fn cut<R>(mut rows: Vec<Listed>, query: &Query) -> Page<R> {
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -219,7 +220,7 @@ pub(super) fn cut(mut rows: Vec<Listed>, query: &Query) -> (Vec<Post>, Page<()>)
         first.map(|row| beside(row, true)),
     );
     let posts = rows.into_iter().map(|row| row.post).collect();
-    (posts, Page::new(next, prev, None))
+    Page::new(posts, next, prev, None)
 }
 
 /// Since 1970.

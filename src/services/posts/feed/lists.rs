@@ -1,7 +1,8 @@
-//! Lists for many who ask at once.
+//! Lists that several readers ask for at once.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    marker::PhantomData,
     sync::Arc,
 };
 
@@ -17,106 +18,94 @@ use super::{
     list::{Listed, Wanted, cut, list},
 };
 use crate::{
-    db::{Db, Each, Found, Shared, beside, table},
+    db::{Autocommit, Db, SharedRead, ValuesTable, beside},
     error::Error,
     services::posts::{Post, posts_with, readable, vote_of},
 };
 
-/// How many posts more than one reader's page are read for several readers: others' drafts may be
-/// among them.
+/// Posts read for several readers beyond the page of one: some may be drafts of others.
 const DRAFTS: u64 = 5;
 
-/// Somebody, or nobody who is known.
+/// A user, or an anonymous reader.
 type Reader = Option<i64>;
 
-/// One worker's lists. Requests for the same list at the same time share a query, and those that are
-/// given the same posts and votes what is made of them, an `A`.
-#[derive(Clone, Debug)]
-pub struct Lists<A>(Shared<Lane, Reader, Arc<Page<A>>>);
-
-/// A list that readers share, or one reader's own.
-type Lane = (Query, Option<Reader>);
-
-impl<A> Default for Lists<A> {
-    fn default() -> Self {
-        Self(Shared::default())
-    }
-}
-
-/// What becomes of posts and of where their list goes on.
-pub type Make<A> = fn(Vec<Post>, Page<()>) -> Result<Page<A>, String>;
-
-impl<A: Send + Sync + 'static> Lists<A> {
-    /// The posts that `reader` may see and that fit `query`, as `make` makes them; it is given
-    /// where the list goes on and how long it is, too. Every call is to have the same `make`.
-    pub async fn page(
-        &self,
-        db: &Db,
-        reader: Reader,
-        query: Query,
-        make: Make<A>,
-    ) -> Result<Arc<Page<A>>, Error> {
-        if query.is_for_all() {
-            let (connection, asked) = (db.read().clone(), query.clone());
-            let run = move |readers| pages(connection, asked, readers, make);
-            if let Some(page) = self.0.get((query.clone(), None), reader, run).await? {
-                return Ok(page);
-            }
-        }
-        let (connection, asked) = (db.read().clone(), query.clone());
-        let run = move |_| async move {
-            let page = alone(&connection, &asked, reader, make).await?;
-            Ok(vec![(reader, page)])
-        };
-        let page = self.0.get((query, Some(reader)), reader, run).await?;
-        page.ok_or_else(|| Error::Internal("a list has no page".into()))
-    }
-}
-
-async fn alone<A>(
-    connection: &Each,
-    query: &Query,
+/// The posts that `reader` may see and that fit `query`.
+///
+/// Requests for the same list at the same time share a query. Readers of the same posts with the
+/// same votes share a page, and so its rendered form `R`.
+pub async fn page<R: Send + Sync + 'static>(
+    db: &Db,
     reader: Reader,
-    make: Make<A>,
-) -> Result<Arc<Page<A>>, DbErr> {
-    let (posts, page) = list(connection, reader, query).await?;
-    make(posts, page).map(Arc::new).map_err(DbErr::Custom)
+    query: Query,
+) -> Result<Arc<Page<R>>, Error> {
+    if query.is_for_all() {
+        let page = db
+            .shared_read::<PageForAll<R>>(query.clone(), reader)
+            .await?;
+        if let Some(page) = page {
+            return Ok(page);
+        }
+    }
+    let page = db.shared_read::<PageForOne<R>>((query, reader), ()).await?;
+    page.ok_or_else(|| Error::internal("a list has no page"))
 }
 
-/// The pages of those readers for whom they are sure.
-async fn pages<A>(
-    connection: Each,
-    query: Query,
-    readers: Vec<Reader>,
-    make: Make<A>,
-) -> Found<Reader, Arc<Page<A>>> {
-    if let [reader] = readers[..] {
-        return Ok(vec![(
-            reader,
-            alone(&connection, &query, reader, make).await?,
-        )]);
+/// A list for several readers. A reader has no entry if the drafts of others leave the page short.
+struct PageForAll<R>(PhantomData<fn() -> R>);
+
+impl<R: Send + Sync + 'static> SharedRead for PageForAll<R> {
+    type Lane = Query;
+    type Key = Reader;
+    type Value = Arc<Page<R>>;
+
+    async fn read(
+        connection: Autocommit,
+        query: Query,
+        readers: Vec<Reader>,
+    ) -> Result<Vec<(Reader, Arc<Page<R>>)>, DbErr> {
+        if let [reader] = readers[..] {
+            let page = list(&connection, reader, &query).await?;
+            return Ok(vec![(reader, Arc::new(page))]);
+        }
+        let common = Common::read(&connection, &query, &readers).await?;
+        // Most readers voted for none of these posts and share one page.
+        let mut equal: HashMap<Seen, Arc<Page<R>>> = HashMap::new();
+        let mut pages = Vec::with_capacity(readers.len());
+        for reader in readers {
+            let Some(seen) = common.seen(reader) else {
+                continue;
+            };
+            let page = match equal.entry(seen) {
+                Entry::Occupied(page) => Arc::clone(page.get()),
+                Entry::Vacant(place) => {
+                    // A page can have 4 MB. Other requests need this thread too.
+                    yield_now().await;
+                    let page = cut(common.of(place.key()), &query);
+                    Arc::clone(place.insert(Arc::new(page)))
+                }
+            };
+            pages.push((reader, page));
+        }
+        Ok(pages)
     }
-    let common = Common::read(&connection, &query, &readers).await?;
-    // Most readers voted for none of these posts, and are given the same page.
-    let mut equal: HashMap<Seen, Arc<Page<A>>> = HashMap::new();
-    let mut pages = Vec::with_capacity(readers.len());
-    for reader in readers {
-        let Some(seen) = common.seen(reader) else {
-            continue;
-        };
-        let page = match equal.entry(seen) {
-            Entry::Occupied(page) => Arc::clone(page.get()),
-            Entry::Vacant(place) => {
-                // A page can be of 4 MB, and others wait for this thread.
-                yield_now().await;
-                let (posts, page) = cut(common.of(place.key()), &query);
-                let page = make(posts, page).map_err(DbErr::Custom)?;
-                Arc::clone(place.insert(Arc::new(page)))
-            }
-        };
-        pages.push((reader, page));
+}
+
+/// The list of one reader.
+struct PageForOne<R>(PhantomData<fn() -> R>);
+
+impl<R: Send + Sync + 'static> SharedRead for PageForOne<R> {
+    type Lane = (Query, Reader);
+    type Key = ();
+    type Value = Arc<Page<R>>;
+
+    async fn read(
+        connection: Autocommit,
+        (query, reader): (Query, Reader),
+        _: Vec<()>,
+    ) -> Result<Vec<((), Arc<Page<R>>)>, DbErr> {
+        let page = list(&connection, reader, &query).await?;
+        Ok(vec![((), Arc::new(page))])
     }
-    Ok(pages)
 }
 
 /// The first posts of a list that any of some readers may see.
@@ -136,10 +125,14 @@ type Voters = Vec<i64>;
 type Seen = Vec<(usize, bool)>;
 
 impl Common {
-    async fn read(connection: &Each, query: &Query, readers: &[Reader]) -> Result<Self, DbErr> {
+    async fn read(
+        connection: &Autocommit,
+        query: &Query,
+        readers: &[Reader],
+    ) -> Result<Self, DbErr> {
         let backend = connection.get_database_backend();
-        let known: Vec<_> = readers.iter().flatten().map(|id| [(*id).into()]).collect();
-        let readers = table(backend, &["reader"], &known);
+        let users = readers.iter().flatten().copied();
+        let readers = ValuesTable::new().column("reader", users).select(backend);
         let own = COLUMN.owner_id.in_subquery(readers.clone());
         let voters = Sql::select()
             .expr(Expr::cust("string_agg(CAST(reader AS text), ' ')"))

@@ -8,6 +8,6 @@ mod query;
 
 pub(super) use filter::among;
 pub(super) use list::Wanted;
-pub use lists::Lists;
+pub use lists::page;
 pub use order::{Position, Sort};
 pub use query::{Page, Query};

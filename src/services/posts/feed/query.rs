@@ -1,8 +1,14 @@
 //! What lists are asked for, and what they are.
 
+use std::{
+    mem,
+    sync::{Mutex, OnceLock, PoisonError},
+};
+
 use time::OffsetDateTime;
 
 use super::{Position, Sort};
+use crate::services::posts::Post;
 
 /// Which posts to list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -64,36 +70,51 @@ impl Query {
     }
 }
 
-/// Some posts of a list, as an `A`.
-#[derive(Clone, Debug)]
-pub struct Page<A> {
-    /// The posts in order.
-    pub answer: A,
-    /// Where the list goes on, if it does.
+/// A page of a list. Readers who see the same share it.
+#[derive(Debug)]
+pub struct Page<R> {
+    posts: Mutex<Vec<Post>>,
+    rendered: OnceLock<Result<R, String>>,
+    /// The position of the next page.
     pub next: Option<Position>,
-    /// Where what stands before these posts ends, if there is any.
+    /// The position of the previous page.
     pub prev: Option<Position>,
-    /// How many posts there are in all, if that was asked.
+    /// The number of posts of the whole list, if it was asked for.
     pub total: Option<u64>,
 }
 
-impl Page<()> {
-    pub(super) fn new(next: Option<Position>, prev: Option<Position>, total: Option<u64>) -> Self {
+impl<R> Page<R> {
+    pub(super) fn new(
+        posts: Vec<Post>,
+        next: Option<Position>,
+        prev: Option<Position>,
+        total: Option<u64>,
+    ) -> Self {
         Self {
-            answer: (),
+            posts: Mutex::new(posts),
+            rendered: OnceLock::new(),
             next,
             prev,
             total,
         }
     }
 
-    /// The same page with its posts as `answer`.
-    pub fn of<A>(self, answer: A) -> Page<A> {
-        Page {
-            answer,
-            next: self.next,
-            prev: self.prev,
-            total: self.total,
-        }
+    /// The page as `render` makes it of its posts. Renders once, however many readers share the
+    /// page.
+    ///
+    /// # Errors
+    /// That of `render`.
+    pub fn rendered(
+        &self,
+        render: impl FnOnce(Vec<Post>, &Self) -> Result<R, String>,
+    ) -> Result<R, String>
+    where
+        R: Clone,
+    {
+        let render = || {
+            let mut posts = self.posts.lock().unwrap_or_else(PoisonError::into_inner);
+            render(mem::take(&mut *posts), self)
+        };
+        self.rendered.get_or_init(render).clone()
     }
 }

@@ -10,7 +10,7 @@ use futures_util::{
     StreamExt,
     future::{join_all, poll_immediate},
 };
-use sea_orm::{ConnectionTrait, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use tokio::sync::Notify;
 
 use crate::harness::{Fixture, behaviours, column};
@@ -197,8 +197,9 @@ async fn there_are_no_more_connections_than_places(fixture: Fixture) {
 }
 
 /// Numbers from 1 on.
-fn numbers(fixture: &Fixture, up_to: i64) -> Statement {
-    let sql = if fixture.is_postgres() {
+fn numbers(db: &Db, up_to: i64) -> Statement {
+    let backend = db.read().get_database_backend();
+    let sql = if backend == DbBackend::Postgres {
         format!("SELECT n FROM generate_series(1, {up_to}) AS numbers (n)")
     } else {
         format!(
@@ -206,16 +207,16 @@ fn numbers(fixture: &Fixture, up_to: i64) -> Statement {
             SELECT n FROM numbers"
         )
     };
-    Statement::from_string(fixture.backend(), sql)
+    Statement::from_string(backend, sql)
 }
 
 async fn rows_can_be_streamed(fixture: Fixture) {
     const ROWS: usize = 100_000;
     let db = &open(&fixture).await;
-    let numbers = &numbers(&fixture, ROWS.try_into().unwrap());
-    let rows: Vec<_> = db.read().stream(numbers.clone()).collect().await;
-    assert_eq!(rows.len(), ROWS);
-    assert!(rows.iter().all(Result::is_ok));
+    let numbers = &numbers(db, ROWS.try_into().unwrap());
+    let streamed: Vec<_> = db.read().stream(numbers.clone()).collect().await;
+    assert_eq!(streamed.len(), ROWS);
+    assert!(streamed.iter().all(Result::is_ok));
     let within = |transaction: Transaction| async move {
         rows(&transaction, ADD).await?;
         let streamed = transaction.stream(numbers.clone()).count().await;
@@ -224,9 +225,9 @@ async fn rows_can_be_streamed(fixture: Fixture) {
     };
     assert_eq!(db.write(within).await.unwrap(), ROWS);
     assert_eq!(users(db).await, 1);
-    let refused = Statement::from_string(fixture.backend(), "SELECT nothing FROM nowhere");
-    let rows: Vec<_> = db.read().stream(refused).collect().await;
-    assert!(matches!(rows[..], [Err(_)]));
+    let refused = Statement::from_string(numbers.db_backend, "SELECT nothing FROM nowhere");
+    let streamed: Vec<_> = db.read().stream(refused).collect().await;
+    assert!(matches!(streamed[..], [Err(_)]));
 }
 
 async fn a_stream_that_is_dropped_closes_its_connection(fixture: Fixture) {
@@ -236,7 +237,7 @@ async fn a_stream_that_is_dropped_closes_its_connection(fixture: Fixture) {
         if fixture.is_postgres() {
             pids.push(who(db.read()).await);
         }
-        let mut rows = db.read().stream(numbers(&fixture, 1_000_000));
+        let mut rows = db.read().stream(numbers(&db, 1_000_000));
         for _ in 0..3 {
             rows.next().await.unwrap().unwrap();
         }

@@ -25,7 +25,6 @@ impl Autocommit {
     /// The stream holds a connection from its first row to its last, or until it is dropped. It
     /// fails if it takes longer than the statement time-out (10 s on PostgreSQL, 12 s on SQLite),
     /// the consumer's time included.
-    #[must_use]
     pub fn stream(&self, statement: Statement) -> Rows {
         let pool = Arc::clone(&self.pool);
         Rows::new(move |mut sender| async move {

@@ -15,7 +15,7 @@ use super::ValuesTable;
 pub async fn insert_all<A>(
     connection: &impl ConnectionTrait,
     rows: Vec<A>,
-) -> Result<Vec<<A::Entity as EntityTrait>::Model>, DbErr>
+) -> Result<Vec<ModelOf<A>>, DbErr>
 where
     A: ActiveModelTrait,
 {
@@ -32,12 +32,12 @@ where
         .columns(columns)
         .select_from(values)
         .map_err(|error| DbErr::Custom(error.to_string()))?
-        .returning(Query::returning().columns(<A::Entity as EntityTrait>::Column::iter()))
+        .returning(Query::returning().columns(ColumnOf::<A>::iter()))
         .take();
     let inserted = connection.query_all(&insert).await?;
     let models = inserted
         .iter()
-        .map(|row| <A::Entity as EntityTrait>::Model::from_query_result(row, ""));
+        .map(|row| ModelOf::<A>::from_query_result(row, ""));
     let mut models = models.collect::<Result<Vec<_>, _>>()?;
     if models.len() != count {
         let message = format!("{count} rows were to be inserted, {} were", models.len());
@@ -48,14 +48,16 @@ where
     Ok(models)
 }
 
+type ColumnOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Column;
+type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
+
 /// The columns that `rows` set, and their values.
 fn values_of<A: ActiveModelTrait>(
-    rows: Vec<A>,
-) -> Result<(Vec<<A::Entity as EntityTrait>::Column>, ValuesTable), DbErr> {
+    mut rows: Vec<A>,
+) -> Result<(Vec<ColumnOf<A>>, ValuesTable), DbErr> {
     let mut table = ValuesTable::numbered(rows.len());
     let mut columns = Vec::new();
-    let mut rows = rows;
-    for column in <A::Entity as EntityTrait>::Column::iter() {
+    for column in ColumnOf::<A>::iter() {
         let values = rows.iter_mut().filter_map(|row| match row.take(column) {
             ActiveValue::Set(value) => Some(value),
             _ => None,

@@ -41,7 +41,9 @@ pub(super) struct Request<W: Work> {
 /// The waiting requests of each lane that has a running query. Other lanes take no memory.
 ///
 /// Clones share them.
-pub(super) struct Lanes<W: Work>(Arc<Mutex<HashMap<W::Lane, Vec<Request<W>>>>>);
+pub(super) struct Lanes<W: Work>(Arc<Mutex<Waiting<W>>>);
+
+type Waiting<W> = HashMap<<W as Work>::Lane, Vec<Request<W>>>;
 
 /// The place of a new request.
 pub(super) enum Entered<W: Work> {
@@ -69,7 +71,7 @@ impl<W: Work> Lanes<W> {
         self.lock().is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<W::Lane, Vec<Request<W>>>> {
+    fn lock(&self) -> MutexGuard<'_, Waiting<W>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

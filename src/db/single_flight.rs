@@ -20,6 +20,9 @@ use super::{
     lanes::{Entered, Lanes, MAX_BATCH, Request, Turn, Work},
 };
 
+/// The keys that exist, with their values.
+pub type Found<K, V> = Result<Vec<(K, V)>, DbErr>;
+
 /// A query that can answer several requests at once.
 pub trait SharedRead: Send + Sync + 'static {
     /// Requests share a query only if their lanes are equal.
@@ -36,7 +39,7 @@ pub trait SharedRead: Send + Sync + 'static {
         connection: Autocommit,
         lane: Self::Lane,
         keys: Vec<Self::Key>,
-    ) -> impl Future<Output = Result<Vec<(Self::Key, Self::Value)>, DbErr>> + Send;
+    ) -> impl Future<Output = Found<Self::Key, Self::Value>> + Send;
 }
 
 /// One worker's requests for `Q`. Clones share them.

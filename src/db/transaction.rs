@@ -62,7 +62,6 @@ impl Transaction {
     ///
     /// Other statements of the transaction wait until the stream ends. If the stream is dropped
     /// early, the transaction is rolled back.
-    #[must_use]
     pub fn stream(&self, statement: Statement) -> Rows {
         let state = Arc::clone(&self.0);
         Rows::new(|mut sender| async move {

@@ -104,13 +104,13 @@ impl ValuesTable {
     #[must_use]
     pub fn select(self, backend: DbBackend) -> SelectStatement {
         match backend {
-            DbBackend::Sqlite => self.from_json(),
-            _ => self.from_arrays(),
+            DbBackend::Sqlite => self.json_rows(),
+            _ => self.arrays(),
         }
     }
 
     /// One JSON array a row.
-    fn from_json(self) -> SelectStatement {
+    fn json_rows(self) -> SelectStatement {
         let rows = self.0.first().map_or(0, |column| column.values.len());
         let mut json = vec![Vec::with_capacity(self.0.len()); rows];
         let mut table = Query::select();
@@ -126,9 +126,9 @@ impl ValuesTable {
             .take()
     }
 
-    /// One array a column, and one of booleans for a column that may hold null: SeaQuery panics at
+    /// One array a column, and one of booleans for a column that may hold null: `sea-query-sqlx` panics at
     /// a null in an array.
-    fn from_arrays(self) -> SelectStatement {
+    fn arrays(self) -> SelectStatement {
         let mut arrays = Query::select();
         let mut table = Query::select();
         for column in self.0 {
@@ -164,7 +164,7 @@ fn unnest(array_type: ArrayType, values: Vec<Value>) -> Expr {
     Func::cust("unnest").arg(hidden).into()
 }
 
-/// A point in time has the text that SQLx writes to SQLite.
+/// A point in time has the text that `SQLx` writes to SQLite.
 fn to_json(value: &Value) -> serde_json::Value {
     if let Value::TimeDateTimeWithTimeZone(Some(time)) = value
         && let Ok(text) = time.format(&Rfc3339)

@@ -11,7 +11,7 @@ use sea_orm::{
 use super::{now, posts::visible_to};
 use crate::{
     db::{
-        Autocommit, BatchedWrite, Constraint, Db, OnConstraint, SharedRead, Transaction,
+        Autocommit, BatchedWrite, Constraint, Db, Found, OnConstraint, SharedRead, Transaction,
         ValuesTable,
     },
     error::Error,
@@ -183,11 +183,7 @@ impl SharedRead for VoteCounts {
     type Key = Vote;
     type Value = i64;
 
-    async fn read(
-        connection: Autocommit,
-        (): (),
-        wanted: Vec<Vote>,
-    ) -> Result<Vec<(Vote, i64)>, DbErr> {
+    async fn read(connection: Autocommit, (): (), wanted: Vec<Vote>) -> Found<Vote, i64> {
         let counts = visible(&connection, &wanted)
             .column(("want", ValuesTable::POSITION))
             .column((posts::Entity, posts::Column::Votes))

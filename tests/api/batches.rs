@@ -38,7 +38,7 @@ impl BatchedWrite for AddNames {
         let backend = transaction.get_database_backend();
         let together = i64::try_from(names.len()).unwrap();
         let table = || {
-            let names = names.iter().map(|name| name.to_string());
+            let names = names.iter().map(ToString::to_string);
             ValuesTable::new().column("name", names).select(backend)
         };
         let notes = Query::insert()

@@ -38,15 +38,13 @@ impl SharedRead for Controlled {
     type Key = u32;
     type Value = Value;
 
-    async fn read(_: Autocommit, lane: Lane, mut keys: Vec<u32>) -> Found {
+    async fn read(_: Autocommit, lane: Lane, mut keys: Vec<u32>) -> Found<u32, Value> {
         keys.sort_unstable();
         let (answer, answered) = oneshot::channel();
         lane.started.send(Query { keys, answer }).ok().unwrap();
         answered.await.expect("the query panics")
     }
 }
-
-type Found = Result<Vec<(u32, Value)>, DbErr>;
 
 /// A database whose answers the test gives.
 struct Database {
@@ -59,7 +57,7 @@ struct Database {
 /// A query that has begun.
 struct Query {
     keys: Vec<u32>,
-    answer: oneshot::Sender<Found>,
+    answer: oneshot::Sender<Found<u32, Value>>,
 }
 
 impl Query {

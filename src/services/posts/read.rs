@@ -2,13 +2,13 @@
 
 use entity::posts;
 use sea_orm::{
-    ConnectionTrait, DbErr, FromQueryResult, QueryTrait,
+    ConnectionTrait, FromQueryResult, QueryTrait,
     sea_query::{Expr, ExprTrait, JoinType},
 };
 
 use super::{Post, post_of, visible_posts};
 use crate::{
-    db::{Autocommit, Db, SharedRead, ValuesTable},
+    db::{Autocommit, Db, Found, SharedRead, ValuesTable},
     error::Error,
 };
 
@@ -36,11 +36,7 @@ impl SharedRead for OnePost {
     type Key = Key;
     type Value = Post;
 
-    async fn read(
-        connection: Autocommit,
-        (): (),
-        keys: Vec<Key>,
-    ) -> Result<Vec<(Key, Post)>, DbErr> {
+    async fn read(connection: Autocommit, (): (), keys: Vec<Key>) -> Found<Key, Post> {
         let backend = connection.get_database_backend();
         if let [key] = keys[..] {
             let post = Post::find_by_statement(post_of(backend, key.reader, key.id));

@@ -18,7 +18,7 @@ use super::{
     list::{Listed, Wanted, cut, list},
 };
 use crate::{
-    db::{Autocommit, Db, SharedRead, ValuesTable, beside},
+    db::{Autocommit, Db, Found, SharedRead, ValuesTable, beside},
     error::Error,
     services::posts::{Post, posts_with, readable, vote_of},
 };
@@ -62,7 +62,7 @@ impl<R: Send + Sync + 'static> SharedRead for PageForAll<R> {
         connection: Autocommit,
         query: Query,
         readers: Vec<Reader>,
-    ) -> Result<Vec<(Reader, Arc<Page<R>>)>, DbErr> {
+    ) -> Found<Reader, Arc<Page<R>>> {
         if let [reader] = readers[..] {
             let page = list(&connection, reader, &query).await?;
             return Ok(vec![(reader, Arc::new(page))]);
@@ -102,7 +102,7 @@ impl<R: Send + Sync + 'static> SharedRead for PageForOne<R> {
         connection: Autocommit,
         (query, reader): (Query, Reader),
         _: Vec<()>,
-    ) -> Result<Vec<((), Arc<Page<R>>)>, DbErr> {
+    ) -> Found<(), Arc<Page<R>>> {
         let page = list(&connection, reader, &query).await?;
         Ok(vec![((), Arc::new(page))])
     }

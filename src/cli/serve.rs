@@ -18,14 +18,11 @@ use crate::{
     jobs,
     keys::Keys,
     routes, server,
-    services::{
-        auth::{
-            Authenticator,
-            access_tokens::AccessTokens,
-            passwords::{self, Passwords},
-            rehash::RehashQueue,
-        },
-        posts::Lists,
+    services::auth::{
+        Authenticator,
+        access_tokens::AccessTokens,
+        passwords::{self, Passwords},
+        rehash::RehashQueue,
     },
     telemetry,
 };
@@ -67,7 +64,6 @@ pub(super) async fn run() -> Result<(), String> {
         passwords,
         rehashes: RehashQueue::default(),
         access_tokens: AccessTokens::new(keys, config.access_token_lifetime),
-        lists: Lists::default(),
         authenticator: Authenticator::default(),
         refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,

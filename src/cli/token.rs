@@ -80,7 +80,7 @@ async fn create(db: &Db, command: Command) -> Result<(), Error> {
     let lifetime = expires
         .map(time::Duration::try_from)
         .transpose()
-        .map_err(|error| Error::Internal(error.into()))?;
+        .map_err(Error::internal)?;
     let (_, token) = personal_tokens::create(db, user.id, None, name, scopes, lifetime).await?;
     println!("{}", token.expose_secret());
     Ok(())

@@ -2,14 +2,11 @@
 
 use time::Duration;
 
-use super::{Drain, Limits, Representation};
+use super::{Drain, Limits};
 use crate::{
     db::Db,
-    services::{
-        auth::{
-            Authenticator, access_tokens::AccessTokens, passwords::Passwords, rehash::RehashQueue,
-        },
-        posts::Lists,
+    services::auth::{
+        Authenticator, access_tokens::AccessTokens, passwords::Passwords, rehash::RehashQueue,
     },
 };
 
@@ -18,8 +15,6 @@ use crate::{
 pub struct State {
     /// The database.
     pub db: Db,
-    /// Lists that are under way.
-    pub lists: Lists<Result<Representation, String>>,
     /// The threads that hash passwords.
     pub passwords: Passwords,
     /// Passwords that wait to be re-hashed.
@@ -44,7 +39,6 @@ impl State {
     pub fn for_worker(&self) -> Self {
         Self {
             db: self.db.for_worker(),
-            lists: Lists::default(),
             ..self.clone()
         }
     }

@@ -19,7 +19,7 @@ use super::{
     now, users as user_rules,
 };
 use crate::{
-    db::{Db, Transaction},
+    db::{Db, OnConstraint, Transaction},
     error::Error,
 };
 
@@ -51,24 +51,26 @@ pub async fn change(
         Some(password) => Some(passwords.hash(password).await?),
         None => None,
     };
-    let now = now();
+    let has_new_password = hash.is_some();
+    let user = ActiveModel {
+        id: Unchanged(caller.id),
+        username: changes.username.map_or(NotSet, Set),
+        email: changes.email.map_or(NotSet, Set),
+        password_hash: hash.map_or(NotSet, Set),
+        updated_at: Set(now()),
+        ..Default::default()
+    };
+    let user = &user;
     let (user, ended) = db
-        .write(async |transaction| {
-            lock_verified(transaction, caller, verified).await?;
-            let user = ActiveModel {
-                id: Unchanged(caller.id),
-                username: changes.username.clone().map_or(NotSet, Set),
-                email: changes.email.clone().map_or(NotSet, Set),
-                password_hash: hash.clone().map_or(NotSet, Set),
-                updated_at: Set(now),
-                ..Default::default()
-            };
-            let user = user.update(transaction).await?;
+        .write(|transaction| async move {
+            lock_verified(&transaction, caller, verified).await?;
+            let updated = user.clone().update(&transaction).await;
+            let user = updated.on_constraint(user_rules::taken())?;
             let mut ended = Vec::new();
-            if hash.is_some() {
+            if has_new_password {
                 ended =
-                    session_rules::end_all_in(transaction, caller.id, caller.session_id()).await?;
-                ended.extend(personal_tokens::revoke_all_in(transaction, caller.id).await?);
+                    session_rules::end_all_in(&transaction, caller.id, caller.session_id()).await?;
+                ended.extend(personal_tokens::revoke_all_in(&transaction, caller.id).await?);
             }
             Ok((user, ended))
         })
@@ -122,11 +124,11 @@ pub async fn delete(
     verified: &PasswordHash,
 ) -> Result<(), Error> {
     let ended = db
-        .write(async |transaction| {
-            lock_verified(transaction, caller, Some(verified)).await?;
-            let mut ended = session_rules::end_all_in(transaction, caller.id, None).await?;
-            ended.extend(personal_tokens::revoke_all_in(transaction, caller.id).await?);
-            Entity::delete_by_id(caller.id).exec(transaction).await?;
+        .write(|transaction| async move {
+            lock_verified(&transaction, caller, Some(verified)).await?;
+            let mut ended = session_rules::end_all_in(&transaction, caller.id, None).await?;
+            ended.extend(personal_tokens::revoke_all_in(&transaction, caller.id).await?);
+            Entity::delete_by_id(caller.id).exec(&transaction).await?;
             Ok(ended)
         })
         .await?;

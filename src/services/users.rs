@@ -5,23 +5,28 @@ use entity::users::{COLUMN, Entity};
 use sea_orm::{EntityTrait, QueryFilter, QuerySelect};
 
 use crate::{
-    db::{Db, Transaction},
+    db::{Constraint, Db, First, Transaction},
     error::Error,
 };
+
+const EMAIL: Constraint = Constraint::unique("users_email_key", "users.email");
+const USERNAME: Constraint = Constraint::unique("users_username_key", "users.username");
+
+/// The constraints that an insert or update of a user can violate.
+pub(super) fn taken() -> [(Constraint, Error); 2] {
+    [
+        (EMAIL, Error::Taken { field: "email" }),
+        (USERNAME, Error::Taken { field: "username" }),
+    ]
+}
 
 /// The user with this id.
 ///
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn get(db: &Db, id: i64) -> Result<Model, Error> {
-    let found = Entity::find()
-        .filter(COLUMN.id.eq(id))
-        .all(db.read())
-        .await?;
-    found
-        .into_iter()
-        .next()
-        .ok_or(Error::NotFound { what: "user", id })
+    let found = Entity::find().filter(COLUMN.id.eq(id)).first(db.read());
+    found.await?.ok_or(Error::NotFound { what: "user", id })
 }
 
 /// The user with this e-mail address or username. Case and surrounding spaces do not matter.
@@ -47,12 +52,11 @@ pub(super) async fn find_by_name(db: &Db, name: &str) -> Result<Option<Model>, E
     } else {
         COLUMN.username.eq(name)
     };
-    let found = Entity::find().filter(column).all(db.read()).await?;
-    Ok(found.into_iter().next())
+    Ok(Entity::find().filter(column).first(db.read()).await?)
 }
 
 /// Reads user `id` and locks the row until `transaction` ends.
 pub(super) async fn lock_user(transaction: &Transaction, id: i64) -> Result<Option<Model>, Error> {
     let found = Entity::find().filter(COLUMN.id.eq(id)).lock_exclusive();
-    Ok(found.all(transaction).await?.into_iter().next())
+    Ok(found.first(transaction).await?)
 }

@@ -16,6 +16,7 @@ mod harness;
 
 mod account;
 mod architecture;
+mod batches;
 mod browsers;
 mod conditional;
 mod constraints;
@@ -32,7 +33,6 @@ mod login;
 mod matrix;
 mod migrations;
 mod naughty;
-mod one_thread;
 mod operator;
 mod paging;
 mod pool;
@@ -49,7 +49,6 @@ mod settings;
 mod staff;
 mod stale;
 mod tls;
-mod together;
 mod tokens;
 mod tour;
 mod users;
@@ -61,6 +60,7 @@ fn main() -> ExitCode {
     let plain = [architecture::plain(), documents::plain(), settings::plain()];
     let behaviours = [
         account::all(),
+        batches::all(),
         browsers::all(),
         conditional::all(),
         constraints::all(),
@@ -97,7 +97,6 @@ fn main() -> ExitCode {
         staff::all(),
         stale::all(),
         tls::all(),
-        together::all(),
         tokens::all(),
         tour::all(),
         users::all(),

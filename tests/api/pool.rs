@@ -2,23 +2,30 @@
 
 use std::pin::pin;
 
-use acclaim::{db::Db, error::Error};
-use futures_util::future::{join_all, poll_immediate};
-use sea_orm::{ConnectionTrait, QueryResult, Statement};
+use acclaim::{
+    db::{Constraint, Db, OnConstraint, Transaction},
+    error::Error,
+};
+use futures_util::{
+    StreamExt,
+    future::{join_all, poll_immediate},
+};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use tokio::sync::Notify;
 
-use crate::{
-    harness::{Fixture, column},
-    one_thread::on_one_thread,
-};
+use crate::harness::{Fixture, behaviours, column};
 
-on_one_thread![
+behaviours![
     a_read_that_is_given_up_takes_its_connection_along,
     a_write_that_is_given_up_is_rolled_back,
     a_failed_write_is_rolled_back_and_its_connection_used_again,
     connections_that_the_server_ended_are_replaced,
     there_are_no_more_connections_than_places,
-    a_statement_can_be_planned_each_time,
+    rows_can_be_streamed,
+    a_stream_that_is_dropped_closes_its_connection,
+    a_transaction_can_be_shared_between_tasks,
+    a_transaction_is_of_no_use_after_its_end,
+    an_undeclared_constraint_is_an_internal_error,
 ];
 
 /// More than there are places on any machine.
@@ -49,7 +56,7 @@ pub async fn begun_at_once<T>(fixture: &Fixture, db: &Db, work: impl Future<Outp
     let endless = ENDLESS[usize::from(fixture.is_postgres())];
     let read = async || rows(db.read(), endless).await.is_ok();
     let write = async || {
-        let write = db.write(async |transaction| rows(transaction, endless).await);
+        let write = db.write(|transaction| async move { rows(&transaction, endless).await });
         write.await.is_ok()
     };
     let mut reads: Vec<_> = (0..MANY).map(|_| Box::pin(read())).collect();
@@ -114,11 +121,11 @@ async fn a_write_that_is_given_up_is_rolled_back(fixture: Fixture) {
     let db = open(&fixture).await;
     // The next writes the same value, and waits for the server to see that nobody waits.
     for _ in 0..12 {
-        let added = Notify::new();
-        let write = db.write(async |transaction| {
-            rows(transaction, ADD).await?;
+        let (added, fixture) = (&Notify::new(), &fixture);
+        let write = db.write(|transaction| async move {
+            rows(&transaction, ADD).await?;
             added.notify_one();
-            rows(transaction, ENDLESS[usize::from(fixture.is_postgres())]).await
+            rows(&transaction, ENDLESS[usize::from(fixture.is_postgres())]).await
         });
         tokio::select! {
             ended = write => panic!("{:?}", ended.is_ok()),
@@ -128,7 +135,7 @@ async fn a_write_that_is_given_up_is_rolled_back(fixture: Fixture) {
     }
     if !fixture.is_postgres() {
         // The one writer is back before another would give up.
-        db.write(async |transaction| rows(transaction, ADD).await)
+        db.write(|transaction| async move { rows(&transaction, ADD).await })
             .await
             .unwrap();
         assert_eq!(users(&db).await, 1);
@@ -139,11 +146,11 @@ async fn a_failed_write_is_rolled_back_and_its_connection_used_again(fixture: Fi
     let db = open(&fixture).await;
     let mut pids = Vec::new();
     for _ in 0..MANY {
-        let write = db.write(async |transaction| {
-            rows(transaction, ADD).await?;
-            rows(transaction, ADD).await
+        let write = db.write(|transaction| async move {
+            rows(&transaction, ADD).await?;
+            rows(&transaction, ADD).await
         });
-        assert!(matches!(write.await, Err(Error::Taken { .. })));
+        assert!(matches!(write.await, Err(Error::Internal(_))));
         assert_eq!(users(&db).await, 0);
         if fixture.is_postgres() {
             pids.push(who(db.read()).await);
@@ -166,7 +173,7 @@ async fn connections_that_the_server_ended_are_replaced(fixture: Fixture) {
         assert!(!column(&other, &ends).await.is_empty());
         while column(&other, &format!("SELECT count(*) {ours}")).await != ["0"] {}
         if writes {
-            let added = db.write(async |transaction| rows(transaction, ADD).await);
+            let added = db.write(|transaction| async move { rows(&transaction, ADD).await });
             added.await.unwrap();
         } else {
             assert_eq!(users(&db).await, 0);
@@ -189,19 +196,109 @@ async fn there_are_no_more_connections_than_places(fixture: Fixture) {
     assert!((2..=8).contains(&pids.len()), "{pids:?}");
 }
 
-async fn a_statement_can_be_planned_each_time(fixture: Fixture) {
+/// Numbers from 1 on.
+fn numbers(db: &Db, up_to: i64) -> Statement {
+    let backend = db.read().get_database_backend();
+    let sql = if backend == DbBackend::Postgres {
+        format!("SELECT n FROM generate_series(1, {up_to}) AS numbers (n)")
+    } else {
+        format!(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {up_to})
+            SELECT n FROM numbers"
+        )
+    };
+    Statement::from_string(backend, sql)
+}
+
+async fn rows_can_be_streamed(fixture: Fixture) {
+    const ROWS: usize = 100_000;
+    let db = &open(&fixture).await;
+    let numbers = &numbers(db, ROWS.try_into().unwrap());
+    let streamed: Vec<_> = db.read().stream(numbers.clone()).collect().await;
+    assert_eq!(streamed.len(), ROWS);
+    assert!(streamed.iter().all(Result::is_ok));
+    let within = |transaction: Transaction| async move {
+        rows(&transaction, ADD).await?;
+        let streamed = transaction.stream(numbers.clone()).count().await;
+        rows(&transaction, "SELECT 1").await?;
+        Ok(streamed)
+    };
+    assert_eq!(db.write(within).await.unwrap(), ROWS);
+    assert_eq!(users(db).await, 1);
+    let refused = Statement::from_string(numbers.db_backend, "SELECT nothing FROM nowhere");
+    let streamed: Vec<_> = db.read().stream(refused).collect().await;
+    assert!(matches!(streamed[..], [Err(_)]));
+}
+
+async fn a_stream_that_is_dropped_closes_its_connection(fixture: Fixture) {
     let db = open(&fixture).await;
-    let each = db.read().planned_each_time();
-    let backend = each.get_database_backend();
-    for number in 0..3 {
-        let sql = "SELECT 1 WHERE $1 = 2";
-        let statement = Statement::from_sql_and_values(backend, sql, [number.into()]);
-        let found = each.query_all_raw(statement).await.unwrap().len();
-        assert_eq!(found, usize::from(number == 2));
+    let mut pids = Vec::new();
+    for _ in 0..MANY {
+        if fixture.is_postgres() {
+            pids.push(who(db.read()).await);
+        }
+        let mut rows = db.read().stream(numbers(&db, 1_000_000));
+        for _ in 0..3 {
+            rows.next().await.unwrap().unwrap();
+        }
     }
-    if fixture.is_postgres() {
-        let kept = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%= 2'";
-        let rows = rows(db.read(), kept).await.unwrap();
-        assert_eq!(rows[0].try_get_by_index::<i64>(0).unwrap(), 0);
-    }
+    assert_eq!(users(&db).await, 0);
+    let streams = pids.len();
+    pids.sort_unstable();
+    pids.dedup();
+    assert_eq!(pids.len(), streams);
+}
+
+async fn a_transaction_can_be_shared_between_tasks(fixture: Fixture) {
+    let db = open(&fixture).await;
+    let write = tokio::spawn(async move {
+        let write = db.write(|transaction| async move {
+            let other = transaction.clone();
+            let added = tokio::spawn(async move { rows(&other, ADD).await.map(drop) });
+            added.await.unwrap()?;
+            Ok(rows(&transaction, "SELECT id FROM users").await?.len())
+        });
+        (write.await, users(&db).await)
+    });
+    let (seen, committed) = write.await.unwrap();
+    assert_eq!((seen.unwrap(), committed), (1, 1));
+}
+
+async fn a_transaction_is_of_no_use_after_its_end(fixture: Fixture) {
+    let db = open(&fixture).await;
+    // Kept after a commit.
+    let kept = db.write(|transaction| async move { Ok(transaction) }).await;
+    let kept = kept.unwrap();
+    assert!(rows(&kept, ADD).await.is_err());
+    // Left in the middle of a statement.
+    let endless = ENDLESS[usize::from(fixture.is_postgres())];
+    let write = db.write(|transaction| async move {
+        rows(&transaction, ADD).await?;
+        let other = transaction.clone();
+        let mut busy = Box::pin(async move { rows(&other, endless).await.map(drop) });
+        assert!(poll_immediate(&mut busy).await.is_none());
+        tokio::spawn(busy);
+        Ok(())
+    });
+    assert!(write.await.is_err());
+    assert_eq!(users(&db).await, 0);
+    assert!(rows(&kept, ADD).await.is_err());
+}
+
+async fn an_undeclared_constraint_is_an_internal_error(fixture: Fixture) {
+    const KEY: Constraint = Constraint::unique("users_username_key", "users.username");
+    const OTHER: Constraint = Constraint::unique("users_email_key", "users.email");
+    let db = open(&fixture).await;
+    let add = async |constraint| {
+        let write = db.write(|transaction| async move {
+            let add = Statement::from_string(transaction.get_database_backend(), ADD);
+            transaction.execute_raw(add.clone()).await?;
+            let same_name = add.sql.replace("ada@", "bob@");
+            let again = transaction.execute_unprepared(&same_name).await;
+            again.on_constraint([(constraint, Error::Oneself)])
+        });
+        write.await.map(drop)
+    };
+    assert!(matches!(add(KEY).await, Err(Error::Oneself)));
+    assert!(matches!(add(OTHER).await, Err(Error::Internal(_))));
 }

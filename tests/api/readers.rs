@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use acclaim::{
     db::Db,
-    services::posts::{FeedPage, FeedQuery, Lists, Sort},
+    services::posts::{self, FeedPage, FeedQuery, Post, Sort},
 };
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
-use crate::{harness::Fixture, one_thread::on_one_thread, paging::fill, pool::begun_at_once};
+use crate::{
+    harness::{Fixture, behaviours},
+    paging::fill,
+    pool::begun_at_once,
+};
 
-on_one_thread![
+behaviours![
     each_reader_is_given_a_list_as_if_alone,
     readers_of_a_list_share_a_query,
 ];
@@ -23,26 +27,28 @@ const READERS: [Option<i64>; 6] = [None, Some(1), Some(2), Some(3), Some(4), Som
 const ZOE: usize = 3;
 const EVE: usize = 5;
 
-type Given = Arc<FeedPage<()>>;
+type Given = Arc<FeedPage<Vec<Post>>>;
 
 /// What each of `readers` is given of the list, all of them at once.
 async fn at_once(db: &Db, query: &FeedQuery, readers: &[Option<i64>]) -> Vec<Given> {
-    let lists = Lists::default();
     // Whoever comes first is answered alone, and all who come meanwhile together.
     let all = [&None].into_iter().chain(readers);
-    let all = all.map(|reader| given(&lists, db, *reader, query));
+    let all = all.map(|reader| given(db, *reader, query));
     join_all(all).await.into_iter().skip(1).collect()
 }
 
 fn told(pages: &[Given]) -> Vec<String> {
-    pages
-        .iter()
-        .map(|page| format!("{:#?}", page.page))
-        .collect()
+    pages.iter().map(|page| format!("{page:#?}")).collect()
 }
 
-async fn given(lists: &Lists<()>, db: &Db, reader: Option<i64>, query: &FeedQuery) -> Given {
-    lists.page(db, reader, query.clone()).await.unwrap()
+async fn given(db: &Db, reader: Option<i64>, query: &FeedQuery) -> Given {
+    let page = posts::page(db, reader, query.clone()).await.unwrap();
+    posts_of(&page);
+    page
+}
+
+fn posts_of(page: &Given) -> Vec<Post> {
+    page.representation(|posts, _| Ok(posts)).unwrap()
 }
 
 /// What is asked for besides the newest ten posts.
@@ -116,7 +122,7 @@ async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
         for _ in 0..4 {
             let mut alone = Vec::new();
             for reader in READERS {
-                alone.push(given(&Lists::default(), &db, reader, &query).await);
+                alone.push(given(&db, reader, &query).await);
             }
             let expected = told(&alone);
             let all = at_once(&db, &query, &READERS).await;
@@ -126,9 +132,9 @@ async fn each_reader_is_given_a_list_as_if_alone(fixture: Fixture) {
             assert_eq!(told(&others), expected[..EVE], "{query:?}");
             // Two pages on, and one back.
             let place = if forth {
-                alone[ZOE].page.next
+                alone[ZOE].next
             } else {
-                alone[ZOE].page.prev
+                alone[ZOE].prev
             };
             forth = query.cursor.is_none();
             query.cursor = place;
@@ -146,10 +152,10 @@ async fn readers_of_a_list_share_a_query(fixture: Fixture) {
     }
     fill(&fixture, &fixture.connect().await).await;
     let db = Db::open(&fixture.database()).await.unwrap();
-    let (lists, query) = (Lists::default(), query(|_| ()));
-    let all = [Some(2), None, Some(3)].map(|reader| given(&lists, &db, reader, &query));
+    let query = query(|_| ());
+    let all = [Some(2), None, Some(3)].map(|reader| given(&db, reader, &query));
     let all = begun_at_once(&fixture, &db, join_all(all)).await;
-    assert_eq!(all[0].page, all[1].page);
+    assert_eq!(posts_of(&all[0]), posts_of(&all[1]));
     assert!(!Arc::ptr_eq(&all[0], &all[1]));
     assert!(Arc::ptr_eq(&all[1], &all[2]));
 }

@@ -144,12 +144,8 @@ async fn what_has_expired_is_cleaned_up(fixture: Fixture) {
         .expect("the database is away");
     let month = time::Duration::days(30);
     // The session, its refresh token, and the personal access token.
-    let round = || {
-        let round = delete_expired(&db, month);
-        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(round))
-    };
-    assert_eq!(round().unwrap(), 3);
-    assert_eq!(round().unwrap(), 0);
+    assert_eq!(delete_expired(&db, month).await.unwrap(), 3);
+    assert_eq!(delete_expired(&db, month).await.unwrap(), 0);
     let left = column(&connection, "SELECT user_id FROM sessions").await;
     assert_eq!(left, [grace.id.to_string()]);
     let left = column(&connection, "SELECT hash FROM refresh_tokens").await;

@@ -29,7 +29,6 @@ use crate::{
     },
     services::{
         auth::{POSTS_CREATE, POSTS_DELETE, POSTS_UPDATE},
-        paging::Page,
         posts,
     },
 };
@@ -73,13 +72,11 @@ async fn list(
     request: HttpRequest,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let lists = &state.lists;
-    let shared = lists.page(&state.db, reader.id(), query.into()).await?;
-    let page = &shared.page;
+    let page = posts::page(&state.db, reader.id(), query.into()).await?;
     let link = link(&request, page.next, page.prev);
     let total = page.total;
-    let made = shared.representation.get_or_init(|| represent(page));
-    let mut answer = made.clone().map_err(Problem::internal)?.read(&request);
+    let representation = page.representation(represent).map_err(Problem::internal)?;
+    let mut answer = representation.read(&request);
     let headers = answer.headers_mut();
     if let Some(link) = link {
         headers.insert(LINK, link);
@@ -215,8 +212,11 @@ async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn represent(page: &Page<posts::Post, posts::FeedCursor>) -> Result<Representation, String> {
-    let posts: Vec<Post> = page.items.iter().cloned().map(Post::from).collect();
+fn represent(
+    posts: Vec<posts::Post>,
+    page: &posts::FeedPage<Representation>,
+) -> Result<Representation, String> {
+    let posts: Vec<Post> = posts.into_iter().map(Post::from).collect();
     let beside = format!("{:?} {:?} {:?}", page.next, page.prev, page.total);
     Representation::of(&posts, &beside)
 }

@@ -95,7 +95,7 @@ impl AccessTokens {
             kid: Some(kid.to_owned()),
             ..Header::new(self.keys.algorithm())
         };
-        jsonwebtoken::encode(&header, &claims, key).map_err(|error| Error::Internal(error.into()))
+        jsonwebtoken::encode(&header, &claims, key).map_err(Error::internal)
     }
 
     /// Verifies `token`.

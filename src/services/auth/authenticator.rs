@@ -12,7 +12,11 @@ use sea_orm::{Condition, EntityTrait, QueryFilter, sea_query::Expr};
 use time::OffsetDateTime;
 
 use super::{access_tokens::AccessTokens, opaque_token, scopes::Scopes};
-use crate::{db::Db, error::Error, services::now};
+use crate::{
+    db::{Db, First},
+    error::Error,
+    services::now,
+};
 
 /// Lifetime of a cache entry. Together with the duration of a request it must stay below 5 s, the
 /// promised time until a credential that another process ends stops here.
@@ -156,9 +160,9 @@ async fn read(db: &Db, credential: &Credential) -> Result<Option<Entry>, Error> 
             let found = sessions::Entity::find()
                 .find_also_related(users::Entity)
                 .filter(sessions::COLUMN.id.eq(*id))
-                .all(db.read())
+                .first(db.read())
                 .await?;
-            let Some((session, user)) = found.into_iter().next() else {
+            let Some((session, user)) = found else {
                 return Ok(None);
             };
             let expires_at = Some(session.expires_at);
@@ -168,9 +172,9 @@ async fn read(db: &Db, credential: &Credential) -> Result<Option<Entry>, Error> 
             let found = tokens::Entity::find()
                 .find_also_related(users::Entity)
                 .filter(tokens::COLUMN.hash.eq(hash.as_str()))
-                .all(db.read())
+                .first(db.read())
                 .await?;
-            let Some((token, user)) = found.into_iter().next() else {
+            let Some((token, user)) = found else {
                 return Ok(None);
             };
             let scopes = Scopes::parse(token.scopes.split(' ')).unwrap_or(Scopes(0));
@@ -200,13 +204,13 @@ async fn update_last_used(
     credential: &Credential,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    db.write(async |transaction| {
+    db.write(|transaction| async move {
         match credential {
             Credential::Session(id) => sessions::Entity::update_many()
                 .col_expr(sessions::Column::LastUsedAt, Expr::value(now))
                 .filter(sessions::COLUMN.id.eq(*id))
                 .filter(sessions::COLUMN.last_used_at.lt(now - LAST_USED_PRECISION))
-                .exec(transaction)
+                .exec(&transaction)
                 .await
                 .map(drop),
             Credential::Token(hash) => tokens::Entity::update_many()
@@ -217,7 +221,7 @@ async fn update_last_used(
                         .add(tokens::COLUMN.last_used_at.is_null())
                         .add(tokens::COLUMN.last_used_at.lt(now - LAST_USED_PRECISION)),
                 )
-                .exec(transaction)
+                .exec(&transaction)
                 .await
                 .map(drop),
         }?;

@@ -51,10 +51,10 @@ async fn delete_in_steps<E: EntityTrait>(
     key: E::Column,
     condition: Condition,
 ) -> Result<u64, Error> {
-    let mut total = 0;
+    let (mut total, condition) = (0, &condition);
     loop {
         let deleted = db
-            .write(async |transaction| {
+            .write(|transaction| async move {
                 let step = Query::select()
                     .column(key)
                     .from(E::default())
@@ -62,7 +62,7 @@ async fn delete_in_steps<E: EntityTrait>(
                     .limit(STEP)
                     .take();
                 let delete = E::delete_many().filter(key.in_subquery(step));
-                Ok(delete.exec(transaction).await?.rows_affected)
+                Ok(delete.exec(&transaction).await?.rows_affected)
             })
             .await?;
         total += deleted;

@@ -80,7 +80,7 @@ impl Passwords {
             password,
             work: Work::Hash(reply),
         })?;
-        answer.await.map_err(|lost| Error::Internal(lost.into()))?
+        answer.await.map_err(Error::internal)?
     }
 
     /// True if `hash` is a hash of `password`. Without a hash: false, after the same work.
@@ -97,15 +97,13 @@ impl Passwords {
             password,
             work: Work::Verify(hash, reply),
         })?;
-        answer.await.map_err(|lost| Error::Internal(lost.into()))?
+        answer.await.map_err(Error::internal)?
     }
 
     fn submit(&self, job: Job) -> Result<(), Error> {
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Error::Overloaded,
-            TrySendError::Disconnected(_) => {
-                Error::Internal("every password thread has ended".into())
-            }
+            TrySendError::Disconnected(_) => Error::internal("every password thread has ended"),
         })
     }
 }
@@ -157,14 +155,14 @@ fn work_off(queue: &Mutex<Receiver<Job>>) {
         // The receiver is gone if the client has disconnected: then skip the work.
         match work {
             Work::Hash(reply) if !reply.is_closed() => {
-                let _ = reply.send(hash(password, &mut memory).map_err(Error::Internal));
+                let _ = reply.send(hash(password, &mut memory).map_err(Error::internal));
             }
             Work::Verify(of, reply) if !reply.is_closed() => {
                 let same = match of {
-                    Some(of) => verify(password, &of, &mut memory).map_err(Error::Internal),
+                    Some(of) => verify(password, &of, &mut memory).map_err(Error::internal),
                     None => hash(password, &mut memory)
                         .map(|_| false)
-                        .map_err(Error::Internal),
+                        .map_err(Error::internal),
                 };
                 let _ = reply.send(same);
             }

@@ -17,13 +17,16 @@ use super::{
     scopes::Scopes,
 };
 use crate::{
-    db::{Db, Transaction},
+    db::{Constraint, Db, OnConstraint, Transaction},
     error::Error,
     services::{now, users},
 };
 
 /// Maximum number of tokens of one user.
 const MOST: u64 = 100;
+
+/// The user was deleted in the meantime.
+const USER: Constraint = Constraint::foreign_key("tokens_user_id_fkey");
 
 /// Creates a token of user `user_id` and returns its row and the token itself, which cannot be
 /// shown again. `session_id` is the session of the request; `None` for the operator.
@@ -40,34 +43,36 @@ pub async fn create(
 ) -> Result<(Model, SecretString), Error> {
     let token = SecretString::from(new_personal_token());
     let now = now();
+    let row = ActiveModel {
+        user_id: Set(user_id),
+        name: Set(name),
+        hash: Set(hash(token.expose_secret())),
+        scopes: Set(scopes.to_string()),
+        created_at: Set(now),
+        expires_at: Set(lifetime.map(|lifetime| now + lifetime)),
+        ..Default::default()
+    };
+    let row = &row;
     let row = db
-        .write(async |transaction| {
+        .write(|transaction| async move {
             // The lock makes the count below exact and keeps the session alive until the commit.
-            users::lock_user(transaction, user_id).await?;
+            users::lock_user(&transaction, user_id).await?;
             if let Some(id) = session_id {
                 let session = sessions::Entity::find().filter(sessions::COLUMN.id.eq(id));
-                let session = session.lock_shared().all(transaction).await?;
+                let session = session.lock_shared().all(&transaction).await?;
                 if session.is_empty() {
                     return Err(Error::InvalidToken);
                 }
             }
             let tokens = Entity::find().filter(COLUMN.user_id.eq(user_id));
-            if tokens.count(transaction).await? >= MOST {
+            if tokens.count(&transaction).await? >= MOST {
                 return Err(Error::TooMany {
                     what: "tokens",
                     most: MOST,
                 });
             }
-            let row = ActiveModel {
-                user_id: Set(user_id),
-                name: Set(name.clone()),
-                hash: Set(hash(token.expose_secret())),
-                scopes: Set(scopes.to_string()),
-                created_at: Set(now),
-                expires_at: Set(lifetime.map(|lifetime| now + lifetime)),
-                ..Default::default()
-            };
-            Ok(row.insert(transaction).await?)
+            let inserted = row.clone().insert(&transaction).await;
+            inserted.on_constraint([(USER, Error::InvalidToken)])
         })
         .await?;
     Ok((row, token))
@@ -90,11 +95,11 @@ pub async fn revoke(
     id: i64,
 ) -> Result<(), Error> {
     let revoked = db
-        .write(async |transaction| {
+        .write(|transaction| async move {
             let deleted = Entity::delete_many()
                 .filter(COLUMN.id.eq(id))
                 .filter(COLUMN.user_id.eq(user_id))
-                .exec_with_returning(transaction)
+                .exec_with_returning(&transaction)
                 .await?;
             Ok(deleted)
         })

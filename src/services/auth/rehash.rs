@@ -75,13 +75,14 @@ pub async fn replace_hash(db: &Db, passwords: &Passwords, rehash: Rehash) -> Res
         outdated,
         password,
     } = rehash;
-    let new = passwords.hash(password).await?;
-    db.write(async |transaction| {
+    let new = &passwords.hash(password).await?;
+    let outdated = &outdated;
+    db.write(|transaction| async move {
         Entity::update_many()
             .col_expr(Column::PasswordHash, Expr::value(new.clone()))
             .filter(COLUMN.id.eq(user_id))
             .filter(COLUMN.password_hash.eq(outdated.clone()))
-            .exec(transaction)
+            .exec(&transaction)
             .await?;
         Ok(())
     })

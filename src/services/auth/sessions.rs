@@ -19,7 +19,7 @@ use super::{
     opaque_token::{hash, new_refresh_token},
 };
 use crate::{
-    db::{Db, Transaction},
+    db::{Constraint, Db, First, OnConstraint, Transaction},
     error::Error,
     services::now,
 };
@@ -27,6 +27,9 @@ use crate::{
 /// How long a used refresh token stays valid: two browser tabs may send it at once, and an answer
 /// may be lost.
 const GRACE: Duration = Duration::seconds(10);
+
+/// The session of a refresh token was ended in the meantime.
+const SESSION: Constraint = Constraint::foreign_key("refresh_tokens_session_id_fkey");
 
 /// A started or refreshed session.
 #[derive(Debug)]
@@ -52,7 +55,8 @@ pub(super) async fn add_refresh_token(
         created_at: Set(now),
         replaced_at: Set(None),
     };
-    row.insert(transaction).await?;
+    let inserted = row.insert(transaction).await;
+    inserted.on_constraint([(SESSION, Error::InvalidToken)])?;
     Ok(token.into())
 }
 
@@ -69,22 +73,22 @@ pub async fn refresh(
     token: &SecretString,
     lifetime: Duration,
 ) -> Result<Session, Error> {
-    let hash = hash(token.expose_secret());
+    let hash = &hash(token.expose_secret());
     let now = now();
     let outcome = db
-        .write(async |transaction| {
+        .write(|transaction| async move {
             use refresh_tokens::{COLUMN, Column, Entity as Tokens};
             // Keep the time of the first use, also if several requests come at once.
             let first = Func::coalesce([Expr::col(Column::ReplacedAt), Expr::value(now)]);
             let used = Tokens::update_many()
                 .col_expr(Column::ReplacedAt, first.into())
                 .filter(COLUMN.hash.eq(hash.as_str()))
-                .exec_with_returning(transaction)
+                .exec_with_returning(&transaction)
                 .await?;
             let Some(used) = used.into_iter().next() else {
                 return Ok(Outcome::Unknown);
             };
-            exchange(transaction, &used, now, lifetime).await
+            exchange(&transaction, &used, now, lifetime).await
         })
         .await?;
     match outcome {
@@ -123,9 +127,9 @@ async fn exchange(
         .find_also_related(users::Entity)
         .filter(COLUMN.id.eq(id))
         .filter(COLUMN.expires_at.gt(now))
-        .all(transaction)
+        .first(transaction)
         .await?;
-    let Some((session, Some(user))) = found.into_iter().next() else {
+    let Some((session, Some(user))) = found else {
         return Ok(Outcome::Unknown);
     };
     if user.suspended_at.is_some() {
@@ -166,11 +170,11 @@ pub async fn end(
     id: i64,
 ) -> Result<(), Error> {
     let gone = db
-        .write(async |transaction| {
+        .write(|transaction| async move {
             let gone = Entity::delete_many()
                 .filter(COLUMN.id.eq(id))
                 .filter(COLUMN.user_id.eq(user_id))
-                .exec(transaction)
+                .exec(&transaction)
                 .await?;
             Ok(gone.rows_affected)
         })
@@ -188,7 +192,7 @@ pub async fn end(
 /// Ends every session of user `user_id`.
 pub async fn end_all(db: &Db, authenticator: &Authenticator, user_id: i64) -> Result<(), Error> {
     let gone = db
-        .write(async |transaction| end_all_in(transaction, user_id, None).await)
+        .write(|transaction| async move { end_all_in(&transaction, user_id, None).await })
         .await?;
     authenticator.end(gone);
     Ok(())

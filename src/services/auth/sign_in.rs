@@ -12,10 +12,13 @@ use super::{
     sessions::{Session, add_refresh_token},
 };
 use crate::{
-    db::Db,
+    db::{Constraint, Db, OnConstraint},
     error::Error,
     services::{now, users},
 };
+
+/// The user of a session was deleted in the meantime.
+const USER: Constraint = Constraint::foreign_key("sessions_user_id_fkey");
 
 /// A request to sign in.
 pub struct SignIn {
@@ -84,8 +87,8 @@ async fn start(db: &Db, user: &User, attempt: &SignIn) -> Result<Option<Session>
     // Below 2^53, which JSON numbers represent exactly. A collision is not handled: it fails.
     let id = rand::rng().random_range(1..1_i64 << 53);
     let now = now();
-    db.write(async |transaction| {
-        let locked = users::lock_user(transaction, user.id).await?;
+    db.write(|transaction| async move {
+        let locked = users::lock_user(&transaction, user.id).await?;
         let unchanged = locked.is_some_and(|locked| {
             locked.password_hash == user.password_hash && locked.suspended_at.is_none()
         });
@@ -100,8 +103,9 @@ async fn start(db: &Db, user: &User, attempt: &SignIn) -> Result<Option<Session>
             last_used_at: Set(now),
             expires_at: Set(now + attempt.lifetime),
         };
-        session.insert(transaction).await?;
-        let refresh_token = add_refresh_token(transaction, id, now).await?;
+        let inserted = session.insert(&transaction).await;
+        inserted.on_constraint([(USER, Error::InvalidToken)])?;
+        let refresh_token = add_refresh_token(&transaction, id, now).await?;
         Ok(Some(Session {
             id,
             user_id: user.id,

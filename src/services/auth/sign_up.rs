@@ -6,7 +6,11 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use secrecy::SecretString;
 
 use super::passwords::Passwords;
-use crate::{db::Db, error::Error, services::now};
+use crate::{
+    db::{Db, OnConstraint},
+    error::Error,
+    services::{now, users::taken},
+};
 
 /// The fields of a new user.
 pub struct NewUser {
@@ -26,16 +30,18 @@ pub async fn sign_up(db: &Db, passwords: &Passwords, new: NewUser) -> Result<Mod
     let password_hash = passwords.hash(new.password).await?;
     let username = new.username.unwrap_or_else(random_username);
     let now = now();
-    db.write(async |transaction| {
-        let user = ActiveModel {
-            email: Set(new.email.clone()),
-            username: Set(username.clone()),
-            password_hash: Set(password_hash.clone()),
-            created_at: Set(now),
-            updated_at: Set(now),
-            ..Default::default()
-        };
-        Ok(user.insert(transaction).await?)
+    let user = ActiveModel {
+        email: Set(new.email),
+        username: Set(username),
+        password_hash: Set(password_hash),
+        created_at: Set(now),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    let user = &user;
+    db.write(|transaction| async move {
+        let inserted = user.clone().insert(&transaction).await;
+        inserted.on_constraint(taken())
     })
     .await
 }

@@ -30,21 +30,21 @@ pub async fn suspend(
         return Err(Error::Oneself);
     }
     let (user, sessions, tokens) = db
-        .write(async |transaction| {
-            require_role(transaction, actor.id, Role::Admin).await?;
-            let mut user = lock(transaction, id).await?;
+        .write(|transaction| async move {
+            require_role(&transaction, actor.id, Role::Admin).await?;
+            let mut user = lock(&transaction, id).await?;
             if user.suspended_at.is_some() {
                 return Ok((user, Vec::new(), Vec::new()));
             }
             user.suspended_at = Some(now());
             set(
-                transaction,
+                &transaction,
                 id,
                 Column::SuspendedAt,
                 Expr::value(user.suspended_at),
             )
             .await?;
-            let gone = sessions::end_all_in(transaction, id, None).await?;
+            let gone = sessions::end_all_in(&transaction, id, None).await?;
             let entry = Entry {
                 actor,
                 action: Action::SuspendUser,
@@ -53,11 +53,11 @@ pub async fn suspend(
                 subject: &user.username,
                 reason,
             };
-            record(transaction, entry).await?;
+            record(&transaction, entry).await?;
             Ok((
                 user,
                 gone,
-                personal_tokens::credentials_of(transaction, id).await?,
+                personal_tokens::credentials_of(&transaction, id).await?,
             ))
         })
         .await?;
@@ -75,14 +75,14 @@ pub async fn restore(db: &Db, actor: &Actor, id: i64, reason: &str) -> Result<Mo
     if actor.id == Some(id) {
         return Err(Error::Oneself);
     }
-    db.write(async |transaction| {
-        require_role(transaction, actor.id, Role::Admin).await?;
-        let mut user = lock(transaction, id).await?;
+    db.write(|transaction| async move {
+        require_role(&transaction, actor.id, Role::Admin).await?;
+        let mut user = lock(&transaction, id).await?;
         if user.suspended_at.take().is_none() {
             return Ok(user);
         }
         let never = Expr::value(user.suspended_at);
-        set(transaction, id, Column::SuspendedAt, never).await?;
+        set(&transaction, id, Column::SuspendedAt, never).await?;
         let entry = Entry {
             actor,
             action: Action::RestoreUser,
@@ -91,7 +91,7 @@ pub async fn restore(db: &Db, actor: &Actor, id: i64, reason: &str) -> Result<Mo
             subject: &user.username,
             reason,
         };
-        record(transaction, entry).await?;
+        record(&transaction, entry).await?;
         Ok(user)
     })
     .await
@@ -108,10 +108,10 @@ pub async fn set_role(
     role: Role,
     reason: &str,
 ) -> Result<Model, Error> {
-    db.write(async |transaction| {
-        let mut user = lock(transaction, id).await?;
+    db.write(|transaction| async move {
+        let mut user = lock(&transaction, id).await?;
         user.role = role;
-        set(transaction, id, Column::Role, Expr::value(role)).await?;
+        set(&transaction, id, Column::Role, Expr::value(role)).await?;
         let entry = Entry {
             actor,
             action: Action::ChangeRole,
@@ -120,7 +120,7 @@ pub async fn set_role(
             subject: &user.username,
             reason,
         };
-        record(transaction, entry).await?;
+        record(&transaction, entry).await?;
         Ok(user)
     })
     .await

@@ -1,16 +1,14 @@
 //! Reading one post.
 
-use std::sync::Arc;
-
 use entity::posts;
 use sea_orm::{
-    ConnectionTrait, FromQueryResult, QueryResult, QueryTrait,
+    ConnectionTrait, FromQueryResult, QueryTrait,
     sea_query::{Expr, ExprTrait, JoinType},
 };
 
 use super::post::{Post, select_one, select_visible};
 use crate::{
-    db::{Db, Each, Found, Pair, by_pair, table},
+    db::{Autocommit, Db, Found, SharedRead, ValuesTable},
     error::Error,
 };
 
@@ -19,39 +17,46 @@ use crate::{
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn get(db: &Db, viewer: Option<i64>, id: i64) -> Result<Post, Error> {
-    let connection = db.read().clone();
-    let find = |pairs| rows(connection, pairs);
-    let row = db.row("posts", (id, viewer.unwrap_or(0)), find).await?;
-    let row = row.ok_or(Error::NotFound { what: "post", id })?;
-    Ok(Post::from_query_result(&row, "")?)
+    let post = db.shared_read::<OnePost>((), Key { id, viewer }).await?;
+    post.ok_or(Error::NotFound { what: "post", id })
 }
 
-async fn rows(connection: Each, pairs: Vec<Pair>) -> Found<Pair, Arc<QueryResult>> {
-    let backend = connection.get_database_backend();
-    if let [(id, reader)] = pairs[..] {
-        let reader = Some(reader).filter(|reader| *reader > 0);
-        let row = connection
-            .query_one_raw(select_one(backend, reader, id))
-            .await?;
-        return Ok(row
-            .map(|row| ((id, reader.unwrap_or(0)), Arc::new(row)))
-            .into_iter()
-            .collect());
+struct OnePost;
+
+/// A post as one viewer sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    id: i64,
+    /// `None` for an anonymous viewer.
+    viewer: Option<i64>,
+}
+
+impl SharedRead for OnePost {
+    type Lane = ();
+    type Key = Key;
+    type Value = Post;
+
+    async fn read(connection: Autocommit, (): (), keys: Vec<Key>) -> Found<Key, Post> {
+        let backend = connection.get_database_backend();
+        if let [key] = keys[..] {
+            let post = Post::find_by_statement(select_one(backend, key.viewer, key.id));
+            let post = post.one(&connection).await?;
+            return Ok(post.into_iter().map(|post| (key, post)).collect());
+        }
+        let wanted = ValuesTable::numbered(keys.len())
+            .column("id", keys.iter().map(|key| key.id))
+            .nullable_column("reader", keys.iter().map(|key| key.viewer));
+        let mut select = select_visible(Some(Expr::col(("want", "reader"))));
+        let is_wanted = Expr::col((posts::Entity, posts::Column::Id)).equals(("want", "id"));
+        QueryTrait::query(&mut select)
+            .column(("want", ValuesTable::POSITION))
+            .join_subquery(
+                JoinType::InnerJoin,
+                wanted.select(backend),
+                "want",
+                is_wanted,
+            );
+        let rows = connection.query_all_raw(select.build(backend)).await?;
+        ValuesTable::by_position(&keys, &rows, |row| Post::from_query_result(row, ""))
     }
-    let wanted: Vec<_> = pairs
-        .iter()
-        .map(|&(id, reader)| [id.into(), reader.into()])
-        .collect();
-    let mut select = select_visible(Some(Expr::col(("want", "reader"))));
-    let is_wanted = Expr::col((posts::Entity, posts::Column::Id)).equals(("want", "id"));
-    QueryTrait::query(&mut select)
-        .column(("want", "reader"))
-        .join_subquery(
-            JoinType::InnerJoin,
-            table(backend, &["id", "reader"], &wanted),
-            "want",
-            is_wanted,
-        );
-    let rows = connection.query_all_raw(select.build(backend)).await?;
-    rows.into_iter().map(by_pair).collect()
 }

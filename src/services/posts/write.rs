@@ -1,13 +1,15 @@
 //! Creating, changing and deleting posts.
 
+use std::sync::Arc;
+
 use entity::{
     posts::{ActiveModel, COLUMN, Column, Entity, Model},
     users::Role,
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable, QueryFilter, Value,
-    sea_query::{Expr, Query},
+    EntityTrait, QueryFilter,
+    sea_query::Expr,
 };
 
 use super::{
@@ -15,7 +17,7 @@ use super::{
     visibility::visible_to,
 };
 use crate::{
-    db::{Db, Each, Row, Transaction, Written, table},
+    db::{BatchedWrite, Constraint, Db, OnConstraint, Transaction, insert_all},
     error::Error,
     services::{
         auth::Identity,
@@ -62,21 +64,18 @@ impl Changes {
     }
 }
 
+/// The owner was deleted after the token was checked.
+const OWNER: Constraint = Constraint::foreign_key("posts_owner_id_fkey");
+
 /// Creates a post.
 ///
 /// # Errors
-/// [`Error::InvalidToken`] if the owner has just been deleted.
+/// [`Error::InvalidToken`] if the owner was deleted meanwhile.
 pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Error> {
-    let row = [
-        owner.id.into(),
-        new.title.into(),
-        new.content.into(),
-        new.published.into(),
-        new.tags.into(),
-    ];
-    let inserted = db.write_row("posts", row.into(), insert).await?;
-    let inserted = inserted
-        .ok_or_else(|| Error::Internal("the database did not return the new post".into()))?;
+    let row = OwnedPost {
+        owner_id: owner.id,
+        new,
+    };
     let Model {
         id,
         owner_id,
@@ -89,7 +88,7 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
         updated_at,
         version,
         ..
-    } = Model::from_query_result(&inserted, "")?;
+    } = db.batched_write::<CreatePosts>(row).await?;
     Ok(Post {
         id,
         title,
@@ -106,63 +105,35 @@ pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Erro
     })
 }
 
-/// The columns of a row to insert, in order.
-const COLUMNS: [Column; 5] = [
-    Column::OwnerId,
-    Column::Title,
-    Column::Content,
-    Column::Published,
-    Column::Tags,
-];
+struct CreatePosts;
 
-async fn insert(connection: Each, wanted: Vec<Row>) -> Written {
-    let backend = connection.get_database_backend();
-    let names = COLUMNS.map(|column| column.as_str());
-    let now = now();
-    let rows = Query::select()
-        .columns(COLUMNS)
-        .expr(Expr::value(now))
-        .expr(Expr::value(now))
-        .from_subquery(table(backend, &names, &wanted), "want")
-        .take();
-    let insert = Query::insert()
-        .into_table(Entity)
-        .columns(
-            COLUMNS
-                .into_iter()
-                .chain([Column::CreatedAt, Column::UpdatedAt]),
-        )
-        .select_from(rows)
-        .map_err(|error| DbErr::Custom(error.to_string()))?
-        .returning(Query::returning().columns(Column::iter()))
-        .take();
-    // Neither database guarantees the order of returned rows. Equal rows may be exchanged.
-    let mut inserted = Vec::with_capacity(wanted.len());
-    for row in connection.query_all(&insert).await? {
-        let Model {
-            owner_id,
-            title,
-            content,
-            published,
-            tags,
-            ..
-        } = Model::from_query_result(&row, "")?;
-        let values: [Value; 5] = [
-            owner_id.into(),
-            title.into(),
-            content.into(),
-            published.into(),
-            tags.into(),
-        ];
-        inserted.push((values, row));
+struct OwnedPost {
+    owner_id: i64,
+    new: NewPost,
+}
+
+impl BatchedWrite for CreatePosts {
+    type Row = OwnedPost;
+    type Output = Model;
+
+    async fn write(
+        transaction: &Transaction,
+        rows: &[Arc<OwnedPost>],
+    ) -> Result<Vec<Model>, Error> {
+        let now = now();
+        let posts = rows.iter().map(|row| ActiveModel {
+            owner_id: Set(row.owner_id),
+            title: Set(row.new.title.clone()),
+            content: Set(row.new.content.clone()),
+            published: Set(row.new.published),
+            tags: Set(row.new.tags.clone()),
+            created_at: Set(now),
+            updated_at: Set(now),
+            ..Default::default()
+        });
+        let posts = insert_all(transaction, posts.collect()).await;
+        posts.on_constraint([(OWNER, Error::InvalidToken)])
     }
-    let of = |row: &Row| {
-        let place = inserted
-            .iter()
-            .position(|(values, _)| values[..] == row[..])?;
-        Some(inserted.swap_remove(place).1)
-    };
-    Ok(wanted.iter().map(of).collect())
 }
 
 /// Changes post `id` of `caller` and returns the new version.
@@ -170,8 +141,8 @@ async fn insert(connection: Each, wanted: Vec<Row>) -> Written {
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`].
 pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<Post, Error> {
-    let now = now();
-    db.write(async |transaction| {
+    let (changes, now) = (&changes, now());
+    db.write(|transaction| async move {
         if !changes.is_empty() {
             let set = ActiveModel {
                 title: changes.title.clone().map_or(NotSet, Set),
@@ -186,10 +157,10 @@ pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<P
                 .col_expr(Column::Version, COLUMN.version.add(1))
                 .filter(COLUMN.id.eq(id))
                 .filter(COLUMN.owner_id.eq(caller))
-                .exec(transaction)
+                .exec(&transaction)
                 .await?;
         }
-        owned(transaction, caller, id).await
+        owned(&transaction, caller, id).await
     })
     .await
 }
@@ -200,7 +171,7 @@ pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<P
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`].
 pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result<(), Error> {
-    db.write(async |transaction| {
+    db.write(|transaction| async move {
         let mut delete = Entity::delete_many().filter(COLUMN.id.eq(id));
         // A personal access token has no moderator rights.
         let moderates = caller.role >= Role::Moderator && caller.session_id().is_some();
@@ -209,13 +180,13 @@ pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result
         } else {
             delete = delete.filter(COLUMN.owner_id.eq(caller.id));
         }
-        let deleted = delete.exec_with_returning(transaction).await?;
+        let deleted = delete.exec_with_returning(&transaction).await?;
         let Some(post) = deleted.into_iter().next() else {
-            owned(transaction, caller.id, id).await?;
+            owned(&transaction, caller.id, id).await?;
             return Ok(());
         };
         if post.owner_id != caller.id {
-            require_role(transaction, Some(caller.id), Role::Moderator).await?;
+            require_role(&transaction, Some(caller.id), Role::Moderator).await?;
             let entry = Entry {
                 actor: &caller.into(),
                 action: Action::DeletePost,
@@ -224,7 +195,7 @@ pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result
                 subject: &post.title,
                 reason,
             };
-            record(transaction, entry).await?;
+            record(&transaction, entry).await?;
         }
         Ok(())
     })

@@ -22,14 +22,11 @@ use acclaim::{
     jobs::{self, Supervisor},
     keys::Keys,
     routes, server,
-    services::{
-        auth::{
-            Authenticator,
-            access_tokens::AccessTokens,
-            passwords::{self, Passwords},
-            rehash::RehashQueue,
-        },
-        posts::Lists,
+    services::auth::{
+        Authenticator,
+        access_tokens::AccessTokens,
+        passwords::{self, Passwords},
+        rehash::RehashQueue,
     },
 };
 use actix_web::{dev::ServerHandle, web::ServiceConfig};
@@ -176,7 +173,6 @@ impl Fixture {
             passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
             rehashes: RehashQueue::default(),
             access_tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
-            lists: Lists::default(),
             authenticator: Authenticator::default(),
             refresh_lifetime: time::Duration::days(30),
             public_reads: false,

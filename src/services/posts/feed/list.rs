@@ -8,7 +8,7 @@ use super::{
     select::{FeedRow, FeedSelect, page_of},
 };
 use crate::{
-    db::Each,
+    db::Autocommit,
     services::{
         paging::Page,
         posts::{
@@ -20,7 +20,7 @@ use crate::{
 
 /// Reads a page of posts as `viewer` sees them.
 pub(super) async fn list(
-    connection: &Each,
+    connection: &Autocommit,
     viewer: Option<i64>,
     query: &FeedQuery,
 ) -> Result<Page<Post, FeedCursor>, DbErr> {

@@ -2,7 +2,9 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::{Arc, OnceLock},
+    marker::PhantomData,
+    mem,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use entity::posts::COLUMN;
@@ -19,7 +21,7 @@ use super::{
     select::{FeedRow, FeedSelect, page_of},
 };
 use crate::{
-    db::{Db, Each, Found, Shared, beside, table},
+    db::{Autocommit, Db, Found, SharedRead, ValuesTable, beside},
     error::Error,
     services::{
         paging::Page,
@@ -36,102 +38,122 @@ const EXTRA_ROWS: u64 = 5;
 /// A user's id; `None` for an anonymous viewer.
 type Viewer = Option<i64>;
 
-/// The lists of one worker. Concurrent requests for the same list share a query. Viewers with the
-/// same posts and votes share a page, and the representation `R` that the routes make of it.
-#[derive(Clone, Debug)]
-pub struct Lists<R>(Shared<Lane, Viewer, Arc<FeedPage<R>>>);
-
-/// A list that viewers share, or the list of one viewer.
-type Lane = (FeedQuery, Option<Viewer>);
-
-/// A page of posts that viewers may share.
+/// A page of posts. Viewers with the same posts and votes share it, and its representation `R`.
 #[derive(Debug)]
 pub struct FeedPage<R> {
-    /// The posts.
-    pub page: Page<Post, FeedCursor>,
-    /// The representation of the page. The first request that needs it sets it.
-    pub representation: OnceLock<R>,
-}
-
-impl<R> Default for Lists<R> {
-    fn default() -> Self {
-        Self(Shared::default())
-    }
+    posts: Mutex<Vec<Post>>,
+    representation: OnceLock<Result<R, String>>,
+    /// Where the next page starts, if there is one.
+    pub next: Option<FeedCursor>,
+    /// Where the previous page ends, if there is one.
+    pub prev: Option<FeedCursor>,
+    /// Number of posts of the whole list, if the request asked for it.
+    pub total: Option<u64>,
 }
 
 impl<R> From<Page<Post, FeedCursor>> for FeedPage<R> {
     fn from(page: Page<Post, FeedCursor>) -> Self {
         Self {
-            page,
+            posts: Mutex::new(page.items),
             representation: OnceLock::new(),
+            next: page.next,
+            prev: page.prev,
+            total: page.total,
         }
     }
 }
 
-impl<R: Send + Sync + 'static> Lists<R> {
-    /// Reads the page that `viewer` sees of the list.
-    pub async fn page(
+impl<R: Clone> FeedPage<R> {
+    /// The representation that `represent` makes of the posts. The first request makes it, the
+    /// others get a clone.
+    ///
+    /// # Errors
+    /// Those of `represent`.
+    pub fn representation(
         &self,
-        db: &Db,
-        viewer: Viewer,
-        query: FeedQuery,
-    ) -> Result<Arc<FeedPage<R>>, Error> {
-        if query.is_shareable() {
-            let (connection, shared) = (db.read().clone(), query.clone());
-            let run = move |viewers| shared_pages(connection, shared, viewers);
-            if let Some(page) = self.0.get((query.clone(), None), viewer, run).await? {
-                return Ok(page);
-            }
-        }
-        let (connection, own) = (db.read().clone(), query.clone());
-        let run = move |_| async move {
-            let page = own_page(&connection, &own, viewer).await?;
-            Ok(vec![(viewer, page)])
+        represent: impl FnOnce(Vec<Post>, &Self) -> Result<R, String>,
+    ) -> Result<R, String> {
+        let represent = || {
+            let mut posts = self.posts.lock().unwrap_or_else(PoisonError::into_inner);
+            represent(mem::take(&mut *posts), self)
         };
-        let page = self.0.get((query, Some(viewer)), viewer, run).await?;
-        page.ok_or_else(|| Error::Internal("a list has no page".into()))
+        self.representation.get_or_init(represent).clone()
     }
 }
 
-async fn own_page<R>(
-    connection: &Each,
-    query: &FeedQuery,
+/// Reads the page that `viewer` sees of a list. Concurrent requests for a list share a query.
+pub async fn page<R: Send + Sync + 'static>(
+    db: &Db,
     viewer: Viewer,
-) -> Result<Arc<FeedPage<R>>, DbErr> {
-    let page = list(connection, viewer, query).await?;
-    Ok(Arc::new(page.into()))
+    query: FeedQuery,
+) -> Result<Arc<FeedPage<R>>, Error> {
+    if query.is_shareable() {
+        let page = db.shared_read::<SharedPages<R>>(query.clone(), viewer);
+        if let Some(page) = page.await? {
+            return Ok(page);
+        }
+    }
+    let page = db.shared_read::<OwnPage<R>>((query, viewer), ()).await?;
+    page.ok_or_else(|| Error::internal("a list has no page"))
 }
 
-/// The pages of several viewers. If drafts leave a viewer's page short, that viewer's page is
-/// missing and must be read separately.
-async fn shared_pages<R>(
-    connection: Each,
-    query: FeedQuery,
-    viewers: Vec<Viewer>,
-) -> Found<Viewer, Arc<FeedPage<R>>> {
-    if let [viewer] = viewers[..] {
-        return Ok(vec![(viewer, own_page(&connection, &query, viewer).await?)]);
+/// The list of one viewer.
+struct OwnPage<R>(PhantomData<fn() -> R>);
+
+impl<R: Send + Sync + 'static> SharedRead for OwnPage<R> {
+    type Lane = (FeedQuery, Viewer);
+    type Key = ();
+    type Value = Arc<FeedPage<R>>;
+
+    async fn read(
+        connection: Autocommit,
+        (query, viewer): (FeedQuery, Viewer),
+        _: Vec<()>,
+    ) -> Found<(), Arc<FeedPage<R>>> {
+        let page = list(&connection, viewer, &query).await?;
+        Ok(vec![((), Arc::new(page.into()))])
     }
-    let rows = SharedRows::read(&connection, &query, &viewers).await?;
-    // Most viewers voted for none of the posts and share one page.
-    let mut distinct: HashMap<Selection, Arc<FeedPage<R>>> = HashMap::new();
-    let mut pages = Vec::with_capacity(viewers.len());
-    for viewer in viewers {
-        let Some(selection) = rows.select(viewer) else {
-            continue;
-        };
-        let page = match distinct.entry(selection) {
-            Entry::Occupied(page) => Arc::clone(page.get()),
-            Entry::Vacant(vacant) => {
-                // A page can have 4 MB: do not block the thread for several of them.
-                yield_now().await;
-                let page = page_of(rows.copy(vacant.key()), &query);
-                Arc::clone(vacant.insert(Arc::new(page.into())))
-            }
-        };
-        pages.push((viewer, page));
+}
+
+/// A list for several viewers. If drafts leave a viewer's page short, that viewer has no entry and
+/// reads an [`OwnPage`].
+struct SharedPages<R>(PhantomData<fn() -> R>);
+
+impl<R: Send + Sync + 'static> SharedRead for SharedPages<R> {
+    type Lane = FeedQuery;
+    type Key = Viewer;
+    type Value = Arc<FeedPage<R>>;
+
+    async fn read(
+        connection: Autocommit,
+        query: FeedQuery,
+        viewers: Vec<Viewer>,
+    ) -> Found<Viewer, Arc<FeedPage<R>>> {
+        if let [viewer] = viewers[..] {
+            let page = list(&connection, viewer, &query).await?;
+            return Ok(vec![(viewer, Arc::new(page.into()))]);
+        }
+        let rows = SharedRows::read(&connection, &query, &viewers).await?;
+        // Most viewers voted for none of the posts and share one page.
+        let mut distinct: HashMap<Selection, Arc<FeedPage<R>>> = HashMap::new();
+        let mut pages = Vec::with_capacity(viewers.len());
+        for viewer in viewers {
+            let Some(selection) = rows.select(viewer) else {
+                continue;
+            };
+            let page = match distinct.entry(selection) {
+                Entry::Occupied(page) => Arc::clone(page.get()),
+                Entry::Vacant(vacant) => {
+                    // A page can have 4 MB. Other requests need this thread too.
+                    yield_now().await;
+                    let page = page_of(rows.copy(vacant.key()), &query);
+                    Arc::clone(vacant.insert(Arc::new(page.into())))
+                }
+            };
+            pages.push((viewer, page));
+        }
+        Ok(pages)
     }
-    Ok(pages)
 }
 
 /// The first posts of a list that any of several viewers sees.
@@ -151,10 +173,14 @@ type Voters = Vec<i64>;
 type Selection = Vec<(usize, bool)>;
 
 impl SharedRows {
-    async fn read(connection: &Each, query: &FeedQuery, viewers: &[Viewer]) -> Result<Self, DbErr> {
+    async fn read(
+        connection: &Autocommit,
+        query: &FeedQuery,
+        viewers: &[Viewer],
+    ) -> Result<Self, DbErr> {
         let backend = connection.get_database_backend();
-        let known: Vec<_> = viewers.iter().flatten().map(|id| [(*id).into()]).collect();
-        let viewers = table(backend, &["reader"], &known);
+        let known = viewers.iter().flatten().copied();
+        let viewers = ValuesTable::new().column("reader", known).select(backend);
         let own = COLUMN.owner_id.in_subquery(viewers.clone());
         let voters = Query::select()
             .expr(Expr::cust("string_agg(CAST(reader AS text), ' ')"))

@@ -8,6 +8,6 @@ mod query;
 mod select;
 mod source;
 
-pub use lists::{FeedPage, Lists};
+pub use lists::{FeedPage, page};
 pub use order::{FeedCursor, Sort};
 pub use query::FeedQuery;

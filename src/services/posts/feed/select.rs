@@ -18,7 +18,7 @@ use super::{
     source::FeedSource,
 };
 use crate::{
-    db::{Each, comparable, page},
+    db::{Autocommit, comparable, page},
     services::{
         paging::{Cursor, Keyset, Page},
         posts::{
@@ -92,7 +92,7 @@ impl<'a> FeedSelect<'a> {
     }
 
     /// Number of posts of the whole list.
-    pub(super) async fn count(&self, connection: &Each) -> Result<u64, DbErr> {
+    pub(super) async fn count(&self, connection: &Autocommit) -> Result<u64, DbErr> {
         let select = Entity::find()
             .select_only()
             .expr(COLUMN.id.count())

@@ -1,82 +1,121 @@
-use std::pin::Pin;
+use std::{hash::Hasher, pin::Pin};
 
 use futures_util::future::{join_all, poll_immediate};
+use sqlx::sqlite::SqliteConnectOptions;
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
+use crate::db::{connection::Options, pool::Pool};
 
-type Key = u32;
 type Value = &'static str;
+
+/// A read whose result the test decides.
+struct Controlled;
+
+/// Equal if the name is.
+#[derive(Clone)]
+struct Lane {
+    name: &'static str,
+    started: mpsc::UnboundedSender<Query>,
+}
+
+impl PartialEq for Lane {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Lane {}
+
+impl Hash for Lane {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl SharedRead for Controlled {
+    type Lane = Lane;
+    type Key = u32;
+    type Value = Value;
+
+    async fn read(_: Autocommit, lane: Lane, mut keys: Vec<u32>) -> Found<u32, Value> {
+        keys.sort_unstable();
+        let (answer, answered) = oneshot::channel();
+        lane.started.send(Query { keys, answer }).ok().unwrap();
+        answered.await.expect("the query panics")
+    }
+}
 
 /// A database whose answers the test gives.
 struct Database {
-    shared: Shared<&'static str, Key, Value>,
-    ask: mpsc::UnboundedSender<Query>,
-    asked: mpsc::UnboundedReceiver<Query>,
+    flight: SingleFlight<Controlled>,
+    connection: Autocommit,
+    start: mpsc::UnboundedSender<Query>,
+    started: mpsc::UnboundedReceiver<Query>,
 }
 
 /// A query that has begun.
 struct Query {
-    keys: Vec<Key>,
-    answer: oneshot::Sender<Found<Key, Value>>,
+    keys: Vec<u32>,
+    answer: oneshot::Sender<Found<u32, Value>>,
 }
 
 impl Query {
-    /// The same value for each key.
+    /// Answers with the same value for each key.
     fn find(self, value: Value) {
         let found = self.keys.iter().map(|key| (*key, value)).collect();
         self.answer.send(Ok(found)).expect("nobody waits");
     }
 }
 
-type Request<'a> = Pin<Box<dyn Future<Output = Result<Option<Value>, DbErr>> + 'a>>;
+type Request<'a> = Pin<Box<dyn Future<Output = Result<Option<Value>, DbErr>> + Send + 'a>>;
 
 impl Database {
     fn new() -> Self {
-        let (ask, asked) = mpsc::unbounded_channel();
+        let (start, started) = mpsc::unbounded_channel();
+        // Never connected to.
+        let options = Options::Sqlite(Box::new(SqliteConnectOptions::new()));
         Self {
-            shared: Shared::default(),
-            ask,
-            asked,
+            flight: SingleFlight::default(),
+            connection: Autocommit::new(Pool::new(options, 1)),
+            start,
+            started,
         }
     }
 
-    /// A request that has come, and waits.
-    async fn request(&self, lane: &'static str, key: Key) -> Request<'static> {
-        let (shared, ask) = (self.shared.clone(), self.ask.clone());
-        let mut request: Request = Box::pin(async move {
-            let run = async move |mut keys: Vec<Key>| {
-                keys.sort_unstable();
-                let (answer, answered) = oneshot::channel();
-                ask.send(Query { keys, answer }).ok().unwrap();
-                answered.await.expect("the query panics")
-            };
-            shared.get(lane, key, run).await
-        });
+    fn ask(&self, name: &'static str, key: u32) -> Request<'static> {
+        let (flight, connection) = (self.flight.clone(), self.connection.clone());
+        let started = self.start.clone();
+        Box::pin(async move { flight.get(connection, Lane { name, started }, key).await })
+    }
+
+    /// A request that has arrived and waits.
+    async fn request(&self, lane: &'static str, key: u32) -> Request<'static> {
+        let mut request = self.ask(lane, key);
         assert!(poll_immediate(&mut request).await.is_none());
         request
     }
 
     /// The next query to begin.
     async fn begun(&mut self) -> Query {
-        self.asked.recv().await.unwrap()
+        self.started.recv().await.unwrap()
     }
 
-    /// Lets everything go on that can, and makes sure that no query begins.
-    async fn none_begins(&mut self) {
+    /// Runs all ready tasks and checks that no query begins.
+    async fn assert_none_begins(&mut self) {
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
-        assert!(self.asked.try_recv().is_err());
+        assert!(self.started.try_recv().is_err());
     }
 
     fn is_empty(&self) -> bool {
-        held(&self.shared.0).is_empty()
+        self.flight.0.is_empty()
     }
 }
 
 #[tokio::test]
-async fn who_comes_alone_asks_alone() {
+async fn a_request_alone_runs_its_own_query() {
     let mut database = Database::new();
     for value in ["a", "b"] {
         let request = database.request("lane", 1).await;
@@ -89,14 +128,14 @@ async fn who_comes_alone_asks_alone() {
 }
 
 #[tokio::test]
-async fn nobody_is_given_what_a_query_found_that_had_begun_before_they_came() {
+async fn a_request_is_not_answered_by_a_query_that_began_before_it() {
     let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
     let second = database.request("lane", 1).await;
     query.find("old");
     assert_eq!(first.await.unwrap(), Some("old"));
-    // Nor of the shared query, once that has begun.
+    // A shared query does not either.
     let query = database.begun().await;
     let third = database.request("lane", 1).await;
     query.find("new");
@@ -107,7 +146,7 @@ async fn nobody_is_given_what_a_query_found_that_had_begun_before_they_came() {
 }
 
 #[tokio::test]
-async fn those_who_wait_share_one_query() {
+async fn waiting_requests_share_one_query() {
     let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
@@ -115,7 +154,7 @@ async fn those_who_wait_share_one_query() {
     for key in [2, 3, 2, 1] {
         others.push(database.request("lane", key).await);
     }
-    database.none_begins().await;
+    database.assert_none_begins().await;
     query.find("first");
     first.await.unwrap();
     let query = database.begun().await;
@@ -130,7 +169,7 @@ async fn those_who_wait_share_one_query() {
 }
 
 #[tokio::test]
-async fn lanes_do_not_wait_for_one_another() {
+async fn lanes_do_not_wait_for_each_other() {
     let mut database = Database::new();
     let here = database.request("here", 1).await;
     let there = database.request("there", 1).await;
@@ -164,7 +203,7 @@ async fn a_query_has_a_bounded_number_of_keys() {
 }
 
 #[tokio::test]
-async fn an_error_reaches_everybody_and_nobody_after() {
+async fn an_error_reaches_all_waiting_requests_and_no_later_one() {
     let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
@@ -185,14 +224,14 @@ async fn an_error_reaches_everybody_and_nobody_after() {
 }
 
 #[tokio::test]
-async fn who_goes_away_takes_nobody_along() {
+async fn a_cancelled_request_does_not_cancel_others() {
     let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let _query = database.begun().await;
     let second = database.request("lane", 2).await;
     let third = database.request("lane", 3).await;
     drop(second);
-    // Its query goes with it.
+    // Cancels its query.
     drop(first);
     let query = database.begun().await;
     assert_eq!(query.keys, [3]);
@@ -202,28 +241,27 @@ async fn who_goes_away_takes_nobody_along() {
     let query = database.begun().await;
     drop(fourth);
     query.find("unheard");
-    database.none_begins().await;
+    database.assert_none_begins().await;
     assert!(database.is_empty());
 }
 
 #[tokio::test]
-async fn a_query_for_nobody_does_not_begin() {
+async fn no_query_starts_for_cancelled_requests() {
     let mut database = Database::new();
     let first = database.request("lane", 1).await;
     let query = database.begun().await;
     drop(database.request("lane", 2).await);
     query.find("first");
     first.await.unwrap();
-    database.none_begins().await;
+    database.assert_none_begins().await;
     assert!(database.is_empty());
 }
 
 #[tokio::test]
-async fn a_panic_is_an_error_to_those_who_wait_for_it() {
+async fn a_panic_is_an_error_to_waiting_requests() {
     let mut database = Database::new();
-    let shared = database.shared.clone();
-    let first =
-        tokio::spawn(async move { shared.get("lane", 1, |_| async { panic!("broken") }).await });
+    let first = tokio::spawn(database.ask("lane", 1));
+    drop(database.begun().await.answer);
     assert!(first.await.unwrap_err().is_panic());
     let first = database.request("lane", 1).await;
     let query = database.begun().await;

@@ -1,6 +1,6 @@
 //! What can go wrong, in the service's own words and without HTTP.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, sync::Arc};
 
 /// One thing that is wrong with what a client sent.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -33,7 +33,7 @@ impl Fault {
 }
 
 /// Why the service did not do what it was asked to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// No such thing, or none that the caller may know of.
     #[error("{what} {id} does not exist")]
@@ -122,11 +122,31 @@ pub enum Error {
     Overloaded,
     /// The database asks for the transaction to be tried again.
     #[error("the database is busy")]
-    TryAgain(#[source] Box<dyn StdError + Send + Sync>),
+    TryAgain(#[source] Cause),
     /// The database cannot be reached, or cannot do its work.
     #[error("the database is away")]
-    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    Unavailable(#[source] Cause),
     /// A fault of the service itself.
     #[error("internal error")]
-    Internal(#[source] Box<dyn StdError + Send + Sync>),
+    Internal(#[source] Cause),
+}
+
+/// The cause of an error, for the operator's log. Clones share it.
+pub type Cause = Arc<dyn StdError + Send + Sync>;
+
+impl Error {
+    /// [`Error::TryAgain`].
+    pub fn try_again(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::TryAgain(Arc::from(cause.into()))
+    }
+
+    /// [`Error::Unavailable`].
+    pub fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Unavailable(Arc::from(cause.into()))
+    }
+
+    /// [`Error::Internal`].
+    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Internal(Arc::from(cause.into()))
+    }
 }

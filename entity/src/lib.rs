@@ -1,11 +1,11 @@
 //! The tables of Acclaim as SeaORM entities, one file a table.
 
 pub mod audit_log;
+pub mod personal_tokens;
 pub mod post_tags;
 pub mod posts;
 pub mod ranks;
 pub mod refresh_tokens;
 pub mod sessions;
-pub mod tokens;
 pub mod users;
 pub mod votes;

@@ -15,14 +15,14 @@ use crate::{
     config::Config,
     db::{self, Db},
     http::{Drain, Limits, State},
+    jobs,
     keys::Keys,
     routes, server,
-    services::{
-        access::Access,
-        cleanup,
+    services::auth::{
+        Authenticator,
+        access_tokens::AccessTokens,
         passwords::{self, Passwords},
-        posts::Lists,
-        tokens::Tokens,
+        rehash::RehashQueue,
     },
     telemetry,
 };
@@ -62,16 +62,21 @@ pub(super) async fn run() -> Result<(), String> {
     let state = State {
         db,
         passwords,
-        tokens: Tokens::new(keys, config.access_token_lifetime),
-        lists: Lists::default(),
-        access: Access::default(),
+        rehashes: RehashQueue::default(),
+        access_tokens: AccessTokens::new(keys, config.access_token_lifetime),
+        authenticator: Authenticator::default(),
         refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,
         limits: Limits::new(&config.limits),
         drain: Drain::default(),
     };
     let drain = state.drain.clone();
-    let clean_up = clean_up(state.db.clone(), state.refresh_lifetime);
+    let jobs = jobs::start(
+        &state.db,
+        &state.passwords,
+        &state.rehashes,
+        state.refresh_lifetime,
+    );
     let address = listener.local_addr().unwrap_or(address);
     let cannot_serve = |error| format!("cannot serve on {address}: {error}");
     let other = listener.try_clone().map_err(cannot_serve)?;
@@ -88,24 +93,11 @@ pub(super) async fn run() -> Result<(), String> {
         database = %config.database,
         "serving on http://{address}, try http://{address}/docs"
     );
-    tokio::select! {
-        ended = server => ended.map_err(|error| format!("the server failed: {error}"))?,
-        () = clean_up => {}
-    }
+    let ended = server.await;
+    jobs.stop().await;
+    ended.map_err(|error| format!("the server failed: {error}"))?;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Deletes what has expired, as long as the program runs.
-async fn clean_up(db: Db, refresh_lifetime: time::Duration) {
-    loop {
-        tokio::time::sleep(cleanup::PAUSE).await;
-        match cleanup::round(&db, refresh_lifetime).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::debug!(rows, "deleted what has expired"),
-            Err(error) => tracing::warn!(%error, "what has expired was not deleted"),
-        }
-    }
 }
 
 /// Opens the database with every migration applied.

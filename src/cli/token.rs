@@ -10,8 +10,8 @@ use crate::{
     db::Db,
     error::Error,
     services::{
-        access::{SCOPES, Scopes},
-        personal_tokens, users,
+        auth::{SCOPES, Scopes, personal_tokens},
+        users,
     },
 };
 
@@ -75,12 +75,12 @@ async fn create(db: &Db, command: Command) -> Result<(), Error> {
         expires,
         name,
     } = command;
-    let user = users::find(db, &user).await?;
+    let user = users::get_by_name(db, &user).await?;
     let scopes = Scopes::parse(scopes.iter().map(String::as_str)).unwrap_or(Scopes(0));
     let lifetime = expires
         .map(time::Duration::try_from)
         .transpose()
-        .map_err(|error| Error::Internal(error.into()))?;
+        .map_err(Error::internal)?;
     let (_, token) = personal_tokens::create(db, user.id, None, name, scopes, lifetime).await?;
     println!("{}", token.expose_secret());
     Ok(())

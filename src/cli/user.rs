@@ -10,11 +10,13 @@ use crate::{
     error::Error,
     http::rules::{self, Secret},
     services::{
-        access::{Access, Role},
-        audit::Actor,
-        passwords::Passwords,
-        staff,
-        users::{self, NewUser},
+        auth::{
+            Authenticator, Role,
+            passwords::Passwords,
+            sign_up::{NewUser, sign_up},
+        },
+        moderation::{audit_log::Actor, users as staff},
+        users,
     },
 };
 
@@ -105,7 +107,7 @@ impl From<Error> for Failure {
 async fn act(db: &Db, command: Command) -> Result<(), Failure> {
     let actor = Actor::operator();
     // Servers that run learn of it when their own caches forget.
-    let access = Access::default();
+    let authenticator = Authenticator::default();
     match command {
         Command::Create {
             username,
@@ -115,22 +117,22 @@ async fn act(db: &Db, command: Command) -> Result<(), Failure> {
             let new = checked(&username, &email).map_err(Failure::Said)?;
             let passwords = Passwords::start(workers(), 1)
                 .map_err(|error| Failure::Said(format!("no thread for passwords: {error}")))?;
-            let mut user = users::create(db, &passwords, new).await?;
+            let mut user = sign_up(db, &passwords, new).await?;
             if Role::from(role) != Role::User {
                 user = staff::set_role(db, &actor, user.id, role.into(), "created so").await?;
             }
             print(&user);
         }
         Command::Promote { user, role, reason } => {
-            let id = users::find(db, &user).await?.id;
+            let id = users::get_by_name(db, &user).await?.id;
             print(&staff::set_role(db, &actor, id, role.into(), &reason).await?);
         }
         Command::Suspend { user, reason } => {
-            let id = users::find(db, &user).await?.id;
-            print(&staff::suspend(db, &access, &actor, id, &reason).await?);
+            let id = users::get_by_name(db, &user).await?.id;
+            print(&staff::suspend(db, &authenticator, &actor, id, &reason).await?);
         }
         Command::Restore { user, reason } => {
-            let id = users::find(db, &user).await?.id;
+            let id = users::get_by_name(db, &user).await?.id;
             print(&staff::restore(db, &actor, id, &reason).await?);
         }
         Command::List => {

@@ -1,4 +1,4 @@
-//! One connection to either database, and what its errors say about it.
+//! One connection to PostgreSQL or SQLite, and what its errors say about it.
 
 use std::{
     io,
@@ -9,20 +9,27 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{
+    Stream, StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use sea_orm::{DbBackend, ExecResult, QueryResult, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgConnection, SqliteConnection,
     postgres::PgConnectOptions, query_with, sqlite::SqliteConnectOptions,
 };
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::fault;
+use super::error::is_unavailable;
 
-/// How long a statement may take. PostgreSQL gives up earlier by itself, unless nobody hears it.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
-/// A statement of PostgreSQL's that nobody waits for any more ends within a second.
-const LOOK_FOR_THE_CLIENT: &str = "SET client_connection_check_interval = '1s'";
-/// After so many instructions of its machine SQLite looks whether somebody still waits: some 0.1 ms.
+/// Time limit of one statement. It is above PostgreSQL's own `statement_timeout`, and ends waiting
+/// for a server that does not answer.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
+/// PostgreSQL cancels a statement within a second after its client has gone.
+const CHECK_FOR_CLIENT: &str = "SET client_connection_check_interval = '1s'";
+/// SQLite checks after this many virtual machine instructions, about 0.1 ms, whether its statement
+/// was abandoned.
 const SQLITE_STEPS: i32 = 10_000;
 
 /// How to connect.
@@ -37,20 +44,20 @@ impl Options {
         Ok(match self {
             Self::Sqlite(options) => {
                 let mut connection = options.connect().await?;
-                let left = Left::default();
-                let seen = Arc::clone(&left.0);
+                let abandoned = Abandoned::default();
+                let flag = Arc::clone(&abandoned.0);
                 let mut handle = connection.lock_handle().await?;
-                handle.set_progress_handler(SQLITE_STEPS, move || !seen.load(Ordering::Relaxed));
+                handle.set_progress_handler(SQLITE_STEPS, move || !flag.load(Ordering::Relaxed));
                 drop(handle);
                 Connection::Sqlite {
                     connection: connection.into(),
-                    _left: left,
+                    _abandoned: abandoned,
                 }
             }
             Self::Postgres(options) => {
                 let mut connection = options.connect().await?;
-                // A server that cannot (one before 14, say) works on until it has an answer.
-                let _ = connection.execute(LOOK_FOR_THE_CLIENT).await;
+                // PostgreSQL before version 14 lacks this setting and finishes the statement.
+                let _ = connection.execute(CHECK_FOR_CLIENT).await;
                 Connection::Postgres(connection)
             }
         })
@@ -64,41 +71,31 @@ impl Options {
     }
 }
 
-/// Dropped, it is closed, and with it ends what it was in the middle of.
+/// Dropping it closes it and cancels its running statement.
 pub(super) enum Connection {
     Sqlite {
         connection: Box<SqliteConnection>,
-        _left: Left,
+        _abandoned: Abandoned,
     },
     Postgres(PgConnection),
 }
 
-/// Tells the thread of an SQLite connection that nobody waits for it any more. It would finish its
-/// statement otherwise, however long that takes.
+/// Tells the thread of an SQLite connection, when dropped, to interrupt its statement. Without this
+/// the thread would finish the statement, however long that takes.
 #[derive(Default)]
-pub(super) struct Left(Arc<AtomicBool>);
+pub(super) struct Abandoned(Arc<AtomicBool>);
 
-impl Drop for Left {
+impl Drop for Abandoned {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// How the database is to take a statement.
-#[derive(Clone, Copy)]
-pub(super) enum Plan {
-    /// Prepared once, and remembered by the connection.
-    Kept,
-    /// Prepared for this once, so that PostgreSQL's plan is for these values.
-    Once,
-}
-
-/// The statement with its values, for either kind of connection.
-macro_rules! bound {
-    ($statement:expr, $plan:expr) => {{
+/// Prepares `$statement` with its values for either kind of connection.
+macro_rules! prepared {
+    ($statement:expr) => {{
         let values = $statement.values.clone().unwrap_or(Values(Vec::new()));
         query_with(AssertSqlSafe($statement.sql.as_str()), SqlxValues(values))
-            .persistent(matches!($plan, Plan::Kept))
     }};
 }
 
@@ -106,46 +103,60 @@ impl Connection {
     pub(super) async fn rows(
         &mut self,
         statement: &Statement,
-        plan: Plan,
     ) -> Result<Vec<QueryResult>, sqlx::Error> {
-        in_time(async {
+        within_limit(async {
             Ok(match self {
                 Self::Sqlite { connection, .. } => {
-                    let rows = bound!(statement, plan).fetch_all(&mut **connection).await?;
+                    let rows = prepared!(statement).fetch_all(&mut **connection).await?;
                     rows.into_iter().map(Into::into).collect()
                 }
                 Self::Postgres(connection) => {
-                    let rows = bound!(statement, plan).fetch_all(connection).await?;
+                    let rows = prepared!(statement).fetch_all(connection).await?;
                     rows.into_iter().map(Into::into).collect()
                 }
             })
         })
         .await
+    }
+
+    /// The rows of `statement` as they come. [`STATEMENT_LIMIT`] applies to all of them together.
+    pub(super) fn stream<'a>(
+        &'a mut self,
+        statement: &'a Statement,
+    ) -> BoxStream<'a, Result<QueryResult, sqlx::Error>> {
+        match self {
+            Self::Sqlite { connection, .. } => {
+                let rows = prepared!(statement).fetch(&mut **connection);
+                all_within_limit(rows.map_ok(Into::into)).boxed()
+            }
+            Self::Postgres(connection) => {
+                let rows = prepared!(statement).fetch(connection);
+                all_within_limit(rows.map_ok(Into::into)).boxed()
+            }
+        }
     }
 
     pub(super) async fn execute(
         &mut self,
         statement: &Statement,
-        plan: Plan,
     ) -> Result<ExecResult, sqlx::Error> {
-        in_time(async {
+        within_limit(async {
             Ok(match self {
                 Self::Sqlite { connection, .. } => {
-                    let done = bound!(statement, plan).execute(&mut **connection);
+                    let done = prepared!(statement).execute(&mut **connection);
                     done.await?.into()
                 }
                 Self::Postgres(connection) => {
-                    let done = bound!(statement, plan).execute(connection);
-                    done.await?.into()
+                    prepared!(statement).execute(connection).await?.into()
                 }
             })
         })
         .await
     }
 
-    /// Runs `sql`, be it several statements, without preparing it.
-    pub(super) async fn simple(&mut self, sql: &str) -> Result<ExecResult, sqlx::Error> {
-        in_time(async {
+    /// Runs `sql` without preparing it. It may consist of several statements.
+    pub(super) async fn execute_simple(&mut self, sql: &str) -> Result<ExecResult, sqlx::Error> {
+        within_limit(async {
             let sql = AssertSqlSafe(sql);
             Ok(match self {
                 Self::Sqlite { connection, .. } => connection.execute(sql).await?.into(),
@@ -155,13 +166,14 @@ impl Connection {
         .await
     }
 
-    /// A deferred transaction of SQLite that reads first cannot always become a writing one.
+    /// Begins a transaction.
     pub(super) async fn begin(&mut self) -> Result<(), sqlx::Error> {
         let sql = match self {
+            // A deferred transaction that reads first may be refused the lock for its first write.
             Self::Sqlite { .. } => "BEGIN IMMEDIATE",
             Self::Postgres(_) => "BEGIN",
         };
-        self.simple(sql).await.map(drop)
+        self.execute_simple(sql).await.map(drop)
     }
 
     pub(super) async fn ping(&mut self) -> Result<(), sqlx::Error> {
@@ -172,27 +184,42 @@ impl Connection {
     }
 }
 
-async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())),
-    }
+async fn within_limit<T>(
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let outcome = timeout(STATEMENT_LIMIT, work).await;
+    outcome.unwrap_or_else(|_| Err(timed_out()))
 }
 
-/// Whether the connection that gave `error` can be used again: the database answered, and the
-/// answer was not that it is going away.
-pub(super) fn survives(error: &sqlx::Error) -> bool {
+fn all_within_limit<'a, T>(
+    items: impl Stream<Item = Result<T, sqlx::Error>> + Send + 'a,
+) -> impl Stream<Item = Result<T, sqlx::Error>> + Send + 'a {
+    let end = Instant::now() + STATEMENT_LIMIT;
+    stream::unfold(Box::pin(items), move |mut items| async move {
+        let next = timeout_at(end, items.next()).await;
+        let item = next.unwrap_or_else(|_| Some(Err(timed_out())))?;
+        Some((item, items))
+    })
+}
+
+fn timed_out() -> sqlx::Error {
+    sqlx::Error::Io(io::ErrorKind::TimedOut.into())
+}
+
+/// True if the connection that returned `error` can be used again: the database answered, and is
+/// not about to close the connection.
+pub(super) fn is_reusable(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(refusal) => !fault::is_away(refusal.as_ref()),
+        sqlx::Error::Database(refusal) => !is_unavailable(refusal.as_ref()),
         _ => false,
     }
 }
 
-/// Whether `error` is that of a connection that had ended before it was used.
-pub(super) fn was_dead(error: &sqlx::Error) -> bool {
+/// True if `error` shows that the connection had ended before the statement was sent.
+pub(super) fn is_stale(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(cause) => cause.kind() != io::ErrorKind::TimedOut,
-        // What a server that shuts down, or whose operator ends the connection, left to be read.
+        // The last message of a server that shuts down, or whose operator ended the connection.
         sqlx::Error::Database(refusal) => {
             refusal.code().is_some_and(|code| code.starts_with("57P"))
         }
@@ -200,9 +227,8 @@ pub(super) fn was_dead(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether a server that says `error` to a new connection may take one soon: it is starting, or
-/// has too many.
-pub(super) fn may_pass(error: &sqlx::Error) -> bool {
+/// True if the server may accept a connection soon: it is starting, or has too many.
+pub(super) fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(cause) => cause.kind() == io::ErrorKind::ConnectionRefused,
         sqlx::Error::Database(refusal) => refusal.is_transient_in_connect_phase(),

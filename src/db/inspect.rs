@@ -1,4 +1,4 @@
-//! What `acclaim doctor` asks a database, on one connection that changes nothing.
+//! The checks of `acclaim doctor`, on one read-only connection.
 
 use std::{
     net::IpAddr,
@@ -13,16 +13,16 @@ use time::OffsetDateTime;
 
 use super::{BUSY_TIMEOUT, STATEMENT_TIMEOUT};
 
-/// How a database is.
+/// The state of a database.
 #[derive(Debug)]
 pub struct Inspection {
-    /// How long it took to answer the first question.
+    /// Response time of the first query.
     pub answered: Duration,
-    /// What depends on its kind.
+    /// Facts that only one kind of database has.
     pub facts: Facts,
 }
 
-/// What is asked of one kind of database and not of the other.
+/// Facts that only one kind of database has.
 #[derive(Debug)]
 pub enum Facts {
     /// A file.
@@ -31,33 +31,33 @@ pub enum Facts {
     Postgres(Postgres),
 }
 
-/// How a file is.
+/// The state of a database file.
 #[derive(Debug)]
 pub struct Sqlite {
-    /// Whether it has a write-ahead log.
+    /// True if it uses a write-ahead log.
     pub wal: bool,
-    /// What `PRAGMA quick_check` found, some ten lines at most; empty when the file is sound.
+    /// Findings of `PRAGMA quick_check`, at most about ten lines. Empty if the file is sound.
     pub damage: Vec<String>,
 }
 
-/// How a server is.
+/// The state of a database server.
 #[derive(Debug)]
 pub struct Postgres {
-    /// Its version as a number: 150018 is 15.18.
+    /// `server_version_num`: 150018 is 15.18.
     pub version: i32,
-    /// Whether the role may do everything on the whole server.
+    /// True if the role is a superuser.
     pub superuser: bool,
-    /// Whether the connection is under TLS.
+    /// True if the connection uses TLS.
     pub encrypted: bool,
-    /// Whether the connection stays on this machine.
+    /// True if the server runs on this machine.
     pub local: bool,
-    /// By how many seconds its clock is ahead of this machine's; negative when behind.
+    /// Seconds by which its clock is ahead of this machine's. Negative if it is behind.
     pub ahead: f64,
 }
 
-/// Looks at `database`. The error is one sentence for the operator.
+/// Inspects `database`. The error is one sentence for the operator.
 pub async fn inspect(database: &Database) -> Result<Inspection, String> {
-    // It says best why a server cannot be reached.
+    // Has the clearest message if the server cannot be reached.
     database.reach().await?;
     let looked = match database {
         Database::Sqlite(options) => {
@@ -86,11 +86,11 @@ async fn sqlite(connection: &mut SqliteConnection) -> Result<Inspection, sqlx::E
     let answered = asked.elapsed();
     let check = query_scalar("PRAGMA quick_check(10)").fetch_all(connection);
     let found: Vec<String> = match check.await {
-        // Damage that the check itself stumbles over.
+        // Damage can make the check itself fail.
         Err(sqlx::Error::Database(refusal)) => vec![refusal.message().to_owned()],
         found => found?,
     };
-    // A row is of several lines, the first of which names the database.
+    // A row has several lines. The first names the database.
     let lines = found.iter().flat_map(|row| row.lines());
     let damage = lines.filter(|line| *line != "ok" && !line.starts_with("***"));
     Ok(Inspection {

@@ -1,16 +1,22 @@
-//! How to reach the database. The only room that asks which one it is.
+//! Access to the database: pool, transactions, batches and shared reads. Knows no resource.
 
+mod autocommit;
+mod batches;
 mod connection;
-mod each;
-mod fault;
+mod constraint;
+mod error;
+mod first;
+mod insert;
 mod inspect;
+mod lanes;
 mod moment;
 mod page;
+mod per_worker;
 mod pool;
-mod search;
-mod share;
-mod together;
+mod rows;
+mod single_flight;
 mod transaction;
+mod values_table;
 
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
@@ -21,35 +27,43 @@ use sqlx::{
 };
 
 use crate::error::Error;
+pub use autocommit::Autocommit;
+pub use batches::BatchedWrite;
+use batches::Batches;
 use connection::Options;
-pub use each::Each;
+pub use constraint::{Constraint, OnConstraint};
+pub use first::First;
+pub use insert::insert_all;
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use moment::comparable;
 pub use page::{beside, page};
+use per_worker::PerWorker;
 use pool::Pool;
-pub use search::{Among, Place, Words};
-pub use share::{Found, Shared};
-use together::Together;
-pub use together::{Pair, Row, Written, by_pair, table};
+pub use rows::Rows;
+use single_flight::SingleFlight;
+pub use single_flight::{Found, SharedRead};
 pub use transaction::Transaction;
+use transaction::in_transaction;
+pub use values_table::ValuesTable;
 
-/// How long PostgreSQL works on one statement before it gives up.
+/// PostgreSQL cancels a statement after this time.
 const STATEMENT_TIMEOUT: &str = "10s";
-/// How long an SQLite connection waits for another process's lock.
+/// Time that an SQLite connection waits for the lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// PostgreSQL connections of all workers together; a server allows 100 unless told otherwise.
+/// PostgreSQL connections of all workers together. A server allows 100 by default.
 const POSTGRES_CONNECTIONS: usize = 32;
-/// How often a write is tried in all when the database asks for another try.
+/// Attempts at a write that the database asks to try again.
 const ATTEMPTS: u32 = 6;
-/// SQLite cuts its write-ahead log back to this many bytes after a checkpoint.
+/// SQLite truncates its write-ahead log to this many bytes after a checkpoint.
 const JOURNAL_SIZE_LIMIT: &str = "67108864";
 
-/// The database, shared by all that runs in one worker.
+/// The database, as one worker uses it. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Db {
-    reader: Each,
-    writer: Each,
-    together: Together,
+    reader: Autocommit,
+    writer: Arc<Pool>,
+    /// The running shared reads and batches.
+    shared: PerWorker,
 }
 
 impl Db {
@@ -60,14 +74,14 @@ impl Db {
             Database::Sqlite(options) => Self::sqlite(options),
             Database::Postgres(options) => Self::postgres(options),
         };
-        for pool in [&db.writer.pool, &db.reader.pool] {
+        for pool in [&db.writer, &db.reader.pool] {
             let opened = pool.open().await;
             opened.map_err(|error| database.explain(&error))?;
         }
         Ok(db)
     }
 
-    /// One connection that writes, and some that read while it does (WAL) and cannot write.
+    /// One connection that writes, and several read-only ones, which work during a write (WAL).
     fn sqlite(options: &SqliteConnectOptions) -> Self {
         let options = options
             .clone()
@@ -79,99 +93,125 @@ impl Db {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT);
-        let writer = Pool::new(Options::Sqlite(writer.into()), 1);
         let reader = Options::Sqlite(options.read_only(true).into());
-        Self {
-            reader: Each::reading(Pool::new(reader, workers().max(4))),
-            writer: Each::writing(writer),
-            together: Together::default(),
-        }
+        Self::of_pools(
+            Pool::new(reader, workers().max(4)),
+            Pool::new(Options::Sqlite(writer.into()), 1),
+        )
     }
 
     fn postgres(options: &PgConnectOptions) -> Self {
         let options = options
             .clone()
             .options([("statement_timeout", STATEMENT_TIMEOUT)]);
-        Self::of_pool(postgres_pool(Options::Postgres(options.into())))
+        let pool = postgres_pool(Options::Postgres(options.into()));
+        Self::of_pools(Arc::clone(&pool), pool)
     }
 
-    fn of_pool(pool: Arc<Pool>) -> Self {
+    fn of_pools(reader: Arc<Pool>, writer: Arc<Pool>) -> Self {
         Self {
-            reader: Each::reading(Arc::clone(&pool)),
-            writer: Each::writing(pool),
-            together: Together::default(),
+            reader: Autocommit::new(reader),
+            writer,
+            shared: PerWorker::default(),
         }
     }
 
     /// The same database for another worker.
     ///
-    /// A PostgreSQL socket belongs to the runtime that opened it. A worker that stops takes its
-    /// runtime along, so that sharing sockets would cut off what the other workers still answer:
-    /// each has a pool of its own. SQLite has no sockets, and one writer for all.
+    /// On PostgreSQL each worker has its own pool. A socket belongs to the runtime that opened it,
+    /// and a worker that stops would break the connections that others share with it. On SQLite all
+    /// workers share the one writer.
     #[must_use]
     pub fn for_worker(&self) -> Self {
-        match &self.reader.pool.options {
+        match &self.writer.options {
             Options::Sqlite(_) => Self {
-                together: Together::default(),
+                shared: PerWorker::default(),
                 ..self.clone()
             },
-            options @ Options::Postgres(_) => Self::of_pool(postgres_pool(options.clone())),
+            options @ Options::Postgres(_) => {
+                let pool = postgres_pool(options.clone());
+                Self::of_pools(Arc::clone(&pool), pool)
+            }
         }
     }
 
-    /// To read with.
+    /// The connection for reading.
     #[must_use]
-    pub fn read(&self) -> &Each {
+    pub fn read(&self) -> &Autocommit {
         &self.reader
     }
 
-    /// Runs `work` in one transaction and commits it; an error of `work` rolls everything back.
+    /// Runs `work` in one transaction and commits it. An error of `work` rolls it back.
     ///
-    /// `work` runs again, up to six times in all, when the database says "try again" (40001, 40P01,
-    /// `SQLITE_BUSY`): it must not do anything that a rollback does not undo.
-    pub async fn write<T>(
-        &self,
-        work: impl AsyncFn(&Transaction) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        again(async || {
-            let transaction = Transaction::begin(&self.writer.pool).await?;
-            match work(&transaction).await {
-                Ok(done) => {
-                    transaction.commit().await?;
-                    Ok(done)
-                }
-                Err(error) => {
-                    // If it fails the connection is closed, which rolls back as well.
-                    let _ = transaction.roll_back().await;
-                    Err(error)
-                }
-            }
-        })
-        .await
-    }
-
-    /// How many migrations the database lacks.
+    /// Runs `work` up to six times if the database asks to try again (40001, 40P01, `SQLITE_BUSY`).
+    /// `work` must not do anything that a rollback does not undo.
     ///
     /// # Errors
-    /// When it cannot be reached, or is newer than this program.
+    /// Those of `work`, and [`Error::Unavailable`].
+    pub async fn write<T, F, R>(&self, work: F) -> Result<T, Error>
+    where
+        F: Fn(Transaction) -> R + Send + Sync,
+        R: Future<Output = Result<T, Error>> + Send,
+        T: Send,
+    {
+        retry(|| in_transaction(&self.writer, &work)).await
+    }
+
+    /// Writes `row` together with those of other requests, in one transaction.
+    ///
+    /// Writes at once if no batch of `B` runs, else with the next batch. Runs again as
+    /// [`write`](Self::write) does. An error is about this row, except for [`Error::Unavailable`].
+    ///
+    /// # Errors
+    /// Those of [`BatchedWrite::write`].
+    pub async fn batched_write<B: BatchedWrite>(&self, row: B::Row) -> Result<B::Output, Error> {
+        let batches = self.shared.get::<Batches<B>>();
+        let row = Arc::new(row);
+        retry(|| batches.write(&self.writer, Arc::clone(&row))).await
+    }
+
+    /// Reads `key` by a query that other requests of the lane may share.
+    ///
+    /// The query begins after this call. Returns `None` if the key does not exist.
+    ///
+    /// # Errors
+    /// Those of [`SharedRead::read`].
+    pub async fn shared_read<Q: SharedRead>(
+        &self,
+        lane: Q::Lane,
+        key: Q::Key,
+    ) -> Result<Option<Q::Value>, Error> {
+        let flight = self.shared.get::<SingleFlight<Q>>();
+        let value = flight.get(self.reader.clone(), lane, key).await;
+        Ok(value?)
+    }
+
+    /// The migrations that the database lacks.
+    ///
+    /// # Errors
+    /// If it cannot be reached, or is newer than this program.
     pub async fn pending(&self) -> Result<Vec<String>, Error> {
-        migration::pending(&self.reader)
-            .await
-            .map_err(|error| match error {
-                migration::Error::Database(cause) => cause.into(),
-                other => Error::Unavailable(other.into()),
-            })
+        let pending = migration::pending(&self.reader).await;
+        pending.map_err(|error| match error {
+            migration::Error::Database(cause) => cause.into(),
+            other => Error::unavailable(other),
+        })
     }
 }
 
-async fn again<T>(attempt: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+async fn retry<T, F, R>(attempt: F) -> Result<T, Error>
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<T, Error>>,
+{
     let mut number = 1;
     loop {
         match attempt().await {
             Err(Error::TryAgain(cause)) if number < ATTEMPTS => {
                 tracing::debug!(number, %cause, "the write is tried again");
-                let most = 5 << number;
-                tokio::time::sleep(Duration::from_millis(rand::random_range(1..=most))).await;
+                let max_pause = 5 << number;
+                let pause = rand::random_range(1..=max_pause);
+                tokio::time::sleep(Duration::from_millis(pause)).await;
                 number += 1;
             }
             Err(Error::TryAgain(cause)) => return Err(Error::Unavailable(cause)),
@@ -180,13 +220,16 @@ async fn again<T>(attempt: impl AsyncFn() -> Result<T, Error>) -> Result<T, Erro
     }
 }
 
-/// How many workers the server has: as many as cores.
+/// The number of workers of the server: one per core.
 #[must_use]
 pub fn workers() -> usize {
     thread::available_parallelism().map_or(2, NonZero::get)
 }
 
-/// One worker's share of the connections.
+/// The pool of one worker.
 fn postgres_pool(options: Options) -> Arc<Pool> {
     Pool::new(options, (POSTGRES_CONNECTIONS / workers()).clamp(2, 8))
 }
+
+#[cfg(test)]
+mod tests;

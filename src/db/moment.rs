@@ -1,4 +1,4 @@
-//! Moments that compare as time passes.
+//! Points in time, in a form that can be compared in SQL.
 
 use sea_orm::{
     DbBackend,
@@ -6,11 +6,10 @@ use sea_orm::{
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// `column` and `moment` in a form in which they compare; an index has the same form of
-/// `posts.created_at`.
+/// `column` and `moment` in a form in which they compare. `posts.created_at` has an index of it.
 ///
-/// SQLite keeps the text of RFC 3339 in UTC without trailing zeros, of which a `Z` behind a whole
-/// second is greater than the dot of a fraction: it is taken off.
+/// SQLite stores RFC 3339 text in UTC without trailing zeros. A `Z` after whole seconds would sort
+/// after the dot of a fraction, so it is removed.
 #[must_use]
 pub fn comparable(backend: DbBackend, column: Expr, moment: OffsetDateTime) -> (Expr, Expr) {
     match (backend, moment.format(&Rfc3339)) {

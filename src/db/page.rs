@@ -1,19 +1,18 @@
-//! Statements round statements.
+//! Statements built around a statement.
 
 use sea_orm::{
     DbBackend, Statement,
     sea_query::{Expr, Query},
 };
 
-/// `statement` with `LIMIT limit OFFSET skip` behind it.
+/// Appends `LIMIT limit OFFSET skip` to `statement`.
 ///
-/// `limit` stands there as a number: bound as a parameter it costs half of a list's speed, because
-/// the planner does not see it. `skip` does too, and statements with a rare one leave the
-/// connection's statement cache first.
+/// Both are literals. A bound LIMIT halves the speed of a list, because the planner does not see
+/// it. Statements with a rare `skip` are the first to leave the connection's statement cache.
 #[must_use]
 pub fn page(mut statement: Statement, limit: u64, skip: u64) -> Statement {
     use std::fmt::Write;
-    // Writing to a String does not fail.
+    // Writing to a String cannot fail.
     let _ = write!(statement.sql, " LIMIT {limit}");
     if skip > 0 {
         let _ = write!(statement.sql, " OFFSET {skip}");
@@ -21,10 +20,10 @@ pub fn page(mut statement: Statement, limit: u64, skip: u64) -> Statement {
     statement
 }
 
-/// The rows of `statement`, which are called `rows` here, with another `column` as `name`.
+/// Adds `column` as `name` to the rows of `statement`. In `column` those rows are a table `rows`.
 ///
-/// It is found for these rows alone: in the statement itself, SQLite would find it for all that it
-/// sorts before it cuts them off.
+/// The column is computed for these rows alone. Inside the statement, SQLite would compute it for
+/// every row that it sorts before it applies the LIMIT.
 #[must_use]
 pub fn beside(statement: Statement, rows: &str, column: Expr, name: &str) -> Statement {
     let backend = statement.db_backend;

@@ -1,92 +1,88 @@
-//! Statements that are committed together.
+//! Statements that commit together.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::Mutex;
 
 use super::{
-    connection::{Plan, survives, was_dead},
-    each::{exec, query},
+    autocommit::{exec_error, query_error},
+    connection::{is_reusable, is_stale},
     pool::{Lease, Pool, closed},
+    rows::Rows,
 };
+use crate::error::Error;
 
-/// What [`Db::write`](super::Db::write) hands to its closure. Dropped before its end, it closes
-/// its connection, by which the database rolls it back.
-pub struct Transaction {
+/// An open transaction. Clones share it.
+///
+/// It ends when the closure of [`Db::write`](super::Db::write) returns. After that every use of a
+/// clone fails.
+#[derive(Clone)]
+pub struct Transaction(Arc<State>);
+
+struct State {
     backend: DbBackend,
-    /// None once the connection is lost or was left in the middle of a statement.
+    /// Set at the end of the transaction. Clones must not use the connection after that.
+    ended: AtomicBool,
+    /// `None` if the connection is lost, or was left in the middle of a statement.
     lease: Mutex<Option<Lease>>,
 }
 
-/// Runs `$work` on the connection of `$transaction`, which keeps it if it is sound after that.
-macro_rules! on {
-    ($transaction:expr, |$connection:ident| $work:expr) => {{
-        let mut held = $transaction.lease.lock().await;
-        let mut lease = held.take().ok_or_else(closed)?;
+/// Runs `$work` on the connection of `$state` and keeps the connection if it can be used again.
+macro_rules! with_connection {
+    ($state:expr, |$connection:ident| $work:expr) => {{
+        let mut held = $state.lease.lock().await;
+        let mut lease = $state.open(held.take())?;
         let $connection = &mut lease.connection;
         let outcome = $work.await;
-        if outcome.as_ref().err().is_none_or(survives) {
+        if outcome.as_ref().err().is_none_or(is_reusable) && !$state.has_ended() {
             *held = Some(lease);
         }
         outcome
     }};
 }
 
+impl State {
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    fn open(&self, lease: Option<Lease>) -> Result<Lease, DbErr> {
+        lease.filter(|_| !self.has_ended()).ok_or_else(closed)
+    }
+}
+
 impl Transaction {
-    pub(super) async fn begin(pool: &Arc<Pool>) -> Result<Self, DbErr> {
-        let mut lease = pool.lease().await?;
-        let mut begun = lease.connection.begin().await;
-        if lease.reused && begun.as_ref().is_err_and(was_dead) {
-            lease.renew().await?;
-            begun = lease.connection.begin().await;
-        }
-        if begun.is_err() {
-            lease.end(&begun);
-            begun.map_err(exec)?;
-            return Err(closed());
-        }
-        Ok(Self {
-            backend: pool.options.backend(),
-            lease: Mutex::new(Some(lease)),
+    /// Runs `statement` and yields its rows as the database sends them. See
+    /// [`Autocommit::stream`](super::Autocommit::stream) for the limits.
+    ///
+    /// Other statements of the transaction wait until the stream ends. If the stream is dropped
+    /// early, the transaction is rolled back.
+    pub fn stream(&self, statement: Statement) -> Rows {
+        let state = Arc::clone(&self.0);
+        Rows::new(|mut sender| async move {
+            with_connection!(state, |connection| sender.send_all(connection, &statement))
+                .map_err(query_error)
         })
-    }
-
-    /// After an error it is not known whether the changes are there.
-    pub(super) async fn commit(self) -> Result<(), DbErr> {
-        self.end("COMMIT").await
-    }
-
-    pub(super) async fn roll_back(self) -> Result<(), DbErr> {
-        self.end("ROLLBACK").await
-    }
-
-    async fn end(self, sql: &str) -> Result<(), DbErr> {
-        let mut lease = self.lease.into_inner().ok_or_else(closed)?;
-        let ended = lease.connection.simple(sql).await;
-        // A COMMIT that is refused leaves an SQLite transaction open.
-        if ended.is_ok() {
-            lease.end(&ended);
-        }
-        ended.map(drop).map_err(exec)
     }
 }
 
 #[async_trait]
 impl ConnectionTrait for Transaction {
     fn get_database_backend(&self) -> DbBackend {
-        self.backend
+        self.0.backend
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        on!(self, |connection| connection
-            .execute(&statement, Plan::Kept))
-        .map_err(exec)
+        with_connection!(self.0, |connection| connection.execute(&statement)).map_err(exec_error)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        on!(self, |connection| connection.simple(sql)).map_err(exec)
+        with_connection!(self.0, |connection| connection.execute_simple(sql)).map_err(exec_error)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
@@ -94,6 +90,82 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        on!(self, |connection| connection.rows(&statement, Plan::Kept)).map_err(query)
+        with_connection!(self.0, |connection| connection.rows(&statement)).map_err(query_error)
     }
+}
+
+/// Runs `work` in one transaction on a connection of `pool`. Commits if `work` succeeds, rolls back
+/// otherwise.
+pub(super) async fn in_transaction<T, F, R>(pool: &Arc<Pool>, work: F) -> Result<T, Error>
+where
+    F: FnOnce(Transaction) -> R,
+    R: Future<Output = Result<T, Error>>,
+{
+    let open = Open::begin(pool).await?;
+    let outcome = work(open.transaction.clone()).await;
+    if outcome.is_ok() {
+        open.end("COMMIT").await?;
+    } else {
+        // If this fails, the connection is closed, which also rolls back.
+        let _ = open.end("ROLLBACK").await;
+    }
+    outcome
+}
+
+/// Ends its transaction when dropped. The connection is closed then, which rolls back.
+struct Open {
+    transaction: Transaction,
+}
+
+impl Open {
+    async fn begin(pool: &Arc<Pool>) -> Result<Self, DbErr> {
+        let mut lease = pool.lease().await?;
+        let mut begun = lease.connection.begin().await;
+        if lease.reused && begun.as_ref().is_err_and(is_stale) {
+            lease.renew().await?;
+            begun = lease.connection.begin().await;
+        }
+        if let Err(error) = begun {
+            lease.release(Some(&error));
+            return Err(exec_error(error));
+        }
+        Ok(Self {
+            transaction: Transaction(Arc::new(State {
+                backend: pool.options.backend(),
+                ended: AtomicBool::new(false),
+                lease: Mutex::new(Some(lease)),
+            })),
+        })
+    }
+
+    /// If this fails, it is unknown whether the changes are committed.
+    async fn end(self, sql: &str) -> Result<(), DbErr> {
+        let mut lease = self.take_lease()?.ok_or_else(closed)?;
+        lease
+            .connection
+            .execute_simple(sql)
+            .await
+            .map_err(exec_error)?;
+        // Not after an error: a COMMIT that SQLite refuses leaves the transaction open.
+        lease.release(None);
+        Ok(())
+    }
+
+    fn take_lease(&self) -> Result<Option<Lease>, DbErr> {
+        let Transaction(state) = &self.transaction;
+        state.ended.store(true, Ordering::SeqCst);
+        // A statement of a forgotten clone may still run. It closes the connection when it ends.
+        let mut lease = state.lease.try_lock().map_err(|_| still_busy())?;
+        Ok(lease.take())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let _ = self.take_lease();
+    }
+}
+
+fn still_busy() -> DbErr {
+    DbErr::Custom("a statement still ran at the end of its transaction".to_owned())
 }

@@ -8,7 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use super::{Problem, State, limits};
 use crate::{
     error::Error,
-    services::access::{ACCOUNT, Identity, POSTS_READ, Role, SCOPES},
+    services::auth::{ACCOUNT, Identity, POSTS_READ, Role, SCOPES},
 };
 
 /// A signed-in user, or a personal access token of theirs with one of the scopes of `ANY`. Answers
@@ -107,8 +107,8 @@ async fn identify(request: &HttpRequest, state: &State) -> Result<Option<Identit
         return Ok(None);
     };
     let caller = state
-        .access
-        .identify(&state.db, &state.tokens, token)
+        .authenticator
+        .identify(&state.db, &state.access_tokens, token)
         .await?;
     request.extensions_mut().insert(UserId(caller.id));
     limits::write(request, caller.id)?;

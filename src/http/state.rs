@@ -2,10 +2,12 @@
 
 use time::Duration;
 
-use super::{Drain, Limits, Representation};
+use super::{Drain, Limits};
 use crate::{
     db::Db,
-    services::{access::Access, passwords::Passwords, posts::Lists, tokens::Tokens},
+    services::auth::{
+        Authenticator, access_tokens::AccessTokens, passwords::Passwords, rehash::RehashQueue,
+    },
 };
 
 /// One worker's share of the service.
@@ -13,14 +15,14 @@ use crate::{
 pub struct State {
     /// The database.
     pub db: Db,
-    /// Lists that are under way.
-    pub lists: Lists<Representation>,
     /// The threads that hash passwords.
     pub passwords: Passwords,
+    /// Passwords that wait to be re-hashed.
+    pub rehashes: RehashQueue,
     /// Signs and checks access tokens.
-    pub tokens: Tokens,
+    pub access_tokens: AccessTokens,
     /// Who is behind which token.
-    pub access: Access,
+    pub authenticator: Authenticator,
     /// How long a session lasts after its last refresh.
     pub refresh_lifetime: Duration,
     /// Whether posts can be read without a token.
@@ -37,7 +39,6 @@ impl State {
     pub fn for_worker(&self) -> Self {
         Self {
             db: self.db.for_worker(),
-            lists: Lists::default(),
             ..self.clone()
         }
     }

@@ -18,8 +18,8 @@ use crate::{
         rules::{self, Secret},
     },
     services::{
-        access::ACCOUNT,
         account::{self, Changes},
+        auth::ACCOUNT,
         users,
     },
 };
@@ -115,7 +115,7 @@ async fn change(
     let State {
         db,
         passwords,
-        access,
+        authenticator,
         ..
     } = state.get_ref();
     let mut verified = None;
@@ -129,7 +129,7 @@ async fn change(
             return Err(Problem::invalid(vec![fault]));
         };
         limits::account(&request, &caller.username)?;
-        let hash = account::check_password(db, passwords, &caller, current.0).await?;
+        let hash = account::verify_password(db, passwords, &caller, current.0).await?;
         verified = Some(hash);
     }
     if let Some(password) = &patch.password {
@@ -146,7 +146,15 @@ async fn change(
         email: patch.email,
         password: patch.password.map(|password| password.0),
     };
-    let user = account::change(db, passwords, access, &caller, changes, verified.as_ref()).await?;
+    let user = account::change(
+        db,
+        passwords,
+        authenticator,
+        &caller,
+        changes,
+        verified.as_ref(),
+    )
+    .await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(User::own(user)))
@@ -169,12 +177,12 @@ async fn delete(
     let State {
         db,
         passwords,
-        access,
+        authenticator,
         ..
     } = state.get_ref();
     limits::account(&request, &caller.username)?;
     let password = deletion.current_password.0;
-    let verified = account::check_password(db, passwords, &caller, password).await?;
-    account::delete(db, access, &caller, &verified).await?;
+    let verified = account::verify_password(db, passwords, &caller, password).await?;
+    account::delete(db, authenticator, &caller, &verified).await?;
     Ok(HttpResponse::NoContent().finish())
 }

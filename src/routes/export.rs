@@ -13,7 +13,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::{posts::OwnPost, sessions::Session, staff::AuditEntry, tokens::PersonalToken};
 use crate::{
     http::{Caller, Problem, State, route::get},
-    services::{access::ACCOUNT, account},
+    services::{account, auth::ACCOUNT},
 };
 
 #[derive(OpenApi)]

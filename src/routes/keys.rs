@@ -56,14 +56,18 @@ struct Jwk<'a> {
     )),
 )]
 async fn jwks(state: Data<State>) -> HttpResponse {
-    let keys = state.tokens.public_keys().iter().map(|(kid, x)| Jwk {
-        kty: "OKP",
-        crv: "Ed25519",
-        x,
-        kid,
-        alg: "EdDSA",
-        usage: "sig",
-    });
+    let keys = state
+        .access_tokens
+        .public_keys()
+        .iter()
+        .map(|(kid, x)| Jwk {
+            kty: "OKP",
+            crv: "Ed25519",
+            x,
+            kid,
+            alg: "EdDSA",
+            usage: "sig",
+        });
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "public, max-age=300"))
         .json(Jwks {

@@ -25,7 +25,10 @@ use crate::{
         route::on,
         rules::{self, Secret},
     },
-    services::{access::Scopes, sessions, sign_in, users},
+    services::auth::{
+        Scopes, sessions,
+        sign_in::{SignIn, sign_in},
+    },
 };
 
 #[derive(OpenApi)]
@@ -174,28 +177,30 @@ async fn login(
     let State {
         db,
         passwords,
-        access,
+        rehashes,
+        authenticator,
         ..
     } = state.get_ref();
     let lifetime = state.refresh_lifetime;
     let session = match grant {
         Grants::Password(grant) => {
-            let name = grant.username.trim().to_ascii_lowercase();
-            let user = users::by_name(db, &name).await?;
-            // One account is one, by whichever of its names.
-            let account = user.as_ref().map_or(name, |user| user.username.clone());
-            limits::account(&request, &account)?;
-            let agent = user_agent(&request);
-            sign_in::sign_in(db, passwords, user, grant.password.0, &agent, lifetime).await?
+            let attempt = SignIn {
+                name: grant.username,
+                password: grant.password.0,
+                user_agent: user_agent(&request),
+                lifetime,
+            };
+            let admit = |account: &str| limits::account(&request, account);
+            sign_in(db, passwords, rehashes, attempt, admit).await?
         }
         Grants::RefreshToken(grant) => {
-            sessions::refresh(db, access, &grant.refresh_token.0, lifetime).await?
+            sessions::refresh(db, authenticator, &grant.refresh_token.0, lifetime).await?
         }
     };
     let answer = Grant {
-        access_token: state.tokens.issue(session.user_id, session.id)?,
+        access_token: state.access_tokens.issue(session.user_id, session.id)?,
         token_type: "bearer",
-        expires_in: state.tokens.lifetime().as_secs(),
+        expires_in: state.access_tokens.lifetime().as_secs(),
         refresh_token: session.refresh_token.expose_secret().to_owned(),
         scope: Scopes::ALL.to_string(),
     };

@@ -21,7 +21,7 @@ use crate::{
         limits,
         problem::{KINDS, Kind, ProblemDetails},
     },
-    services::access::SCOPES,
+    services::auth::SCOPES,
 };
 
 /// The OpenAPI document.

@@ -15,7 +15,7 @@ use crate::{
         Caller, Id, Problem, SignedIn, State, Then,
         route::{get, on},
     },
-    services::{access::ACCOUNT, sessions},
+    services::auth::{ACCOUNT, sessions},
 };
 
 #[derive(OpenApi)]
@@ -78,7 +78,7 @@ async fn log_out(
     SignedIn(caller, session_id): SignedIn,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    sessions::end(&state.db, &state.access, caller.id, session_id).await?;
+    sessions::end(&state.db, &state.authenticator, caller.id, session_id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -119,7 +119,7 @@ async fn end(
     Then(Caller(caller), Id(id)): Then<Caller<ACCOUNT>, Id>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    sessions::end(&state.db, &state.access, caller.id, id).await?;
+    sessions::end(&state.db, &state.authenticator, caller.id, id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -133,6 +133,6 @@ async fn end_all(
     Caller(caller): Caller<ACCOUNT>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    sessions::end_all(&state.db, &state.access, caller.id).await?;
+    sessions::end_all(&state.db, &state.authenticator, caller.id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -16,7 +16,7 @@ use crate::{
         Admin, Body, Id, Problem, Query, State, Then,
         route::{get, on},
     },
-    services::{audit, staff},
+    services::moderation::{audit_log as audit, users as staff},
 };
 
 #[derive(OpenApi)]
@@ -147,7 +147,7 @@ async fn suspend(
     state: Data<State>,
 ) -> Result<web::Json<Account>, Problem> {
     let actor = (&caller).into();
-    let user = staff::suspend(&state.db, &state.access, &actor, id, &why.reason).await?;
+    let user = staff::suspend(&state.db, &state.authenticator, &actor, id, &why.reason).await?;
     Ok(web::Json(user.into()))
 }
 

@@ -5,7 +5,7 @@ use actix_web::{
     http::{Method, header::CACHE_CONTROL},
     web::{self, Data, ServiceConfig},
 };
-use entity::tokens::Model;
+use entity::personal_tokens::Model;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
@@ -18,10 +18,8 @@ use crate::{
         route::{get, on},
         rules,
     },
-    services::{
-        access::{
-            ACCOUNT, POSTS_CREATE, POSTS_DELETE, POSTS_READ, POSTS_UPDATE, Scopes, VOTES_WRITE,
-        },
+    services::auth::{
+        ACCOUNT, POSTS_CREATE, POSTS_DELETE, POSTS_READ, POSTS_UPDATE, Scopes, VOTES_WRITE,
         personal_tokens,
     },
 };
@@ -219,6 +217,6 @@ async fn revoke(
     Then(Caller(caller), Id(id)): Then<Caller<ACCOUNT>, Id>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    personal_tokens::revoke(&state.db, &state.access, caller.id, id).await?;
+    personal_tokens::revoke(&state.db, &state.authenticator, caller.id, id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

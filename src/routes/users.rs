@@ -23,7 +23,10 @@ use crate::{
         route::{get, on},
         rules::{self, Secret},
     },
-    services::{access::ACCOUNT, users},
+    services::{
+        auth::{ACCOUNT, sign_up},
+        users,
+    },
 };
 
 #[derive(OpenApi)]
@@ -124,12 +127,12 @@ impl User {
     ),
 )]
 async fn sign_up(Body(new): Body<NewUser>, state: Data<State>) -> Result<HttpResponse, Problem> {
-    let new = users::NewUser {
+    let new = sign_up::NewUser {
         email: new.email,
         username: new.username,
         password: new.password.0,
     };
-    let user = users::create(&state.db, &state.passwords, new).await?;
+    let user = sign_up::sign_up(&state.db, &state.passwords, new).await?;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/users/{}", user.id)))
         .insert_header((CACHE_CONTROL, "no-store"))

@@ -12,7 +12,7 @@ use validator::Validate;
 use crate::{
     error::Error,
     http::{Body, Caller, Id, Problem, Request, State, Then, route::on},
-    services::{access::VOTES_WRITE, votes},
+    services::{auth::VOTES_WRITE, votes},
 };
 
 #[derive(OpenApi)]

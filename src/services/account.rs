@@ -1,7 +1,7 @@
-//! What users do with their own account.
+//! The account of the caller.
 
 use entity::{
-    audit_log, posts, sessions, tokens,
+    audit_log, personal_tokens as tokens, posts, sessions,
     users::{ActiveModel, Entity, Model, PasswordHash},
     votes,
 };
@@ -13,17 +13,17 @@ use sea_orm::{
 use secrecy::SecretString;
 
 use super::{
-    access::{Access, Identity},
-    now,
-    passwords::Passwords,
-    personal_tokens, sessions as session_rules, users as user_rules,
+    auth::{
+        Authenticator, Identity, passwords::Passwords, personal_tokens, sessions as session_rules,
+    },
+    now, users as user_rules,
 };
 use crate::{
-    db::{Db, Transaction},
+    db::{Db, OnConstraint, Transaction},
     error::Error,
 };
 
-/// What to change; `None` leaves it as it is.
+/// Changes of an account. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// Valid and lower-case.
@@ -34,15 +34,15 @@ pub struct Changes {
     pub password: Option<SecretString>,
 }
 
-/// Changes the caller's account. A new password ends every other session, and every token.
-/// `verified` is what [`check_password`] gave, if it was asked.
+/// Changes the caller's account. A new password ends every other session and every token.
+/// `verified` is the result of [`verify_password`], if the change needs the password.
 ///
 /// # Errors
-/// [`Error::Taken`]; [`Error::WrongPassword`] when the password was changed meanwhile.
+/// [`Error::Taken`]; [`Error::WrongPassword`] if the password was changed since the verification.
 pub async fn change(
     db: &Db,
     passwords: &Passwords,
-    access: &Access,
+    authenticator: &Authenticator,
     caller: &Identity,
     changes: Changes,
     verified: Option<&PasswordHash>,
@@ -51,38 +51,41 @@ pub async fn change(
         Some(password) => Some(passwords.hash(password).await?),
         None => None,
     };
-    let now = now();
-    let (user, gone) = db
-        .write(async |transaction| {
-            still(transaction, caller, verified).await?;
-            let user = ActiveModel {
-                id: Unchanged(caller.id),
-                username: changes.username.clone().map_or(NotSet, Set),
-                email: changes.email.clone().map_or(NotSet, Set),
-                password_hash: hash.clone().map_or(NotSet, Set),
-                updated_at: Set(now),
-                ..Default::default()
-            };
-            let user = user.update(transaction).await?;
-            let mut gone = Vec::new();
-            if hash.is_some() {
-                gone = session_rules::end_in(transaction, caller.id, caller.session_id()).await?;
-                gone.extend(personal_tokens::revoke_in(transaction, caller.id).await?);
+    let has_new_password = hash.is_some();
+    let user = ActiveModel {
+        id: Unchanged(caller.id),
+        username: changes.username.map_or(NotSet, Set),
+        email: changes.email.map_or(NotSet, Set),
+        password_hash: hash.map_or(NotSet, Set),
+        updated_at: Set(now()),
+        ..Default::default()
+    };
+    let user = &user;
+    let (user, ended) = db
+        .write(|transaction| async move {
+            lock_verified(&transaction, caller, verified).await?;
+            let updated = user.clone().update(&transaction).await;
+            let user = updated.on_constraint(user_rules::taken())?;
+            let mut ended = Vec::new();
+            if has_new_password {
+                ended =
+                    session_rules::end_all_in(&transaction, caller.id, caller.session_id()).await?;
+                ended.extend(personal_tokens::revoke_all_in(&transaction, caller.id).await?);
             }
-            Ok((user, gone))
+            Ok((user, ended))
         })
         .await?;
-    access.end(gone);
-    // The name is in it.
-    access.forget([caller.by.clone()]);
+    authenticator.end(ended);
+    // The cache entry contains the username.
+    authenticator.forget([caller.credential.clone()]);
     Ok(user)
 }
 
-/// Checks that `password` is the caller's, and gives its hash.
+/// Verifies the caller's password and returns its hash.
 ///
 /// # Errors
 /// [`Error::WrongPassword`].
-pub async fn check_password(
+pub async fn verify_password(
     db: &Db,
     passwords: &Passwords,
     caller: &Identity,
@@ -95,13 +98,14 @@ pub async fn check_password(
     Err(Error::WrongPassword)
 }
 
-/// Whether the caller's password is still what was `verified`; it stays so until `transaction` ends.
-async fn still(
+/// Locks the caller's row until `transaction` ends, and checks that the password is the `verified`
+/// one.
+async fn lock_verified(
     transaction: &Transaction,
     caller: &Identity,
     verified: Option<&PasswordHash>,
 ) -> Result<(), Error> {
-    let user = user_rules::held(transaction, caller.id).await?;
+    let user = user_rules::lock_user(transaction, caller.id).await?;
     let user = user.ok_or(Error::InvalidToken)?;
     if verified.is_some_and(|verified| *verified != user.password_hash) {
         return Err(Error::WrongPassword);
@@ -109,47 +113,47 @@ async fn still(
     Ok(())
 }
 
-/// Deletes the caller, with posts, votes, sessions and tokens; the vote counts follow.
+/// Deletes the caller with all posts, votes, sessions and tokens. Triggers update the vote counts.
 ///
 /// # Errors
-/// [`Error::WrongPassword`] when the password was changed since it was `verified`.
+/// [`Error::WrongPassword`] if the password was changed since the verification.
 pub async fn delete(
     db: &Db,
-    access: &Access,
+    authenticator: &Authenticator,
     caller: &Identity,
     verified: &PasswordHash,
 ) -> Result<(), Error> {
-    let gone = db
-        .write(async |transaction| {
-            still(transaction, caller, Some(verified)).await?;
-            let mut gone = session_rules::end_in(transaction, caller.id, None).await?;
-            gone.extend(personal_tokens::revoke_in(transaction, caller.id).await?);
-            Entity::delete_by_id(caller.id).exec(transaction).await?;
-            Ok(gone)
+    let ended = db
+        .write(|transaction| async move {
+            lock_verified(&transaction, caller, Some(verified)).await?;
+            let mut ended = session_rules::end_all_in(&transaction, caller.id, None).await?;
+            ended.extend(personal_tokens::revoke_all_in(&transaction, caller.id).await?);
+            Entity::delete_by_id(caller.id).exec(&transaction).await?;
+            Ok(ended)
         })
         .await?;
-    access.end(gone);
+    authenticator.end(ended);
     Ok(())
 }
 
-/// Everything that the service holds on a user.
+/// All data of a user.
 #[derive(Debug)]
 pub struct Export {
     /// The account.
     pub user: Model,
-    /// Every post and draft, oldest first.
+    /// Posts and drafts, oldest first.
     pub posts: Vec<posts::Model>,
-    /// Every vote.
+    /// Votes, by post id.
     pub votes: Vec<votes::Model>,
-    /// Every session.
+    /// Sessions that have not expired, newest first.
     pub sessions: Vec<sessions::Model>,
-    /// Every personal access token.
+    /// Personal access tokens, newest first.
     pub tokens: Vec<tokens::Model>,
-    /// What was done to the user or by them.
+    /// Audit log entries that affect the user or were made by the user, oldest first.
     pub audit_log: Vec<audit_log::Model>,
 }
 
-/// Everything that the service holds on user `id`.
+/// Reads all data of user `id`.
 pub async fn export(db: &Db, id: i64) -> Result<Export, Error> {
     use audit_log::Action::{ChangeRole, RestoreUser, SuspendUser};
     let user = user_rules::get(db, id).await?;

@@ -1,23 +1,17 @@
-//! The rules and the queries of each resource. Knows no HTTP; takes what it needs as arguments.
+//! The rules and the queries of each resource. This layer knows no HTTP.
 
-pub mod access;
 pub mod account;
-pub mod audit;
-pub mod cleanup;
-pub mod passwords;
-pub mod personal_tokens;
+pub mod auth;
+pub mod moderation;
+pub mod paging;
 pub mod posts;
-pub mod sessions;
-pub mod sign_in;
-pub mod staff;
-pub mod tokens;
 pub mod users;
 pub mod votes;
 
 use time::OffsetDateTime;
 
-/// Now, in UTC and whole microseconds: what both databases keep, so that what is written is what
-/// is read back.
+/// The current time in UTC, in whole microseconds: the precision that both databases store, so that
+/// a value is read back as it was written.
 fn now() -> OffsetDateTime {
     let now = OffsetDateTime::now_utc();
     now.replace_nanosecond(now.microsecond() * 1_000)

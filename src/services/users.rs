@@ -1,141 +1,62 @@
-//! Users: who they are.
+//! Finding users.
 
 pub use entity::users::Model;
-use entity::users::{ActiveModel, COLUMN, Column, Entity};
-use rand::RngExt;
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::Expr,
-};
-use secrecy::SecretString;
+use entity::users::{COLUMN, Entity};
+use sea_orm::{EntityTrait, QueryFilter, QuerySelect};
 
-use super::{
-    now,
-    passwords::{self, Passwords},
-};
 use crate::{
-    db::{Db, Transaction},
+    db::{Constraint, Db, First, Transaction},
     error::Error,
 };
 
-/// What is needed to sign up.
-pub struct NewUser {
-    /// Valid and lower-case.
-    pub email: String,
-    /// Valid and lower-case; made by the service when left out.
-    pub username: Option<String>,
-    /// Valid.
-    pub password: SecretString,
+const EMAIL: Constraint = Constraint::unique("users_email_key", "users.email");
+const USERNAME: Constraint = Constraint::unique("users_username_key", "users.username");
+
+/// The constraints that an insert or update of a user can violate.
+pub(super) fn taken() -> [(Constraint, Error); 2] {
+    [
+        (EMAIL, Error::Taken { field: "email" }),
+        (USERNAME, Error::Taken { field: "username" }),
+    ]
 }
 
-/// Adds a user.
-///
-/// # Errors
-/// [`Error::Taken`] when somebody has the e-mail address or the username.
-pub async fn create(db: &Db, passwords: &Passwords, new: NewUser) -> Result<Model, Error> {
-    let password_hash = passwords.hash(new.password).await?;
-    let username = new.username.unwrap_or_else(made_up_username);
-    let now = now();
-    db.write(async |transaction| {
-        let user = ActiveModel {
-            email: Set(new.email.clone()),
-            username: Set(username.clone()),
-            password_hash: Set(password_hash.clone()),
-            created_at: Set(now),
-            updated_at: Set(now),
-            ..Default::default()
-        };
-        Ok(user.insert(transaction).await?)
-    })
-    .await
-}
-
-/// The user with number `id`.
+/// The user with this id.
 ///
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn get(db: &Db, id: i64) -> Result<Model, Error> {
-    let found = Entity::find()
-        .filter(COLUMN.id.eq(id))
-        .all(db.read())
-        .await?;
-    found
-        .into_iter()
-        .next()
-        .ok_or(Error::NotFound { what: "user", id })
+    let found = Entity::find().filter(COLUMN.id.eq(id)).first(db.read());
+    found.await?.ok_or(Error::NotFound { what: "user", id })
 }
 
-/// The user whose e-mail address or username is `name`.
+/// The user with this e-mail address or username. Case and surrounding spaces do not matter.
 ///
 /// # Errors
 /// [`Error::NoUser`].
-pub async fn find(db: &Db, name: &str) -> Result<Model, Error> {
-    let name = name.trim().to_ascii_lowercase();
-    let found = by_name(db, &name).await?;
+pub async fn get_by_name(db: &Db, name: &str) -> Result<Model, Error> {
+    let name = normalized(name);
+    let found = find_by_name(db, &name).await?;
     found.ok_or(Error::NoUser { name })
 }
 
-/// The user whose e-mail address or username is `name`, if there is one.
-pub async fn by_name(db: &Db, name: &str) -> Result<Option<Model>, Error> {
-    // A username has no `@`, an e-mail address always has one.
+/// `name` as e-mail addresses and usernames are stored.
+pub(super) fn normalized(name: &str) -> String {
+    name.trim().to_ascii_lowercase()
+}
+
+/// The user with this [normalized] e-mail address or username.
+pub(super) async fn find_by_name(db: &Db, name: &str) -> Result<Option<Model>, Error> {
+    // Every e-mail address contains an `@`, no username does.
     let column = if name.contains('@') {
         COLUMN.email.eq(name)
     } else {
         COLUMN.username.eq(name)
     };
-    let found = Entity::find().filter(column).all(db.read()).await?;
-    Ok(found.into_iter().next())
+    Ok(Entity::find().filter(column).first(db.read()).await?)
 }
 
-/// Replaces a hash of lower parameters than today's by a new one of `password`, behind the caller's
-/// back, on the `LocalSet` that this must run in, as whatever runs on a worker of the server does.
-/// Nobody waits for it: what is not done now is done at the next sign-in.
-pub fn rehash(db: &Db, passwords: &Passwords, user: Model, password: SecretString) {
-    if !passwords::is_outdated(&user.password_hash) {
-        return;
-    }
-    let (db, passwords) = (db.clone(), passwords.clone());
-    tokio::task::spawn_local(async move {
-        if let Err(error) = replace_hash(&db, &passwords, &user, password).await {
-            tracing::warn!(user_id = user.id, ?error, "the password was not re-hashed");
-        }
-    });
-}
-
-/// Unless the password was changed meanwhile.
-async fn replace_hash(
-    db: &Db,
-    passwords: &Passwords,
-    user: &Model,
-    password: SecretString,
-) -> Result<(), Error> {
-    let new = passwords.hash(password).await?;
-    db.write(async |transaction| {
-        Entity::update_many()
-            .col_expr(Column::PasswordHash, Expr::value(new.clone()))
-            .filter(COLUMN.id.eq(user.id))
-            .filter(COLUMN.password_hash.eq(user.password_hash.clone()))
-            .exec(transaction)
-            .await?;
-        Ok(())
-    })
-    .await
-}
-
-/// User `id` as they are until `transaction` ends: nobody changes them meanwhile.
-pub(super) async fn held(transaction: &Transaction, id: i64) -> Result<Option<Model>, Error> {
+/// Reads user `id` and locks the row until `transaction` ends.
+pub(super) async fn lock_user(transaction: &Transaction, id: i64) -> Result<Option<Model>, Error> {
     let found = Entity::find().filter(COLUMN.id.eq(id)).lock_exclusive();
-    Ok(found.all(transaction).await?.into_iter().next())
-}
-
-/// `user-` and twelve random letters and digits: 10^18 of them, so that two never meet. Nothing of
-/// the e-mail address goes into it, because a username is public.
-fn made_up_username() -> String {
-    const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    let mut random = rand::rng();
-    let tail = (0..12).map(|_| {
-        let at = random.random_range(0..LETTERS.len());
-        LETTERS.get(at).copied().map_or('0', char::from)
-    });
-    "user-".chars().chain(tail).collect()
+    Ok(found.first(transaction).await?)
 }

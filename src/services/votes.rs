@@ -1,94 +1,139 @@
-//! Votes: one statement for those that come together, which copes with a vote that is there already.
+//! Votes. The statements cope with a vote that exists already.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use entity::{posts, votes};
 use sea_orm::{
-    ConnectionTrait, DbErr, QueryResult, Value,
+    ConnectionTrait, DbErr, QueryResult,
     sea_query::{Expr, ExprTrait, JoinType, LockType, OnConflict, Order, Query, SelectStatement},
 };
 
-use super::{now, posts::visible_to};
+use super::{now, posts::visibility::visible_to};
 use crate::{
-    db::{Db, Each, Found, Pair, Row, Written, by_pair, table},
+    db::{
+        Autocommit, BatchedWrite, Constraint, Db, Found, OnConstraint, SharedRead, Transaction,
+        ValuesTable,
+    },
     error::Error,
 };
 
-/// A post's votes after the caller's vote was added or taken back.
+/// The voter was deleted after the token was checked.
+const USER: Constraint = Constraint::foreign_key("votes_user_id_fkey");
+/// The post was deleted after the statement found it. SQLite has one writer, so that this happens
+/// on PostgreSQL alone.
+const POST: Constraint = Constraint::foreign_key("votes_post_id_fkey");
+
+/// A post's votes after the caller's vote was added or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// How many users voted for the post.
+    /// The number of votes for the post.
     pub votes: i64,
-    /// Whether this call changed anything.
+    /// True if this call changed anything.
     pub changed: bool,
 }
 
-/// Adds `caller`'s vote for post `post_id`, unless it is there.
-///
-/// # Errors
-/// [`Error::NotFound`]; [`Error::InvalidToken`] when the caller has just been deleted.
-pub async fn add(db: &Db, caller: i64, post_id: i64) -> Result<Tally, Error> {
-    let vote = [post_id.into(), caller.into()].into();
-    let added = db.write_row("votes added", vote, insert).await?;
-    tally(db, caller, post_id, added.is_some()).await
+/// A user's vote for a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Vote {
+    post_id: i64,
+    user_id: i64,
 }
 
-/// Takes `caller`'s vote for post `post_id` back, if there is one.
+/// Adds `caller`'s vote for post `post_id`, unless it exists.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::PostGone`]; [`Error::InvalidToken`] if the caller was deleted
+/// meanwhile.
+pub async fn add(db: &Db, caller: i64, post_id: i64) -> Result<Tally, Error> {
+    let vote = Vote {
+        post_id,
+        user_id: caller,
+    };
+    let changed = db.batched_write::<AddVotes>(vote).await?;
+    tally(db, vote, changed).await
+}
+
+/// Removes `caller`'s vote for post `post_id`, if it exists.
 ///
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn remove(db: &Db, caller: i64, post_id: i64) -> Result<Tally, Error> {
-    let vote = [post_id.into(), caller.into()].into();
-    let removed = db.write_row("votes removed", vote, delete).await?;
-    tally(db, caller, post_id, removed.is_some()).await
+    let vote = Vote {
+        post_id,
+        user_id: caller,
+    };
+    let changed = db.batched_write::<RemoveVotes>(vote).await?;
+    tally(db, vote, changed).await
 }
 
-async fn insert(connection: Each, wanted: Vec<Row>) -> Written {
-    let visible = locked(&connection, &wanted).expr(Expr::value(now())).take();
-    let columns = [
-        votes::Column::PostId,
-        votes::Column::UserId,
-        votes::Column::CreatedAt,
-    ];
-    let insert = Query::insert()
-        .into_table(votes::Entity)
-        .columns(columns)
-        .select_from(visible)
-        .map_err(|error| DbErr::Custom(error.to_string()))?
-        .on_conflict(
-            OnConflict::columns([votes::Column::PostId, votes::Column::UserId])
-                .do_nothing()
-                .to_owned(),
-        )
-        .returning(Query::returning().columns([votes::Column::PostId, votes::Column::UserId]))
-        .take();
-    changed(connection.query_all(&insert).await?, &wanted)
+struct AddVotes;
+
+impl BatchedWrite for AddVotes {
+    type Row = Vote;
+    type Output = bool;
+
+    async fn write(transaction: &Transaction, wanted: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
+        let wanted: Vec<Vote> = wanted.iter().map(|vote| **vote).collect();
+        let visible = locked(transaction, &wanted).expr(Expr::value(now())).take();
+        let columns = [
+            votes::Column::PostId,
+            votes::Column::UserId,
+            votes::Column::CreatedAt,
+        ];
+        let insert = Query::insert()
+            .into_table(votes::Entity)
+            .columns(columns)
+            .select_from(visible)
+            .map_err(Error::internal)?
+            .on_conflict(
+                OnConflict::columns([votes::Column::PostId, votes::Column::UserId])
+                    .do_nothing()
+                    .to_owned(),
+            )
+            .returning(Query::returning().columns([votes::Column::PostId, votes::Column::UserId]))
+            .take();
+        let inserted = transaction.query_all(&insert).await;
+        let inserted =
+            inserted.on_constraint([(USER, Error::InvalidToken), (POST, Error::PostGone)])?;
+        Ok(changed(&inserted, &wanted)?)
+    }
 }
 
-/// A vote for a post that its owner has made a draft since stays.
-async fn delete(connection: Each, wanted: Vec<Row>) -> Written {
-    let vote = Expr::tuple([
-        Expr::col(votes::Column::PostId),
-        Expr::col(votes::Column::UserId),
-    ]);
-    let delete = Query::delete()
-        .from_table(votes::Entity)
-        .and_where(vote.in_subquery(locked(&connection, &wanted)))
-        .returning(Query::returning().columns([votes::Column::PostId, votes::Column::UserId]))
-        .take();
-    changed(connection.query_all(&delete).await?, &wanted)
+struct RemoveVotes;
+
+impl BatchedWrite for RemoveVotes {
+    type Row = Vote;
+    type Output = bool;
+
+    /// A vote for a post that became a draft stays.
+    async fn write(transaction: &Transaction, wanted: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
+        let wanted: Vec<Vote> = wanted.iter().map(|vote| **vote).collect();
+        let vote = Expr::tuple([
+            Expr::col(votes::Column::PostId),
+            Expr::col(votes::Column::UserId),
+        ]);
+        let delete = Query::delete()
+            .from_table(votes::Entity)
+            .and_where(vote.in_subquery(locked(transaction, &wanted)))
+            .returning(Query::returning().columns([votes::Column::PostId, votes::Column::UserId]))
+            .take();
+        let deleted = transaction.query_all(&delete).await?;
+        Ok(changed(&deleted, &wanted)?)
+    }
 }
 
-/// Those of the `wanted`, numbers of posts and of readers, whose posts their readers may see.
-fn visible(connection: &Each, wanted: &[impl AsRef<[Value]>]) -> SelectStatement {
-    let backend = connection.get_database_backend();
+/// Selects the posts and users of those of `wanted` whose post the user may see.
+fn visible(connection: &impl ConnectionTrait, wanted: &[Vote]) -> SelectStatement {
     let id = (posts::Entity, posts::Column::Id);
+    let wanted = ValuesTable::numbered(wanted.len())
+        .column("id", wanted.iter().map(|vote| vote.post_id))
+        .column("reader", wanted.iter().map(|vote| vote.user_id));
     Query::select()
         .columns([("want", "id"), ("want", "reader")])
         .from(posts::Entity)
         .join_subquery(
             JoinType::InnerJoin,
-            table(backend, &["id", "reader"], wanted),
+            wanted.select(connection.get_database_backend()),
             "want",
             Expr::col(id).equals(("want", "id")),
         )
@@ -96,10 +141,12 @@ fn visible(connection: &Each, wanted: &[impl AsRef<[Value]>]) -> SelectStatement
         .take()
 }
 
-/// The same, with their posts locked until the statement ends, in one order for all: so statements
-/// wait for each other before they have anything that another waits for. A post that is locked for
-/// a vote's foreign key alone first, and by many, costs PostgreSQL four times as much.
-fn locked(connection: &Each, wanted: &[Row]) -> SelectStatement {
+/// The same, and locks the posts until the transaction ends, always in the same order: transactions
+/// wait for each other before they hold anything that another waits for.
+///
+/// PostgreSQL takes four times as long if many transactions lock a post for the foreign key of a
+/// vote first.
+fn locked(connection: &impl ConnectionTrait, wanted: &[Vote]) -> SelectStatement {
     visible(connection, wanted)
         .order_by(("want", "id"), Order::Asc)
         .order_by(("want", "reader"), Order::Asc)
@@ -107,43 +154,41 @@ fn locked(connection: &Each, wanted: &[Row]) -> SelectStatement {
         .take()
 }
 
-/// Of equal votes that are wanted together, one changes something.
-fn changed(rows: Vec<QueryResult>, wanted: &[Row]) -> Written {
-    let mut changed = HashMap::with_capacity(rows.len());
+/// Tells for each of `wanted` if it is in `rows`. Of equal votes only the first is.
+fn changed(rows: &[QueryResult], wanted: &[Vote]) -> Result<Vec<bool>, DbErr> {
+    let mut changed = HashSet::with_capacity(rows.len());
     for row in rows {
-        let vote: (i64, i64) = (row.try_get("", "post_id")?, row.try_get("", "user_id")?);
-        changed.insert(vote, row);
+        changed.insert(Vote {
+            post_id: row.try_get("", "post_id")?,
+            user_id: row.try_get("", "user_id")?,
+        });
     }
-    let of = |vote: &Row| match vote[..] {
-        [Value::BigInt(Some(post)), Value::BigInt(Some(user))] => changed.remove(&(post, user)),
-        _ => None,
-    };
-    Ok(wanted.iter().map(of).collect())
+    Ok(wanted.iter().map(|vote| changed.remove(vote)).collect())
 }
 
-/// Asked for once the vote is committed: what others did meanwhile counts too.
-async fn tally(db: &Db, caller: i64, post_id: i64, changed: bool) -> Result<Tally, Error> {
-    let connection = db.read().clone();
-    let find = |pairs| tallies(connection, pairs);
-    let row = db.row("tallies", (post_id, caller), find).await?;
-    let row = row.ok_or(Error::NotFound {
+/// Reads the number of votes after the commit, so that it includes the votes of others.
+async fn tally(db: &Db, vote: Vote, changed: bool) -> Result<Tally, Error> {
+    let votes = db.shared_read::<VoteCounts>((), vote).await?;
+    let votes = votes.ok_or(Error::NotFound {
         what: "post",
-        id: post_id,
+        id: vote.post_id,
     })?;
-    Ok(Tally {
-        votes: row.try_get("", "votes")?,
-        changed,
-    })
+    Ok(Tally { votes, changed })
 }
 
-async fn tallies(connection: Each, pairs: Vec<Pair>) -> Found<Pair, Arc<QueryResult>> {
-    let wanted: Vec<_> = pairs
-        .iter()
-        .map(|&(id, reader)| [id.into(), reader.into()])
-        .collect();
-    let tallies = visible(&connection, &wanted)
-        .column((posts::Entity, posts::Column::Votes))
-        .take();
-    let rows = connection.query_all(&tallies).await?;
-    rows.into_iter().map(by_pair).collect()
+struct VoteCounts;
+
+impl SharedRead for VoteCounts {
+    type Lane = ();
+    type Key = Vote;
+    type Value = i64;
+
+    async fn read(connection: Autocommit, (): (), wanted: Vec<Vote>) -> Found<Vote, i64> {
+        let counts = visible(&connection, &wanted)
+            .column(("want", ValuesTable::POSITION))
+            .column((posts::Entity, posts::Column::Votes))
+            .take();
+        let rows = connection.query_all(&counts).await?;
+        ValuesTable::by_position(&wanted, &rows, |row| row.try_get("", "votes"))
+    }
 }

@@ -28,7 +28,7 @@ use crate::{
         route::{get, on},
     },
     services::{
-        access::{POSTS_CREATE, POSTS_DELETE, POSTS_UPDATE},
+        auth::{POSTS_CREATE, POSTS_DELETE, POSTS_UPDATE},
         posts,
     },
 };
@@ -72,11 +72,11 @@ async fn list(
     request: HttpRequest,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let page = state.lists.page(&state.db, reader.id(), query.into(), page);
-    let page = page.await?;
+    let page = posts::page(&state.db, reader.id(), query.into()).await?;
     let link = link(&request, page.next, page.prev);
     let total = page.total;
-    let mut answer = page.answer.clone().read(&request);
+    let representation = page.representation(represent).map_err(Problem::internal)?;
+    let mut answer = representation.read(&request);
     let headers = answer.headers_mut();
     if let Some(link) = link {
         headers.insert(LINK, link);
@@ -212,13 +212,13 @@ async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn page(
+fn represent(
     posts: Vec<posts::Post>,
-    page: posts::Page<()>,
-) -> Result<posts::Page<Representation>, String> {
+    page: &posts::FeedPage<Representation>,
+) -> Result<Representation, String> {
     let posts: Vec<Post> = posts.into_iter().map(Post::from).collect();
     let beside = format!("{:?} {:?} {:?}", page.next, page.prev, page.total);
-    Ok(page.of(Representation::of(&posts, &beside)?))
+    Representation::of(&posts, &beside)
 }
 
 fn representation(post: posts::Post) -> Result<Representation, Problem> {

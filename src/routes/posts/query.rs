@@ -108,12 +108,12 @@ fn known(cursor: &str) -> Result<(), ValidationError> {
         ValidationError::new("format")
             .with_message("must be a cursor of the `Link` header of an earlier list".into())
     };
-    posts::Position::parse(cursor).map(drop).ok_or_else(wrong)
+    posts::FeedCursor::parse(cursor).map(drop).ok_or_else(wrong)
 }
 
 impl Request for PostQuery {}
 
-impl From<PostQuery> for posts::Query {
+impl From<PostQuery> for posts::FeedQuery {
     fn from(query: PostQuery) -> Self {
         let sort = match query.sort {
             Some(Sort::New) => posts::Sort::New,
@@ -127,7 +127,7 @@ impl From<PostQuery> for posts::Query {
             limit: query.limit.unsigned_abs(),
             skip: query.skip.unsigned_abs(),
             sort,
-            position: query.cursor.as_deref().and_then(posts::Position::parse),
+            cursor: query.cursor.as_deref().and_then(posts::FeedCursor::parse),
             search: query.search,
             tag: query.tag,
             owner_id: query.owner_id,

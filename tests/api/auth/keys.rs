@@ -50,7 +50,7 @@ fn secrets(first: &str, others: &[&str]) -> Keys {
 pub async fn serve(fixture: &Fixture, keys: Keys) -> Service {
     fixture.migrate().await;
     let mut state = fixture.state(&fixture.database()).await;
-    state.tokens = tokens(keys);
+    state.access_tokens = tokens(keys);
     fixture.start(state, acclaim::config::Origins::These(Vec::new()))
 }
 

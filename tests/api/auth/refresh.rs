@@ -122,7 +122,7 @@ async fn invalid_refresh_tokens_are_refused(fixture: Fixture) {
 
 #[apply(behaviour)]
 async fn expired_sessions_and_tokens_are_deleted(fixture: Fixture) {
-    use acclaim::{db::Db, services::cleanup};
+    use acclaim::{db::Db, services::auth::cleanup::delete_expired};
     let service = fixture.serve().await;
     let (ada, grace) = (service.user("ada").await, service.user("grace").await);
     let new = json!({"name": "Short", "scopes": ["posts:read"], "expires_in": 1});
@@ -143,7 +143,7 @@ async fn expired_sessions_and_tokens_are_deleted(fixture: Fixture) {
     let month = time::Duration::days(30);
     // Deletes the session, its refresh token and the personal access token.
     let round = || {
-        let round = cleanup::round(&db, month);
+        let round = delete_expired(&db, month);
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(round))
     };
     assert_eq!(round().unwrap(), 3);

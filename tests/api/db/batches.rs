@@ -1,119 +1,164 @@
-//! Rows of several writers that one statement writes.
+//! Rows that several requests write in one transaction.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use acclaim::{
-    db::{Db, Each, Row, Written, table},
+    db::{BatchedWrite, Db, Transaction, ValuesTable, insert_all},
     error::Error,
+};
+use entity::{
+    audit_log::{self, Action},
+    values::{Reason, UserId},
 };
 use futures_util::future::join_all;
 use sea_orm::{
-    ConnectionTrait, QueryResult, Value,
+    ActiveValue::Set,
+    ConnectionTrait,
     sea_query::{Expr, Query},
 };
+use time::OffsetDateTime;
 
 use crate::{
-    db::one_thread::on_one_thread,
     db::pool::start_while_saturated,
-    harness::{Fixture, apply, column},
+    harness::{Fixture, apply, behaviour, column},
 };
 
-/// Inserts each name together with the number of rows in its batch.
-async fn write_names(each: Each, wanted: Vec<Row>) -> Written {
-    let backend = each.get_database_backend();
-    let names = Query::select()
-        .column("name")
-        .expr(Expr::value(i64::try_from(wanted.len()).unwrap()))
-        .from_subquery(table(backend, &["name"], &wanted), "want")
-        .take();
-    let insert = Query::insert()
-        .into_table("names")
-        .columns(["name", "together"])
-        .select_from(names)
-        .unwrap()
-        .returning_all()
-        .take();
-    let mut written = HashMap::new();
-    for row in each.query_all(&insert).await? {
-        written.insert(row.try_get::<String>("", "name")?, row);
+/// Inserts each name together with the number of rows in its batch, and each name into another table.
+struct AddNames;
+
+impl BatchedWrite for AddNames {
+    type Row = String;
+    type Output = i64;
+
+    async fn write(transaction: &Transaction, names: &[Arc<String>]) -> Result<Vec<i64>, Error> {
+        let backend = transaction.get_database_backend();
+        let together = i64::try_from(names.len()).unwrap();
+        let table = || {
+            let names = names.iter().map(ToString::to_string);
+            ValuesTable::new().column("name", names).select(backend)
+        };
+        let notes = Query::insert()
+            .into_table("notes")
+            .columns(["name"])
+            .select_from(table())
+            .unwrap()
+            .take();
+        transaction.execute(&notes).await?;
+        let rows = Query::select()
+            .column("name")
+            .expr(Expr::value(together))
+            .from_subquery(table(), "want")
+            .take();
+        let insert = Query::insert()
+            .into_table("names")
+            .columns(["name", "together"])
+            .select_from(rows)
+            .unwrap()
+            .take();
+        transaction.execute(&insert).await?;
+        Ok(vec![together; names.len()])
     }
-    let of = |row: &Row| match &row[..] {
-        [Value::String(Some(name))] => written.remove(name),
-        _ => None,
-    };
-    Ok(wanted.iter().map(of).collect())
 }
 
-/// Writes all `names` at the same time. Returns the name that each writer got back and the size of
-/// its batch.
-async fn write_all(
-    fixture: &Fixture,
-    db: &Db,
-    names: &[&str],
-) -> Vec<Result<(String, i64), Error>> {
-    let all: Vec<_> = names
-        .iter()
-        .map(|name| db.write_row("names", [(*name).into()].into(), write_names))
-        .collect();
-    let told = |written: Option<Arc<QueryResult>>| {
-        let row = written.expect("no row");
-        let name = row.try_get("", "name").expect("no name");
-        (name, row.try_get("", "together").expect("no number"))
-    };
-    let all = start_while_saturated(fixture, db, join_all(all)).await;
-    all.into_iter().map(|written| written.map(told)).collect()
+/// Writes all `names` at the same time. Returns the size of each writer's batch, or `None` if it failed.
+async fn write_all(fixture: &Fixture, db: &Db, names: &[&str]) -> Vec<Option<i64>> {
+    let all = names.iter().map(|name| (*name).to_owned());
+    let all = all.map(|name| db.batched_write::<AddNames>(name));
+    let all = start_while_saturated(fixture, db, join_all(all.collect::<Vec<_>>())).await;
+    all.into_iter().map(Result::ok).collect()
 }
 
 async fn open_with_names(fixture: &Fixture) -> Db {
     fixture.migrate().await;
-    let create = "CREATE TABLE names (name text PRIMARY KEY, together bigint NOT NULL)";
     let connection = fixture.connect().await;
-    connection.execute_unprepared(create).await.unwrap();
+    for create in [
+        "CREATE TABLE names (name text PRIMARY KEY, together bigint NOT NULL)",
+        "CREATE TABLE notes (name text NOT NULL)",
+    ] {
+        connection.execute_unprepared(create).await.unwrap();
+    }
     Db::open(&fixture.database()).await.unwrap()
 }
 
-#[apply(on_one_thread)]
-async fn concurrent_rows_are_written_by_one_statement(fixture: Fixture) {
+#[apply(behaviour)]
+async fn concurrent_rows_are_written_by_one_transaction(fixture: Fixture) {
     let db = open_with_names(&fixture).await;
     let names: Vec<String> = (0..100)
         .map(|number| format!("\"{number}\" 'é' {{}}\\"))
         .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let all = write_all(&fixture, &db, &names).await;
-    for (place, (written, name)) in all.into_iter().zip(&names).enumerate() {
-        let together = if place == 0 {
-            1
-        } else if place < 65 {
-            64
-        } else {
-            35
-        };
-        assert_eq!(written.unwrap(), ((*name).to_owned(), together));
-    }
-    assert_eq!(
-        write_all(&fixture, &db, &["alone"]).await[0]
-            .as_ref()
-            .unwrap()
-            .1,
-        1
-    );
+    assert_eq!(all[0], Some(1));
+    assert_eq!(all[1..65], [Some(64); 64]);
+    assert_eq!(all[65..], [Some(35); 35]);
+    let connection = fixture.connect().await;
+    let mut added = column(&connection, "SELECT name FROM names").await;
+    added.sort_unstable();
+    let mut names = names;
+    names.sort_unstable();
+    assert_eq!(added, names);
+    assert_eq!(write_all(&fixture, &db, &["alone"]).await, [Some(1)]);
 }
 
-#[apply(on_one_thread)]
+#[apply(behaviour)]
 async fn a_refused_row_does_not_fail_the_others(fixture: Fixture) {
     let db = open_with_names(&fixture).await;
     let all = write_all(&fixture, &db, &["a", "b", "a", "c", "b"]).await;
-    let alone = |name: &str| (name.to_owned(), 1);
-    let told: Vec<_> = all.into_iter().map(Result::ok).collect();
-    let expected = [
-        Some(alone("a")),
-        Some(alone("b")),
-        None,
-        Some(alone("c")),
-        None,
-    ];
-    assert_eq!(told, expected);
+    assert_eq!(all, [Some(1), Some(1), None, Some(1), None]);
     let connection = fixture.connect().await;
     let names = column(&connection, "SELECT name FROM names ORDER BY name").await;
     assert_eq!(names, ["a", "b", "c"]);
+}
+
+#[apply(behaviour)]
+async fn all_statements_of_a_batch_commit_together(fixture: Fixture) {
+    let db = open_with_names(&fixture).await;
+    write_all(&fixture, &db, &["a", "b", "a", "c", "b"]).await;
+    assert!(db.batched_write::<AddNames>("a".to_owned()).await.is_err());
+    let connection = fixture.connect().await;
+    let notes = column(&connection, "SELECT name FROM notes ORDER BY name").await;
+    assert_eq!(notes, ["a", "b", "c"]);
+}
+
+/// Every row is compared as it was sent: with and without null, and with equal contents.
+#[apply(behaviour)]
+async fn rows_are_returned_in_their_order(fixture: Fixture) {
+    fixture.migrate().await;
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let at = OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap();
+    let row = |number: i64| audit_log::ActiveModel {
+        at: Set(at + time::Duration::microseconds(number % 3)),
+        actor_id: Set((number % 4 > 0).then(|| UserId::parse(number).unwrap())),
+        actor: Set(format!("'{}' \"é\" \\ 🦀", number % 5)),
+        action: Set(Action::DeletePost),
+        subject_id: Set(100 - number),
+        owner_id: Set(None),
+        subject: Set("same".to_owned()),
+        reason: Set(Reason::default()),
+        ..Default::default()
+    };
+    for count in [1, 100] {
+        let inserted = db.write(|transaction| async move {
+            let rows = (0..count).map(row).collect();
+            Ok(insert_all(&transaction, rows).await?)
+        });
+        let inserted = inserted.await.unwrap();
+        assert!(inserted.is_sorted_by(|one, next| one.id < next.id));
+        let sent = (0..count).zip(&inserted).map(|(number, model)| {
+            let row = audit_log::ActiveModel {
+                id: Set(model.id),
+                ..row(number)
+            };
+            audit_log::Model::try_from(row).unwrap()
+        });
+        assert_eq!(inserted, sent.collect::<Vec<_>>());
+    }
+    // SeaORM's own INSERT writes the same values.
+    let connection = fixture.connect().await;
+    sea_orm::ActiveModelTrait::insert(row(0), &connection)
+        .await
+        .unwrap();
+    let values = "SELECT DISTINCT CAST(at AS text) || actor || action FROM audit_log \
+                  WHERE subject_id = 100";
+    assert_eq!(column(&connection, values).await.len(), 1);
 }

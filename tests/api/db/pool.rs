@@ -1,16 +1,19 @@
-//! Connections after cancelled work, failed writes and a lost server.
+//! Connections and transactions: cancelled work, failed writes, streams and a lost server.
 
 use std::pin::pin;
 
-use acclaim::{db::Db, error::Error};
-use futures_util::future::{join_all, poll_immediate};
-use sea_orm::{ConnectionTrait, QueryResult, Statement};
+use acclaim::{
+    db::{Constraint, Db, OnConstraint, Transaction},
+    error::Error,
+};
+use futures_util::{
+    StreamExt,
+    future::{join_all, poll_immediate},
+};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use tokio::sync::Notify;
 
-use crate::{
-    db::one_thread::on_one_thread,
-    harness::{Fixture, apply, column},
-};
+use crate::harness::{Fixture, apply, behaviour, column};
 
 /// More than the pool has connections on any machine.
 const MANY: usize = 40;
@@ -44,7 +47,7 @@ pub async fn start_while_saturated<T>(
     let endless = ENDLESS[usize::from(fixture.is_postgres())];
     let read = async || rows(db.read(), endless).await.is_ok();
     let write = async || {
-        let write = db.write(async |transaction| rows(transaction, endless).await);
+        let write = db.write(|transaction| async move { rows(&transaction, endless).await });
         write.await.is_ok()
     };
     let mut reads: Vec<_> = (0..MANY).map(|_| Box::pin(read())).collect();
@@ -71,7 +74,7 @@ async fn users(db: &Db) -> i64 {
     rows[0].try_get_by_index(0).unwrap()
 }
 
-#[apply(on_one_thread)]
+#[apply(behaviour)]
 async fn a_cancelled_read_closes_its_connection(fixture: Fixture) {
     let db = open(&fixture).await;
     if !fixture.is_postgres() {
@@ -109,16 +112,16 @@ async fn a_cancelled_read_closes_its_connection(fixture: Fixture) {
     }
 }
 
-#[apply(on_one_thread)]
+#[apply(behaviour)]
 async fn a_cancelled_write_is_rolled_back(fixture: Fixture) {
     let db = open(&fixture).await;
     // Each round inserts the same unique value, so it waits for the rollback of the one before.
     for _ in 0..12 {
-        let added = Notify::new();
-        let write = db.write(async |transaction| {
-            rows(transaction, ADD).await?;
+        let (added, fixture) = (&Notify::new(), &fixture);
+        let write = db.write(|transaction| async move {
+            rows(&transaction, ADD).await?;
             added.notify_one();
-            rows(transaction, ENDLESS[usize::from(fixture.is_postgres())]).await
+            rows(&transaction, ENDLESS[usize::from(fixture.is_postgres())]).await
         });
         tokio::select! {
             ended = write => panic!("{:?}", ended.is_ok()),
@@ -128,23 +131,23 @@ async fn a_cancelled_write_is_rolled_back(fixture: Fixture) {
     }
     if !fixture.is_postgres() {
         // The single write connection is free again before the next write times out.
-        db.write(async |transaction| rows(transaction, ADD).await)
+        db.write(|transaction| async move { rows(&transaction, ADD).await })
             .await
             .unwrap();
         assert_eq!(users(&db).await, 1);
     }
 }
 
-#[apply(on_one_thread)]
+#[apply(behaviour)]
 async fn a_failed_write_is_rolled_back_and_its_connection_reused(fixture: Fixture) {
     let db = open(&fixture).await;
     let mut pids = Vec::new();
     for _ in 0..MANY {
-        let write = db.write(async |transaction| {
-            rows(transaction, ADD).await?;
-            rows(transaction, ADD).await
+        let write = db.write(|transaction| async move {
+            rows(&transaction, ADD).await?;
+            rows(&transaction, ADD).await
         });
-        assert!(matches!(write.await, Err(Error::Taken { .. })));
+        assert!(matches!(write.await, Err(Error::Internal(_))));
         assert_eq!(users(&db).await, 0);
         if fixture.is_postgres() {
             pids.push(backend_pid(db.read()).await);
@@ -154,7 +157,7 @@ async fn a_failed_write_is_rolled_back_and_its_connection_reused(fixture: Fixtur
     assert!(pids.len() <= 1, "{pids:?}");
 }
 
-#[apply(on_one_thread)]
+#[apply(behaviour)]
 async fn connections_closed_by_the_server_are_replaced(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
@@ -168,7 +171,7 @@ async fn connections_closed_by_the_server_are_replaced(fixture: Fixture) {
         assert!(!column(&other, &ends).await.is_empty());
         while column(&other, &format!("SELECT count(*) {ours}")).await != ["0"] {}
         if writes {
-            let added = db.write(async |transaction| rows(transaction, ADD).await);
+            let added = db.write(|transaction| async move { rows(&transaction, ADD).await });
             added.await.unwrap();
         } else {
             assert_eq!(users(&db).await, 0);
@@ -176,7 +179,7 @@ async fn connections_closed_by_the_server_are_replaced(fixture: Fixture) {
     }
 }
 
-#[apply(on_one_thread)]
+#[apply(behaviour)]
 async fn the_pool_never_exceeds_its_size(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
@@ -192,20 +195,121 @@ async fn the_pool_never_exceeds_its_size(fixture: Fixture) {
     assert!((2..=8).contains(&pids.len()), "{pids:?}");
 }
 
-#[apply(on_one_thread)]
-async fn a_statement_can_be_planned_each_time(fixture: Fixture) {
-    let db = open(&fixture).await;
-    let each = db.read().planned_each_time();
-    let backend = each.get_database_backend();
-    for number in 0..3 {
-        let sql = "SELECT 1 WHERE $1 = 2";
-        let statement = Statement::from_sql_and_values(backend, sql, [number.into()]);
-        let found = each.query_all_raw(statement).await.unwrap().len();
-        assert_eq!(found, usize::from(number == 2));
-    }
+fn backend(fixture: &Fixture) -> DbBackend {
     if fixture.is_postgres() {
-        let kept = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%= 2'";
-        let rows = rows(db.read(), kept).await.unwrap();
-        assert_eq!(rows[0].try_get_by_index::<i64>(0).unwrap(), 0);
+        DbBackend::Postgres
+    } else {
+        DbBackend::Sqlite
     }
+}
+
+/// Selects the numbers from 1 to `up_to`.
+fn numbers(fixture: &Fixture, up_to: i64) -> Statement {
+    let sql = if fixture.is_postgres() {
+        format!("SELECT n FROM generate_series(1, {up_to}) AS numbers (n)")
+    } else {
+        format!(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {up_to})
+            SELECT n FROM numbers"
+        )
+    };
+    Statement::from_string(backend(fixture), sql)
+}
+
+#[apply(behaviour)]
+async fn rows_can_be_streamed(fixture: Fixture) {
+    const ROWS: usize = 100_000;
+    let db = &open(&fixture).await;
+    let numbers = &numbers(&fixture, ROWS.try_into().unwrap());
+    let streamed: Vec<_> = db.read().stream(numbers.clone()).collect().await;
+    assert_eq!(streamed.len(), ROWS);
+    assert!(streamed.iter().all(Result::is_ok));
+    let within = |transaction: Transaction| async move {
+        rows(&transaction, ADD).await?;
+        let streamed = transaction.stream(numbers.clone()).count().await;
+        rows(&transaction, "SELECT 1").await?;
+        Ok(streamed)
+    };
+    assert_eq!(db.write(within).await.unwrap(), ROWS);
+    assert_eq!(users(db).await, 1);
+    let refused = Statement::from_string(backend(&fixture), "SELECT nothing FROM nowhere");
+    let streamed: Vec<_> = db.read().stream(refused).collect().await;
+    assert!(matches!(streamed[..], [Err(_)]));
+}
+
+#[apply(behaviour)]
+async fn a_dropped_stream_closes_its_connection(fixture: Fixture) {
+    let db = open(&fixture).await;
+    let mut pids = Vec::new();
+    for _ in 0..MANY {
+        if fixture.is_postgres() {
+            pids.push(backend_pid(db.read()).await);
+        }
+        let mut rows = db.read().stream(numbers(&fixture, 1_000_000));
+        for _ in 0..3 {
+            rows.next().await.unwrap().unwrap();
+        }
+    }
+    assert_eq!(users(&db).await, 0);
+    let streams = pids.len();
+    pids.sort_unstable();
+    pids.dedup();
+    assert_eq!(pids.len(), streams);
+}
+
+#[apply(behaviour)]
+async fn a_transaction_can_be_shared_between_tasks(fixture: Fixture) {
+    let db = open(&fixture).await;
+    let write = tokio::spawn(async move {
+        let write = db.write(|transaction| async move {
+            let other = transaction.clone();
+            let added = tokio::spawn(async move { rows(&other, ADD).await.map(drop) });
+            added.await.unwrap()?;
+            Ok(rows(&transaction, "SELECT id FROM users").await?.len())
+        });
+        (write.await, users(&db).await)
+    });
+    let (seen, committed) = write.await.unwrap();
+    assert_eq!((seen.unwrap(), committed), (1, 1));
+}
+
+#[apply(behaviour)]
+async fn an_ended_transaction_is_unusable(fixture: Fixture) {
+    let db = open(&fixture).await;
+    // After its commit.
+    let kept = db.write(|transaction| async move { Ok(transaction) }).await;
+    let kept = kept.unwrap();
+    assert!(rows(&kept, ADD).await.is_err());
+    // With a statement that still runs at its end.
+    let endless = ENDLESS[usize::from(fixture.is_postgres())];
+    let write = db.write(|transaction| async move {
+        rows(&transaction, ADD).await?;
+        let other = transaction.clone();
+        let mut busy = Box::pin(async move { rows(&other, endless).await.map(drop) });
+        assert!(poll_immediate(&mut busy).await.is_none());
+        tokio::spawn(busy);
+        Ok(())
+    });
+    assert!(write.await.is_err());
+    assert_eq!(users(&db).await, 0);
+    assert!(rows(&kept, ADD).await.is_err());
+}
+
+#[apply(behaviour)]
+async fn an_undeclared_constraint_is_an_internal_error(fixture: Fixture) {
+    const KEY: Constraint = Constraint::unique("users_username_key", "users.username");
+    const OTHER: Constraint = Constraint::unique("users_email_key", "users.email");
+    let db = open(&fixture).await;
+    let add = async |constraint| {
+        let write = db.write(|transaction| async move {
+            let add = Statement::from_string(transaction.get_database_backend(), ADD);
+            transaction.execute_raw(add.clone()).await?;
+            let same_name = add.sql.replace("ada@", "bob@");
+            let again = transaction.execute_unprepared(&same_name).await;
+            again.on_constraint([(constraint, Error::OwnAccount)])
+        });
+        write.await.map(drop)
+    };
+    assert!(matches!(add(KEY).await, Err(Error::OwnAccount)));
+    assert!(matches!(add(OTHER).await, Err(Error::Internal(_))));
 }

@@ -23,13 +23,14 @@ use acclaim::{
     config::{Config, Origins},
     db::Db,
     http::{Drain, Limits, State},
+    jobs::{self, Supervisor},
     keys::Keys,
     routes, server,
-    services::{
-        access::Access,
+    services::auth::{
+        Authenticator,
+        access_tokens::AccessTokens,
         passwords::{self, Passwords},
-        posts::Lists,
-        tokens::Tokens,
+        rehash::RehashQueue,
     },
 };
 use actix_web::{dev::ServerHandle, web::ServiceConfig};
@@ -77,7 +78,7 @@ pub struct Fixture {
     pub kind: Kind,
     pub url: String,
     folder: Arc<tempfile::TempDir>,
-    servers: Arc<Mutex<Vec<ServerHandle>>>,
+    servers: Arc<Mutex<Vec<(ServerHandle, Supervisor)>>>,
 }
 
 impl Fixture {
@@ -147,9 +148,9 @@ impl Fixture {
         State {
             db: Db::open(database).await.expect("cannot open the database"),
             passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
-            tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
-            lists: Lists::default(),
-            access: Access::default(),
+            rehashes: RehashQueue::default(),
+            access_tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
+            authenticator: Authenticator::default(),
             refresh_lifetime: time::Duration::days(30),
             public_reads: false,
             limits: Limits::default(),
@@ -171,8 +172,14 @@ impl Fixture {
     ) -> Service {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("no port");
         let address = listener.local_addr().expect("no address");
+        let jobs = jobs::start(
+            &state.db,
+            &state.passwords,
+            &state.rehashes,
+            state.refresh_lifetime,
+        );
         let server = server::build(listener, state, origins, 2, routes).expect("no server");
-        self.servers.lock().unwrap().push(server.handle());
+        self.servers.lock().unwrap().push((server.handle(), jobs));
         tokio::spawn(server);
         Service::new(format!("http://{address}"))
     }
@@ -180,8 +187,9 @@ impl Fixture {
     /// Stops the servers and drops the database.
     pub async fn end(self) {
         let servers = std::mem::take(&mut *self.servers.lock().unwrap());
-        for server in servers {
+        for (server, jobs) in servers {
             server.stop(false).await;
+            jobs.stop().await;
         }
         if let Kind::Postgres(server) = &self.kind {
             let name = self.url.rsplit('/').next().unwrap_or_default();
@@ -192,8 +200,8 @@ impl Fixture {
 }
 
 /// Access tokens signed with `keys`, valid for one hour.
-pub fn tokens(keys: Keys) -> Tokens {
-    Tokens::new(keys, std::time::Duration::from_hours(1))
+pub fn tokens(keys: Keys) -> AccessTokens {
+    AccessTokens::new(keys, std::time::Duration::from_hours(1))
 }
 
 async fn execute(url: &str, sql: &str) {

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use acclaim::{
     db::Db,
-    services::posts::{Lists, Page, Post, Query, Sort},
+    services::posts::feed::{self, FeedPage, FeedQuery, Sort},
 };
+use entity::values::{Limit, SearchText, Skip, UserId};
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
 use super::paging::fill;
 use crate::{
-    db::one_thread::on_one_thread,
     db::pool::start_while_saturated,
-    harness::{Fixture, apply},
+    harness::{Fixture, apply, behaviour},
 };
 
 /// No user; ada, with a draft among every fifty posts; bob, with votes; zoe, without either; fay,
@@ -23,62 +23,72 @@ const READERS: [Option<i64>; 6] = [None, Some(1), Some(2), Some(3), Some(4), Som
 const ZOE: usize = 3;
 const EVE: usize = 5;
 
-type Given = Arc<Page<Vec<Post>>>;
+type Given = Arc<FeedPage<()>>;
 
 /// The pages of all `readers`, requested at the same time.
-async fn at_once(db: &Db, query: &Query, readers: &[Option<i64>]) -> Vec<Given> {
-    let lists = Lists::default();
+async fn at_once(db: &Db, query: &FeedQuery, readers: &[Option<i64>]) -> Vec<Given> {
     // The first request runs alone. The following ones share a query.
     let all = [&None].into_iter().chain(readers);
-    let all = all.map(|reader| given(&lists, db, *reader, query));
+    let all = all.map(|reader| given(db, *reader, query));
     join_all(all).await.into_iter().skip(1).collect()
 }
 
 fn told(pages: &[Given]) -> Vec<String> {
-    pages.iter().map(|page| format!("{page:#?}")).collect()
+    pages
+        .iter()
+        .map(|page| format!("{:#?}", page.page))
+        .collect()
 }
 
-async fn given(lists: &Lists<Vec<Post>>, db: &Db, reader: Option<i64>, query: &Query) -> Given {
-    let make = |posts, page: Page<()>| Ok(page.of(posts));
-    lists.page(db, reader, query.clone(), make).await.unwrap()
+async fn given(db: &Db, reader: Option<i64>, query: &FeedQuery) -> Given {
+    let viewer = reader.map(user);
+    feed::page(db, viewer, query.clone()).await.unwrap()
+}
+
+fn user(id: i64) -> UserId {
+    UserId::parse(id).unwrap()
+}
+
+fn search(text: &str) -> SearchText {
+    text.parse().unwrap()
 }
 
 /// Changes to a query for the ten newest posts.
-const CHANGES: [fn(&mut Query); 25] = [
+const CHANGES: [fn(&mut FeedQuery); 25] = [
     |_| (),
     |query| query.sort = Sort::Old,
     |query| query.sort = Sort::Top,
     |query| query.sort = Sort::Hot,
-    |query| query.search = "words".into(),
-    |query| (query.sort, query.search) = (Sort::Old, "words".into()),
-    |query| (query.sort, query.search) = (Sort::Top, "words".into()),
-    |query| (query.sort, query.search) = (Sort::Best, "draft".into()),
-    |query| (query.sort, query.search) = (Sort::Best, "words".into()),
-    |query| query.search = "!".into(),
-    |query| query.limit = 1,
-    |query| query.limit = 100,
-    |query| query.tag = Some("third".into()),
-    |query| query.owner_id = Some(3),
-    |query| (query.sort, query.tag) = (Sort::Hot, Some("third".into())),
-    |query| (query.sort, query.owner_id) = (Sort::Top, Some(1)),
-    |query| query.owner_id = Some(4),
+    |query| query.search = search("words"),
+    |query| (query.sort, query.search) = (Sort::Old, search("words")),
+    |query| (query.sort, query.search) = (Sort::Top, search("words")),
+    |query| (query.sort, query.search) = (Sort::Best, search("draft")),
+    |query| (query.sort, query.search) = (Sort::Best, search("words")),
+    |query| query.search = search("!"),
+    |query| query.limit = Limit::parse(1).unwrap(),
+    |query| query.limit = Limit::MAX,
+    |query| query.tag = "third".parse().ok(),
+    |query| query.owner_id = Some(user(3)),
+    |query| (query.sort, query.tag) = (Sort::Hot, "third".parse().ok()),
+    |query| (query.sort, query.owner_id) = (Sort::Top, Some(user(1))),
+    |query| query.owner_id = Some(user(4)),
     |query| query.created_after = OffsetDateTime::from_unix_timestamp(1_790_000_300).ok(),
     |query| (query.sort, query.created_before) = (Sort::Old, Some(OffsetDateTime::now_utc())),
     |query| query.published = Some(true),
     |query| query.published = Some(false),
     |query| query.voted = Some(true),
     |query| query.voted = Some(false),
-    |query| query.skip = 3,
+    |query| query.skip = Skip::parse(3).unwrap(),
     |query| query.count = true,
 ];
 
-fn query(change: fn(&mut Query)) -> Query {
-    let mut query = Query {
-        limit: 10,
-        skip: 0,
+fn query(change: fn(&mut FeedQuery)) -> FeedQuery {
+    let mut query = FeedQuery {
+        limit: Limit::default(),
+        skip: Skip::default(),
         sort: Sort::New,
-        position: None,
-        search: String::new(),
+        cursor: None,
+        search: SearchText::default(),
         tag: None,
         owner_id: None,
         voted: None,
@@ -91,7 +101,7 @@ fn query(change: fn(&mut Query)) -> Query {
     query
 }
 
-#[apply(on_one_thread)]
+#[apply(behaviour)]
 async fn a_shared_list_equals_the_list_of_a_single_reader(fixture: Fixture) {
     let service = fixture.serve().await;
     for name in ["ada", "bob", "zoe", "fay", "eve"] {
@@ -115,7 +125,7 @@ async fn a_shared_list_equals_the_list_of_a_single_reader(fixture: Fixture) {
         for _ in 0..4 {
             let mut alone = Vec::new();
             for reader in READERS {
-                alone.push(given(&Lists::default(), &db, reader, &query).await);
+                alone.push(given(&db, reader, &query).await);
             }
             let expected = told(&alone);
             let all = at_once(&db, &query, &READERS).await;
@@ -125,12 +135,12 @@ async fn a_shared_list_equals_the_list_of_a_single_reader(fixture: Fixture) {
             assert_eq!(told(&others), expected[..EVE], "{query:?}");
             // Two pages forward and one back.
             let place = if forth {
-                alone[ZOE].next
+                alone[ZOE].page.next
             } else {
-                alone[ZOE].prev
+                alone[ZOE].page.prev
             };
-            forth = query.position.is_none();
-            query.position = place;
+            forth = query.cursor.is_none();
+            query.cursor = place;
             if place.is_none() {
                 break;
             }
@@ -138,7 +148,7 @@ async fn a_shared_list_equals_the_list_of_a_single_reader(fixture: Fixture) {
     }
 }
 
-#[apply(on_one_thread)]
+#[apply(behaviour)]
 async fn concurrent_readers_of_a_list_share_a_query(fixture: Fixture) {
     let service = fixture.serve().await;
     for name in ["ada", "bob", "zoe"] {
@@ -146,10 +156,10 @@ async fn concurrent_readers_of_a_list_share_a_query(fixture: Fixture) {
     }
     fill(&fixture, &fixture.connect().await).await;
     let db = Db::open(&fixture.database()).await.unwrap();
-    let (lists, query) = (Lists::default(), query(|_| ()));
-    let all = [Some(2), None, Some(3)].map(|reader| given(&lists, &db, reader, &query));
+    let query = query(|_| ());
+    let all = [Some(2), None, Some(3)].map(|reader| given(&db, reader, &query));
     let all = start_while_saturated(&fixture, &db, join_all(all)).await;
-    assert_eq!(all[0].answer, all[1].answer);
+    assert_eq!(all[0].page, all[1].page);
     assert!(!Arc::ptr_eq(&all[0], &all[1]));
     assert!(Arc::ptr_eq(&all[1], &all[2]));
 }

@@ -1,0 +1,86 @@
+//! Several rows in one INSERT.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait,
+    FromQueryResult, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn, Value,
+    sea_query::{Order, Query},
+};
+
+use super::ValuesTable;
+
+/// Inserts `rows` by one statement and returns them as inserted, in the same order.
+///
+/// All rows must set the same columns. The primary key must be an integer that the database
+/// assigns; ids ascend in the order of `rows`.
+pub async fn insert_all<A>(
+    connection: &impl ConnectionTrait,
+    rows: Vec<A>,
+) -> Result<Vec<ModelOf<A>>, DbErr>
+where
+    A: ActiveModelTrait,
+{
+    let count = rows.len();
+    let (columns, table) = values_of(rows)?;
+    let values = Query::select()
+        .columns(columns.iter().copied())
+        .from_subquery(table.select(connection.get_database_backend()), "rows")
+        // Both databases assign ids in this order.
+        .order_by(ValuesTable::POSITION, Order::Asc)
+        .take();
+    let insert = Query::insert()
+        .into_table(A::Entity::default())
+        .columns(columns)
+        .select_from(values)
+        .map_err(|error| DbErr::Custom(error.to_string()))?
+        .returning(Query::returning().columns(ColumnOf::<A>::iter()))
+        .take();
+    let inserted = connection.query_all(&insert).await?;
+    let models = inserted
+        .iter()
+        .map(|row| ModelOf::<A>::from_query_result(row, ""));
+    let mut models = models.collect::<Result<Vec<_>, _>>()?;
+    if models.len() != count {
+        let message = format!("{count} rows were to be inserted, {} were", models.len());
+        return Err(DbErr::Custom(message));
+    }
+    // RETURNING promises no order.
+    models.sort_by_cached_key(id_of);
+    Ok(models)
+}
+
+type ColumnOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Column;
+type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
+
+/// The columns that `rows` set, and their values.
+fn values_of<A: ActiveModelTrait>(
+    mut rows: Vec<A>,
+) -> Result<(Vec<ColumnOf<A>>, ValuesTable), DbErr> {
+    let mut table = ValuesTable::numbered(rows.len());
+    let mut columns = Vec::new();
+    for column in ColumnOf::<A>::iter() {
+        let values = rows.iter_mut().filter_map(|row| match row.take(column) {
+            ActiveValue::Set(value) => Some(value),
+            _ => None,
+        });
+        let values: Vec<Value> = values.collect();
+        let Some(first) = values.first() else {
+            continue;
+        };
+        if values.len() != rows.len() {
+            let message = format!("some rows lack the column {}", column.as_str());
+            return Err(DbErr::Custom(message));
+        }
+        let array_type = first.array_type();
+        table = table.dynamic_column(column.as_str(), array_type, column.def().is_null(), values);
+        columns.push(column);
+    }
+    Ok((columns, table))
+}
+
+fn id_of<M: ModelTrait>(model: &M) -> Option<i64> {
+    let key = <M::Entity as EntityTrait>::PrimaryKey::iter().next()?;
+    match model.get(key.into_column()) {
+        Value::BigInt(id) => id,
+        _ => None,
+    }
+}

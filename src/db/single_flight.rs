@@ -1,0 +1,137 @@
+//! Requests that arrive together share one query.
+//!
+//! A request that finds no running query in its lane runs its own at once. Requests that arrive
+//! meanwhile wait for its end, and one query then answers all of them. Nobody gets the result of a
+//! query that began before they asked: a client always reads its own writes.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    marker::PhantomData,
+};
+
+use sea_orm::DbErr;
+
+use super::{
+    Autocommit,
+    lanes::{Entered, Lanes, MAX_BATCH, Request, Turn, Work},
+};
+
+/// The keys that exist, with their values.
+pub type Found<K, V> = Result<Vec<(K, V)>, DbErr>;
+
+/// A query that can answer several requests at once.
+pub trait SharedRead: Send + Sync + 'static {
+    /// Requests share a query only if their lanes are equal.
+    type Lane: Clone + Eq + Hash + Send + Sync + 'static;
+    /// What one request asks for.
+    type Key: Clone + Eq + Hash + Send + Sync + 'static;
+    /// What one request gets.
+    type Value: Clone + Send + 'static;
+
+    /// Reads 1 to 64 distinct keys. A key without an entry in the result does not exist.
+    ///
+    /// All requests that wait for this query get its error. If it panics, they get an error too.
+    fn read(
+        connection: Autocommit,
+        lane: Self::Lane,
+        keys: Vec<Self::Key>,
+    ) -> impl Future<Output = Found<Self::Key, Self::Value>> + Send;
+}
+
+/// One worker's requests for `Q`. Clones share them.
+pub(super) struct SingleFlight<Q: SharedRead>(Lanes<Reads<Q>>);
+
+struct Reads<Q> {
+    connection: Autocommit,
+    query: PhantomData<Q>,
+}
+
+impl<Q: SharedRead> SingleFlight<Q> {
+    /// Reads `key` by a query that begins after this call.
+    pub(super) async fn get(
+        &self,
+        connection: Autocommit,
+        lane: Q::Lane,
+        key: Q::Key,
+    ) -> Result<Option<Q::Value>, DbErr> {
+        let reads = Reads::new(connection.clone());
+        match self.0.enter(reads, lane, key) {
+            Entered::First(key, turn) => {
+                let found = Q::read(connection, turn.lane.clone(), vec![key]).await?;
+                Ok(found.into_iter().next().map(|(_, value)| value))
+            }
+            Entered::Waiting(answered) => answered.await.unwrap_or_else(|_| Err(lost())),
+        }
+    }
+}
+
+impl<Q: SharedRead> Work for Reads<Q> {
+    type Lane = Q::Lane;
+    type Input = Q::Key;
+    type Output = Result<Option<Q::Value>, DbErr>;
+
+    fn split(waiting: Vec<Request<Self>>) -> (Vec<Request<Self>>, Vec<Request<Self>>) {
+        let mut keys = HashSet::new();
+        waiting.into_iter().partition(|request| {
+            let is_full = keys.len() == MAX_BATCH;
+            keys.contains(&request.input) || !is_full && keys.insert(request.input.clone())
+        })
+    }
+
+    async fn answer(self, requests: Vec<Request<Self>>, turn: Turn<Self>) {
+        let mut waiting: HashMap<Q::Key, Vec<_>> = HashMap::new();
+        for Request { input, answer } in requests {
+            waiting.entry(input).or_default().push(answer);
+        }
+        let keys = waiting.keys().cloned().collect();
+        let found = Q::read(self.connection, turn.lane.clone(), keys).await;
+        drop(turn);
+        // Sending fails if the request was cancelled.
+        let found = found.map(|found| {
+            for (key, value) in found {
+                let mut answers = waiting.remove(&key).unwrap_or_default();
+                let last = answers.pop();
+                for answer in answers {
+                    let _ = answer.send(Ok(Some(value.clone())));
+                }
+                let _ = last.map(|answer| answer.send(Ok(Some(value))));
+            }
+        });
+        for answer in waiting.into_values().flatten() {
+            let _ = answer.send(found.clone().map(|()| None));
+        }
+    }
+}
+
+impl<Q> Reads<Q> {
+    fn new(connection: Autocommit) -> Self {
+        let query = PhantomData;
+        Self { connection, query }
+    }
+}
+
+impl<Q> Clone for Reads<Q> {
+    fn clone(&self) -> Self {
+        Self::new(self.connection.clone())
+    }
+}
+
+impl<Q: SharedRead> Clone for SingleFlight<Q> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Q: SharedRead> Default for SingleFlight<Q> {
+    fn default() -> Self {
+        Self(Lanes::default())
+    }
+}
+
+fn lost() -> DbErr {
+    DbErr::Custom("the shared query ended without an answer".to_owned())
+}

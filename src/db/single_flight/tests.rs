@@ -1,0 +1,279 @@
+use std::{hash::Hasher, pin::Pin};
+
+use futures_util::future::{join_all, poll_immediate};
+use sqlx::sqlite::SqliteConnectOptions;
+use tokio::sync::{mpsc, oneshot};
+
+use super::*;
+use crate::db::{connection::Options, pool::Pool};
+
+type Value = &'static str;
+
+/// A read whose result the test decides.
+struct Controlled;
+
+/// Equal if the name is.
+#[derive(Clone)]
+struct Lane {
+    name: &'static str,
+    started: mpsc::UnboundedSender<Query>,
+}
+
+impl PartialEq for Lane {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Lane {}
+
+impl Hash for Lane {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl SharedRead for Controlled {
+    type Lane = Lane;
+    type Key = u32;
+    type Value = Value;
+
+    async fn read(_: Autocommit, lane: Lane, mut keys: Vec<u32>) -> Found<u32, Value> {
+        keys.sort_unstable();
+        let (answer, answered) = oneshot::channel();
+        lane.started.send(Query { keys, answer }).ok().unwrap();
+        answered.await.expect("the query panics")
+    }
+}
+
+/// A database whose answers the test gives.
+struct Database {
+    flight: SingleFlight<Controlled>,
+    connection: Autocommit,
+    start: mpsc::UnboundedSender<Query>,
+    started: mpsc::UnboundedReceiver<Query>,
+}
+
+/// A query that has begun.
+struct Query {
+    keys: Vec<u32>,
+    answer: oneshot::Sender<Found<u32, Value>>,
+}
+
+impl Query {
+    /// Answers with the same value for each key.
+    fn find(self, value: Value) {
+        let found = self.keys.iter().map(|key| (*key, value)).collect();
+        self.answer.send(Ok(found)).expect("nobody waits");
+    }
+}
+
+type Request<'a> = Pin<Box<dyn Future<Output = Result<Option<Value>, DbErr>> + Send + 'a>>;
+
+impl Database {
+    fn new() -> Self {
+        let (start, started) = mpsc::unbounded_channel();
+        // Never connected to.
+        let options = Options::Sqlite(Box::new(SqliteConnectOptions::new()));
+        Self {
+            flight: SingleFlight::default(),
+            connection: Autocommit::new(Pool::new(options, 1)),
+            start,
+            started,
+        }
+    }
+
+    fn ask(&self, name: &'static str, key: u32) -> Request<'static> {
+        let (flight, connection) = (self.flight.clone(), self.connection.clone());
+        let started = self.start.clone();
+        Box::pin(async move { flight.get(connection, Lane { name, started }, key).await })
+    }
+
+    /// A request that has arrived and waits.
+    async fn request(&self, lane: &'static str, key: u32) -> Request<'static> {
+        let mut request = self.ask(lane, key);
+        assert!(poll_immediate(&mut request).await.is_none());
+        request
+    }
+
+    /// The next query to begin.
+    async fn begun(&mut self) -> Query {
+        self.started.recv().await.unwrap()
+    }
+
+    /// Runs all ready tasks and checks that no query begins.
+    async fn assert_none_begins(&mut self) {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(self.started.try_recv().is_err());
+    }
+
+    fn is_empty(&self) -> bool {
+        self.flight.0.is_empty()
+    }
+}
+
+#[tokio::test]
+async fn a_request_alone_runs_its_own_query() {
+    let mut database = Database::new();
+    for value in ["a", "b"] {
+        let request = database.request("lane", 1).await;
+        let query = database.begun().await;
+        assert_eq!(query.keys, [1]);
+        query.find(value);
+        assert_eq!(request.await.unwrap(), Some(value));
+        assert!(database.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_not_answered_by_a_query_that_began_before_it() {
+    let mut database = Database::new();
+    let first = database.request("lane", 1).await;
+    let query = database.begun().await;
+    let second = database.request("lane", 1).await;
+    query.find("old");
+    assert_eq!(first.await.unwrap(), Some("old"));
+    // A shared query does not either.
+    let query = database.begun().await;
+    let third = database.request("lane", 1).await;
+    query.find("new");
+    assert_eq!(second.await.unwrap(), Some("new"));
+    database.begun().await.find("newest");
+    assert_eq!(third.await.unwrap(), Some("newest"));
+    assert!(database.is_empty());
+}
+
+#[tokio::test]
+async fn waiting_requests_share_one_query() {
+    let mut database = Database::new();
+    let first = database.request("lane", 1).await;
+    let query = database.begun().await;
+    let mut others = Vec::new();
+    for key in [2, 3, 2, 1] {
+        others.push(database.request("lane", key).await);
+    }
+    database.assert_none_begins().await;
+    query.find("first");
+    first.await.unwrap();
+    let query = database.begun().await;
+    assert_eq!(query.keys, [1, 2, 3]);
+    query.answer.send(Ok(vec![(2, "two"), (1, "one")])).unwrap();
+    let found: Result<Vec<_>, _> = join_all(others).await.into_iter().collect();
+    assert_eq!(
+        found.unwrap(),
+        [Some("two"), None, Some("two"), Some("one")]
+    );
+    assert!(database.is_empty());
+}
+
+#[tokio::test]
+async fn lanes_do_not_wait_for_each_other() {
+    let mut database = Database::new();
+    let here = database.request("here", 1).await;
+    let there = database.request("there", 1).await;
+    database.begun().await.find("h");
+    database.begun().await.find("t");
+    assert_eq!(here.await.unwrap(), Some("h"));
+    assert_eq!(there.await.unwrap(), Some("t"));
+}
+
+#[tokio::test]
+async fn a_query_has_a_bounded_number_of_keys() {
+    let mut database = Database::new();
+    let first = database.request("lane", 0).await;
+    let query = database.begun().await;
+    let mut others = Vec::new();
+    for key in 0..100 {
+        others.push(database.request("lane", key).await);
+        others.push(database.request("lane", key).await);
+    }
+    query.find("first");
+    first.await.unwrap();
+    for keys in [0..64, 64..100] {
+        let query = database.begun().await;
+        assert_eq!(query.keys, keys.collect::<Vec<_>>());
+        query.find("other");
+    }
+    for found in join_all(others).await {
+        assert_eq!(found.unwrap(), Some("other"));
+    }
+    assert!(database.is_empty());
+}
+
+#[tokio::test]
+async fn an_error_reaches_all_waiting_requests_and_no_later_one() {
+    let mut database = Database::new();
+    let first = database.request("lane", 1).await;
+    let query = database.begun().await;
+    let others = [
+        database.request("lane", 1).await,
+        database.request("lane", 2).await,
+    ];
+    let error = || DbErr::Custom("away".to_owned());
+    query.answer.send(Err(error())).unwrap();
+    assert_eq!(first.await, Err(error()));
+    database.begun().await.answer.send(Err(error())).unwrap();
+    for found in join_all(others).await {
+        assert_eq!(found, Err(error()));
+    }
+    let after = database.request("lane", 1).await;
+    database.begun().await.find("back");
+    assert_eq!(after.await.unwrap(), Some("back"));
+}
+
+#[tokio::test]
+async fn a_cancelled_request_does_not_cancel_others() {
+    let mut database = Database::new();
+    let first = database.request("lane", 1).await;
+    let _query = database.begun().await;
+    let second = database.request("lane", 2).await;
+    let third = database.request("lane", 3).await;
+    drop(second);
+    // Cancels its query.
+    drop(first);
+    let query = database.begun().await;
+    assert_eq!(query.keys, [3]);
+    let fourth = database.request("lane", 4).await;
+    drop(third);
+    query.find("unheard");
+    let query = database.begun().await;
+    drop(fourth);
+    query.find("unheard");
+    database.assert_none_begins().await;
+    assert!(database.is_empty());
+}
+
+#[tokio::test]
+async fn no_query_starts_for_cancelled_requests() {
+    let mut database = Database::new();
+    let first = database.request("lane", 1).await;
+    let query = database.begun().await;
+    drop(database.request("lane", 2).await);
+    query.find("first");
+    first.await.unwrap();
+    database.assert_none_begins().await;
+    assert!(database.is_empty());
+}
+
+#[tokio::test]
+async fn a_panic_is_an_error_to_waiting_requests() {
+    let mut database = Database::new();
+    let first = tokio::spawn(database.ask("lane", 1));
+    drop(database.begun().await.answer);
+    assert!(first.await.unwrap_err().is_panic());
+    let first = database.request("lane", 1).await;
+    let query = database.begun().await;
+    let second = database.request("lane", 2).await;
+    query.find("first");
+    first.await.unwrap();
+    let query = database.begun().await;
+    let third = database.request("lane", 3).await;
+    // The query panics without an answer.
+    drop(query.answer);
+    assert_eq!(second.await, Err(lost()));
+    database.begun().await.find("third");
+    assert_eq!(third.await.unwrap(), Some("third"));
+    assert!(database.is_empty());
+}

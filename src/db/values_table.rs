@@ -1,0 +1,175 @@
+//! Rows of values as a table in SQL.
+
+use sea_orm::{
+    DbBackend, DbErr, QueryResult, Value,
+    sea_query::{
+        ArrayType, Expr, ExprTrait, Func, Nullable, Query, SelectStatement, SimpleExpr, ValueType,
+        sea_value_to_json_value,
+    },
+};
+use time::format_description::well_known::Rfc3339;
+
+/// A table built from columns of values, to join with or to insert from. Its SQL text is the same
+/// for however many rows: PostgreSQL gets an array a column, SQLite gets JSON.
+///
+/// Values are numbers, texts, booleans and points in time.
+#[derive(Clone, Debug, Default)]
+pub struct ValuesTable(Vec<Column>);
+
+#[derive(Clone, Debug)]
+struct Column {
+    name: &'static str,
+    array_type: ArrayType,
+    is_nullable: bool,
+    values: Vec<Value>,
+}
+
+impl ValuesTable {
+    /// The column of [`numbered`](Self::numbered).
+    pub const POSITION: &str = "position";
+
+    /// A table without columns.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With the column [`POSITION`](Self::POSITION), which numbers `rows` rows from 0.
+    #[must_use]
+    pub fn numbered(rows: usize) -> Self {
+        let positions = (0_i64..).take(rows);
+        Self::new().column(Self::POSITION, positions)
+    }
+
+    /// Adds a column. All columns must have as many values.
+    #[must_use]
+    pub fn column<T>(self, name: &'static str, values: impl IntoIterator<Item = T>) -> Self
+    where
+        T: ValueType + Into<Value>,
+    {
+        let values = values.into_iter().map(Into::into).collect();
+        self.dynamic_column(name, T::array_type(), false, values)
+    }
+
+    /// Adds a column that may hold null.
+    #[must_use]
+    pub fn nullable_column<T>(
+        self,
+        name: &'static str,
+        values: impl IntoIterator<Item = Option<T>>,
+    ) -> Self
+    where
+        T: ValueType + Nullable + Into<Value>,
+    {
+        let values = values.into_iter().map(Into::into).collect();
+        self.dynamic_column(name, T::array_type(), true, values)
+    }
+
+    /// Pairs each of `rows` with the one of `keys` that it was found for: `rows` have the column
+    /// [`POSITION`](Self::POSITION).
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn by_position<K: Clone, V>(
+        keys: &[K],
+        rows: &[QueryResult],
+        read: impl Fn(&QueryResult) -> Result<V, DbErr>,
+    ) -> Result<Vec<(K, V)>, DbErr> {
+        let pair = |row: &QueryResult| {
+            let position: i64 = row.try_get("", Self::POSITION)?;
+            let key = usize::try_from(position).ok().and_then(|at| keys.get(at));
+            let key = key.ok_or_else(|| DbErr::Custom(format!("no key is at {position}")))?;
+            Ok((key.clone(), read(row)?))
+        };
+        rows.iter().map(pair).collect()
+    }
+
+    pub(super) fn dynamic_column(
+        mut self,
+        name: &'static str,
+        array_type: ArrayType,
+        is_nullable: bool,
+        values: Vec<Value>,
+    ) -> Self {
+        self.0.push(Column {
+            name,
+            array_type,
+            is_nullable,
+            values,
+        });
+        self
+    }
+
+    /// The table as a SELECT.
+    #[must_use]
+    pub fn select(self, backend: DbBackend) -> SelectStatement {
+        match backend {
+            DbBackend::Sqlite => self.json_rows(),
+            _ => self.arrays(),
+        }
+    }
+
+    /// One JSON array a row.
+    fn json_rows(self) -> SelectStatement {
+        let rows = self.0.first().map_or(0, |column| column.values.len());
+        let mut json = vec![Vec::with_capacity(self.0.len()); rows];
+        let mut table = Query::select();
+        for (place, column) in self.0.into_iter().enumerate() {
+            table.expr_as(Expr::cust(format!("value ->> {place}")), column.name);
+            for (row, value) in json.iter_mut().zip(&column.values) {
+                row.push(to_json(value));
+            }
+        }
+        let json = serde_json::Value::from(json).to_string();
+        table
+            .from_function(Func::cust("json_each").arg(json), "rows")
+            .take()
+    }
+
+    /// One array a column, and one of booleans for a column that may hold null: `sea-query-sqlx` panics at
+    /// a null in an array.
+    fn arrays(self) -> SelectStatement {
+        let mut arrays = Query::select();
+        let mut table = Query::select();
+        for column in self.0 {
+            let name = column.name;
+            let mut value = Expr::col(name);
+            let mut values = column.values;
+            if column.is_nullable {
+                let is_null = format!("{name}_is_null");
+                let nulls = values.iter().map(|value| *value == value.as_null());
+                arrays.expr_as(
+                    unnest(ArrayType::Bool, nulls.map(Value::from).collect()),
+                    is_null.clone(),
+                );
+                for value in &mut values {
+                    if *value == value.as_null() {
+                        *value = value.dummy_value();
+                    }
+                }
+                value = Expr::case(Expr::col(is_null).not(), value).into();
+            }
+            arrays.expr_as(unnest(column.array_type, values), name);
+            table.expr_as(value, name);
+        }
+        table.from_subquery(arrays, "arrays").take()
+    }
+}
+
+fn unnest(array_type: ArrayType, values: Vec<Value>) -> Expr {
+    let array = Value::Array(array_type, Some(values.into()));
+    // A subquery hides the length of the array. PostgreSQL would plan anew for each length.
+    let hidden = Query::select().expr(Expr::value(array)).take();
+    let hidden = SimpleExpr::SubQuery(None, Box::new(hidden.into()));
+    Func::cust("unnest").arg(hidden).into()
+}
+
+/// A point in time has the text that `SQLx` writes to SQLite.
+fn to_json(value: &Value) -> serde_json::Value {
+    if let Value::TimeDateTimeWithTimeZone(Some(time)) = value
+        && let Ok(text) = time.format(&Rfc3339)
+    {
+        return text.into();
+    }
+    sea_value_to_json_value(value)
+}

@@ -1,0 +1,28 @@
+//! Deletes expired sessions and tokens.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::{db::Db, error::Error, services::auth::cleanup::delete_expired};
+
+/// Time between two runs.
+const PERIOD: Duration = Duration::from_mins(1);
+
+pub(super) async fn run(
+    db: Db,
+    refresh_lifetime: time::Duration,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = sleep(PERIOD) => {}
+        }
+        let rows = delete_expired(&db, refresh_lifetime).await?;
+        if rows > 0 {
+            tracing::debug!(rows, "deleted expired sessions and tokens");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Background jobs: supervised work that repeats or runs later.
+
+mod cleanup;
+mod rehash;
+mod supervisor;
+
+use crate::{
+    db::Db,
+    services::auth::{passwords::Passwords, rehash::RehashQueue},
+};
+pub use supervisor::Supervisor;
+
+/// Starts every job of the service on the current runtime.
+#[must_use]
+pub fn start(
+    db: &Db,
+    passwords: &Passwords,
+    rehashes: &RehashQueue,
+    refresh_lifetime: time::Duration,
+) -> Supervisor {
+    let supervisor = Supervisor::default();
+    let cleanup_db = db.clone();
+    supervisor.start("cleanup", move |stop| {
+        cleanup::run(cleanup_db.clone(), refresh_lifetime, stop)
+    });
+    let (db, passwords, rehashes) = (db.clone(), passwords.clone(), rehashes.clone());
+    supervisor.start("rehash", move |stop| {
+        rehash::run(db.clone(), passwords.clone(), rehashes.clone(), stop)
+    });
+    supervisor
+}

@@ -1,0 +1,31 @@
+//! Replaces outdated password hashes.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    db::Db,
+    error::Error,
+    services::auth::{
+        passwords::Passwords,
+        rehash::{RehashQueue, replace_hash},
+    },
+};
+
+/// Works off the queue. At the stop it finishes the queue first.
+pub(super) async fn run(
+    db: Db,
+    passwords: Passwords,
+    rehashes: RehashQueue,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    loop {
+        let next = tokio::select! {
+            // In this order, so that a stop does not drop queued passwords.
+            biased;
+            next = rehashes.pop() => next,
+            () = stop.cancelled() => return Ok(()),
+        };
+        let Some(rehash) = next else { return Ok(()) };
+        replace_hash(&db, &passwords, rehash).await?;
+    }
+}

@@ -1,0 +1,115 @@
+//! Starts, restarts and stops jobs.
+
+use std::{any::Any, error::Error as _, time::Duration};
+
+use tokio::{
+    task::JoinError,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::error::Error;
+
+/// Upper bound of the first pause before a restart. Each failure doubles it.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Upper bound of every pause. A job that ran for this long counts as healthy: after its next
+/// failure the pauses start at the first again.
+const MAX_PAUSE: Duration = Duration::from_mins(1);
+/// How long jobs may finish their work after [`Supervisor::stop`].
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs jobs. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Supervisor {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Supervisor {
+    /// Starts a job on the current runtime.
+    ///
+    /// The job gets a token that is cancelled at the stop. It must then finish the work that it has
+    /// and return. If it returns an error or panics, it is called again after a pause.
+    pub fn start<J, F>(&self, name: &'static str, job: J)
+    where
+        J: Fn(CancellationToken) -> F + Send + 'static,
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let (tasks, stop) = (self.tasks.clone(), self.stop.clone());
+        self.tasks.spawn(supervise(name, job, tasks, stop));
+    }
+
+    /// Stops all jobs, and waits up to 10 s until they have finished. The database rolls back
+    /// transactions that are open then.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("jobs did not finish within 10 s");
+        }
+    }
+}
+
+async fn supervise<J, F>(name: &'static str, job: J, tasks: TaskTracker, stop: CancellationToken)
+where
+    J: Fn(CancellationToken) -> F + Send + 'static,
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let mut longest = FIRST_PAUSE;
+    loop {
+        tracing::info!(job = name, "job started");
+        let started = Instant::now();
+        // In a task of its own, because that catches panics.
+        let cause = match tasks.spawn(job(stop.clone())).await {
+            Ok(Ok(())) => {
+                tracing::info!(job = name, "job stopped");
+                return;
+            }
+            Ok(Err(error)) => sentence(&error),
+            Err(error) => panic_message(error),
+        };
+        if stop.is_cancelled() {
+            tracing::warn!(job = name, cause, "job failed at the stop");
+            return;
+        }
+        if started.elapsed() >= MAX_PAUSE {
+            longest = FIRST_PAUSE;
+        }
+        // Jitter keeps jobs, and servers, from restarting in step.
+        let pause = rand::random_range(longest / 2..=longest);
+        longest = MAX_PAUSE.min(longest * 2);
+        tracing::warn!(
+            job = name,
+            cause,
+            ?pause,
+            "job failed, it restarts after a pause"
+        );
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// The error with its cause.
+fn sentence(error: &Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+fn panic_message(error: JoinError) -> String {
+    let payload: Box<dyn Any + Send> = match error.try_into_panic() {
+        Ok(payload) => payload,
+        Err(cancelled) => return cancelled.to_string(),
+    };
+    let message = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned());
+    let message = message.or_else(|| payload.downcast_ref::<String>().cloned());
+    format!("panic: {}", message.as_deref().unwrap_or("no message"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Authentication of requests by access tokens and personal access tokens.
+//!
+//! Rows of sessions and tokens are cached for [`CACHE_LIFETIME`]. A credential that this process ends
+//! stops at once; one that another process ends stops when the cache entry expires.
+
+use std::{fmt, time::Duration};
+
+pub use entity::users::Role;
+use entity::{personal_tokens as tokens, sessions, users};
+use moka::{policy::EvictionPolicy, sync::Cache};
+use sea_orm::{Condition, EntityTrait, QueryFilter, sea_query::Expr};
+use time::OffsetDateTime;
+
+use super::{access_tokens::AccessTokens, opaque_token, scopes::Scopes};
+use crate::{
+    db::{Db, First},
+    error::Error,
+    services::now,
+};
+
+/// Lifetime of a cache entry. Together with the duration of a request it must stay below 5 s, the
+/// promised time until a credential that another process ends stops here.
+const CACHE_LIFETIME: Duration = Duration::from_secs(4);
+/// How long an ended credential is remembered. Must outlast any request that could still cache a
+/// stale row.
+const ENDED_LIFETIME: Duration = Duration::from_mins(1);
+/// Maximum number of entries of each cache, at about 200 bytes each.
+const CAPACITY: u64 = 100_000;
+/// Precision of `last_used_at`.
+const LAST_USED_PRECISION: time::Duration = time::Duration::minutes(1);
+
+/// An authenticated user and the credential of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The user's id.
+    pub id: i64,
+    /// The user's username.
+    pub username: String,
+    /// The user's role.
+    pub role: Role,
+    /// The scopes of the token.
+    pub scopes: Scopes,
+    /// The session or token that authenticated the request.
+    pub credential: Credential,
+}
+
+impl Identity {
+    /// The id of the session; `None` for a personal access token.
+    #[must_use]
+    pub fn session_id(&self) -> Option<i64> {
+        match self.credential {
+            Credential::Session(id) => Some(id),
+            Credential::Token(_) => None,
+        }
+    }
+}
+
+/// A session or a personal access token.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// A session, by its id.
+    Session(i64),
+    /// A personal access token, by its hash.
+    Token(String),
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(id) => write!(f, "Session({id})"),
+            Self::Token(_) => f.write_str("Token(..)"),
+        }
+    }
+}
+
+/// An identity and the time at which its credential expires.
+type Entry = (Identity, Option<OffsetDateTime>);
+
+/// Authenticates requests. Clones share the caches.
+#[derive(Clone, Debug)]
+pub struct Authenticator {
+    live: Cache<Credential, Entry>,
+    ended: Cache<Credential, ()>,
+}
+
+impl Default for Authenticator {
+    fn default() -> Self {
+        Self {
+            live: Cache::builder()
+                .max_capacity(CAPACITY)
+                .time_to_live(CACHE_LIFETIME)
+                .build(),
+            ended: Cache::builder()
+                .max_capacity(CAPACITY)
+                .time_to_live(ENDED_LIFETIME)
+                // The default policy may reject a new entry.
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
+        }
+    }
+}
+
+impl Authenticator {
+    /// The identity that `token`, an access token or a personal access token, belongs to.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`] if the token is unknown, malformed, expired or ended, or if its user
+    /// is suspended or deleted.
+    pub async fn identify(
+        &self,
+        db: &Db,
+        access_tokens: &AccessTokens,
+        token: &str,
+    ) -> Result<Identity, Error> {
+        let (credential, user_id) = if opaque_token::is_personal(token) {
+            let hash = opaque_token::hash_personal(token).ok_or(Error::InvalidToken)?;
+            (Credential::Token(hash), None)
+        } else {
+            let verified = access_tokens.verify(token)?;
+            (
+                Credential::Session(verified.session_id),
+                Some(verified.user_id),
+            )
+        };
+        if self.ended.contains_key(&credential) {
+            return Err(Error::InvalidToken);
+        }
+        let (identity, expires_at) = if let Some(entry) = self.live.get(&credential) {
+            entry
+        } else {
+            let entry = read(db, &credential).await?.ok_or(Error::InvalidToken)?;
+            self.live.insert(credential, entry.clone());
+            entry
+        };
+        let valid = user_id.is_none_or(|user_id| user_id == identity.id)
+            && expires_at.is_none_or(|at| at > OffsetDateTime::now_utc());
+        valid.then_some(identity).ok_or(Error::InvalidToken)
+    }
+
+    /// Rejects `credentials` from now on. Call it after the transaction that deletes their rows.
+    pub fn end(&self, credentials: impl IntoIterator<Item = Credential>) {
+        for credential in credentials {
+            self.ended.insert(credential.clone(), ());
+            self.live.invalidate(&credential);
+        }
+    }
+
+    /// Removes `credentials` from the cache, so that their rows are read again.
+    pub fn forget(&self, credentials: impl IntoIterator<Item = Credential>) {
+        for credential in credentials {
+            self.live.invalidate(&credential);
+        }
+    }
+}
+
+async fn read(db: &Db, credential: &Credential) -> Result<Option<Entry>, Error> {
+    let now = now();
+    let (user, scopes, last_used_at, expires_at) = match credential {
+        Credential::Session(id) => {
+            let found = sessions::Entity::find()
+                .find_also_related(users::Entity)
+                .filter(sessions::COLUMN.id.eq(*id))
+                .first(db.read())
+                .await?;
+            let Some((session, user)) = found else {
+                return Ok(None);
+            };
+            let expires_at = Some(session.expires_at);
+            (user, Scopes::ALL, Some(session.last_used_at), expires_at)
+        }
+        Credential::Token(hash) => {
+            let found = tokens::Entity::find()
+                .find_also_related(users::Entity)
+                .filter(tokens::COLUMN.hash.eq(hash.as_str()))
+                .first(db.read())
+                .await?;
+            let Some((token, user)) = found else {
+                return Ok(None);
+            };
+            let scopes = Scopes::parse(token.scopes.split(' ')).unwrap_or(Scopes(0));
+            (user, scopes, token.last_used_at, token.expires_at)
+        }
+    };
+    let Some(user) = user.filter(|user| user.suspended_at.is_none()) else {
+        return Ok(None);
+    };
+    if last_used_at.is_none_or(|at| at + LAST_USED_PRECISION < now)
+        && let Err(error) = update_last_used(db, credential, now).await
+    {
+        tracing::warn!(%error, "`last_used_at` of a session or token was not updated");
+    }
+    let identity = Identity {
+        id: user.id,
+        username: user.username,
+        role: user.role,
+        scopes,
+        credential: credential.clone(),
+    };
+    Ok(Some((identity, expires_at)))
+}
+
+async fn update_last_used(
+    db: &Db,
+    credential: &Credential,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    db.write(|transaction| async move {
+        match credential {
+            Credential::Session(id) => sessions::Entity::update_many()
+                .col_expr(sessions::Column::LastUsedAt, Expr::value(now))
+                .filter(sessions::COLUMN.id.eq(*id))
+                .filter(sessions::COLUMN.last_used_at.lt(now - LAST_USED_PRECISION))
+                .exec(&transaction)
+                .await
+                .map(drop),
+            Credential::Token(hash) => tokens::Entity::update_many()
+                .col_expr(tokens::Column::LastUsedAt, Expr::value(now))
+                .filter(tokens::COLUMN.hash.eq(hash.as_str()))
+                .filter(
+                    Condition::any()
+                        .add(tokens::COLUMN.last_used_at.is_null())
+                        .add(tokens::COLUMN.last_used_at.lt(now - LAST_USED_PRECISION)),
+                )
+                .exec(&transaction)
+                .await
+                .map(drop),
+        }?;
+        Ok(())
+    })
+    .await
+}

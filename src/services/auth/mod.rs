@@ -1,0 +1,18 @@
+//! Authentication: credentials, sessions, tokens and passwords.
+
+pub mod access_tokens;
+pub mod authenticator;
+pub mod cleanup;
+mod opaque_token;
+pub mod passwords;
+pub mod personal_tokens;
+pub mod rehash;
+mod scopes;
+pub mod sessions;
+pub mod sign_in;
+pub mod sign_up;
+
+pub use authenticator::{Authenticator, Credential, Identity, Role};
+pub use scopes::{
+    ACCOUNT, POSTS_CREATE, POSTS_DELETE, POSTS_READ, POSTS_UPDATE, SCOPES, Scopes, VOTES_WRITE,
+};

@@ -1,0 +1,116 @@
+//! Sign-in: a name and a password for a session.
+
+use entity::{sessions::ActiveModel, users::Model as User};
+use rand::RngExt;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+use secrecy::SecretString;
+use time::Duration;
+
+use super::{
+    passwords::Passwords,
+    rehash::RehashQueue,
+    sessions::{Session, add_refresh_token},
+};
+use crate::{
+    db::{Constraint, Db, OnConstraint},
+    error::Error,
+    services::{now, users},
+};
+
+/// The user of a session was deleted in the meantime.
+const USER: Constraint = Constraint::foreign_key("sessions_user_id_fkey");
+
+/// A request to sign in.
+pub struct SignIn {
+    /// The user's e-mail address or username.
+    pub name: String,
+    /// The password to verify.
+    pub password: SecretString,
+    /// The client's `User-Agent`, at most 200 characters.
+    pub user_agent: String,
+    /// Lifetime of the session if it is not refreshed.
+    pub lifetime: Duration,
+}
+
+/// Starts a session if the password is right. An outdated hash is sent to `rehashes`.
+///
+/// `admit` gets the name of the account before any password is hashed, and can refuse the attempt.
+/// The name is the username, or the name that was sent if no user has it. So an account has one
+/// name, whether its username or its e-mail address was used.
+///
+/// # Errors
+/// The error of `admit`; [`Error::BadCredentials`] for an unknown user or a wrong password, after
+/// the same amount of work; [`Error::Suspended`] if the password was right;
+/// [`Error::Overloaded`] if too many passwords wait to be hashed.
+pub async fn sign_in<E: From<Error>>(
+    db: &Db,
+    passwords: &Passwords,
+    rehashes: &RehashQueue,
+    attempt: SignIn,
+    admit: impl FnOnce(&str) -> Result<(), E>,
+) -> Result<Session, E> {
+    let name = users::normalized(&attempt.name);
+    let user = users::find_by_name(db, &name).await?;
+    admit(user.as_ref().map_or(&name, |user| &user.username))?;
+    Ok(verify(db, passwords, rehashes, attempt, user).await?)
+}
+
+async fn verify(
+    db: &Db,
+    passwords: &Passwords,
+    rehashes: &RehashQueue,
+    attempt: SignIn,
+    mut user: Option<User>,
+) -> Result<Session, Error> {
+    // The hash can change while it is verified: a new password, or a re-hash. Then try once more.
+    for _ in 0..2 {
+        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        let right = passwords.verify(attempt.password.clone(), hash).await?;
+        let Some(known) = user.filter(|_| right) else {
+            break;
+        };
+        if known.suspended_at.is_some() {
+            return Err(Error::Suspended);
+        }
+        if let Some(session) = start(db, &known, &attempt).await? {
+            rehashes.push_if_outdated(known, attempt.password);
+            return Ok(session);
+        }
+        user = users::get(db, known.id).await.ok();
+    }
+    Err(Error::BadCredentials)
+}
+
+/// Starts a session, unless the user was suspended or has another password hash since the
+/// verification.
+async fn start(db: &Db, user: &User, attempt: &SignIn) -> Result<Option<Session>, Error> {
+    // Below 2^53, which JSON numbers represent exactly. A collision is not handled: it fails.
+    let id = rand::rng().random_range(1..1_i64 << 53);
+    let now = now();
+    db.write(|transaction| async move {
+        let locked = users::lock_user(&transaction, user.id).await?;
+        let unchanged = locked.is_some_and(|locked| {
+            locked.password_hash == user.password_hash && locked.suspended_at.is_none()
+        });
+        if !unchanged {
+            return Ok(None);
+        }
+        let session = ActiveModel {
+            id: Set(id),
+            user_id: Set(user.id),
+            user_agent: Set(attempt.user_agent.clone()),
+            created_at: Set(now),
+            last_used_at: Set(now),
+            expires_at: Set(now + attempt.lifetime),
+        };
+        let inserted = session.insert(&transaction).await;
+        inserted.on_constraint([(USER, Error::InvalidToken)])?;
+        let refresh_token = add_refresh_token(&transaction, id, now).await?;
+        Ok(Some(Session {
+            id,
+            user_id: user.id,
+            refresh_token,
+        }))
+    })
+    .await
+}

@@ -1,0 +1,45 @@
+//! The list of one viewer.
+
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, sea_query::Expr};
+
+use super::{
+    order::FeedCursor,
+    query::FeedQuery,
+    select::{FeedRow, FeedSelect, page_of},
+};
+use crate::{
+    db::Autocommit,
+    services::{
+        paging::Page,
+        posts::{
+            post::{Post, select_visible},
+            visibility::is_owned_by,
+        },
+    },
+};
+
+/// Reads a page of posts as `viewer` sees them.
+pub(super) async fn list(
+    connection: &Autocommit,
+    viewer: Option<i64>,
+    query: &FeedQuery,
+) -> Result<Page<Post, FeedCursor>, DbErr> {
+    let backend = connection.get_database_backend();
+    let own = viewer.map(Expr::value).map(is_owned_by);
+    let Some(select) = FeedSelect::new(query, viewer, own, backend) else {
+        let total = query.count.then_some(0);
+        return Ok(Page {
+            total,
+            ..Page::empty()
+        });
+    };
+    let statement = select.statement(select_visible(viewer.map(Expr::value)));
+    let rows = FeedRow::find_by_statement(statement)
+        .all(connection)
+        .await?;
+    let mut page = page_of(rows, query);
+    if query.count {
+        page.total = Some(select.count(connection).await?);
+    }
+    Ok(page)
+}

@@ -1,0 +1,90 @@
+//! The parameters of a list of posts.
+
+use time::OffsetDateTime;
+
+use super::{
+    order::{FeedCursor, Sort},
+    source::FeedSource,
+};
+use crate::services::paging::Walk;
+
+/// The parameters of a list of posts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FeedQuery {
+    /// Maximum number of posts, 1 to 100.
+    pub limit: u64,
+    /// Number of posts to skip.
+    pub skip: u64,
+    /// The order, unless `cursor` has one.
+    pub sort: Sort,
+    /// Where the page starts or ends.
+    pub cursor: Option<FeedCursor>,
+    /// Words that must all occur in the title or the content. Empty for no search.
+    pub search: String,
+    /// Only posts with this tag.
+    pub tag: Option<String>,
+    /// Only posts of this user.
+    pub owner_id: Option<i64>,
+    /// True: only posts that the viewer voted for; false: only the others.
+    pub voted: Option<bool>,
+    /// True: only published posts; false: only the viewer's drafts.
+    pub published: Option<bool>,
+    /// Only posts created after this time.
+    pub created_after: Option<OffsetDateTime>,
+    /// Only posts created before this time.
+    pub created_before: Option<OffsetDateTime>,
+    /// Count all posts of the list. This takes a second statement.
+    pub count: bool,
+}
+
+impl FeedQuery {
+    /// The order of the list.
+    pub(super) fn sort(&self) -> Sort {
+        self.cursor.map_or(self.sort, |cursor| cursor.sort)
+    }
+
+    /// How the page is read.
+    pub(super) fn walk(&self) -> Walk {
+        Walk {
+            limit: self.limit,
+            backwards: self.cursor.is_some_and(|cursor| cursor.cursor.before),
+            resumed: self.cursor.is_some() || self.skip > 0,
+        }
+    }
+
+    /// True if the list is bounded in time. It is then ordered by time and not by id.
+    pub(super) fn has_time_bounds(&self) -> bool {
+        self.created_after.is_some() || self.created_before.is_some()
+    }
+
+    /// True if only the words of the search and ids order the list.
+    pub(super) fn is_ordered_by_id(&self) -> bool {
+        match self.sort() {
+            Sort::Best => true,
+            Sort::New | Sort::Old => !self.has_time_bounds(),
+            Sort::Top | Sort::Hot => false,
+        }
+    }
+
+    /// True if results differ only by the viewer's drafts and votes.
+    pub(super) fn is_shareable(&self) -> bool {
+        let personal = self.voted.is_some() || self.published == Some(false);
+        // A viewer's drafts change which posts are skipped and counted.
+        !personal && self.skip == 0 && !self.count
+    }
+
+    /// The sources whose intersection is listed; none for all posts. `None` if the list is empty
+    /// because it depends on a viewer and there is none.
+    pub(super) fn sources(&self, viewer: Option<i64>) -> Option<Vec<FeedSource>> {
+        let mut sources = Vec::new();
+        sources.extend(self.owner_id.map(FeedSource::Owner));
+        if self.published == Some(false) {
+            sources.push(FeedSource::Drafts(viewer?));
+        }
+        if self.voted == Some(true) {
+            sources.push(FeedSource::Voted(viewer?));
+        }
+        sources.extend(self.tag.clone().map(FeedSource::Tag));
+        Some(sources)
+    }
+}

@@ -1,0 +1,164 @@
+//! Rows that several requests write in one transaction.
+
+use std::sync::Arc;
+
+use acclaim::{
+    db::{BatchedWrite, Db, Transaction, ValuesTable, insert_all},
+    error::Error,
+};
+use entity::audit_log::{self, Action};
+use futures_util::future::join_all;
+use sea_orm::{
+    ActiveValue::Set,
+    ConnectionTrait,
+    sea_query::{Expr, Query},
+};
+use time::OffsetDateTime;
+
+use crate::{
+    harness::{Fixture, behaviours, column},
+    pool::begun_at_once,
+};
+
+behaviours![
+    rows_that_arrive_together_are_written_together,
+    a_refused_row_does_not_affect_others,
+    all_statements_of_a_batch_commit_together,
+    rows_are_returned_in_their_order,
+];
+
+/// Adds each name with the number of rows of its batch, and notes the name in another table.
+struct AddNames;
+
+impl BatchedWrite for AddNames {
+    type Row = String;
+    type Output = i64;
+
+    async fn write(transaction: &Transaction, names: &[Arc<String>]) -> Result<Vec<i64>, Error> {
+        let backend = transaction.get_database_backend();
+        let together = i64::try_from(names.len()).unwrap();
+        let table = || {
+            let names = names.iter().map(ToString::to_string);
+            ValuesTable::new().column("name", names).select(backend)
+        };
+        let notes = Query::insert()
+            .into_table("notes")
+            .columns(["name"])
+            .select_from(table())
+            .unwrap()
+            .take();
+        transaction.execute(&notes).await?;
+        let rows = Query::select()
+            .column("name")
+            .expr(Expr::value(together))
+            .from_subquery(table(), "want")
+            .take();
+        let insert = Query::insert()
+            .into_table("names")
+            .columns(["name", "together"])
+            .select_from(rows)
+            .unwrap()
+            .take();
+        transaction.execute(&insert).await?;
+        Ok(vec![together; names.len()])
+    }
+}
+
+/// The outcomes of requests that write `names` at once.
+async fn write_all(fixture: &Fixture, db: &Db, names: &[&str]) -> Vec<Option<i64>> {
+    let all = names.iter().map(|name| (*name).to_owned());
+    let all = all.map(|name| db.batched_write::<AddNames>(name));
+    let all = begun_at_once(fixture, db, join_all(all.collect::<Vec<_>>())).await;
+    all.into_iter().map(Result::ok).collect()
+}
+
+async fn open_with_names(fixture: &Fixture) -> Db {
+    fixture.migrate().await;
+    let connection = fixture.connect().await;
+    for create in [
+        "CREATE TABLE names (name text PRIMARY KEY, together bigint NOT NULL)",
+        "CREATE TABLE notes (name text NOT NULL)",
+    ] {
+        connection.execute_unprepared(create).await.unwrap();
+    }
+    Db::open(&fixture.database()).await.unwrap()
+}
+
+async fn rows_that_arrive_together_are_written_together(fixture: Fixture) {
+    let db = open_with_names(&fixture).await;
+    let names: Vec<String> = (0..100)
+        .map(|number| format!("\"{number}\" 'é' {{}}\\"))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let all = write_all(&fixture, &db, &names).await;
+    assert_eq!(all[0], Some(1));
+    assert_eq!(all[1..65], [Some(64); 64]);
+    assert_eq!(all[65..], [Some(35); 35]);
+    let connection = fixture.connect().await;
+    let mut added = column(&connection, "SELECT name FROM names").await;
+    added.sort_unstable();
+    let mut names = names;
+    names.sort_unstable();
+    assert_eq!(added, names);
+    assert_eq!(write_all(&fixture, &db, &["alone"]).await, [Some(1)]);
+}
+
+async fn a_refused_row_does_not_affect_others(fixture: Fixture) {
+    let db = open_with_names(&fixture).await;
+    let all = write_all(&fixture, &db, &["a", "b", "a", "c", "b"]).await;
+    assert_eq!(all, [Some(1), Some(1), None, Some(1), None]);
+    let connection = fixture.connect().await;
+    let names = column(&connection, "SELECT name FROM names ORDER BY name").await;
+    assert_eq!(names, ["a", "b", "c"]);
+}
+
+async fn all_statements_of_a_batch_commit_together(fixture: Fixture) {
+    let db = open_with_names(&fixture).await;
+    write_all(&fixture, &db, &["a", "b", "a", "c", "b"]).await;
+    assert!(db.batched_write::<AddNames>("a".to_owned()).await.is_err());
+    let connection = fixture.connect().await;
+    let notes = column(&connection, "SELECT name FROM notes ORDER BY name").await;
+    assert_eq!(notes, ["a", "b", "c"]);
+}
+
+/// Every row is compared as it was sent: with and without null, and with equal contents.
+async fn rows_are_returned_in_their_order(fixture: Fixture) {
+    fixture.migrate().await;
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let at = OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap();
+    let row = |number: i64| audit_log::ActiveModel {
+        at: Set(at + time::Duration::microseconds(number % 3)),
+        actor_id: Set((number % 4 > 0).then_some(number)),
+        actor: Set(format!("'{}' \"é\" \\ 🦀", number % 5)),
+        action: Set(Action::DeletePost),
+        subject_id: Set(100 - number),
+        owner_id: Set(None),
+        subject: Set("same".to_owned()),
+        reason: Set(String::new()),
+        ..Default::default()
+    };
+    for count in [1, 100] {
+        let inserted = db.write(|transaction| async move {
+            let rows = (0..count).map(row).collect();
+            Ok(insert_all(&transaction, rows).await?)
+        });
+        let inserted = inserted.await.unwrap();
+        assert!(inserted.is_sorted_by(|one, next| one.id < next.id));
+        let sent = (0..count).zip(&inserted).map(|(number, model)| {
+            let row = audit_log::ActiveModel {
+                id: Set(model.id),
+                ..row(number)
+            };
+            audit_log::Model::try_from(row).unwrap()
+        });
+        assert_eq!(inserted, sent.collect::<Vec<_>>());
+    }
+    // SeaORM's own INSERT writes the same values.
+    let connection = fixture.connect().await;
+    sea_orm::ActiveModelTrait::insert(row(0), &connection)
+        .await
+        .unwrap();
+    let values = "SELECT DISTINCT CAST(at AS text) || actor || action FROM audit_log \
+                  WHERE subject_id = 100";
+    assert_eq!(column(&connection, values).await.len(), 1);
+}

@@ -1,51 +1,52 @@
-//! What those with a role did to others.
+//! The audit log: acts of moderation.
 
 use std::fmt;
 
 use sea_orm::entity::prelude::*;
 
-/// A row of `audit_log`. It outlives the users and posts that it names.
+use crate::values::{AuditEntryId, Reason, UserId};
+
+/// A row of `audit_log`: one act. It outlives the users and posts that it names.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_log")]
 pub struct Model {
-    /// Grows with time.
+    /// Later entries have higher ids.
     #[sea_orm(primary_key)]
-    pub id: i64,
-    /// When. In UTC.
+    pub id: AuditEntryId,
+    /// The time of the act, in UTC.
     pub at: TimeDateTimeWithTimeZone,
-    /// The number of who did it; none for the operator's command line.
-    pub actor_id: Option<i64>,
-    /// The name of who did it.
+    /// The moderator or admin; none for the operator's command line.
+    pub actor_id: Option<UserId>,
+    /// The username of the moderator or admin, or `operator`.
     #[sea_orm(column_type = "Text")]
     pub actor: String,
-    /// What was done.
+    /// The kind of act.
     pub action: Action,
-    /// The number of the post or user.
+    /// The id of the post or user.
     pub subject_id: i64,
-    /// The number of whose post it is, if it is one.
-    pub owner_id: Option<i64>,
-    /// The title of the post, or the name of the user.
+    /// The owner of the post, if the subject is a post.
+    pub owner_id: Option<UserId>,
+    /// The title of the post, or the username.
     #[sea_orm(column_type = "Text")]
     pub subject: String,
-    /// Why, in the actor's words; may be empty.
-    #[sea_orm(column_type = "Text")]
-    pub reason: String,
+    /// The actor's reason; may be empty.
+    pub reason: Reason,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What was done.
+/// A kind of act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 pub enum Action {
-    /// Somebody else's post was deleted.
+    /// A moderator deleted the post of another user.
     DeletePost,
-    /// A user was shut out.
+    /// An admin suspended a user.
     SuspendUser,
-    /// A user was let in again.
+    /// An admin restored a user.
     RestoreUser,
-    /// A user's role was changed.
+    /// The operator changed the role of a user.
     ChangeRole,
 }
 

@@ -8,4 +8,5 @@ pub mod ranks;
 pub mod refresh_tokens;
 pub mod sessions;
 pub mod users;
+pub mod values;
 pub mod votes;

@@ -2,32 +2,32 @@
 
 use sea_orm::entity::prelude::*;
 
-/// A row of `tokens`. The token itself is nowhere.
+use crate::values::{Scopes, TokenId, TokenName, UserId};
+
+/// A row of `tokens`: one personal access token. The token itself is stored nowhere.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tokens")]
 pub struct Model {
-    /// Given once, never again.
+    /// Never given twice.
     #[sea_orm(primary_key)]
-    pub id: i64,
-    /// Whose it is.
-    pub user_id: i64,
-    /// What its owner calls it, 1 to 100 characters.
-    #[sea_orm(column_type = "Text")]
-    pub name: String,
+    pub id: TokenId,
+    /// The owner.
+    pub user_id: UserId,
+    /// The owner's name for it.
+    pub name: TokenName,
     /// The token's SHA-256, base64url.
     #[sea_orm(column_type = "Text", unique)]
     pub hash: String,
-    /// What it may do, separated by spaces.
-    #[sea_orm(column_type = "Text")]
-    pub scopes: String,
+    /// Its rights.
+    pub scopes: Scopes,
     /// In UTC.
     pub created_at: TimeDateTimeWithTimeZone,
-    /// In UTC; never when there is none.
+    /// In UTC; none for a token that does not expire.
     pub expires_at: Option<TimeDateTimeWithTimeZone>,
-    /// In UTC, right to a minute; never used when there is none.
+    /// In UTC, exact to a minute; none for a token that was never used.
     pub last_used_at: Option<TimeDateTimeWithTimeZone>,
-    /// Whose it is.
+    /// The owner.
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
     pub user: BelongsTo<super::users::Entity>,
 }

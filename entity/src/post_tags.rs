@@ -1,18 +1,20 @@
-//! Which posts have a tag.
+//! The index of tags.
 
 use sea_orm::entity::prelude::*;
 
-/// A row of `post_tags`: one word of a post's `tags`. The database keeps it, nothing else writes it.
+use crate::values::{PostId, Tag};
+
+/// A row of `post_tags`: one tag of a post. Triggers alone write it.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "post_tags")]
 pub struct Model {
-    /// 1 to 30 of `[a-z0-9-]`.
-    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
-    pub tag: String,
+    /// The tag.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tag: Tag,
     /// The post that has it.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub post_id: i64,
+    pub post_id: PostId,
     /// The post that has it.
     #[sea_orm(belongs_to, from = "post_id", to = "id")]
     pub post: BelongsTo<super::posts::Entity>,

@@ -1,43 +1,42 @@
-//! What users publish, or keep as a draft.
+//! Posts and drafts.
 
 use sea_orm::entity::prelude::*;
+
+use crate::values::{Content, PostId, Tags, Title, UserId};
 
 /// A row of `posts`.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "posts")]
 pub struct Model {
-    /// Given once, never again; later posts have higher ones.
+    /// Never given twice; later posts have higher ids.
     #[sea_orm(primary_key)]
-    pub id: i64,
-    /// Who wrote it.
-    pub owner_id: i64,
-    /// 1 to 300 characters.
-    #[sea_orm(column_type = "Text")]
-    pub title: String,
-    /// 1 to 40,000 characters.
-    #[sea_orm(column_type = "Text")]
-    pub content: String,
-    /// False for a draft, which nobody but its owner can see.
+    pub id: PostId,
+    /// The author.
+    pub owner_id: UserId,
+    /// The title.
+    pub title: Title,
+    /// The text.
+    pub content: Content,
+    /// False for a draft, which only its owner can see.
     pub published: bool,
-    /// How many rows of `votes` name this post; the database keeps it, nothing else writes it.
+    /// The number of rows of `votes` for this post. Triggers alone write it.
     pub votes: i64,
     /// In UTC, whole microseconds.
     pub created_at: TimeDateTimeWithTimeZone,
-    /// In UTC, whole microseconds; a vote does not change it.
+    /// In UTC, whole microseconds. A vote does not change it.
     pub updated_at: TimeDateTimeWithTimeZone,
-    /// At most 10, each 1 to 30 of `[a-z0-9-]`, with a space between them.
-    #[sea_orm(column_type = "Text")]
-    pub tags: String,
-    /// 1, and one more with every change by its owner.
+    /// The tags. Triggers copy them to `post_tags`, one a row.
+    pub tags: Tags,
+    /// Starts at 1 and grows by one with each change by the owner.
     pub version: i64,
-    /// Who wrote it.
+    /// The author.
     #[sea_orm(belongs_to, from = "owner_id", to = "id")]
     pub owner: BelongsTo<super::users::Entity>,
-    /// Who voted for it.
+    /// The votes for it.
     #[sea_orm(has_many)]
     pub voters: HasMany<super::votes::Entity>,
-    /// Its place in ordered lists.
+    /// Its place in `top` and `hot`.
     #[sea_orm(has_one)]
     pub rank: HasOne<super::ranks::Entity>,
     /// Its tags, one a row.

@@ -1,21 +1,22 @@
-//! What lists of posts are ordered by.
+//! The keys of the orders `top` and `hot`.
 
 use sea_orm::entity::prelude::*;
 
-/// A row of `ranks`: one for each post. The database keeps it, nothing else writes it.
+use crate::values::PostId;
+
+/// A row of `ranks`: one for each post. Triggers alone write it.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "ranks")]
 pub struct Model {
-    /// Whose it is.
+    /// The post.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub post_id: i64,
-    /// How many users voted for the post.
+    pub post_id: PostId,
+    /// The number of votes for the post.
     pub votes: i64,
-    /// When the post was written, in seconds since 1970, and 45,000 more for every ten-fold of
-    /// votes + 1.
+    /// The creation time in seconds since 1970, plus 45,000 for each ten-fold of votes + 1.
     pub hot: i64,
-    /// Whose it is.
+    /// The post.
     #[sea_orm(belongs_to, from = "post_id", to = "id")]
     pub post: BelongsTo<super::posts::Entity>,
 }

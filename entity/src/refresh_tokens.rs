@@ -1,6 +1,8 @@
-//! What keeps a session going.
+//! Refresh tokens.
 
 use sea_orm::entity::prelude::*;
+
+use crate::values::SessionId;
 
 /// A row of `refresh_tokens`: one token, used or not.
 #[sea_orm::model]
@@ -10,13 +12,13 @@ pub struct Model {
     /// The token's SHA-256, base64url.
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub hash: String,
-    /// The session that it keeps going.
-    pub session_id: i64,
+    /// The session that it extends.
+    pub session_id: SessionId,
     /// In UTC.
     pub created_at: TimeDateTimeWithTimeZone,
-    /// When it was first used, if so. In UTC.
+    /// The time of its first use, in UTC.
     pub replaced_at: Option<TimeDateTimeWithTimeZone>,
-    /// The session that it keeps going.
+    /// The session that it extends.
     #[sea_orm(belongs_to, from = "session_id", to = "id")]
     pub session: BelongsTo<super::sessions::Entity>,
 }

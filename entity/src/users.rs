@@ -1,55 +1,57 @@
-//! Who can sign in.
+//! Users and their roles.
 
 use std::fmt;
 
 use sea_orm::entity::prelude::*;
 
-/// A row of `users`. It cannot be serialised: what leaves the service is chosen member by member.
+use crate::values::{Email, UserId, Username};
+
+/// A row of `users`. It cannot be serialised: each answer chooses its members.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
-    /// Given once, never again.
+    /// Never given twice.
     #[sea_orm(primary_key)]
-    pub id: i64,
-    /// Lower-case, 3 to 254 characters, unique.
-    #[sea_orm(column_type = "Text", unique)]
-    pub email: String,
-    /// 3 to 30 of `[a-z0-9_-]`, unique.
-    #[sea_orm(column_type = "Text", unique)]
-    pub username: String,
-    /// See [`PasswordHash`].
+    pub id: UserId,
+    /// Unique.
+    #[sea_orm(unique)]
+    pub email: Email,
+    /// Unique.
+    #[sea_orm(unique)]
+    pub username: Username,
+    /// The hash of the password.
     pub password_hash: PasswordHash,
     /// In UTC, whole microseconds.
     pub created_at: TimeDateTimeWithTimeZone,
     /// In UTC, whole microseconds.
     pub updated_at: TimeDateTimeWithTimeZone,
-    /// What the user may do.
+    /// The rights over other users and their posts.
     pub role: Role,
-    /// Since when the user is shut out, if so. In UTC, whole microseconds.
+    /// The time of the suspension, in UTC and whole microseconds; none for an active user.
     pub suspended_at: Option<TimeDateTimeWithTimeZone>,
-    /// What the user wrote.
+    /// The user's posts.
     #[sea_orm(has_many)]
     pub posts: HasMany<super::posts::Entity>,
-    /// What the user voted for.
+    /// The user's votes.
     #[sea_orm(has_many)]
     pub votes: HasMany<super::votes::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What a user may do, the least first.
+/// The rights of a user, the lowest first.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "lowercase")]
 pub enum Role {
-    /// What concerns the user's own things.
+    /// May act on their own posts and account.
     #[default]
     User,
-    /// And delete anybody's post.
+    /// May delete any post too.
     Moderator,
-    /// And suspend and restore users, and read the audit log.
+    /// May suspend and restore users, and read the audit log too.
     Admin,
 }
 

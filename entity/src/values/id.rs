@@ -1,0 +1,116 @@
+//! Ids of rows: one type a table, so that a post's id cannot stand for a user's.
+
+use std::{fmt, str::FromStr};
+
+use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
+use sea_orm::DeriveValueType;
+use serde::Serialize;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, RefOr, Schema,
+        schema::{KnownFormat, SchemaFormat, Type},
+    },
+};
+
+use super::{InputError, Invalid, read_integer};
+
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, DeriveValueType,
+        )]
+        pub struct $name(i64);
+
+        impl $name {
+            /// Accepts 1 to 2^63 - 1.
+            pub fn parse(id: i64) -> Result<Self, Invalid> {
+                if id < 1 {
+                    return Err(Invalid::new("range", "must be at least 1"));
+                }
+                Ok(Self(id))
+            }
+
+            /// The bare number.
+            #[must_use]
+            pub const fn get(self) -> i64 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                let wrong = || {
+                    let message = concat!("must be a whole number from 1 to ", "9223372036854775807");
+                    Invalid::new("type", message)
+                };
+                let id = text.parse().map_err(|_| wrong())?;
+                Self::parse(id).map_err(|_| wrong())
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::Integer)
+                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                    .minimum(Some(1))
+                    .maximum(Some(i64::MAX))
+                    .examples([1])
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
+
+        impl<E: InputError> Deserr<E> for $name {
+            fn deserialize_from_value<V: IntoValue>(
+                value: Value<V>,
+                location: ValuePointerRef<'_>,
+            ) -> Result<Self, E> {
+                read_integer(value, location, Self::parse)
+            }
+        }
+    };
+}
+
+id! {
+    /// The id of a user.
+    UserId
+}
+id! {
+    /// The id of a post. Later posts have higher ids.
+    PostId
+}
+id! {
+    /// The id of a session: random, below 2^53, so that every JSON reader keeps it exact.
+    SessionId
+}
+id! {
+    /// The id of a personal access token.
+    TokenId
+}
+id! {
+    /// The id of an entry of the audit log. Later entries have higher ids.
+    AuditEntryId
+}
+
+impl SessionId {
+    /// The exclusive bound of session ids.
+    const BOUND: i64 = 1 << 53;
+
+    /// A random id. Two never meet.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(rand::random_range(1..Self::BOUND))
+    }
+}

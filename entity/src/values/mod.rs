@@ -1,0 +1,120 @@
+//! Values that are valid by type.
+//!
+//! Each value has one rule, which its `parse`, its OpenAPI schema and its reader share, and one
+//! database mapping. A value read from the database is trusted: the schema's constraints hold there.
+
+mod id;
+mod number;
+mod password;
+mod scope;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::fmt;
+
+use deserr::{
+    DeserializeError, ErrorKind, IntoValue, MergeWithError, Value, ValueKind, ValuePointerRef,
+    take_cf_content,
+};
+use validator::ValidationError;
+
+pub use id::{AuditEntryId, PostId, SessionId, TokenId, UserId};
+pub use number::{Limit, Skip, TokenLifetime};
+pub use password::{NewPassword, Password, RefreshToken};
+pub use scope::{Scope, Scopes};
+pub use tags::Tags;
+pub use text::*;
+
+/// The rules that an input breaks, at least one. No message repeats the input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invalid(Vec<ValidationError>);
+
+impl Invalid {
+    /// One broken rule: a `code` for programs and a `message` for people.
+    #[must_use]
+    pub fn new(code: &'static str, message: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self(vec![
+            ValidationError::new(code).with_message(message.into()),
+        ])
+    }
+
+    /// The code and the message of each broken rule.
+    pub fn violations(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|violation| {
+            let message = violation.message.as_deref().unwrap_or("is not valid");
+            (violation.code.as_ref(), message)
+        })
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (_, message)) in self.violations().enumerate() {
+            let separator = if at == 0 { "" } else { "; " };
+            write!(f, "{separator}{message}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// The error of an input: it collects the broken rules of every member.
+pub trait InputError: DeserializeError + MergeWithError<Invalid> {
+    /// True if every value arrives as text, as in a query string or a form.
+    const TEXT: bool;
+}
+
+/// Reads text and parses it, for a `Deserr` of a value.
+pub fn read_text<T, E: InputError, V: IntoValue>(
+    value: Value<V>,
+    location: ValuePointerRef<'_>,
+    parse: impl FnOnce(String) -> Result<T, Invalid>,
+) -> Result<T, E> {
+    match value {
+        Value::String(text) => parse(text).map_err(|invalid| refuse(invalid, location)),
+        other => Err(wrong_kind(other, &[ValueKind::String], location)),
+    }
+}
+
+/// Reads a whole number and parses it, for a `Deserr` of a value. JSON has one kind of number, so that 1.0 is 1; beyond 2^53 a
+/// float is ambiguous and refused.
+pub fn read_integer<T, E: InputError, V: IntoValue>(
+    value: Value<V>,
+    location: ValuePointerRef<'_>,
+    parse: impl FnOnce(i64) -> Result<T, Invalid>,
+) -> Result<T, E> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let number = match value {
+        Value::Integer(number) => i64::try_from(number)
+            .map_err(|_| Invalid::new("range", "must be a whole number of 64 bits")),
+        Value::NegativeInteger(number) => Ok(number),
+        Value::Float(number) if number.fract() == 0.0 && number.abs() <= EXACT => {
+            #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
+            let number = number as i64;
+            Ok(number)
+        }
+        Value::String(text) if E::TEXT => text
+            .parse()
+            .map_err(|_| Invalid::new("type", "must be a whole number of 64 bits")),
+        other => return Err(wrong_kind(other, &[ValueKind::Integer], location)),
+    };
+    number
+        .and_then(parse)
+        .map_err(|invalid| refuse(invalid, location))
+}
+
+fn refuse<E: InputError>(invalid: Invalid, location: ValuePointerRef<'_>) -> E {
+    take_cf_content(E::merge(None, invalid, location))
+}
+
+fn wrong_kind<E: InputError, V: IntoValue>(
+    actual: Value<V>,
+    accepted: &[ValueKind],
+    location: ValuePointerRef<'_>,
+) -> E {
+    let kind = ErrorKind::IncorrectValueKind { actual, accepted };
+    take_cf_content(E::error(None, kind, location))
+}

@@ -1,0 +1,98 @@
+//! Numbers with a bound.
+
+use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, RefOr, Schema,
+        schema::{KnownFormat, SchemaFormat, Type},
+    },
+};
+use validator::ValidateRange;
+
+use super::{InputError, Invalid, read_integer};
+
+macro_rules! number {
+    ($(#[$meta:meta])* $name:ident: $min:literal to $max:expr $(, default $default:literal)? $(, example $example:literal)?) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(i64);
+
+        impl $name {
+            /// The highest value.
+            pub const MAX: Self = Self($max);
+
+            /// Checks the bounds of `number`.
+            pub fn parse(number: i64) -> Result<Self, Invalid> {
+                if !number.validate_range(Some($min), Some(Self::MAX.0), None, None) {
+                    let message = if Self::MAX.0 == i64::MAX {
+                        concat!("must be at least ", $min).to_owned()
+                    } else {
+                        format!(concat!("must be ", $min, " to {}"), Self::MAX.0)
+                    };
+                    return Err(Invalid::new("range", message));
+                }
+                Ok(Self(number))
+            }
+
+            /// The bare number.
+            #[must_use]
+            pub const fn get(self) -> u64 {
+                self.0.unsigned_abs()
+            }
+        }
+
+        $(
+            impl Default for $name {
+                fn default() -> Self {
+                    Self($default)
+                }
+            }
+        )?
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let schema = ObjectBuilder::new()
+                    .schema_type(Type::Integer)
+                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                    .minimum(Some($min))
+                    .maximum(Some(Self::MAX.0));
+                $(let schema = schema.default(Some($default.into()));)?
+                $(let schema = schema.examples([$example]);)?
+                schema.into()
+            }
+        }
+
+        impl ToSchema for $name {}
+
+        impl<E: InputError> Deserr<E> for $name {
+            fn deserialize_from_value<V: IntoValue>(
+                value: Value<V>,
+                location: ValuePointerRef<'_>,
+            ) -> Result<Self, E> {
+                read_integer(value, location, Self::parse)
+            }
+        }
+    };
+}
+
+number! {
+    /// The most rows of a page.
+    Limit: 1 to 100, default 10
+}
+number! {
+    /// How many rows to pass over first.
+    Skip: 0 to i64::MAX, default 0
+}
+number! {
+    /// The lifetime of a personal access token, in seconds: up to 365 days.
+    TokenLifetime: 1 to 31_536_000, example 2_592_000
+}
+
+impl Skip {
+    /// Skips one more page of `limit` rows.
+    #[must_use]
+    pub const fn plus(self, limit: Limit) -> Self {
+        Self(self.0.saturating_add(limit.0))
+    }
+}

@@ -1,0 +1,222 @@
+//! The scopes of access tokens (RFC 6749, section 3.3).
+
+use std::{convert::Infallible, fmt, str::FromStr};
+
+use deserr::{
+    DeserializeError, Deserr, ErrorKind, IntoValue, Sequence, Value, ValueKind, ValuePointerRef,
+    take_cf_content,
+};
+use sea_orm::DeriveValueType;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Ref, RefOr, Schema,
+        schema::{ArrayBuilder, ObjectBuilder, Type},
+    },
+};
+use validator::ValidateLength;
+
+use super::{InputError, Invalid, read_text, refuse, wrong_kind};
+
+/// Declares each scope once: its variant, its name in OAuth 2.0 and its meaning.
+macro_rules! scopes {
+    ($($variant:ident = $name:literal, $meaning:literal;)*) => {
+        /// A right that a token can have.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        pub enum Scope {
+            $(
+                #[doc = $meaning]
+                #[serde(rename = $name)]
+                $variant,
+            )*
+        }
+
+        impl Scope {
+            /// Every scope, in the order in which sets name them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+            const NAMES: &[&'static str] = &[$($name),*];
+
+            /// The name in OAuth 2.0.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// One sentence for people.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $meaning,)*
+                }
+            }
+        }
+    };
+}
+
+scopes! {
+    PostsRead = "posts:read", "Read posts and users";
+    PostsCreate = "posts:create", "Write new posts";
+    PostsUpdate = "posts:update", "Change own posts";
+    PostsDelete = "posts:delete", "Delete own posts";
+    VotesWrite = "votes:write", "Vote and take votes back";
+    Account = "account", "See and change the account, its sessions and tokens";
+}
+
+/// An unknown scope's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownScope;
+
+impl fmt::Display for UnknownScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected one of {}", Scope::NAMES.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownScope {}
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(name: &str) -> Result<Self, UnknownScope> {
+        let known = Self::ALL.iter().find(|scope| scope.name() == name);
+        known.copied().ok_or(UnknownScope)
+    }
+}
+
+impl PartialSchema for Scope {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("A right that a token can have."))
+            .enum_values(Some(Self::NAMES.iter().copied()))
+            .into()
+    }
+}
+
+impl ToSchema for Scope {}
+
+impl<E: InputError> Deserr<E> for Scope {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, E> {
+        let name = read_text::<_, E, V>(value, location, Ok)?;
+        name.parse().map_err(|_| {
+            let unknown = ErrorKind::UnknownValue {
+                value: &name,
+                accepted: Self::NAMES,
+            };
+            take_cf_content(<E as DeserializeError>::error::<V>(None, unknown, location))
+        })
+    }
+}
+
+/// A set of scopes. As text, and in the database, it is the names with a space between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, DeriveValueType)]
+#[sea_orm(value_type = "String", column_type = "Text")]
+pub struct Scopes(u16);
+
+impl Scopes {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+    /// The rights of a signed-in user.
+    pub const ALL: Self = Self::of(Scope::ALL);
+
+    /// The set of `scopes`.
+    #[must_use]
+    pub const fn of(mut scopes: &[Scope]) -> Self {
+        let mut set = 0;
+        while let [first, rest @ ..] = scopes {
+            set |= Self::bit(*first);
+            scopes = rest;
+        }
+        Self(set)
+    }
+
+    /// Accepts one scope to all of them, in any order.
+    pub fn parse(scopes: &[Scope]) -> Result<Self, Invalid> {
+        let most = Scope::ALL.len();
+        if !scopes.validate_length(Some(1), u64::try_from(most).ok(), None) {
+            let message = format!("must be 1 to {most} scopes");
+            return Err(Invalid::new("length", message));
+        }
+        Ok(Self::of(scopes))
+    }
+
+    const fn bit(scope: Scope) -> u16 {
+        1 << scope as u16
+    }
+
+    /// Whether `scope` is in the set.
+    #[must_use]
+    pub const fn contains(self, scope: Scope) -> bool {
+        self.0 & Self::bit(scope) != 0
+    }
+
+    /// The scopes in the set.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        let all = Scope::ALL.iter().copied();
+        all.filter(move |scope| self.contains(*scope))
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, scope) in self.iter().enumerate() {
+            let separator = if at == 0 { "" } else { " " };
+            write!(f, "{separator}{}", scope.name())?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads what the database has. A name that this version does not know grants nothing.
+impl FromStr for Scopes {
+    type Err = Infallible;
+
+    fn from_str(names: &str) -> Result<Self, Infallible> {
+        let known: Vec<Scope> = names
+            .split(' ')
+            .filter_map(|name| name.parse().ok())
+            .collect();
+        Ok(Self::of(&known))
+    }
+}
+
+impl PartialSchema for Scopes {
+    fn schema() -> RefOr<Schema> {
+        ArrayBuilder::new()
+            .items(Ref::from_schema_name(<Scope as ToSchema>::name()))
+            .min_items(Some(1))
+            .max_items(Some(Scope::ALL.len()))
+            .examples([json!(["posts:create"])])
+            .into()
+    }
+}
+
+impl ToSchema for Scopes {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((<Scope as ToSchema>::name().into_owned(), Scope::schema()));
+    }
+}
+
+impl<E: InputError> Deserr<E> for Scopes {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, E> {
+        let names = match value {
+            Value::Sequence(names) => names,
+            other => return Err(wrong_kind(other, &[ValueKind::Sequence], location)),
+        };
+        let mut scopes = Vec::new();
+        for name in names.into_iter() {
+            scopes.push(Scope::deserialize_from_value(name.into_value(), location)?);
+        }
+        Self::parse(&scopes).map_err(|invalid| refuse(invalid, location))
+    }
+}

@@ -1,0 +1,321 @@
+//! Texts with a rule.
+
+use std::{fmt, str::FromStr, sync::LazyLock};
+
+use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
+use regex::Regex;
+use sea_orm::{DbErr, DeriveValueType, TryFromU64};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, RefOr, Schema,
+        schema::{KnownFormat, SchemaFormat, Type},
+    },
+};
+use validator::{ValidateLength, ValidateRegex, ValidationError};
+
+use super::{InputError, Invalid, read_text};
+
+/// The rule of a text. Lengths count Unicode scalar values.
+pub(super) struct Rule {
+    pub(super) min: u64,
+    pub(super) max: u64,
+    pub(super) form: Form,
+    /// OpenAPI's `format`.
+    pub(super) format: Option<KnownFormat>,
+    pub(super) example: Option<&'static str>,
+}
+
+/// What characters a text may have, in which order.
+pub(super) enum Form {
+    /// Any.
+    Any,
+    /// All but U+0000, which PostgreSQL cannot store.
+    NoNul,
+    /// All but U+0000, and at least one that is not white space (Unicode's `White_Space`).
+    NotBlank,
+    /// A regular expression, in the syntax that ECMA-262 and the `regex` crate share.
+    Pattern {
+        pattern: &'static str,
+        regex: &'static LazyLock<Option<Regex>>,
+        message: &'static str,
+    },
+}
+
+impl Rule {
+    /// Up to `max` characters, all but U+0000.
+    pub(super) const fn up_to(max: u64) -> Self {
+        Self {
+            min: 0,
+            max,
+            form: Form::NoNul,
+            format: None,
+            example: None,
+        }
+    }
+
+    /// Checks `text`; every broken rule is reported.
+    pub(super) fn check(&self, text: &str) -> Result<(), Invalid> {
+        let mut violations = Vec::new();
+        let mut broken = |code, message: String| {
+            violations.push(ValidationError::new(code).with_message(message.into()));
+        };
+        let (min, max) = (self.min, self.max);
+        let fits = text.validate_length(Some(min), Some(max), None);
+        if !fits {
+            broken(
+                "length",
+                match min {
+                    0 => format!("must be at most {max} characters"),
+                    _ => format!("must be {min} to {max} characters"),
+                },
+            );
+        }
+        match &self.form {
+            Form::Any | Form::NoNul => {}
+            Form::NotBlank => {
+                if !text.is_empty() && text.trim().is_empty() {
+                    broken("blank", "must not be blank".to_owned());
+                }
+            }
+            Form::Pattern { regex, message, .. } => {
+                let matches = regex
+                    .as_ref()
+                    .is_some_and(|regex| text.validate_regex(regex));
+                if fits && !matches {
+                    broken("format", (*message).to_owned());
+                }
+            }
+        }
+        if matches!(self.form, Form::NoNul | Form::NotBlank) && text.contains('\0') {
+            broken("nul", "must not contain U+0000".to_owned());
+        }
+        if violations.is_empty() {
+            return Ok(());
+        }
+        Err(Invalid(violations))
+    }
+
+    fn pattern(&self) -> Option<&'static str> {
+        match self.form {
+            Form::Any => None,
+            Form::NoNul => Some(r"^[^\u0000]*$"),
+            Form::NotBlank => Some(concat!(
+                r"^[^\u0000]*",
+                r"[^\u0000\t-\r\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
+                r"[^\u0000]*$"
+            )),
+            Form::Pattern { pattern, .. } => Some(pattern),
+        }
+    }
+
+    pub(super) fn schema(&self) -> ObjectBuilder {
+        let length = |length: u64| usize::try_from(length).ok();
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(self.format.clone().map(SchemaFormat::KnownFormat))
+            .min_length(length(self.min).filter(|min| *min > 0))
+            .max_length(length(self.max))
+            .pattern(self.pattern())
+            .examples(self.example)
+    }
+}
+
+macro_rules! text {
+    ($(#[$meta:meta])* $name:ident, $rule:expr) => { text!($(#[$meta])* $name, $rule, std::convert::identity); };
+    ($(#[$meta:meta])* $name:ident, $rule:expr, $normalise:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType)]
+        #[sea_orm(column_type = "Text")]
+        pub struct $name(String);
+
+        impl $name {
+            pub(super) const RULE: Rule = $rule;
+
+            /// Normalises and checks `text`.
+            pub fn parse(text: impl Into<String>) -> Result<Self, Invalid> {
+                let normalise: fn(String) -> String = $normalise;
+                let text = normalise(text.into());
+                Self::RULE.check(&text)?;
+                Ok(Self(text))
+            }
+
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                Self::parse(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                Self::RULE.schema().into()
+            }
+        }
+
+        impl ToSchema for $name {}
+
+        impl<E: InputError> Deserr<E> for $name {
+            fn deserialize_from_value<V: IntoValue>(
+                value: Value<V>,
+                location: ValuePointerRef<'_>,
+            ) -> Result<Self, E> {
+                read_text(value, location, Self::parse)
+            }
+        }
+    };
+}
+
+/// A form from a regular expression that stands here alone.
+macro_rules! pattern {
+    ($pattern:expr, $message:literal) => {{
+        static REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($pattern).ok());
+        Form::Pattern {
+            pattern: $pattern,
+            regex: &REGEX,
+            message: $message,
+        }
+    }};
+}
+
+text! {
+    /// The title of a post.
+    Title,
+    Rule {
+        min: 1,
+        form: Form::NotBlank,
+        example: Some("Notes on the Analytical Engine"),
+        ..Rule::up_to(300)
+    }
+}
+text! {
+    /// The text of a post.
+    Content,
+    Rule {
+        min: 1,
+        form: Form::NotBlank,
+        example: Some("It weaves algebraic patterns."),
+        ..Rule::up_to(40_000)
+    }
+}
+text! {
+    /// A word that posts can be found by.
+    Tag,
+    Rule {
+        min: 1,
+        form: pattern!("^[a-z0-9-]+$", "must be of a to z, 0 to 9 and `-`"),
+        ..Rule::up_to(30)
+    }
+}
+text! {
+    /// An e-mail address as HTML's `input type=email` accepts it (section 4.10.5.1.5), which is
+    /// ASCII alone. Trimmed and lower-cased.
+    Email,
+    Rule {
+        form: pattern!(
+            r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$",
+            "must be an e-mail address"
+        ),
+        format: Some(KnownFormat::Email),
+        example: Some("ada@example.com"),
+        ..Rule::up_to(254)
+    },
+    |text| text.trim().to_ascii_lowercase()
+}
+text! {
+    /// The public name of a user. A to Z are lower-cased.
+    Username,
+    Rule {
+        min: 3,
+        form: pattern!("^[A-Za-z0-9_-]+$", "must be of a to z, 0 to 9, `_` and `-`"),
+        example: Some("ada"),
+        ..Rule::up_to(30)
+    },
+    // No other letter is folded: some would become one of a to z.
+    |text| text.to_ascii_lowercase()
+}
+text! {
+    /// A name to sign in with: an e-mail address or a username, or neither.
+    SignInName,
+    Rule {
+        example: Some("ada@example.com"),
+        ..Rule::up_to(254)
+    }
+}
+text! {
+    /// The reason for an act of moderation, for the audit log. May be empty.
+    #[derive(Default)]
+    Reason,
+    Rule {
+        example: Some("Advertising, for the third time"),
+        ..Rule::up_to(500)
+    }
+}
+text! {
+    /// The name that an owner gives a personal access token.
+    TokenName,
+    Rule {
+        min: 1,
+        form: Form::NotBlank,
+        example: Some("Weather station"),
+        ..Rule::up_to(100)
+    }
+}
+text! {
+    /// The words of a search. May be empty.
+    #[derive(Default)]
+    SearchText,
+    Rule::up_to(1000)
+}
+
+impl Username {
+    /// How many random characters a generated name has: 36^12 names, so that two never meet.
+    const RANDOM: usize = 12;
+
+    /// `user-` and random letters and digits. Nothing of the e-mail address goes into it, because a
+    /// username is public.
+    #[must_use]
+    pub fn generate() -> Self {
+        const CHARACTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        let random = (0..Self::RANDOM).map(|_| {
+            let at = rand::random_range(0..CHARACTERS.len());
+            CHARACTERS.get(at).copied().map_or('0', char::from)
+        });
+        Self("user-".chars().chain(random).collect())
+    }
+}
+
+impl SignInName {
+    /// The name as stored names are: trimmed, A to Z lower-cased.
+    #[must_use]
+    pub fn normalised(&self) -> String {
+        self.0.trim().to_ascii_lowercase()
+    }
+}
+
+/// A key of `post_tags`, which the database never generates.
+impl TryFromU64 for Tag {
+    fn try_from_u64(_: u64) -> Result<Self, DbErr> {
+        Err(DbErr::ConvertFromU64("Tag"))
+    }
+}

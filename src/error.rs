@@ -1,15 +1,20 @@
-//! What can go wrong, in the service's own words and without HTTP.
+//! Errors of the services, without HTTP.
 
 use std::{error::Error as StdError, sync::Arc};
 
-/// One thing that is wrong with what a client sent.
+use entity::{
+    users::Role,
+    values::{Invalid, PostId, Scope},
+};
+
+/// One fault of an input.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-pub struct Fault {
-    /// The member, parameter or path segment; empty when it is the whole.
+pub struct FieldError {
+    /// The member, parameter or path segment; empty for the input as a whole.
     #[schema(example = "title")]
     pub field: String,
     /// A word for programs: `required`, `type`, `length`, `blank`, `nul`, `format`, `range`,
-    /// `unknown_value`, `duplicate`, `common`.
+    /// `unknown_value`, `duplicate`, `common`, `taken`, `already_voted`, `own_account`.
     #[schema(example = "length")]
     pub code: String,
     /// A sentence for people. It never repeats the refused value, which may be a password.
@@ -17,7 +22,7 @@ pub struct Fault {
     pub message: String,
 }
 
-impl Fault {
+impl FieldError {
     /// A fault of `field`.
     pub fn new(
         field: impl Into<String>,
@@ -30,94 +35,101 @@ impl Fault {
             message: message.into(),
         }
     }
+
+    /// The rules that `field` breaks, one each.
+    pub fn all<'a>(field: &'a str, invalid: &'a Invalid) -> impl Iterator<Item = Self> + 'a {
+        let violations = invalid.violations();
+        violations.map(move |(code, message)| Self::new(field, code, message))
+    }
 }
 
-/// Why the service did not do what it was asked to do.
+/// The cause of an error, for the operator's log. Clones share it.
+pub type Cause = Arc<dyn StdError + Send + Sync>;
+
+/// The reason why a service refused or failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// No such thing, or none that the caller may know of.
+    /// No such row, or none that the caller may know of.
     #[error("{what} {id} does not exist")]
     NotFound {
-        /// `user` or `post`.
+        /// `user`, `post`, `session` or `token`.
         what: &'static str,
-        /// Its number.
+        /// Its id.
         id: i64,
     },
-    /// No user goes by this name.
+    /// No user has this username or e-mail address.
     #[error("there is no user {name}")]
     NoUser {
-        /// A username or an e-mail address.
+        /// The username or e-mail address.
         name: String,
     },
     /// The post was deleted while the request was under way.
     #[error("the post does not exist any more")]
     PostGone,
-    /// The thing belongs to somebody else.
+    /// Only the owner may change the post.
     #[error("post {id} belongs to somebody else")]
     NotOwner {
-        /// Its number.
-        id: i64,
+        /// The post.
+        id: PostId,
     },
-    /// Somebody has this e-mail address or username.
-    #[error("the {field} is taken")]
-    Taken {
-        /// `email` or `username`.
-        field: &'static str,
-    },
+    /// Another user has this e-mail address.
+    #[error("the email is taken")]
+    EmailTaken,
+    /// Another user has this username.
+    #[error("the username is taken")]
+    UsernameTaken,
     /// The caller's vote is there already.
     #[error("you voted for post {post_id} already")]
     AlreadyVoted {
         /// The post.
-        post_id: i64,
+        post_id: PostId,
     },
-    /// There is no vote to take back.
+    /// The caller has no vote to take back.
     #[error("you have no vote for post {post_id} to take back")]
     NoVote {
         /// The post.
-        post_id: i64,
+        post_id: PostId,
     },
-    /// No user with this name and password: the same words for an unknown name.
+    /// No user has this name and password. An unknown name gives the same words.
     #[error("the username or the password is wrong")]
     BadCredentials,
     /// The refresh token is unknown, expired, or was used before.
     #[error("the refresh token is not valid")]
     InvalidGrant,
-    /// The user signed in rightly, and is shut out.
+    /// The credentials are right, and the account is suspended.
     #[error("this account is suspended")]
     Suspended,
-    /// `current_password` is not the user's.
+    /// `current_password` is wrong.
     #[error("the current password is wrong")]
     WrongPassword,
-    /// The token may not do this.
-    #[error("the token needs the scope {scope}")]
+    /// The token lacks the scope.
+    #[error("the token needs the scope {}", scope.name())]
     InsufficientScope {
-        /// One that would do.
-        scope: &'static str,
+        /// A scope that would do.
+        scope: Scope,
     },
-    /// A personal access token came where only a signed-in user may do something.
+    /// The request needs a session, and came with a personal access token.
     #[error("this needs a sign-in; a personal access token cannot do it")]
     SessionNeeded,
-    /// The user has not the role for this.
+    /// The user lacks the role.
     #[error("this needs the role {role}")]
     RoleNeeded {
-        /// The least that would do.
-        role: &'static str,
+        /// The lowest role that would do.
+        role: Role,
     },
-    /// There are as many as there may be.
-    #[error("you have {most} {what} already, the most there may be")]
-    TooMany {
-        /// `tokens`.
-        what: &'static str,
-        /// How many there may be.
-        most: u64,
+    /// The user has as many personal access tokens as allowed.
+    #[error("you have {max} tokens already, the most there may be")]
+    TokenLimit {
+        /// The most tokens of one user.
+        max: u64,
     },
-    /// Nobody does this to themselves.
+    /// The act is not allowed on one's own account.
     #[error("you cannot do this to yourself")]
-    Oneself,
-    /// The access token is malformed, forged, expired, or its user is gone.
+    OwnAccount,
+    /// The access token is malformed, forged or expired, or its user is gone.
     #[error("the access token is not valid")]
     InvalidToken,
-    /// More passwords wait to be hashed than the service takes on.
+    /// The queue of passwords to be hashed is full.
     #[error("too many sign-ins at once")]
     Overloaded,
     /// The database asks for the transaction to be tried again.
@@ -131,22 +143,25 @@ pub enum Error {
     Internal(#[source] Cause),
 }
 
-/// The cause of an error, for the operator's log. Clones share it.
-pub type Cause = Arc<dyn StdError + Send + Sync>;
-
 impl Error {
-    /// [`Error::TryAgain`].
+    /// [`Error::TryAgain`] with its cause.
     pub fn try_again(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::TryAgain(Arc::from(cause.into()))
+        Self::TryAgain(cause.into().into())
     }
 
-    /// [`Error::Unavailable`].
+    /// [`Error::Unavailable`] with its cause.
     pub fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::Unavailable(Arc::from(cause.into()))
+        Self::Unavailable(cause.into().into())
     }
 
-    /// [`Error::Internal`].
+    /// [`Error::Internal`] with its cause.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::Internal(Arc::from(cause.into()))
+        Self::Internal(cause.into().into())
+    }
+
+    /// A missing row: `what` is `user`, `post`, `session` or `token`.
+    #[must_use]
+    pub fn not_found(what: &'static str, id: i64) -> Self {
+        Self::NotFound { what, id }
     }
 }

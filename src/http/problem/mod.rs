@@ -1,7 +1,7 @@
-//! Problem details (RFC 9457): the one place where what went wrong becomes an HTTP answer.
+//! Problem details (RFC 9457): the one place where an error becomes an HTTP answer.
 
 mod details;
-mod kinds;
+pub mod types;
 
 use std::{fmt, num::NonZeroU32};
 
@@ -10,31 +10,42 @@ use actix_web::{
     http::{StatusCode, header},
 };
 
-use crate::error::{Error, Fault};
+use crate::error::{Error, FieldError};
 pub use details::{ProblemDetails, render};
-pub use kinds::{KINDS, Kind, Page};
+pub use types::{ProblemPage, ProblemType};
 
-/// After how many seconds a client that was told 503 may come back.
+/// `Retry-After` of a 503, in seconds.
 const RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(2);
 
-/// What a client is told, and what the operator's log is told.
+/// The message to the client, and the message to the operator's log.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
+    /// None if only the status is known: `about:blank`.
+    kind: Option<&'static ProblemType>,
     detail: String,
-    errors: Vec<Fault>,
+    errors: Vec<FieldError>,
+    /// The error code of OAuth 2.0 (RFC 6749, section 5.2).
     error: Option<&'static str>,
     challenge: Option<&'static str>,
     /// In seconds.
     retry_after: Option<NonZeroU32>,
-    /// For the operator alone.
+    /// For the operator's log alone.
     cause: Option<String>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    fn new(problem_type: &'static ProblemType, detail: impl Into<String>) -> Self {
+        Self {
+            kind: Some(problem_type),
+            ..Self::untyped(problem_type.status, detail)
+        }
+    }
+
+    fn untyped(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             status,
+            kind: None,
             detail: detail.into(),
             errors: Vec::new(),
             error: None,
@@ -44,77 +55,77 @@ impl Problem {
         }
     }
 
-    /// 400: what was sent cannot be read at all.
+    /// 400: the request cannot be read at all.
     pub fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, detail)
+        Self::new(types::BAD_REQUEST, detail)
     }
 
-    /// 401: no credentials were sent (RFC 6750, section 3.1: a bare challenge).
+    /// 401: the request has no credentials (RFC 6750, section 3.1: a bare challenge).
     #[must_use]
     pub fn unauthenticated() -> Self {
         Self {
             challenge: Some("Bearer"),
             ..Self::new(
-                StatusCode::UNAUTHORIZED,
+                types::UNAUTHORIZED,
                 "this needs an access token: `Authorization: Bearer TOKEN`",
             )
         }
     }
 
-    /// 404: the router knows no such path.
+    /// 404: no route has this path.
     #[must_use]
     pub fn no_route() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "there is nothing at this path")
+        Self::new(types::NOT_FOUND, "there is nothing at this path")
     }
 
     /// 408: the body did not arrive in time.
     #[must_use]
-    pub fn too_slow() -> Self {
+    pub fn body_timeout() -> Self {
         Self::new(
-            StatusCode::REQUEST_TIMEOUT,
+            types::REQUEST_TIMEOUT,
             "the request's body did not arrive in time",
         )
     }
 
-    /// 413.
+    /// 413: the body has more than `bytes`.
     #[must_use]
     pub fn too_large(bytes: usize) -> Self {
         Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
+            types::CONTENT_TOO_LARGE,
             format!("the request's body is larger than {bytes} bytes"),
         )
     }
 
-    /// 415: `expected` says what would be right.
+    /// 415: `expected` tells what would be right.
     pub fn unsupported(expected: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, expected)
+        Self::new(types::UNSUPPORTED_MEDIA_TYPE, expected)
     }
 
-    /// 422, one of `errors` for each fault.
+    /// 422: the input has `errors`.
     #[must_use]
-    pub fn invalid(errors: Vec<Fault>) -> Self {
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = errors
             .iter()
-            .map(|fault| match fault.field.as_str() {
-                "" => fault.message.clone(),
-                field => format!("{field} {}", fault.message),
+            .map(|error| match error.field.as_str() {
+                "" => error.message.clone(),
+                field => format!("{field} {}", error.message),
             })
             .collect::<Vec<_>>()
             .join("; ");
         Self {
             errors,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+            ..Self::new(types::UNPROCESSABLE_CONTENT, detail)
         }
     }
 
-    /// 429: of `what`, which says what and where. There is room again in `seconds`.
+    /// 429: too many of `what` ("sign-ins from this address"). One more is free in `seconds`.
     #[must_use]
     pub fn too_many(what: &str, seconds: NonZeroU32) -> Self {
         let s = if seconds.get() == 1 { "" } else { "s" };
         Self {
             retry_after: Some(seconds),
             ..Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
+                types::TOO_MANY_REQUESTS,
                 format!("too many {what}; try again in {seconds} second{s}"),
             )
         }
@@ -122,70 +133,108 @@ impl Problem {
 
     /// 500: `cause` is for the operator's log.
     #[must_use]
-    pub fn internal(cause: String) -> Self {
+    pub fn internal(cause: impl Into<String>) -> Self {
         Self {
-            cause: Some(cause),
+            cause: Some(cause.into()),
             ..Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
+                types::INTERNAL_SERVER_ERROR,
                 "the service failed; the operator's log has the cause under this request id",
             )
         }
     }
 
-    /// 503: worth another try soon. `cause` is for the operator's log.
+    /// 503: another try may succeed soon. `cause` is for the operator's log.
     pub fn unavailable(detail: impl Into<String>, cause: Option<String>) -> Self {
         Self {
             cause,
             retry_after: RETRY_AFTER,
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+            ..Self::new(types::SERVICE_UNAVAILABLE, detail)
         }
     }
 
-    /// What the operator's log is told, if anything.
+    /// The message to the operator's log, if any.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
 
-    /// A problem that no code of ours raised: the router, the CORS check, a library.
+    /// A problem that the router, the CORS check or a library raised.
     fn of_status(status: StatusCode) -> Self {
         let detail = match status {
             StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method; see `Allow`",
             _ => status.canonical_reason().unwrap_or("the request failed"),
         };
-        Self::new(status, detail)
+        Self {
+            kind: ProblemType::general(status),
+            ..Self::untyped(status, detail)
+        }
+    }
+
+    /// A problem of one field.
+    fn of_field(
+        problem_type: &'static ProblemType,
+        detail: String,
+        [field, code, message]: [&str; 3],
+    ) -> Self {
+        Self {
+            errors: vec![FieldError::new(field, code, message)],
+            ..Self::new(problem_type, detail)
+        }
+    }
+
+    fn with_challenge(self, challenge: &'static str) -> Self {
+        Self {
+            challenge: Some(challenge),
+            ..self
+        }
     }
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = error.to_string();
-        match &error {
-            Error::NotFound { .. }
-            | Error::NoUser { .. }
-            | Error::PostGone
-            | Error::NoVote { .. } => Self::new(StatusCode::NOT_FOUND, detail),
-            Error::NotOwner { .. }
-            | Error::Suspended
-            | Error::RoleNeeded { .. }
-            | Error::WrongPassword => Self::new(StatusCode::FORBIDDEN, detail),
-            Error::Taken { .. }
-            | Error::AlreadyVoted { .. }
-            | Error::TooMany { .. }
-            | Error::Oneself => Self::new(StatusCode::CONFLICT, detail),
-            Error::BadCredentials | Error::InvalidGrant => Self {
+        match error {
+            Error::NotFound { .. } | Error::NoUser { .. } | Error::PostGone => {
+                Self::new(types::NOT_FOUND, detail)
+            }
+            Error::NoVote { .. } => Self::new(types::NO_VOTE, detail),
+            Error::NotOwner { .. } => Self::new(types::NOT_OWNER, detail),
+            Error::Suspended => Self::new(types::ACCOUNT_SUSPENDED, detail),
+            Error::RoleNeeded { .. } => Self::new(types::ROLE_REQUIRED, detail),
+            Error::WrongPassword => Self::new(types::WRONG_PASSWORD, detail),
+            Error::EmailTaken => {
+                Self::of_field(types::EMAIL_TAKEN, detail, ["email", "taken", "is taken"])
+            }
+            Error::UsernameTaken => Self::of_field(
+                types::USERNAME_TAKEN,
+                detail,
+                ["username", "taken", "is taken"],
+            ),
+            Error::AlreadyVoted { .. } => Self::of_field(
+                types::ALREADY_VOTED,
+                detail,
+                ["post_id", "already_voted", "has your vote already"],
+            ),
+            Error::OwnAccount => Self::of_field(
+                types::OWN_ACCOUNT,
+                detail,
+                ["id", "own_account", "is your own"],
+            ),
+            Error::TokenLimit { .. } => Self::new(types::TOKEN_LIMIT, detail),
+            Error::BadCredentials => Self {
                 error: Some("invalid_grant"),
-                challenge: Some("Bearer"),
-                ..Self::new(StatusCode::UNAUTHORIZED, detail)
+                ..Self::new(types::INVALID_CREDENTIALS, detail).with_challenge("Bearer")
             },
-            Error::InsufficientScope { .. } | Error::SessionNeeded => Self {
-                challenge: Some(r#"Bearer error="insufficient_scope""#),
-                ..Self::new(StatusCode::FORBIDDEN, detail)
+            Error::InvalidGrant => Self {
+                error: Some("invalid_grant"),
+                ..Self::new(types::INVALID_REFRESH_TOKEN, detail).with_challenge("Bearer")
             },
-            Error::InvalidToken => Self {
-                challenge: Some(r#"Bearer error="invalid_token""#),
-                ..Self::new(StatusCode::UNAUTHORIZED, detail)
-            },
+            Error::InsufficientScope { .. } => Self::new(types::INSUFFICIENT_SCOPE, detail)
+                .with_challenge(r#"Bearer error="insufficient_scope""#),
+            Error::SessionNeeded => Self::new(types::SESSION_REQUIRED, detail)
+                .with_challenge(r#"Bearer error="insufficient_scope""#),
+            Error::InvalidToken => Self::new(types::INVALID_TOKEN, detail)
+                .with_challenge(r#"Bearer error="invalid_token""#),
             Error::Overloaded => Self::unavailable(detail, None),
             Error::TryAgain(cause) | Error::Unavailable(cause) => {
                 Self::unavailable(detail, Some(cause.to_string()))

@@ -1,4 +1,4 @@
-//! The HTTP server: what a request passes on its way in and out, and how the service stops.
+//! The HTTP server: its middleware, its timeouts and its graceful stop.
 
 use std::{
     io,
@@ -22,32 +22,32 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     config::Origins,
     http::{
-        Drain, Problem, State, body,
+        Drain, MAX_BODY_BYTES, Problem, State,
         envelope::envelope,
-        limits::{self, RATE_LIMIT, RATE_LIMIT_POLICY},
+        limits::{RATE_LIMIT, RATE_LIMIT_POLICY},
         link::X_TOTAL_COUNT,
+        rate_limit::rate_limit,
         request_id::X_REQUEST_ID,
-        trace::Lines,
+        trace::RequestLog,
     },
     telemetry,
 };
 
-/// How long a client may take to send the head of its first request, and to close its connection.
+/// Timeout for the head of the first request on a connection, and for the client to close it.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection stays open between two requests.
+/// How long an idle connection stays open between requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long what is under way may take once the server stops: longer than any request may.
-const DRAIN: Duration = Duration::from_secs(30);
-/// How long the connections may take to close after that, in seconds.
+/// How long a stopping server waits for open requests. Exceeds the timeout of every request.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long connections may then take to close, in seconds.
 const CLOSE_SECONDS: u64 = 5;
-/// How long a browser may keep the answer to a preflight request, in seconds.
+/// How long a browser may cache a preflight response, in seconds.
 const PREFLIGHT_MAX_AGE: usize = 3600;
 
-/// A server of `routes` on `listener`, running as soon as it is awaited. Stopped gracefully by its
-/// handle, it takes no more requests and finishes those that it has.
+/// Builds a server of `routes` on `listener`. It runs once the result is awaited.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// If the listener cannot be used.
 pub fn build(
     listener: TcpListener,
     state: State,
@@ -56,18 +56,18 @@ pub fn build(
     routes: fn(&mut ServiceConfig),
 ) -> io::Result<Server> {
     let server = HttpServer::new(move || {
-        // Outermost last.
+        // The last middleware is the outermost.
         App::new()
             .app_data(Data::new(state.for_worker()))
-            .app_data(PayloadConfig::new(body::LIMIT))
+            .app_data(PayloadConfig::new(MAX_BODY_BYTES))
             .configure(routes)
             .default_service(web::to(
                 async || Err::<HttpResponse, _>(Problem::no_route()),
             ))
-            .wrap(from_fn(limits::requests))
+            .wrap(from_fn(rate_limit))
             .wrap(NormalizePath::trim())
             .wrap(cors(&origins))
-            .wrap(TracingLogger::<Lines>::new())
+            .wrap(TracingLogger::<RequestLog>::new())
             .wrap(from_fn(envelope))
     });
     let server = server
@@ -81,17 +81,17 @@ pub fn build(
     Ok(server.run())
 }
 
-/// Takes no more connections on `listener`, which is a clone of the one that `server` was built on,
-/// finishes what is under way within 30 s, and ends the server.
+/// Stops the server gracefully: closes `listener`, waits up to 30 s for open requests, then ends
+/// the workers. `listener` must be a clone of the server's own.
 pub async fn stop(server: ServerHandle, listener: &TcpListener, drain: &Drain) {
     drain.stop();
     telemetry::listener_closed();
-    // Whoever connects from now on is refused at once; pausing the acceptor instead would leave
-    // them waiting for nothing. An error means that the listener is closed already.
+    // Refuses new connections at once. Pausing the acceptor alone would leave them waiting in the
+    // backlog. An error means that the listener is already closed.
     let _ = SockRef::from(listener).shutdown(Shutdown::Both);
     server.pause().await;
-    // actix closes connections that have no request under way, be it that one is about to be read.
-    let _ = tokio::time::timeout(DRAIN, drain.quiet()).await;
+    // actix closes idle connections even if a request is about to arrive on them. Wait first.
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain.wait_until_idle()).await;
     server.stop(true).await;
 }
 
@@ -104,12 +104,12 @@ fn cors(origins: &Origins) -> Cors {
     };
     cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
         .allowed_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, X_REQUEST_ID])
-        .expose_headers(exposed())
+        .expose_headers(exposed_headers())
         .max_age(PREFLIGHT_MAX_AGE)
 }
 
-/// Headers of an answer that a page of another origin may read.
-fn exposed() -> [HeaderName; 8] {
+/// Response headers that pages of other origins may read.
+fn exposed_headers() -> [HeaderName; 8] {
     [
         LINK,
         X_TOTAL_COUNT,

@@ -1,4 +1,4 @@
-//! How a stopping server knows that it has answered everybody.
+//! Counts open requests, so that a stopping server can finish them.
 
 use std::{
     sync::{
@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-/// For how long nothing may have happened before the server counts as quiet.
-const QUIET: Duration = Duration::from_millis(250);
+/// The server is idle after this time without an open or new request.
+const IDLE_AFTER: Duration = Duration::from_millis(250);
 
-/// What is under way, shared by all workers.
+/// The count of open requests, shared by all workers.
 #[derive(Clone, Debug, Default)]
 pub struct Drain(Arc<Counts>);
 
@@ -22,34 +22,34 @@ struct Counts {
     ended: AtomicUsize,
 }
 
-/// One request under way, until it is dropped.
-pub struct UnderWay(Drain);
+/// Counts one request as open until it is dropped.
+pub struct RequestGuard(Drain);
 
 impl Drain {
-    /// Counts a request until what this gives is dropped.
+    /// Counts a request as open until the guard is dropped.
     #[must_use]
-    pub fn begin(&self) -> UnderWay {
+    pub fn begin(&self) -> RequestGuard {
         self.0.begun.fetch_add(1, Ordering::SeqCst);
-        UnderWay(self.clone())
+        RequestGuard(self.clone())
     }
 
-    /// Whether the server takes no more connections. Each answer then closes its connection, so
-    /// that no client sends another request on it that would not be read any more.
+    /// Whether the server is stopping. Each response must then close its connection, because
+    /// a further request on it would not be read.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::SeqCst)
     }
 
-    /// From now on [`Drain::is_stopping`].
+    /// Marks the server as stopping.
     pub fn stop(&self) {
         self.0.stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Waits until no request is under way and none has come for a quarter of a second.
-    pub async fn quiet(&self) {
+    /// Waits until no request is open and none has arrived for 250 ms.
+    pub async fn wait_until_idle(&self) {
         loop {
             let begun = self.0.begun.load(Ordering::SeqCst);
-            tokio::time::sleep(QUIET).await;
+            tokio::time::sleep(IDLE_AFTER).await;
             let ended = self.0.ended.load(Ordering::SeqCst);
             if begun == ended && begun == self.0.begun.load(Ordering::SeqCst) {
                 return;
@@ -58,7 +58,7 @@ impl Drain {
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.0.ended.fetch_add(1, Ordering::SeqCst);
     }

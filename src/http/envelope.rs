@@ -1,4 +1,4 @@
-//! What every answer has, whoever made it.
+//! Sets what every response has in common.
 
 use actix_web::{
     Error, HttpMessage,
@@ -17,7 +17,8 @@ use super::{
     request_id::{RequestId, X_REQUEST_ID},
 };
 
-/// The outermost middleware: a request id, problem details on every 4xx and 5xx, `nosniff`.
+/// The outermost middleware. Adds a request id and `nosniff` to every response, and problem details
+/// to every 4xx and 5xx. Closes the connection if the server is stopping.
 pub async fn envelope(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -26,7 +27,7 @@ pub async fn envelope(
         .app_data::<Data<State>>()
         .map(|state| state.drain.clone())
         .unwrap_or_default();
-    let _under_way = drain.begin();
+    let _guard = drain.begin();
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let mut response = next.call(request).await?.map_into_boxed_body();

@@ -1,4 +1,4 @@
-//! `Link`: where a list goes on (RFC 8288).
+//! The `Link` header of lists (RFC 8288).
 
 use std::fmt::Display;
 
@@ -7,20 +7,20 @@ use actix_web::{
     http::header::{HeaderName, HeaderValue},
 };
 
-use super::query;
+use super::input;
 
-/// How many things a list has in all.
+/// The total number of items in a list, across all pages.
 pub const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// The value of `Link` with the relations `next` and `prev`: this request's own URI with other
-/// cursors. `None` where the list goes on in neither direction.
+/// The value of `Link`, with the relations `next` and `prev`. Each target is the URI of `request`
+/// with another `cursor` and without `skip`. `None` if there is neither a next nor a previous page.
 #[must_use]
 pub fn link(
     request: &HttpRequest,
     next: Option<impl Display>,
     prev: Option<impl Display>,
 ) -> Option<HeaderValue> {
-    let mut kept = query::pairs(request.query_string().as_bytes()).unwrap_or_default();
+    let mut kept = input::pairs(request.query_string().as_bytes()).unwrap_or_default();
     kept.retain(|(name, _)| name != "cursor" && name != "skip");
     let link = |cursor: String, relation| {
         let mut pairs = kept.clone();

@@ -1,31 +1,27 @@
-//! What handlers share: the caller's identity, validated input, problem details, request ids.
+//! What handlers share: authentication, input, limits, problem details, routes.
 
-pub mod body;
+pub mod authentication;
 pub mod drain;
 pub mod envelope;
-mod fields;
-pub mod identity;
+pub mod input;
 pub mod limits;
 pub mod link;
-pub mod path;
 pub mod problem;
-pub mod query;
+pub mod rate_limit;
 mod representation;
 pub mod request_id;
 pub mod route;
-pub mod rules;
 pub mod state;
-mod then;
 pub mod trace;
 
-pub use body::Body;
+pub use authentication::CurrentSession;
 pub use drain::Drain;
-pub use fields::{Read, Request};
-pub use identity::{Admin, Anyone, Caller, Reader, SignedIn};
+pub use input::{Body, Form, Id, Query};
 pub use limits::Limits;
-pub use path::Id;
 pub use problem::Problem;
-pub use query::Query;
 pub use representation::Representation;
+pub use route::Route;
 pub use state::State;
-pub use then::Then;
+
+/// The largest body that is read, in bytes.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;

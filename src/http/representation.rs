@@ -1,4 +1,4 @@
-//! Answers with an `ETag`, and conditional requests for them (RFC 9110, sections 8.8.3 and 13).
+//! JSON responses with an `ETag`, and conditional requests (RFC 9110, sections 8.8.3 and 13).
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -12,7 +12,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
 
-/// JSON as it goes to a client, and the strong validator of it. Clones share the bytes.
+/// A serialised JSON body and its strong `ETag`. Clones share the bytes.
 #[derive(Clone, Debug)]
 pub struct Representation {
     body: Bytes,
@@ -20,18 +20,18 @@ pub struct Representation {
 }
 
 impl Representation {
-    /// `value` in JSON. Its validator changes with `beside` too: what of the answer stands in other
-    /// headers.
+    /// Serialises `value`. The `ETag` also covers `headers`: the response headers that belong to
+    /// the representation, such as `Link`.
     ///
     /// # Errors
-    /// When `value` cannot be written as JSON.
-    pub fn of(value: &impl Serialize, beside: &str) -> Result<Self, String> {
+    /// If `value` cannot be serialised.
+    pub fn of(value: &impl Serialize, headers: &str) -> Result<Self, String> {
         let body = serde_json::to_vec(value).map_err(|error| error.to_string())?;
         let mut hash = Context::new(&SHA256);
         hash.update(&body);
-        hash.update(beside.as_bytes());
+        hash.update(headers.as_bytes());
         let hash = hash.finish();
-        // 132 bits: nobody finds two posts of one validator.
+        // 22 characters hold 132 bits, which makes a collision infeasible to find.
         let mut tag = BASE64_URL_SAFE_NO_PAD.encode(hash);
         tag.truncate(22);
         Ok(Self {
@@ -40,13 +40,13 @@ impl Representation {
         })
     }
 
-    /// Answers a GET or HEAD: 304 when the client has it already, 200 otherwise.
+    /// Answers a GET or HEAD: 304 if `If-None-Match` matches, else 200.
     #[must_use]
     pub fn read(self, request: &HttpRequest) -> HttpResponse {
         let known = match IfNoneMatch::parse(request) {
             Ok(IfNoneMatch::Any) => true,
             Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&self.etag)),
-            // A header that nobody can read is no condition.
+            // A malformed header is ignored.
             Err(_) => false,
         };
         if known {
@@ -55,7 +55,7 @@ impl Representation {
         self.answer(StatusCode::OK)
     }
 
-    /// Answers with `status`, whatever the client has.
+    /// Answers with `status` and the body, regardless of `If-None-Match`.
     #[must_use]
     pub fn answer(self, status: StatusCode) -> HttpResponse {
         self.head(status)
@@ -65,7 +65,7 @@ impl Representation {
 
     fn head(&self, status: StatusCode) -> HttpResponseBuilder {
         let mut head = HttpResponse::build(status);
-        // Whoever keeps it asks each time whether it still holds: votes change it.
+        // Votes change the representation, so clients must revalidate every cached copy.
         head.insert_header((CACHE_CONTROL, "private, no-cache"));
         head.insert_header((ETAG, self.etag.to_string()));
         head

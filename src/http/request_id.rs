@@ -1,4 +1,4 @@
-//! `X-Request-Id`.
+//! The `X-Request-Id` header.
 
 use actix_web::{
     dev::ServiceRequest,
@@ -6,15 +6,16 @@ use actix_web::{
 };
 use uuid::Uuid;
 
-/// The header in which a request id comes and goes.
+/// Carries the request id, in requests and responses.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What a request is called in its answer and in the log.
+/// Identifies a request in its response and in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub String);
 
 impl RequestId {
-    /// The client's, if it is 1 to 64 of `[A-Za-z0-9._-]`; a new `UUIDv7` otherwise.
+    /// The client's request id if it is valid: 1 to 64 characters of `[A-Za-z0-9._-]`. Otherwise
+    /// a new `UUIDv7`.
     #[must_use]
     pub fn of(request: &ServiceRequest) -> Self {
         let sent = request
@@ -27,7 +28,7 @@ impl RequestId {
         })
     }
 
-    /// As a header's value.
+    /// The value of the `X-Request-Id` header.
     #[must_use]
     pub fn header(&self) -> Option<HeaderValue> {
         HeaderValue::from_str(&self.0).ok()

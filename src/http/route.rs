@@ -1,55 +1,252 @@
-//! Routes whose handlers can neither hang nor take their connection down.
+//! Routes: a handler with its path, its OpenAPI operation, and what holds before it runs.
 
 use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
 use actix_web::{
-    Error, FromRequest, Handler, Resource, Responder, Route,
+    Error, FromRequest, Handler, HttpRequest, Responder,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::Method,
     middleware::{Next, from_fn},
-    web,
+    web::{self, ServiceConfig},
 };
+use entity::{users::Role, values::Scope};
 use futures_util::FutureExt;
+use utoipa::{
+    __dev::{SchemaReferences, Tags},
+    openapi::{HttpMethod, RefOr, Schema, path::Operation},
+};
 
-use super::Problem;
+use super::{
+    Problem, State,
+    authentication::{Access, authenticate},
+    limits::AddressLimit,
+    problem::ProblemType,
+};
 
-/// How long a request may take, its body's arrival included. Shorter than the time that a stopping
-/// server grants to what is under way.
+/// The longest time that a request may take, including the arrival of its body. Must be shorter
+/// than the time that a stopping server grants to its requests.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Adds `handler` to `resource` for GET, and for HEAD, which answers the same without a body
-/// (RFC 9110, section 9.3.2).
-pub fn get<F, A>(resource: Resource, handler: F) -> Resource
-where
-    F: Handler<A> + Clone,
-    A: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    resource
-        .route(on(Method::GET, handler.clone()))
-        .route(on(Method::HEAD, handler))
+/// A named schema of the OpenAPI document.
+pub type NamedSchema = (String, RefOr<Schema>);
+
+/// A handler and its declaration, made by [`route!`](crate::http::route!). Public unless a method
+/// says otherwise.
+pub struct Route {
+    path: String,
+    /// A further path that is no operation of its own.
+    alias: Option<&'static str>,
+    method: HttpMethod,
+    operation: fn() -> Operation,
+    tags: fn() -> Vec<&'static str>,
+    schemas: fn(&mut Vec<NamedSchema>),
+    handle: Box<dyn Fn(Method, Guard) -> actix_web::Route>,
+    guard: Guard,
+    problems: &'static [&'static ProblemType],
 }
 
-/// A route for `method` that answers 503 after [`TIMEOUT`] and 500 when `handler` panics.
-pub fn on<F, A>(method: Method, handler: F) -> Route
-where
-    F: Handler<A>,
-    A: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::method(method).to(handler).wrap(from_fn(bound))
+/// What holds before the handler runs.
+#[derive(Clone, Copy)]
+struct Guard {
+    access: Access,
+    limit: Option<AddressLimit>,
 }
 
-async fn bound(
+/// `route!(handler)`: a [`Route`] of a handler that has `#[utoipa::path]`, which gives the method,
+/// the path and the operation.
+macro_rules! route {
+    ($handler:ident) => {
+        pastey::paste! { $crate::http::route::Route::new::<[<__path_ $handler>], _, _>($handler) }
+    };
+}
+pub(crate) use route;
+
+impl Route {
+    /// See [`route!`](crate::http::route!).
+    pub fn new<P, F, A>(handler: F) -> Self
+    where
+        P: utoipa::Path + SchemaReferences + Tags<'static>,
+        F: Handler<A> + Clone,
+        A: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self {
+            path: P::path(),
+            alias: None,
+            method: P::methods().pop().unwrap_or(HttpMethod::Get),
+            operation: P::operation,
+            tags: P::tags,
+            schemas: P::schemas,
+            handle: Box::new(move |method, guard| {
+                guarded(web::method(method).to(handler.clone()), guard)
+            }),
+            guard: Guard {
+                access: Access::Public,
+                limit: None,
+            },
+            problems: &[],
+        }
+    }
+
+    /// Needs a token with `scope`.
+    #[must_use]
+    pub fn needs(self, scope: Scope) -> Self {
+        self.access(Access::Scope(scope))
+    }
+
+    /// Needs a token with `scope`, unless `PUBLIC_READS` is on.
+    #[must_use]
+    pub fn needs_unless_public(self, scope: Scope) -> Self {
+        self.access(Access::ScopeOrPublicReads(scope))
+    }
+
+    /// Needs no token; one that comes must be valid and have one of `scopes`.
+    #[must_use]
+    pub fn accepts(self, scopes: [Scope; 2]) -> Self {
+        self.access(Access::Optional(scopes))
+    }
+
+    /// Needs the access token of a session.
+    #[must_use]
+    pub fn needs_session(self) -> Self {
+        self.access(Access::Session)
+    }
+
+    /// Needs the access token of a session of a user with `role` or a higher one.
+    #[must_use]
+    pub fn needs_role(self, role: Role) -> Self {
+        self.access(Access::Role(role))
+    }
+
+    /// Limits how often an address may call the route.
+    #[must_use]
+    pub fn limited_by(mut self, limit: AddressLimit) -> Self {
+        self.guard.limit = Some(limit);
+        self
+    }
+
+    /// Declares the problems of the handler itself. Those of its input, its credentials and its
+    /// limits need no declaration.
+    #[must_use]
+    pub fn fails_with(mut self, problems: &'static [&'static ProblemType]) -> Self {
+        self.problems = problems;
+        self
+    }
+
+    /// Answers at `path` too.
+    #[must_use]
+    pub fn also_at(mut self, path: &'static str) -> Self {
+        self.alias = Some(path);
+        self
+    }
+
+    fn access(mut self, access: Access) -> Self {
+        self.guard.access = access;
+        self
+    }
+
+    /// The path of the operation.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The method of the operation.
+    #[must_use]
+    pub fn method(&self) -> HttpMethod {
+        self.method.clone()
+    }
+
+    /// The operation with its `tags` and its `security`.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        let mut operation = (self.operation)();
+        operation.tags = Some((self.tags)().into_iter().map(str::to_owned).collect());
+        operation.security = Some(self.guard.access.security());
+        operation
+    }
+
+    /// Whether the route reads the header `Authorization`.
+    #[must_use]
+    pub fn may_authenticate(&self) -> bool {
+        self.guard.access != Access::Public
+    }
+
+    /// The problems of the handler and of its credentials.
+    pub fn problems(&self) -> impl Iterator<Item = &'static ProblemType> {
+        let of_access = self.guard.access.problems();
+        of_access.iter().chain(self.problems).copied()
+    }
+
+    /// The schemas that the operation refers to.
+    #[must_use]
+    pub fn schemas(&self) -> Vec<NamedSchema> {
+        let mut schemas = Vec::new();
+        (self.schemas)(&mut schemas);
+        schemas
+    }
+}
+
+/// Adds `routes` to a server, in order: a fixed path stands before a pattern that it fits. A GET
+/// route answers HEAD too (RFC 9110, section 9.3.2).
+pub fn configure(config: &mut ServiceConfig, routes: &[Route]) {
+    let mut paths: Vec<&str> = Vec::new();
+    for route in routes {
+        if !paths.contains(&route.path()) {
+            paths.push(route.path());
+        }
+    }
+    for path in paths {
+        let of_path = || routes.iter().filter(|route| route.path() == path);
+        let aliases = of_path().filter_map(|route| route.alias);
+        let patterns: Vec<&str> = std::iter::once(path).chain(aliases).collect();
+        let mut resource = web::resource(patterns);
+        // `Allow` of a 405 lists the methods in this order.
+        let (reads, others): (Vec<&Route>, Vec<&Route>) =
+            of_path().partition(|route| matches!(route.method, HttpMethod::Get));
+        for route in reads.into_iter().chain(others) {
+            for method in methods(&route.method) {
+                resource = resource.route((route.handle)(method, route.guard));
+            }
+        }
+        config.service(resource);
+    }
+}
+
+fn methods(method: &HttpMethod) -> Vec<Method> {
+    match method {
+        HttpMethod::Get => vec![Method::GET, Method::HEAD],
+        HttpMethod::Post => vec![Method::POST],
+        HttpMethod::Put => vec![Method::PUT],
+        HttpMethod::Delete => vec![Method::DELETE],
+        HttpMethod::Options => vec![Method::OPTIONS],
+        HttpMethod::Head => vec![Method::HEAD],
+        HttpMethod::Patch => vec![Method::PATCH],
+        HttpMethod::Trace => vec![Method::TRACE],
+    }
+}
+
+fn guarded(route: actix_web::Route, guard: Guard) -> actix_web::Route {
+    route.wrap(from_fn(move |request, next| run(guard, request, next)))
+}
+
+/// Answers 503 after [`TIMEOUT`] and 500 when the handler panics.
+async fn run(
+    guard: Guard,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let parts = request.request().clone();
-    // Whatever a handler shares with others is behind a lock or is a database's.
-    let answer = AssertUnwindSafe(next.call(request)).catch_unwind();
+    // Handlers share nothing that is not behind a lock or in a database.
+    let answer = AssertUnwindSafe(async {
+        admit(&parts, guard).await?;
+        Ok(next.call(request).await)
+    })
+    .catch_unwind();
     let problem = match tokio::time::timeout(TIMEOUT, answer).await {
-        Ok(Ok(answer)) => return answer.map(ServiceResponse::map_into_boxed_body),
+        Ok(Ok(Ok(answer))) => return answer.map(ServiceResponse::map_into_boxed_body),
+        Ok(Ok(Err(problem))) => problem,
         Ok(Err(panic)) => Problem::internal(format!("a handler panicked: {}", message(&*panic))),
         Err(_) => Problem::unavailable(
             "the request took too long",
@@ -57,6 +254,13 @@ async fn bound(
         ),
     };
     Ok(ServiceResponse::from_err(problem, parts))
+}
+
+async fn admit(request: &HttpRequest, guard: Guard) -> Result<(), Problem> {
+    if let Some(limit) = guard.limit {
+        State::of(request)?.limits.count_address(request, limit)?;
+    }
+    authenticate(request, guard.access).await
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {
@@ -72,10 +276,10 @@ mod tests {
     use actix_web::{App, HttpResponse, ResponseError, http::StatusCode, test, web};
     use tokio::time::{Instant, sleep};
 
-    use super::{Method, TIMEOUT, on};
+    use super::{Access, Guard, TIMEOUT, guarded};
     use crate::http::Problem;
 
-    /// The status that a client is told, and what the operator is told.
+    /// The status for the client, and the cause for the operator.
     async fn told(path: &str) -> (StatusCode, String) {
         async fn panics() -> HttpResponse {
             panic!("out of luck")
@@ -84,9 +288,13 @@ mod tests {
             sleep(TIMEOUT * 2).await;
             HttpResponse::Ok().finish()
         }
+        let guard = Guard {
+            access: Access::Public,
+            limit: None,
+        };
         let app = App::new()
-            .service(web::resource("/panics").route(on(Method::GET, panics)))
-            .service(web::resource("/hangs").route(on(Method::GET, hangs)));
+            .service(web::resource("/panics").route(guarded(web::get().to(panics), guard)))
+            .service(web::resource("/hangs").route(guarded(web::get().to(hangs), guard)));
         let app = test::init_service(app).await;
         let request = test::TestRequest::get().uri(path).to_request();
         let answer = test::call_service(&app, request).await;

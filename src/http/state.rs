@@ -1,8 +1,9 @@
-//! What every handler can reach.
+//! The state that every handler can reach.
 
+use actix_web::{HttpRequest, web::Data};
 use time::Duration;
 
-use super::{Drain, Limits};
+use super::{Drain, Limits, Problem};
 use crate::{
     db::Db,
     services::auth::{
@@ -17,23 +18,34 @@ pub struct State {
     pub db: Db,
     /// The threads that hash passwords.
     pub passwords: Passwords,
-    /// Passwords that wait to be re-hashed.
+    /// Takes passwords whose hash is outdated.
     pub rehashes: RehashQueue,
     /// Signs and checks access tokens.
     pub access_tokens: AccessTokens,
-    /// Who is behind which token.
+    /// Finds the user of a token.
     pub authenticator: Authenticator,
-    /// How long a session lasts after its last refresh.
+    /// The lifetime of a session after its last refresh.
     pub refresh_lifetime: Duration,
     /// Whether posts can be read without a token.
     pub public_reads: bool,
-    /// How often somebody may ask.
+    /// The rate limits.
     pub limits: Limits,
-    /// What is under way.
+    /// The requests under way.
     pub drain: Drain,
 }
 
 impl State {
+    /// The state of the server that handles `request`.
+    ///
+    /// # Errors
+    /// 500 if the server was built without its state.
+    pub fn of(request: &HttpRequest) -> Result<&Self, Problem> {
+        request
+            .app_data::<Data<Self>>()
+            .map(Data::get_ref)
+            .ok_or_else(|| Problem::internal("the server was built without its state"))
+    }
+
     /// The same service for another worker.
     #[must_use]
     pub fn for_worker(&self) -> Self {

@@ -1,4 +1,4 @@
-//! One line of the log a request.
+//! Logs one line per request.
 
 use std::time::Instant;
 
@@ -10,21 +10,22 @@ use actix_web::{
 use tracing::Span;
 use tracing_actix_web::RootSpanBuilder;
 
-use super::{Problem, identity::UserId, request_id::RequestId};
+use super::{Problem, authentication::LoggedUser, request_id::RequestId};
 
-/// Puts the request id on every line that a request causes, and writes the line of the request
-/// itself: method, route pattern, status, milliseconds and user, never a path, query string or
-/// body, which may hold what is nobody's business.
-pub struct Lines;
+/// Adds the request id to every log line of a request, and logs the request itself: method, route
+/// pattern, status, milliseconds and user id.
+///
+/// Paths, query strings and bodies are never logged, because they may contain private data.
+pub struct RequestLog;
 
-struct Started(Instant);
+struct StartedAt(Instant);
 
-impl RootSpanBuilder for Lines {
+impl RootSpanBuilder for RequestLog {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let mut extensions = request.extensions_mut();
-        extensions.insert(Started(Instant::now()));
+        extensions.insert(StartedAt(Instant::now()));
         let id = extensions.get::<RequestId>().map_or("", |id| id.0.as_str());
-        // At the highest level, so that no filter takes the id off the lines it lets through.
+        // The span has the highest level, so that no log filter drops the id.
         tracing::error_span!("request", request_id = id)
     }
 
@@ -44,14 +45,14 @@ impl RootSpanBuilder for Lines {
         let request = response.request();
         let extensions = request.extensions();
         let milliseconds = extensions
-            .get::<Started>()
+            .get::<StartedAt>()
             .map_or(0.0, |started| started.0.elapsed().as_secs_f64() * 1e3);
         tracing::info!(
             method = %request.method(),
             route = request.match_pattern().as_deref().unwrap_or("none"),
             status = response.status().as_u16(),
             milliseconds = (milliseconds * 1e3).round() / 1e3,
-            user_id = extensions.get::<UserId>().map(|user| user.0),
+            user_id = extensions.get::<LoggedUser>().map(|user| user.0.get()),
             "request"
         );
     }

@@ -1,114 +1,94 @@
-//! `/users/me`: what users do with their own account.
+//! `/users/me`: the caller's own account.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{Method, header::CACHE_CONTROL},
-    web::{self, Data, ServiceConfig},
-};
-use serde::Deserialize;
-use utoipa::{OpenApi, ToSchema};
-use validator::Validate;
+use actix_web::{HttpRequest, HttpResponse, http::header::CACHE_CONTROL, web::Data};
+use deserr::Deserr;
+use entity::values::{Email, NewPassword, Password, Scope, Username};
+use utoipa::ToSchema;
 
-use super::users::User;
+use super::{types::check_names, users::User};
 use crate::{
-    error::Fault,
+    error::FieldError,
     http::{
-        Body, Caller, Problem, Request, State, Then, limits,
-        route::{get, on},
-        rules::{self, Secret},
+        Body, Problem, Route, State,
+        input::BodyErrors,
+        problem::types::{EMAIL_TAKEN, USERNAME_TAKEN, WRONG_PASSWORD},
+        route::route,
     },
     services::{
         account::{self, Changes},
-        auth::ACCOUNT,
+        auth::Identity,
         users,
     },
 };
 
-#[derive(OpenApi)]
-#[openapi(paths(me, change, delete))]
-pub(super) struct Doc;
-
-pub(super) fn configure(config: &mut ServiceConfig) {
-    config.service(
-        get(web::resource("/users/me"), me)
-            .route(on(Method::PATCH, change))
-            .route(on(Method::DELETE, delete)),
-    );
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route!(me).needs(Scope::Account),
+        route!(change).needs(Scope::Account).fails_with(&[
+            WRONG_PASSWORD,
+            EMAIL_TAKEN,
+            USERNAME_TAKEN,
+        ]),
+        route!(delete)
+            .needs(Scope::Account)
+            .fails_with(&[WRONG_PASSWORD]),
+    ]
 }
 
-/// What to change of one's account; what is left out stays as it is.
-#[derive(Deserialize, Validate, ToSchema)]
+/// The members of the account to change. The others stay.
+#[derive(Deserr, ToSchema)]
+#[deserr(error = BodyErrors)]
 struct AccountPatch {
     /// Lower-cased; unique.
-    #[serde(default, deserialize_with = "rules::present_lower_case")]
-    #[validate(custom(function = "rules::username"))]
-    #[schema(
-        nullable = false,
-        min_length = 3,
-        max_length = 30,
-        pattern = "^[A-Za-z0-9_-]+$",
-        example = "ada"
-    )]
-    username: Option<String>,
+    #[deserr(default, from(Username) = Some)]
+    #[schema(nullable = false)]
+    username: Option<Username>,
     /// Trimmed and lower-cased; unique; shown to nobody else. Needs `current_password`.
-    #[serde(default, deserialize_with = "rules::present_trimmed_lower_case")]
-    #[validate(custom(function = "rules::email"))]
-    #[schema(nullable = false, format = Email, max_length = 254, pattern = r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$")]
-    email: Option<String>,
+    #[deserr(default, from(Email) = Some)]
+    #[schema(nullable = false)]
+    email: Option<Email>,
     /// 8 to 128 characters. Needs `current_password`; ends every other session and every token.
-    #[serde(default, deserialize_with = "rules::present")]
-    #[validate(custom(function = "rules::password"))]
-    #[schema(nullable = false, value_type = String, format = Password, min_length = 8, max_length = 128, pattern = r"^[^\u0000]*$")]
-    password: Option<Secret>,
-    /// Needed for a new e-mail address or password.
-    #[serde(default, deserialize_with = "rules::present")]
-    #[validate(custom(function = "rules::any_password"))]
-    #[schema(nullable = false, value_type = String, format = Password, max_length = 128, example = "correct horse")]
-    current_password: Option<Secret>,
+    #[deserr(default, from(NewPassword) = Some)]
+    #[schema(nullable = false)]
+    password: Option<NewPassword>,
+    /// Required for a new e-mail address or password.
+    #[deserr(default, from(Password) = Some)]
+    #[schema(nullable = false)]
+    current_password: Option<Password>,
 }
 
-impl Request for AccountPatch {}
-
-/// Whose account is to be deleted.
-#[derive(Deserialize, Validate, ToSchema)]
+/// The confirmation of a deletion.
+#[derive(Deserr, ToSchema)]
+#[deserr(error = BodyErrors)]
 struct Deletion {
-    #[serde(default)]
-    #[validate(custom(function = "rules::any_password"))]
-    #[schema(required, value_type = String, format = Password, max_length = 128, example = "correct horse")]
-    current_password: Secret,
+    current_password: Password,
 }
 
-impl Request for Deletion {
-    const REQUIRED: &'static [&'static str] = &["current_password"];
-}
-
-/// The signed-in user
+/// Read the caller's account
 #[utoipa::path(
     get, path = "/users/me", tag = "users", operation_id = "getMe",
-    security(("password" = ["account"]), ("token" = [])),
     responses((status = 200, description = "The caller", body = User, headers(("Cache-Control" = String, description = "`no-store`")))),
 )]
-async fn me(Caller(caller): Caller<ACCOUNT>, state: Data<State>) -> Result<HttpResponse, Problem> {
+async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
     let user = users::get(&state.db, caller.id).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(User::own(user)))
 }
 
-/// Change one's account
+/// Change the caller's account
 ///
-/// A new password ends every other session, and every personal access token.
+/// A new password ends every other session and every personal access token.
 #[utoipa::path(
     patch, path = "/users/me", tag = "users", operation_id = "patchMe",
-    security(("password" = ["account"]), ("token" = [])),
     request_body(content = AccountPatch, content_type = "application/merge-patch+json"),
     responses(
-        (status = 200, description = "The account as it is now", body = User, headers(("Cache-Control" = String, description = "`no-store`"))),
-        (status = 409, description = "The e-mail address or the username is taken"),
+        (status = 200, description = "The changed account", body = User, headers(("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
 async fn change(
-    Then(Caller(caller), Body(patch)): Then<Caller<ACCOUNT>, Body<AccountPatch>>,
+    caller: Identity,
+    Body(patch): Body<AccountPatch>,
     state: Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -121,30 +101,30 @@ async fn change(
     let mut verified = None;
     if patch.email.is_some() || patch.password.is_some() {
         let Some(current) = patch.current_password else {
-            let fault = Fault::new(
+            let missing = FieldError::new(
                 "current_password",
                 "required",
                 "is required for a new e-mail address or password",
             );
-            return Err(Problem::invalid(vec![fault]));
+            return Err(Problem::invalid(vec![missing]));
         };
-        limits::account(&request, &caller.username)?;
-        let hash = account::verify_password(db, passwords, &caller, current.0).await?;
+        state
+            .limits
+            .count_sign_in(&request, caller.username.as_str())?;
+        let hash = account::verify_password(db, passwords, &caller, current).await?;
         verified = Some(hash);
     }
     if let Some(password) = &patch.password {
         let user = users::get(db, caller.id).await?;
-        let email = patch.email.as_deref().unwrap_or(&user.email);
-        let username = patch.username.as_deref().unwrap_or(&user.username);
-        let fault = rules::own_name("password", password, &[email, username]);
-        if let Some(fault) = fault {
-            return Err(Problem::invalid(vec![fault]));
-        }
+        let email = patch.email.as_ref().unwrap_or(&user.email);
+        let username = patch.username.as_ref().unwrap_or(&user.username);
+        check_names(password, email, Some(username))
+            .map_err(|error| Problem::invalid(vec![error]))?;
     }
     let changes = Changes {
         username: patch.username,
         email: patch.email,
-        password: patch.password.map(|password| password.0),
+        password: patch.password,
     };
     let user = account::change(
         db,
@@ -160,17 +140,17 @@ async fn change(
         .json(User::own(user)))
 }
 
-/// Delete one's account
+/// Delete the caller's account
 ///
-/// Posts and votes go with it, and the vote counts follow; every session and token ends.
+/// The posts and votes are deleted too, and the vote counts follow. Every session and token ends.
 #[utoipa::path(
     delete, path = "/users/me", tag = "users", operation_id = "deleteMe",
-    security(("password" = ["account"]), ("token" = [])),
     request_body = Deletion,
-    responses((status = 204, description = "Deleted")),
+    responses((status = 204, description = "The account is deleted")),
 )]
 async fn delete(
-    Then(Caller(caller), Body(deletion)): Then<Caller<ACCOUNT>, Body<Deletion>>,
+    caller: Identity,
+    Body(deletion): Body<Deletion>,
     state: Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -180,9 +160,11 @@ async fn delete(
         authenticator,
         ..
     } = state.get_ref();
-    limits::account(&request, &caller.username)?;
-    let password = deletion.current_password.0;
-    let verified = account::verify_password(db, passwords, &caller, password).await?;
+    state
+        .limits
+        .count_sign_in(&request, caller.username.as_str())?;
+    let verified =
+        account::verify_password(db, passwords, &caller, deletion.current_password).await?;
     account::delete(db, authenticator, &caller, &verified).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -7,44 +7,41 @@ use actix_web::{
     http::header::{CONTENT_ENCODING, ContentEncoding},
     web::{self, Data, Json, ServiceConfig},
 };
-use utoipa::{OpenApi, openapi};
+use utoipa::openapi;
 use utoipa_swagger_ui::Config;
 
 use super::openapi::document;
-use crate::http::{Problem, route::get};
+use crate::http::{Problem, Route, route::route};
 
-#[derive(OpenApi)]
-#[openapi(paths(page, json))]
-pub(super) struct Doc;
+pub(super) fn routes() -> Vec<Route> {
+    vec![route!(json), route!(page).also_at("/docs/{file}")]
+}
 
-pub(super) fn configure(config: &mut ServiceConfig) {
+/// Gives the handlers the document and the page's configuration.
+pub(super) fn share(config: &mut ServiceConfig) {
     let swagger = Config::from("/openapi.json")
-        // Else the page asks a server of somebody else's whether the document is valid.
+        // The page would send the document to a validator elsewhere.
         .validator_url("none")
-        // Without the bar to load other documents.
+        // Hides the bar that loads other documents.
         .use_base_layout();
     config
         .app_data(Data::new(document()))
-        .app_data(Data::new(swagger))
-        .service(get(web::resource("/openapi.json"), json))
-        .service(get(web::resource(["/docs", "/docs/{file}"]), page));
+        .app_data(Data::new(swagger));
 }
 
-/// This document
+/// Read this document
 #[utoipa::path(
     get, path = "/openapi.json", tag = "service", operation_id = "getOpenApi",
-    security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = Object)),
 )]
 async fn json(document: Data<openapi::OpenApi>) -> Json<Data<openapi::OpenApi>> {
     Json(document)
 }
 
-/// Swagger UI
+/// Open Swagger UI
 #[utoipa::path(
     get, path = "/docs", tag = "service", operation_id = "getDocs",
-    security(()),
-    responses((status = 200, description = "A page to read and to try", body = String, content_type = "text/html")),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
 )]
 async fn page(
     file: Option<web::Path<String>>,
@@ -60,7 +57,7 @@ async fn page(
         answer.insert_header((CONTENT_ENCODING, ContentEncoding::Gzip));
     }
     if file == "index.html" {
-        // The page is at `/docs` and at `/docs/`; its files are in `/docs/` seen from either.
+        // The page answers at `/docs` and at `/docs/`; its links are relative to `/docs/`.
         let html = String::from_utf8_lossy(&served.bytes)
             .replacen("<head>", r#"<head><base href="/docs/">"#, 1)
             .replacen("<title>Swagger UI</title>", "<title>Acclaim API</title>", 1);

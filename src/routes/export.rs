@@ -3,36 +3,34 @@
 use actix_web::{
     HttpResponse,
     http::header::{CACHE_CONTROL, CONTENT_DISPOSITION},
-    web::{self, Data, ServiceConfig},
+    web::Data,
 };
-use entity::votes::Model as Vote;
+use entity::{values::Scope, votes::Model as Vote};
 use serde::Serialize;
 use time::OffsetDateTime;
-use utoipa::{OpenApi, ToSchema};
+use utoipa::ToSchema;
 
-use super::{posts::OwnPost, sessions::Session, staff::AuditEntry, tokens::PersonalToken};
+use super::{
+    moderation::AuditEntry, personal_tokens::PersonalToken, posts::ExportedPost, sessions::Session,
+};
 use crate::{
-    http::{Caller, Problem, State, route::get},
-    services::{account, auth::ACCOUNT},
+    http::{Problem, Route, State, route::route},
+    services::{account, auth::Identity},
 };
 
-#[derive(OpenApi)]
-#[openapi(paths(export))]
-pub(super) struct Doc;
-
-pub(super) fn configure(config: &mut ServiceConfig) {
-    config.service(get(web::resource("/users/me/export"), export));
+pub(super) fn routes() -> Vec<Route> {
+    vec![route!(export).needs(Scope::Account)]
 }
 
-/// Everything that the service holds on a user.
+/// All data that the service holds about a user.
 #[derive(Serialize, ToSchema)]
-struct Export {
+struct Export<'a> {
     user: OwnUser,
-    posts: Vec<OwnPost>,
+    posts: Vec<ExportedPost<'a>>,
     votes: Vec<OwnVote>,
     sessions: Vec<Session>,
     tokens: Vec<PersonalToken>,
-    /// What was done to the user, or by them to others.
+    /// The acts of moderation on the user and by the user.
     audit_log: Vec<AuditEntry>,
 }
 
@@ -68,35 +66,31 @@ struct OwnVote {
 impl From<Vote> for OwnVote {
     fn from(vote: Vote) -> Self {
         Self {
-            post_id: vote.post_id,
+            post_id: vote.post_id.get(),
             created_at: vote.created_at,
         }
     }
 }
 
-/// Everything that the service holds on the caller, as one JSON file
+/// Export all data that the service holds about the caller, as one JSON file
 #[utoipa::path(
     get, path = "/users/me/export", tag = "users", operation_id = "exportMe",
-    security(("password" = ["account"]), ("token" = [])),
     responses((status = 200, description = "The file", body = Export, headers(("Content-Disposition" = String, description = "A name for the file"), ("Cache-Control" = String, description = "`no-store`")))),
 )]
-async fn export(
-    Caller(caller): Caller<ACCOUNT>,
-    state: Data<State>,
-) -> Result<HttpResponse, Problem> {
+async fn export(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
     let found = account::export(&state.db, caller.id).await?;
     let current = caller.session_id();
     let sessions = found.sessions.into_iter();
     let export = Export {
         user: OwnUser {
             role: found.user.role.to_string(),
-            id: found.user.id,
-            username: found.user.username,
-            email: found.user.email,
+            id: found.user.id.get(),
+            username: found.user.username.into(),
+            email: found.user.email.into(),
             created_at: found.user.created_at,
             updated_at: found.user.updated_at,
         },
-        posts: found.posts.into_iter().map(OwnPost::from).collect(),
+        posts: found.posts.iter().map(ExportedPost::from).collect(),
         votes: found.votes.into_iter().map(OwnVote::from).collect(),
         sessions: sessions
             .map(|session| Session::of(session, current))

@@ -1,21 +1,13 @@
 //! `/.well-known/jwks.json`: the public keys, for services that check access tokens by themselves.
 
-use actix_web::{
-    HttpResponse,
-    http::header::CACHE_CONTROL,
-    web::{self, Data, ServiceConfig},
-};
+use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Data};
 use serde::Serialize;
-use utoipa::{OpenApi, ToSchema};
+use utoipa::ToSchema;
 
-use crate::http::{State, route::get};
+use crate::http::{Route, State, route::route};
 
-#[derive(OpenApi)]
-#[openapi(paths(jwks))]
-pub(super) struct Doc;
-
-pub(super) fn configure(config: &mut ServiceConfig) {
-    config.service(get(web::resource("/.well-known/jwks.json"), jwks));
+pub(super) fn routes() -> Vec<Route> {
+    vec![route!(jwks)]
 }
 
 /// A JWK Set (RFC 7517, section 5).
@@ -34,7 +26,7 @@ struct Jwk<'a> {
     /// The key, in base64url.
     #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
     x: &'a str,
-    /// Stands in the header of the tokens that it checks.
+    /// The header of each token names its key by this.
     #[schema(example = "q83vEjRWeJA")]
     kid: &'a str,
     #[schema(example = "EdDSA")]
@@ -44,12 +36,11 @@ struct Jwk<'a> {
     usage: &'static str,
 }
 
-/// The public keys
+/// Read the public keys
 ///
-/// With them other services can check access tokens. There are none where secrets sign.
+/// Other services check access tokens with them. There are none where a secret signs.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "service", operation_id = "getJwks",
-    security(()),
     responses((
         status = 200, description = "A JWK Set", body = Jwks,
         headers(("Cache-Control" = String, description = "`public, max-age=300`")),

@@ -2,86 +2,58 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{
-        Method,
-        header::{CACHE_CONTROL, PRAGMA, USER_AGENT},
-    },
-    middleware::from_fn,
-    web::{self, Data, ServiceConfig},
+    http::header::{CACHE_CONTROL, PRAGMA, USER_AGENT},
+    web::Data,
 };
+use deserr::{
+    DeserializeError, Deserr, ErrorKind, IntoValue, Map, MergeWithError, Value, ValuePointerRef,
+    take_cf_content,
+};
+use entity::values::{Password, RefreshToken, Scopes, SignInName};
 use secrecy::ExposeSecret;
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{Error, IgnoredAny},
-};
-use serde_json::{Map, Value};
-use utoipa::{OpenApi, ToSchema};
-use validator::Validate;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
-    error::Fault,
     http::{
-        Body, Problem, Read, Request, State, limits,
-        route::on,
-        rules::{self, Secret},
+        Form, Problem, Route, State,
+        input::BodyErrors,
+        limits::AddressLimit,
+        problem::types::{ACCOUNT_SUSPENDED, INVALID_CREDENTIALS, INVALID_REFRESH_TOKEN},
+        route::route,
     },
     services::auth::{
-        Scopes, sessions,
+        sessions,
         sign_in::{SignIn, sign_in},
     },
 };
 
-#[derive(OpenApi)]
-#[openapi(paths(login))]
-pub(super) struct Doc;
-
-pub(super) fn configure(config: &mut ServiceConfig) {
-    let login = on(Method::POST, login).wrap(from_fn(limits::sign_in));
-    config.service(web::resource("/login").route(login));
+pub(super) fn routes() -> Vec<Route> {
+    vec![route!(login).limited_by(AddressLimit::SignIn).fails_with(&[
+        INVALID_CREDENTIALS,
+        INVALID_REFRESH_TOKEN,
+        ACCOUNT_SUSPENDED,
+    ])]
 }
 
-/// Who wants to sign in, or to stay signed in.
-#[derive(Deserialize, ToSchema)]
+/// A grant of OAuth 2.0, chosen by `grant_type`.
+#[derive(ToSchema)]
+#[schema(as = Grants)]
 #[serde(untagged)]
-enum Grants {
+enum Grant {
     Password(PasswordGrant),
     RefreshToken(RefreshTokenGrant),
 }
 
-impl Read for Grants {
-    const FORMS: bool = true;
-
-    fn read(members: Map<String, Value>) -> Result<Self, Vec<Fault>> {
-        if members
-            .get("grant_type")
-            .is_some_and(|grant| grant == "refresh_token")
-        {
-            RefreshTokenGrant::read(members).map(Self::RefreshToken)
-        } else {
-            PasswordGrant::read(members).map(Self::Password)
-        }
-    }
-}
-
-/// Who wants to sign in.
-#[derive(Deserialize, Validate, ToSchema)]
+/// A sign-in (RFC 6749, section 4.3).
+#[derive(Deserr, ToSchema)]
+#[deserr(error = BodyErrors)]
 struct PasswordGrant {
     /// The e-mail address or the username.
-    #[serde(default)]
-    #[validate(length(max = 254), custom(function = "rules::no_nul"))]
-    #[schema(
-        required,
-        max_length = 254,
-        pattern = r"^[^\u0000]*$",
-        example = "ada@example.com"
-    )]
-    username: String,
-    #[serde(default)]
-    #[validate(custom(function = "rules::any_password"))]
-    #[schema(required, value_type = String, format = Password, max_length = 128, example = "correct horse")]
-    password: Secret,
-    #[serde(default, rename = "grant_type", deserialize_with = "password")]
-    #[schema(inline)]
+    username: SignInName,
+    password: Password,
+    #[deserr(skip)]
+    #[schema(rename = "grant_type", inline, required = false)]
     _grant_type: PasswordGrantType,
 }
 
@@ -92,85 +64,114 @@ enum PasswordGrantType {
     Password,
 }
 
-/// `refresh_token` was read as a [`RefreshTokenGrant`] before.
-fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PasswordGrantType, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "password" => Ok(PasswordGrantType::Password),
-        _ => Err(D::Error::custom(
-            "unknown variant, expected `password` or `refresh_token`",
-        )),
-    }
-}
-
-/// Who wants to stay signed in.
-#[derive(Deserialize, Validate, ToSchema)]
+/// A refresh (RFC 6749, section 6).
+#[derive(Deserr, ToSchema)]
+#[deserr(error = BodyErrors)]
 struct RefreshTokenGrant {
-    /// To be used once: the answer has the next one.
-    #[serde(default)]
-    #[validate(custom(function = "rules::any_password"))]
-    #[schema(required, value_type = String, format = Password, max_length = 128, example = "Zx1kqP0vB7sD3fJ9mW2nR5tY8uC4hL6gA1eQ0iO7pKj")]
-    refresh_token: Secret,
-    #[serde(default, rename = "grant_type")]
-    #[schema(inline, required, value_type = RefreshGrantType)]
-    _grant_type: IgnoredAny,
+    /// It is used once: the answer has the next one.
+    refresh_token: RefreshToken,
+    #[deserr(skip)]
+    #[schema(rename = "grant_type", inline)]
+    _grant_type: RefreshGrantType,
 }
 
-#[derive(ToSchema)]
+#[derive(Default, ToSchema)]
 #[schema(rename_all = "snake_case")]
 enum RefreshGrantType {
-    #[expect(dead_code, reason = "for the document alone")]
+    #[default]
     RefreshToken,
 }
 
-impl Request for PasswordGrant {
-    const REQUIRED: &'static [&'static str] = &["username", "password"];
-    const FORMS: bool = true;
+/// By hand, because a derived reader needs a tag that is always there.
+impl Deserr<BodyErrors> for Grant {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, BodyErrors> {
+        const PASSWORD: &str = "password";
+        const REFRESH_TOKEN: &str = "refresh_token";
+        let mut members = match value {
+            Value::Map(members) => members,
+            other => {
+                return PasswordGrant::deserialize_from_value(other, location).map(Self::Password);
+            }
+        };
+        let grant_type = members.remove("grant_type").map(|grant_type| {
+            String::deserialize_from_value(grant_type.into_value(), location.push_key("grant_type"))
+        });
+        let grant_type = grant_type.unwrap_or_else(|| Ok(PASSWORD.to_owned()));
+        if grant_type
+            .as_deref()
+            .is_ok_and(|name| name == REFRESH_TOKEN)
+        {
+            let members = Value::<V>::Map(members);
+            return RefreshTokenGrant::deserialize_from_value(members, location)
+                .map(Self::RefreshToken);
+        }
+        let grant_type = grant_type.and_then(|name| {
+            if name == PASSWORD {
+                return Ok(());
+            }
+            let unknown: ErrorKind<'_, V> = ErrorKind::UnknownValue {
+                value: &name,
+                accepted: &[PASSWORD, REFRESH_TOKEN],
+            };
+            let at = location.push_key("grant_type");
+            Err(take_cf_content(BodyErrors::error(None, unknown, at)))
+        });
+        let members = Value::<V>::Map(members);
+        let grant = PasswordGrant::deserialize_from_value(members, location);
+        match (grant_type, grant) {
+            (Ok(()), grant) => grant.map(Self::Password),
+            (Err(errors), Ok(_)) => Err(errors),
+            (Err(errors), Err(more)) => Err(take_cf_content(BodyErrors::merge(
+                Some(errors),
+                more,
+                location,
+            ))),
+        }
+    }
 }
 
-impl Request for RefreshTokenGrant {
-    const REQUIRED: &'static [&'static str] = &["refresh_token"];
-    const FORMS: bool = true;
-}
-
-/// An access token, and what the next one is had for.
+/// The tokens of a session.
 #[derive(Serialize, ToSchema)]
-struct Grant {
+#[schema(as = Grant)]
+struct TokenResponse {
     /// For `Authorization: Bearer`.
     #[schema(example = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl")]
     access_token: String,
     #[schema(example = "bearer")]
     token_type: &'static str,
-    /// Seconds for which the token is good.
+    /// The lifetime of the access token, in seconds.
     #[schema(example = 3600)]
     expires_in: u64,
-    /// For `grant_type=refresh_token`, once.
+    /// For the next `grant_type=refresh_token`. It is used once.
     #[schema(example = "Zx1kqP0vB7sD3fJ9mW2nR5tY8uC4hL6gA1eQ0iO7pKj")]
     refresh_token: String,
-    /// What the access token may do: everything.
+    /// The scopes of the access token: all of them.
     #[schema(example = "posts:read posts:create posts:update posts:delete votes:write account")]
     scope: String,
 }
 
 /// Sign in, or stay signed in
 ///
-/// A refresh token is used once; the one it was exchanged for replaces it. It works for another 10
-/// seconds after that; then its use ends the session, because somebody else may have it.
+/// A refresh token is used once; the answer has the next one. It works for another 10 seconds, for
+/// two tabs of a browser or a lost answer; after that its use ends the session, because it may be
+/// stolen.
 #[utoipa::path(
     post, path = "/login", tag = "sign-in", operation_id = "login",
-    security(()),
-    // One media type: generators of clients that know several at once are few.
+    // One media type: few client generators support several.
     request_body(
-        content = Grants, content_type = "application/x-www-form-urlencoded",
+        content = Grant, content_type = "application/x-www-form-urlencoded",
         description = "`multipart/form-data` and `application/json` with the same members are read too.",
     ),
     responses(
-        (status = 200, description = "Signed in", body = Grant, headers(("Cache-Control" = String, description = "`no-store`"))),
+        (status = 200, description = "Signed in", body = TokenResponse, headers(("Cache-Control" = String, description = "`no-store`"))),
         (status = 401, description = "The username or the password is wrong, or the refresh token is not valid", headers(("Cache-Control" = String, description = "`no-store`"))),
-        (status = 403, description = "The account is suspended"),
     ),
 )]
 async fn login(
-    Body(grant): Body<Grants>,
+    Form(grant): Form<Grant>,
     state: Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -183,21 +184,21 @@ async fn login(
     } = state.get_ref();
     let lifetime = state.refresh_lifetime;
     let session = match grant {
-        Grants::Password(grant) => {
+        Grant::Password(grant) => {
             let attempt = SignIn {
                 name: grant.username,
-                password: grant.password.0,
+                password: grant.password,
                 user_agent: user_agent(&request),
                 lifetime,
             };
-            let admit = |account: &str| limits::account(&request, account);
+            let admit = |account: &str| state.limits.count_sign_in(&request, account);
             sign_in(db, passwords, rehashes, attempt, admit).await?
         }
-        Grants::RefreshToken(grant) => {
-            sessions::refresh(db, authenticator, &grant.refresh_token.0, lifetime).await?
+        Grant::RefreshToken(grant) => {
+            sessions::refresh(db, authenticator, grant.refresh_token, lifetime).await?
         }
     };
-    let answer = Grant {
+    let answer = TokenResponse {
         access_token: state.access_tokens.issue(session.user_id, session.id)?,
         token_type: "bearer",
         expires_in: state.access_tokens.lifetime().as_secs(),

@@ -1,40 +1,51 @@
-//! One file a resource: its requests and answers as types, thin handlers, its part of the OpenAPI
-//! document.
+//! One file a resource: the types of its requests and answers, thin handlers, its part of the
+//! OpenAPI document.
 
 mod account;
 mod docs;
 mod export;
 mod keys;
 mod login;
+mod moderation;
 mod openapi;
+mod personal_tokens;
 mod posts;
 mod problems;
 mod service;
 mod sessions;
-mod staff;
-mod tokens;
 mod types;
 mod users;
 mod votes;
 
 use actix_web::web::ServiceConfig;
 
+use crate::http::{Route, route};
 pub use openapi::document;
 
-/// Adds every route.
+/// Adds every route to a server.
 pub fn configure(config: &mut ServiceConfig) {
-    // Before `/users/{id}`, which would take `me` for a number.
-    account::configure(config);
-    export::configure(config);
-    users::configure(config);
-    staff::configure(config);
-    login::configure(config);
-    sessions::configure(config);
-    tokens::configure(config);
-    posts::configure(config);
-    votes::configure(config);
-    problems::configure(config);
-    service::configure(config);
-    keys::configure(config);
-    docs::configure(config);
+    docs::share(config);
+    route::configure(config, &all());
+}
+
+fn all() -> Vec<Route> {
+    [
+        // Before `/users/{id}`, which `/users/me` fits.
+        account::routes(),
+        export::routes(),
+        users::routes(),
+        moderation::routes(),
+        login::routes(),
+        sessions::routes(),
+        personal_tokens::routes(),
+        posts::routes(),
+        votes::routes(),
+        problems::routes(),
+        service::routes(),
+        keys::routes(),
+        docs::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

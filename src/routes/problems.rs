@@ -1,64 +1,57 @@
-//! `/problems`: what a problem's `type` leads to.
+//! `/problems`: the pages of problem types.
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{
         Accept, CONTENT_SECURITY_POLICY, Header, HeaderValue, Quality, QualityItem, VARY,
     },
-    web::{self, Path, ServiceConfig},
+    web::Path,
 };
-use utoipa::OpenApi;
 
 use crate::http::{
-    Problem,
-    problem::{Kind, Page},
-    route::get,
+    Problem, Route,
+    problem::{ProblemPage, ProblemType, types::NOT_FOUND},
+    route::route,
 };
 
-#[derive(OpenApi)]
-#[openapi(paths(problem))]
-pub(super) struct Doc;
-
-pub(super) fn configure(config: &mut ServiceConfig) {
-    config.service(get(web::resource("/problems/{slug}"), problem));
+pub(super) fn routes() -> Vec<Route> {
+    vec![route!(problem).fails_with(&[NOT_FOUND])]
 }
 
-/// What a kind of problem means, and what to do
+/// Read the page of a problem type
 ///
-/// The `type` of every problem is the path of such a page: for people as HTML, for programs as JSON.
+/// The `type` of every problem is the path of such a page: HTML for people, JSON for programs.
 #[utoipa::path(
     get, path = "/problems/{slug}", tag = "service", operation_id = "getProblemType",
-    security(()),
     params(("slug" = String, Path, description = "The end of a problem's `type`", example = "not-found")),
     responses(
-        (status = 200, description = "What it means, an example, what to do", content(
-            (Page = "application/json"),
+        (status = 200, description = "The meaning, the remedy and an example", content(
+            (ProblemPage = "application/json"),
             (String = "text/html"),
         ), headers(("Vary" = String, description = "`Accept`"))),
-        (status = 404, description = "No such kind of problem"),
     ),
 )]
 async fn problem(slug: Path<String>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let kind = Kind::at(&format!("/problems/{slug}")).ok_or_else(Problem::no_route)?;
+    let problem_type = ProblemType::find(&slug).ok_or_else(Problem::no_route)?;
     let mut answer = HttpResponse::Ok();
     answer.insert_header((VARY, HeaderValue::from_static("Accept")));
-    // What cannot be read asks for nothing.
+    // An unreadable header counts as none.
     let accept = Accept::parse(&request).map_or_else(|_| Vec::new(), |accept| accept.0);
-    if wanted(&accept, &mime::TEXT_HTML) > wanted(&accept, &mime::APPLICATION_JSON) {
+    if quality(&accept, &mime::TEXT_HTML) > quality(&accept, &mime::APPLICATION_JSON) {
         answer.insert_header((
             CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'unsafe-inline'",
         ));
         return Ok(answer
             .content_type("text/html; charset=utf-8")
-            .body(html(&kind.page())));
+            .body(html(&problem_type.page())));
     }
-    Ok(answer.json(kind.page()))
+    Ok(answer.json(problem_type.page()))
 }
 
-/// How much `accept` wants `media` (RFC 9110, section 12.5.1): its most specific range counts.
-fn wanted(accept: &[QualityItem<mime::Mime>], media: &mime::Mime) -> Quality {
-    let fits = |range: &mime::Mime| match (range.type_(), range.subtype()) {
+/// The quality of `media` in `accept` (RFC 9110, section 12.5.1): its most specific range counts.
+fn quality(accept: &[QualityItem<mime::Mime>], media: &mime::Mime) -> Quality {
+    let specificity = |range: &mime::Mime| match (range.type_(), range.subtype()) {
         (mime::STAR, mime::STAR) => Some(0),
         (kind, mime::STAR) if kind == media.type_() => Some(1),
         (kind, subtype) if kind == media.type_() && subtype == media.subtype() => Some(2),
@@ -66,12 +59,12 @@ fn wanted(accept: &[QualityItem<mime::Mime>], media: &mime::Mime) -> Quality {
     };
     accept
         .iter()
-        .filter_map(|range| Some((fits(&range.item)?, range.quality)))
-        .max_by_key(|(fit, _)| *fit)
+        .filter_map(|range| Some((specificity(&range.item)?, range.quality)))
+        .max_by_key(|(specificity, _)| *specificity)
         .map_or(Quality::ZERO, |(_, quality)| quality)
 }
 
-fn html(page: &Page) -> String {
+fn html(page: &ProblemPage) -> String {
     let example = serde_json::to_string_pretty(&page.example).unwrap_or_default();
     let [title, meaning, advice, example] =
         [page.title, page.meaning, page.advice, &example].map(escaped);

@@ -2,27 +2,20 @@
 
 use std::time::Duration;
 
-use actix_web::web::{self, Data, Json, ServiceConfig};
+use actix_web::web::{Data, Json};
 use serde::Serialize;
-use utoipa::{OpenApi, ToSchema};
+use utoipa::ToSchema;
 
-use crate::http::{Problem, State, route::get};
+use crate::http::{Problem, Route, State, route::route};
 
-/// How long the database may take to show that it is there.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest time that the database may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-#[derive(OpenApi)]
-#[openapi(paths(welcome, live, ready))]
-pub(super) struct Doc;
-
-pub(super) fn configure(config: &mut ServiceConfig) {
-    config
-        .service(get(web::resource("/"), welcome))
-        .service(get(web::resource("/health/live"), live))
-        .service(get(web::resource("/health/ready"), ready));
+pub(super) fn routes() -> Vec<Route> {
+    vec![route!(welcome), route!(live), route!(ready)]
 }
 
-/// Where to go from here.
+/// The name of the service, and links.
 #[derive(Serialize, ToSchema)]
 struct Welcome {
     #[schema(example = "acclaim")]
@@ -46,17 +39,16 @@ struct Links {
     posts: &'static str,
 }
 
-/// How the service is.
+/// The health of the service.
 #[derive(Serialize, ToSchema)]
 struct Health {
     #[schema(example = "ok")]
     status: &'static str,
 }
 
-/// Where to go from here
+/// Welcome
 #[utoipa::path(
     get, path = "/", tag = "service", operation_id = "getWelcome",
-    security(()),
     responses((status = 200, description = "Links", body = Welcome)),
 )]
 async fn welcome() -> Json<Welcome> {
@@ -73,36 +65,34 @@ async fn welcome() -> Json<Welcome> {
     })
 }
 
-/// Whether the service runs
+/// Check that the service runs
 #[utoipa::path(
     get, path = "/health/live", tag = "service", operation_id = "getLive",
-    security(()),
-    responses((status = 200, description = "It does", body = Health)),
+    responses((status = 200, description = "It runs", body = Health)),
 )]
 async fn live() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Whether the service can work: its database is reachable and migrated
+/// Check that the service can work: its database is reachable and migrated
 #[utoipa::path(
     get, path = "/health/ready", tag = "service", operation_id = "getReady",
-    security(()),
     responses(
-        (status = 200, description = "It can", body = Health),
-        (status = 503, description = "Not now"),
+        (status = 200, description = "It can work", body = Health),
+        (status = 503, description = "It cannot work now"),
     ),
 )]
 async fn ready(state: Data<State>) -> Result<Json<Health>, Problem> {
     if state.drain.is_stopping() {
         return Err(Problem::unavailable("the server is stopping", None));
     }
-    match tokio::time::timeout(PATIENCE, state.db.pending()).await {
+    match tokio::time::timeout(TIMEOUT, state.db.pending()).await {
         Ok(Ok(pending)) if pending.is_empty() => Ok(Json(Health { status: "ok" })),
         Ok(Ok(_)) => Err(Problem::unavailable("the database lacks migrations", None)),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(Problem::unavailable(
             "the database is away",
-            Some(format!("the database did not answer within {PATIENCE:?}")),
+            Some(format!("the database did not answer within {TIMEOUT:?}")),
         )),
     }
 }

@@ -1,63 +1,57 @@
 //! `/sessions` and `/logout`
 
-use actix_web::{
-    HttpResponse,
-    http::{Method, header::CACHE_CONTROL},
-    web::{self, Data, ServiceConfig},
+use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Data};
+use entity::{
+    sessions::Model,
+    values::{Scope, SessionId},
 };
-use entity::sessions::Model;
 use serde::Serialize;
 use time::OffsetDateTime;
-use utoipa::{OpenApi, ToSchema};
+use utoipa::ToSchema;
 
 use crate::{
-    http::{
-        Caller, Id, Problem, SignedIn, State, Then,
-        route::{get, on},
-    },
-    services::auth::{ACCOUNT, sessions},
+    http::{CurrentSession, Id, Problem, Route, State, problem::types::NOT_FOUND, route::route},
+    services::auth::{Identity, sessions},
 };
 
-#[derive(OpenApi)]
-#[openapi(paths(log_out, list, end, end_all))]
-pub(super) struct Doc;
-
-pub(super) fn configure(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/logout").route(on(Method::POST, log_out)))
-        .service(get(web::resource("/sessions"), list).route(on(Method::DELETE, end_all)))
-        .service(web::resource("/sessions/{id}").route(on(Method::DELETE, end)));
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route!(log_out).needs_session(),
+        route!(list).needs(Scope::Account),
+        route!(end_all).needs(Scope::Account),
+        route!(end).needs(Scope::Account).fails_with(&[NOT_FOUND]),
+    ]
 }
 
-/// A sign-in that has not ended.
+/// A session: it begins with a sign-in.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Session {
     #[schema(example = 4_217_630_912_345_i64)]
     id: i64,
-    /// What the client called itself.
+    /// The `User-Agent` of the sign-in.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
     user_agent: String,
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     created_at: OffsetDateTime,
-    /// Right to a minute.
+    /// Exact to a minute.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     last_used_at: OffsetDateTime,
-    /// Unless it is refreshed before.
+    /// Each refresh moves it on.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-12-21T06:00:42.915716Z")]
     expires_at: OffsetDateTime,
-    /// Whether it is the one that asks.
+    /// Whether this request belongs to it.
     #[schema(example = true)]
     current: bool,
 }
 
 impl Session {
-    pub(super) fn of(session: Model, current: Option<i64>) -> Self {
+    pub(super) fn of(session: Model, current: Option<SessionId>) -> Self {
         Self {
             current: current == Some(session.id),
-            id: session.id,
+            id: session.id.get(),
             user_agent: session.user_agent,
             created_at: session.created_at,
             last_used_at: session.last_used_at,
@@ -71,27 +65,20 @@ impl Session {
 /// The session's access and refresh tokens stop working at once.
 #[utoipa::path(
     post, path = "/logout", tag = "sessions", operation_id = "logOut",
-    security(("password" = []), ("token" = [])),
-    responses((status = 204, description = "Signed out")),
+    responses((status = 204, description = "The session has ended")),
 )]
-async fn log_out(
-    SignedIn(caller, session_id): SignedIn,
-    state: Data<State>,
-) -> Result<HttpResponse, Problem> {
-    sessions::end(&state.db, &state.authenticator, caller.id, session_id).await?;
+async fn log_out(session: CurrentSession, state: Data<State>) -> Result<HttpResponse, Problem> {
+    let caller = session.identity.id;
+    sessions::end(&state.db, &state.authenticator, caller, session.id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// List one's sessions
+/// List the caller's sessions
 #[utoipa::path(
     get, path = "/sessions", tag = "sessions", operation_id = "listSessions",
-    security(("password" = ["account"]), ("token" = [])),
-    responses((status = 200, description = "The sessions, the last started first", body = [Session], headers(("Cache-Control" = String, description = "`no-store`")))),
+    responses((status = 200, description = "The sessions, newest first", body = [Session], headers(("Cache-Control" = String, description = "`no-store`")))),
 )]
-async fn list(
-    Caller(caller): Caller<ACCOUNT>,
-    state: Data<State>,
-) -> Result<HttpResponse, Problem> {
+async fn list(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
     let found = sessions::list(&state.db, caller.id).await?;
     let current = caller.session_id();
     let sessions: Vec<_> = found
@@ -103,20 +90,17 @@ async fn list(
         .json(sessions))
 }
 
-/// End one of one's sessions
+/// End a session of the caller's
 ///
-/// It stops working at once here, and within 5 seconds on every other server of the service.
+/// It ends at once on this server, and within 5 seconds on every other one.
 #[utoipa::path(
     delete, path = "/sessions/{id}", tag = "sessions", operation_id = "endSession",
-    security(("password" = ["account"]), ("token" = [])),
-    params(Id),
-    responses(
-        (status = 204, description = "Ended"),
-        (status = 404, description = "No such session of one's own"),
-    ),
+    params(Id<SessionId>),
+    responses((status = 204, description = "The session has ended")),
 )]
 async fn end(
-    Then(Caller(caller), Id(id)): Then<Caller<ACCOUNT>, Id>,
+    caller: Identity,
+    Id(id): Id<SessionId>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     sessions::end(&state.db, &state.authenticator, caller.id, id).await?;
@@ -126,13 +110,9 @@ async fn end(
 /// Sign out everywhere
 #[utoipa::path(
     delete, path = "/sessions", tag = "sessions", operation_id = "endSessions",
-    security(("password" = ["account"]), ("token" = [])),
-    responses((status = 204, description = "Every session is ended, this one too")),
+    responses((status = 204, description = "Every session has ended, this one too")),
 )]
-async fn end_all(
-    Caller(caller): Caller<ACCOUNT>,
-    state: Data<State>,
-) -> Result<HttpResponse, Problem> {
+async fn end_all(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
     sessions::end_all(&state.db, &state.authenticator, caller.id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

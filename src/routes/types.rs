@@ -1,47 +1,45 @@
-//! What several resources take and give.
+//! Input that several resources share.
 
-use serde::Deserialize;
+use deserr::Deserr;
+use entity::values::{Email, Limit, NewPassword, Reason, Skip, Username};
 use utoipa::{IntoParams, ToSchema};
-use validator::Validate;
 
-use crate::http::{Request, rules};
+use crate::{error::FieldError, http::input::QueryErrors};
 
-/// Why something is done to somebody else's, for the audit log.
-#[derive(Deserialize, Validate, IntoParams, ToSchema)]
+/// The reason for an act on another user, or on a post of theirs.
+#[derive(Deserr, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Reason {
-    /// Why, for the audit log, if it is somebody else's.
-    #[serde(default)]
-    #[validate(length(max = 500), custom(function = "rules::no_nul"))]
-    #[param(max_length = 500, pattern = r"^[^\u0000]*$")]
-    #[schema(
-        max_length = 500,
-        pattern = r"^[^\u0000]*$",
-        example = "Advertising, for the third time"
-    )]
-    pub reason: String,
+pub(super) struct WithReason {
+    /// The reason, for the audit log. It is recorded only for the post or account of another user.
+    #[deserr(default, needs_predicate)]
+    #[param(inline, required = false)]
+    #[schema(required = false)]
+    pub reason: Reason,
 }
 
-impl Request for Reason {}
-
-/// Which part of a list.
-#[derive(Deserialize, Validate, IntoParams)]
+/// A part of a list.
+#[derive(Deserr, IntoParams)]
+#[deserr(error = QueryErrors)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Page {
-    /// How many at most.
-    #[serde(default = "limit", deserialize_with = "rules::number")]
-    #[validate(range(min = 1, max = 100))]
-    #[param(minimum = 1, maximum = 100, default = 10)]
-    pub limit: i64,
-    /// How many to pass over first.
-    #[serde(default, deserialize_with = "rules::number")]
-    #[validate(range(min = 0))]
-    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
-    pub skip: i64,
+pub(super) struct PageParameters {
+    /// The most rows of a page.
+    #[deserr(default)]
+    #[param(inline, required = false)]
+    pub limit: Limit,
+    /// How many rows to pass over first.
+    #[deserr(default)]
+    #[param(inline, required = false)]
+    pub skip: Skip,
 }
 
-const fn limit() -> i64 {
-    10
+/// Refuses a new password that is a name of its user.
+pub(super) fn check_names(
+    password: &NewPassword,
+    email: &Email,
+    username: Option<&Username>,
+) -> Result<(), FieldError> {
+    password.check_names(email, username).map_err(|invalid| {
+        let message = invalid.to_string();
+        FieldError::new("password", "common", message)
+    })
 }
-
-impl Request for Page {}

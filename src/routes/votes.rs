@@ -2,88 +2,137 @@
 
 use actix_web::{
     HttpResponse,
-    http::Method,
-    web::{self, Data, Json, ServiceConfig},
+    web::{Data, Json},
 };
-use serde::{Deserialize, Serialize};
-use utoipa::{OpenApi, ToSchema};
-use validator::Validate;
+use deserr::{
+    DeserializeError, Deserr, ErrorKind, IntoValue, Map, MergeWithError, Value, ValueKind,
+    ValuePointerRef, take_cf_content,
+};
+use entity::values::{Invalid, PostId, Scope, read_integer};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     error::Error,
-    http::{Body, Caller, Id, Problem, Request, State, Then, route::on},
-    services::{auth::VOTES_WRITE, votes},
+    http::{
+        Body, Id, Problem, Route, State,
+        input::BodyErrors,
+        problem::types::{ALREADY_VOTED, NO_VOTE, NOT_FOUND},
+        route::route,
+    },
+    services::{auth::Identity, votes},
 };
 
-#[derive(OpenApi)]
-#[openapi(paths(vote, put_vote, delete_vote))]
-pub(super) struct Doc;
-
-pub(super) fn configure(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/vote").route(on(Method::POST, vote)))
-        .service(
-            web::resource("/posts/{id}/vote")
-                .route(on(Method::PUT, put_vote))
-                .route(on(Method::DELETE, delete_vote)),
-        );
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route!(vote)
+            .needs(Scope::VotesWrite)
+            .fails_with(&[NOT_FOUND, NO_VOTE, ALREADY_VOTED]),
+        route!(put_vote)
+            .needs(Scope::VotesWrite)
+            .fails_with(&[NOT_FOUND]),
+        route!(delete_vote)
+            .needs(Scope::VotesWrite)
+            .fails_with(&[NOT_FOUND]),
+    ]
 }
 
 /// A vote to add or to take back.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(ToSchema)]
 struct Vote {
-    #[serde(default = "one")]
-    #[validate(range(min = 1))]
-    #[schema(
-        required,
-        minimum = 1,
-        maximum = 9_223_372_036_854_775_807_i64,
-        example = 1
-    )]
-    post_id: i64,
+    post_id: PostId,
     /// 1 adds the vote, 0 takes it back. `vote_dir` is read too.
-    #[serde(default)]
-    #[validate(range(
-        min = 0,
-        max = 1,
-        code = "range",
-        message = "must be 1 (add) or 0 (take back)"
-    ))]
-    #[schema(required, minimum = 0, maximum = 1, example = 1)]
-    dir: i64,
+    #[schema(value_type = i64, minimum = 0, maximum = 1, example = 1)]
+    dir: Direction,
 }
 
-/// What stands for a missing number: none that is refused.
-const fn one() -> i64 {
-    1
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Add,
+    TakeBack,
 }
 
-impl Request for Vote {
-    const REQUIRED: &'static [&'static str] = &["post_id", "dir"];
-    const ALIASES: &'static [(&'static str, &'static str)] = &[("vote_dir", "dir")];
+impl Direction {
+    fn parse(dir: i64) -> Result<Self, Invalid> {
+        match dir {
+            1 => Ok(Self::Add),
+            0 => Ok(Self::TakeBack),
+            _ => Err(Invalid::new("range", "must be 1 (add) or 0 (take back)")),
+        }
+    }
 }
 
-/// What a vote did.
+impl Deserr<BodyErrors> for Direction {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, BodyErrors> {
+        read_integer(value, location, Self::parse)
+    }
+}
+
+/// By hand, because a derived reader knows no second name of a member.
+impl Deserr<BodyErrors> for Vote {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, BodyErrors> {
+        let mut members = match value {
+            Value::Map(members) => members,
+            actual => {
+                let accepted = &[ValueKind::Map];
+                let error = ErrorKind::IncorrectValueKind { actual, accepted };
+                return Err(take_cf_content(BodyErrors::error(None, error, location)));
+            }
+        };
+        let post_id = member("post_id", members.remove("post_id"), location);
+        let older = members.remove("vote_dir");
+        let dir = member("dir", members.remove("dir").or(older), location);
+        match (post_id, dir) {
+            (Ok(post_id), Ok(dir)) => Ok(Self { post_id, dir }),
+            (Err(errors), Err(more)) => Err(take_cf_content(BodyErrors::merge(
+                Some(errors),
+                more,
+                location,
+            ))),
+            (Err(errors), _) | (_, Err(errors)) => Err(errors),
+        }
+    }
+}
+
+fn member<T: Deserr<BodyErrors>, V: IntoValue>(
+    field: &str,
+    value: Option<V>,
+    location: ValuePointerRef<'_>,
+) -> Result<T, BodyErrors> {
+    let Some(value) = value else {
+        let missing: ErrorKind<'_, V> = ErrorKind::MissingField { field };
+        return Err(take_cf_content(BodyErrors::error(None, missing, location)));
+    };
+    T::deserialize_from_value(value.into_value(), location.push_key(field))
+}
+
+/// The result of a vote.
 #[derive(Serialize, ToSchema)]
 struct Voted {
     #[schema(example = "vote added")]
     message: &'static str,
     #[schema(example = 1)]
     post_id: i64,
-    /// How many users voted for the post now.
+    /// The number of users who now have a vote for the post.
     #[schema(example = 1)]
     votes: i64,
 }
 
-/// How a post stands with the caller.
+/// The votes of a post, and the caller's.
 #[derive(Serialize, ToSchema)]
 struct Standing {
     #[schema(example = 1)]
     post_id: i64,
-    /// How many users voted for the post.
+    /// The number of users who voted for the post.
     #[schema(example = 1)]
     votes: i64,
-    /// Whether the caller did.
+    /// Whether the caller voted for it.
     #[schema(example = true)]
     voted: bool,
 }
@@ -91,58 +140,52 @@ struct Standing {
 /// Vote
 #[utoipa::path(
     post, path = "/vote", tag = "votes", operation_id = "vote",
-    security(("password" = ["votes:write"]), ("token" = [])),
     request_body = Vote,
-    responses(
-        (status = 201, description = "The vote was added or taken back", body = Voted),
-        (status = 404, description = "No such post, or no vote to take back"),
-        (status = 409, description = "Voted already"),
-    ),
+    responses((status = 201, description = "The vote was added or taken back", body = Voted)),
 )]
 async fn vote(
-    Then(Caller(caller), Body(vote)): Then<Caller<VOTES_WRITE>, Body<Vote>>,
+    caller: Identity,
+    Body(Vote { post_id, dir }): Body<Vote>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let post_id = vote.post_id;
-    let (tally, message) = if vote.dir == 1 {
-        let tally = votes::add(&state.db, caller.id, post_id).await?;
-        if !tally.changed {
-            return Err(Error::AlreadyVoted { post_id }.into());
-        }
-        (tally, "vote added")
-    } else {
-        let tally = votes::remove(&state.db, caller.id, post_id).await?;
-        if !tally.changed {
-            return Err(Error::NoVote { post_id }.into());
-        }
-        (tally, "vote taken back")
+    let (tally, message, unchanged) = match dir {
+        Direction::Add => (
+            votes::add(&state.db, caller.id, post_id).await?,
+            "vote added",
+            Error::AlreadyVoted { post_id },
+        ),
+        Direction::TakeBack => (
+            votes::remove(&state.db, caller.id, post_id).await?,
+            "vote taken back",
+            Error::NoVote { post_id },
+        ),
     };
+    if !tally.changed {
+        return Err(unchanged.into());
+    }
     Ok(HttpResponse::Created().json(Voted {
         message,
-        post_id,
+        post_id: post_id.get(),
         votes: tally.votes,
     }))
 }
 
 /// Vote for a post
 ///
-/// Answers the same when the vote is there already.
+/// The answer is the same when the vote is there already.
 #[utoipa::path(
     put, path = "/posts/{id}/vote", tag = "votes", operation_id = "putVote",
-    security(("password" = ["votes:write"]), ("token" = [])),
-    params(Id),
-    responses(
-        (status = 200, description = "The caller's vote is there", body = Standing),
-        (status = 404, description = "No such post"),
-    ),
+    params(Id<PostId>),
+    responses((status = 200, description = "The caller's vote is there", body = Standing)),
 )]
 async fn put_vote(
-    Then(Caller(caller), Id(post_id)): Then<Caller<VOTES_WRITE>, Id>,
+    caller: Identity,
+    Id(post_id): Id<PostId>,
     state: Data<State>,
 ) -> Result<Json<Standing>, Problem> {
     let tally = votes::add(&state.db, caller.id, post_id).await?;
     Ok(Json(Standing {
-        post_id,
+        post_id: post_id.get(),
         votes: tally.votes,
         voted: true,
     }))
@@ -150,23 +193,20 @@ async fn put_vote(
 
 /// Take a vote back
 ///
-/// Answers the same when there was none.
+/// The answer is the same when there was none.
 #[utoipa::path(
     delete, path = "/posts/{id}/vote", tag = "votes", operation_id = "deleteVote",
-    security(("password" = ["votes:write"]), ("token" = [])),
-    params(Id),
-    responses(
-        (status = 200, description = "The caller has no vote there", body = Standing),
-        (status = 404, description = "No such post"),
-    ),
+    params(Id<PostId>),
+    responses((status = 200, description = "The caller has no vote for the post", body = Standing)),
 )]
 async fn delete_vote(
-    Then(Caller(caller), Id(post_id)): Then<Caller<VOTES_WRITE>, Id>,
+    caller: Identity,
+    Id(post_id): Id<PostId>,
     state: Data<State>,
 ) -> Result<Json<Standing>, Problem> {
     let tally = votes::remove(&state.db, caller.id, post_id).await?;
     Ok(Json(Standing {
-        post_id,
+        post_id: post_id.get(),
         votes: tally.votes,
         voted: false,
     }))

@@ -1,25 +1,26 @@
-//! Who asks: the address of the client, behind trusted proxies too.
+//! Finds the address of the client, also behind trusted proxies.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR};
 use ipnet::IpNet;
 
-/// How many bits of an IPv6 address tell clients apart: one of them usually has a whole /64.
-const V6_BITS: u32 = 64;
+/// Prefix length that identifies an IPv6 client, because one client usually has a whole /64.
+const V6_PREFIX: u32 = 64;
 
-/// The client's address, or the lowest of its /64 if that is IPv6.
+/// The address of the client. An IPv6 address is reduced to the first address of its /64.
 ///
-/// It is the one that connected, unless that is of `trusted`: then the rightmost that its
-/// `X-Forwarded-For`, or its `Forwarded` (RFC 7239), names and that is not of `trusted` itself.
-/// What stands left of it, or of anything that is no address, may be forged. A proxy sets one of
-/// the headers and passes the other on as the client sent it, so that the two count only if they
-/// lead to the same address.
+/// If `peer` is not in `trusted`, it is the client. Otherwise the client is the rightmost untrusted
+/// address in `X-Forwarded-For` or `Forwarded` (RFC 7239). Entries to the left of it can be forged
+/// and are ignored. The same applies to entries to the left of one that is not an address.
+///
+/// A proxy may set one of the headers and pass the other through from the client. If both are
+/// present and yield different addresses, the result is `peer`.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let peer = peer.to_canonical();
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {
-        return of_network(peer);
+        return network_of(peer);
     }
     let walk = |header: HeaderName, addresses: fn(&str) -> Vec<Option<IpAddr>>| {
         if !headers.contains_key(&header) {
@@ -37,28 +38,30 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     };
     let simple = walk(X_FORWARDED_FOR, |text| text.split(',').map(node).collect());
     let forwarded = walk(FORWARDED, |text| elements(text).unwrap_or_default());
-    of_network(match (simple, forwarded) {
+    network_of(match (simple, forwarded) {
         (Some(one), Some(other)) if one != other => peer,
         (one, other) => one.or(other).unwrap_or(peer),
     })
 }
 
-fn of_network(address: IpAddr) -> IpAddr {
+fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> V6_BITS << V6_BITS).into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> V6_PREFIX << V6_PREFIX).into(),
     }
 }
 
-/// All lines of `header` as one (RFC 9110, section 5.2).
+/// Joins all lines of `header` into one list (RFC 9110, section 5.2).
 fn joined(headers: &HeaderMap, header: &HeaderName) -> String {
     let lines = headers.get_all(header);
     let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
     lines.collect::<Vec<_>>().join(",")
 }
 
-/// What the elements of a `Forwarded` say in `for`, `None` for one that names no address. `None`
-/// for the whole when a quoted string does not end: then nobody can tell who wrote which part.
+/// The `for` parameter of each element of `Forwarded`, or `None` for an element without an address.
+///
+/// Returns `None` if a quoted string is not terminated: a client could then swallow the proxy's
+/// elements in its own string.
 fn elements(text: &str) -> Option<Vec<Option<IpAddr>>> {
     let elements = split(text, ',')?;
     let elements = elements.into_iter().map(|element| {
@@ -75,7 +78,7 @@ fn elements(text: &str) -> Option<Vec<Option<IpAddr>>> {
     Some(elements.collect())
 }
 
-/// The parts of `text` between `separator`s outside quoted strings.
+/// Splits `text` at each `separator` outside quoted strings. `None` if a string is not terminated.
 fn split(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(|letter| {
@@ -104,7 +107,7 @@ fn node(text: &str) -> Option<IpAddr> {
         address.parse::<Ipv6Addr>().ok()?.into()
     } else {
         match text.split_once(':') {
-            // A second colon makes it an IPv6 address.
+            // Text with a second colon is an IPv6 address without a port.
             Some((address, port)) if !port.contains(':') => address.parse().ok()?,
             _ => text.parse().ok()?,
         }

@@ -1,4 +1,4 @@
-//! One limit: how often each of many may do something.
+//! A rate limit with a separate count for each key.
 
 use std::{
     fmt,
@@ -18,41 +18,43 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 
 use crate::config::Rate;
 
-/// Of how many a limit keeps count, some 200 bytes each. Those not heard of for the longest time
-/// are forgotten first, and forgiven.
-const KEYS: u64 = 100_000;
+/// Maximum number of keys that a limit tracks, at about 200 bytes each. The least recently used key
+/// is evicted first and then has its full rate again.
+const MAX_KEYS: u64 = 100_000;
 
-/// How often each of many may do something: the generic cell rate algorithm, which has no windows
-/// that begin at once for all.
+/// A rate limit with a separate count for each key.
+///
+/// It uses the generic cell rate algorithm, which has no fixed windows that reset for all keys at
+/// once.
 pub(super) struct Limit {
-    /// What clients and programs call it.
+    /// The name in the `RateLimit` header fields.
     pub name: &'static str,
-    /// What somebody did too often, and where, as in "too many sign-ins from this address".
-    pub too_many: &'static str,
+    /// The counted requests, as in "too many sign-ins from this address".
+    pub counted: &'static str,
     pub rate: Rate,
     limiter: RateLimiter<u64, Store, DefaultClock, StateInformationMiddleware>,
     store: Store,
-    /// Names can be long; what is kept of them is their hash, under a secret of this run.
+    /// Hashes the keys, because names can be long. Its seed is random for each process.
     hasher: RandomState,
-    /// After what time one more is free.
+    /// The time until one more request is allowed.
     interval: Duration,
 }
 
-/// Who does it.
+/// The hash of a client address, account name or user id.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key(u64);
 
 impl Limit {
-    pub(super) fn new(name: &'static str, too_many: &'static str, rate: Rate) -> Self {
+    pub(super) fn new(name: &'static str, counted: &'static str, rate: Rate) -> Self {
         let store = Store::new(rate.period);
         let interval = rate.period / rate.count.get();
-        // `None` is for no time at all, which no rate comes down to.
+        // `None` would mean a zero interval, which no valid rate has.
         let quota = Quota::with_period(interval)
             .unwrap_or(Quota::per_second(rate.count))
             .allow_burst(rate.count);
         Self {
             name,
-            too_many,
+            counted,
             rate,
             limiter: RateLimiter::new(quota, store.clone(), DefaultClock::default()),
             store,
@@ -61,14 +63,14 @@ impl Limit {
         }
     }
 
-    pub(super) fn key(&self, who: impl Hash) -> Key {
-        Key(self.hasher.hash_one(who))
+    pub(super) fn key(&self, subject: impl Hash) -> Key {
+        Key(self.hasher.hash_one(subject))
     }
 
-    /// Counts one more of `key`, and gives how many more are free now.
+    /// Counts one request of `key` and returns how many more are allowed now.
     ///
     /// # Errors
-    /// Too many: the time until one is free, and nothing is counted.
+    /// If the limit is reached: the time until the next request is allowed. Nothing is counted.
     pub(super) fn take(&self, key: Key) -> Result<u32, Duration> {
         self.limiter
             .check_key(&key.0)
@@ -76,19 +78,19 @@ impl Limit {
             .map_err(|refused| refused.wait_time_from(self.limiter.clock().now()))
     }
 
-    /// Takes back one that [`Limit::take`] counted.
+    /// Undoes one successful [`Limit::take`].
     pub(super) fn give_back(&self, key: Key) {
         let interval = Nanos::from(self.interval);
-        let earlier = |arrival: Option<Nanos>| {
+        let subtract = |arrival: Option<Nanos>| {
             let arrival = arrival.unwrap_or_default();
             Ok::<_, ()>(((), arrival.saturating_sub(interval)))
         };
-        // It cannot fail: the closure does not.
-        let _ = self.store.measure_and_replace(&key.0, earlier);
+        // Infallible, because the closure is.
+        let _ = self.store.measure_and_replace(&key.0, subtract);
     }
 
-    /// In what time all that is free of `free` to the rate's count will be free again.
-    pub(super) fn whole_in(&self, free: u32) -> Duration {
+    /// The time until the full rate is available again, if `free` requests are allowed now.
+    pub(super) fn reset_after(&self, free: u32) -> Duration {
         self.interval * self.rate.count.get().saturating_sub(free)
     }
 }
@@ -99,16 +101,16 @@ impl fmt::Debug for Limit {
     }
 }
 
-/// When the next of each is due, shared by all workers.
+/// The state of each key, shared by all workers.
 #[derive(Clone)]
 struct Store(Cache<u64, Arc<InMemoryState>>);
 
 impl Store {
-    /// Whoever does nothing for a whole `period` has all of the rate free again, as if unknown.
+    /// Drops keys that are idle for a whole `period`, because their full rate is available again.
     fn new(period: Duration) -> Self {
         let cache = Cache::builder()
-            .max_capacity(KEYS)
-            // The usual policy would turn a new key away for one that was seen more often.
+            .max_capacity(MAX_KEYS)
+            // The default policy could refuse a new key in favour of more frequent ones.
             .eviction_policy(EvictionPolicy::lru())
             .time_to_idle(period);
         Self(cache.build())
@@ -129,7 +131,7 @@ impl StateStore for Store {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEYS, Limit, Rate};
+    use super::{Limit, MAX_KEYS, Rate};
     use std::{num::NonZeroU32, time::Duration};
 
     fn limit(count: u32, seconds: u64) -> Limit {
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn one_more_than_the_count_is_refused_and_counts_nothing() {
+    fn requests_over_the_limit_are_refused_and_not_counted() {
         let limit = limit(3, 3600);
         let (one, other) = (limit.key("one"), limit.key("other"));
         assert_eq!([(); 3].map(|()| limit.take(one).unwrap()), [2, 1, 0]);
@@ -150,18 +152,18 @@ mod tests {
             assert!((1190..=1200).contains(&wait), "{wait}");
         }
         assert_eq!(limit.take(other), Ok(2));
-        assert_eq!(limit.whole_in(0).as_secs(), 3600);
+        assert_eq!(limit.reset_after(0).as_secs(), 3600);
     }
 
     #[test]
-    fn what_is_given_back_is_free_again() {
+    fn a_request_that_is_given_back_is_allowed_again() {
         let limit = limit(2, 3600);
         let one = limit.key(1);
         assert_eq!([(); 2].map(|()| limit.take(one).unwrap()), [1, 0]);
         limit.give_back(one);
         assert_eq!(limit.take(one), Ok(0));
         assert!(limit.take(one).is_err());
-        // More than all cannot be free.
+        // Giving back more than was taken must not exceed the rate.
         for _ in 0..9 {
             limit.give_back(one);
         }
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn time_frees_them_one_by_one() {
+    fn requests_become_available_one_by_one() {
         let limit = limit(2, 1);
         let one = limit.key(1);
         let wait = std::iter::repeat_with(|| limit.take(one))
@@ -183,19 +185,19 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_rate_still_counts() {
+    fn the_highest_rate_is_enforced() {
         assert_eq!(limit(1_000_000, 1).interval, Duration::from_micros(1));
         assert_eq!(limit(1_000_000, 3600).take(limit(1, 1).key(1)), Ok(999_999));
     }
 
     #[test]
-    fn no_more_is_kept_than_the_bound() {
+    fn at_most_max_keys_are_tracked() {
         let limit = limit(1, 3600);
-        for number in 0..2 * KEYS {
+        for number in 0..2 * MAX_KEYS {
             assert_eq!(limit.take(limit.key(number)), Ok(0));
         }
         limit.store.0.run_pending_tasks();
-        assert!(limit.store.0.entry_count() <= KEYS);
-        assert!(limit.take(limit.key(2 * KEYS - 1)).is_err());
+        assert!(limit.store.0.entry_count() <= MAX_KEYS);
+        assert!(limit.take(limit.key(2 * MAX_KEYS - 1)).is_err());
     }
 }

@@ -1,6 +1,6 @@
-//! How often somebody may ask.
+//! Rate limits per client address, account and user.
 //!
-//! Each process counts for itself. A request that one limit refuses counts for none.
+//! Each process counts separately. A request that one limit refuses counts towards none.
 
 mod address;
 mod limit;
@@ -14,35 +14,33 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpMessage, HttpRequest,
-    body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
+    HttpMessage, HttpRequest,
     http::{
         Method,
         header::{HeaderName, HeaderValue},
     },
-    middleware::Next,
 };
+use entity::values::UserId;
 use ipnet::IpNet;
 
-use super::{Problem, identity::state};
+use super::Problem;
 use crate::config;
 use limit::{Key, Limit};
 
-/// How much of the tightest limit is left (draft-ietf-httpapi-ratelimit-headers).
+/// The remaining requests of the tightest limit (draft-ietf-httpapi-ratelimit-headers).
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-/// What the tightest limit is.
+/// The quota and window of the tightest limit.
 pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Paths of those who watch the service's health, whom nothing limits.
+/// Prefix of the health checks, which are not limited.
 pub const EXEMPT: &str = "/health/";
 
-/// Every limit, off by default. Clones count together.
+/// All rate limits, off by default. Clones share their counts.
 #[derive(Clone, Debug, Default)]
-pub struct Limits(Arc<All>);
+pub struct Limits(Arc<LimitSet>);
 
 #[derive(Debug, Default)]
-struct All {
+struct LimitSet {
     requests: Option<Arc<Limit>>,
     sign_up: Option<Arc<Limit>>,
     sign_in: Option<Arc<Limit>>,
@@ -52,13 +50,13 @@ struct All {
 }
 
 impl Limits {
-    /// The limits of `settings`, nothing of which is used up.
+    /// Creates the limits of `settings` with all counts at zero.
     #[must_use]
     pub fn new(settings: &config::Limits) -> Self {
-        let limit = |name, too_many, rate: Option<_>| {
-            rate.map(|rate| Arc::new(Limit::new(name, too_many, rate)))
+        let limit = |name, counted, rate: Option<_>| {
+            rate.map(|rate| Arc::new(Limit::new(name, counted, rate)))
         };
-        Self(Arc::new(All {
+        Self(Arc::new(LimitSet {
             requests: limit("requests", "requests from this address", settings.requests),
             sign_up: limit("sign-up", "sign-ups from this address", settings.sign_up),
             sign_in: limit("sign-in", "sign-ins from this address", settings.sign_in),
@@ -73,136 +71,123 @@ impl Limits {
     }
 }
 
-/// What a request has taken of one limit.
-struct Taken {
+/// A limit that applies per client address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressLimit {
+    /// All requests.
+    Requests,
+    /// Sign-ups.
+    SignUp,
+    /// Sign-ins.
+    SignIn,
+}
+
+impl LimitSet {
+    fn for_address(&self, limit: AddressLimit) -> Option<&Arc<Limit>> {
+        match limit {
+            AddressLimit::Requests => self.requests.as_ref(),
+            AddressLimit::SignUp => self.sign_up.as_ref(),
+            AddressLimit::SignIn => self.sign_in.as_ref(),
+        }
+    }
+}
+
+/// A limit that was applied to a request.
+struct Applied {
     limit: Arc<Limit>,
     key: Key,
-    /// How many more were free.
+    /// The requests that are still allowed.
     free: u32,
-    /// When all will be, or one if none was.
+    /// The time until the full rate is available, or until the next request if this one is refused.
     reset: Duration,
 }
 
-/// All that a request has taken.
+/// All limits that were applied to a request.
 #[derive(Default)]
-struct Used(Vec<Taken>);
+struct AppliedLimits(Vec<Applied>);
 
-impl Used {
-    /// The limit with the least share left.
-    fn tightest(&self) -> Option<&Taken> {
-        let share = |taken: &Taken| f64::from(taken.free) / f64::from(taken.limit.rate.count.get());
+impl AppliedLimits {
+    /// The limit with the smallest remaining share.
+    fn tightest(&self) -> Option<&Applied> {
+        let share =
+            |applied: &Applied| f64::from(applied.free) / f64::from(applied.limit.rate.count.get());
         self.0
             .iter()
             .min_by(|one, other| share(one).total_cmp(&share(other)))
     }
 }
 
-/// Middleware of the whole service: the limit of requests, and headers that tell how the tightest
-/// limit stands.
-pub async fn requests(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    if request.path().starts_with(EXEMPT) {
-        return next
-            .call(request)
-            .await
-            .map(ServiceResponse::map_into_boxed_body);
-    }
-    let mut answer = of_address(request, next, |limits| limits.requests.as_ref()).await?;
-    let headers = answer.request().extensions().get::<Used>().and_then(fields);
-    for (name, value) in headers.into_iter().flatten() {
-        answer.headers_mut().insert(name, value);
-    }
-    Ok(answer)
-}
-
-/// Middleware of signing up.
-pub async fn sign_up(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    of_address(request, next, |limits| limits.sign_up.as_ref()).await
-}
-
-/// Middleware of signing in.
-pub async fn sign_in(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    of_address(request, next, |limits| limits.sign_in.as_ref()).await
-}
-
-/// Counts a try to sign in as `name`, whether or not there is such an account.
-///
-/// # Errors
-/// 429 when there were too many, from whatever addresses.
-pub fn account(request: &HttpRequest, name: &str) -> Result<(), Problem> {
-    let limits = &state(request)?.limits.0;
-    take(request, limits.sign_in_account.as_ref(), name)
-}
-
-/// Counts a request of user `id` that may change something.
-///
-/// # Errors
-/// 429 when there were too many.
-pub fn write(request: &HttpRequest, id: i64) -> Result<(), Problem> {
-    let limits = &state(request)?.limits.0;
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(());
-    }
-    take(request, limits.writes.as_ref(), id)
-}
-
-/// Passes `request` on unless its address has used up the limit that `which` names.
-async fn of_address(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-    which: fn(&All) -> Option<&Arc<Limit>>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let taken = state(request.request()).and_then(|state| {
-        let limits = &state.limits.0;
+impl Limits {
+    /// Counts a request from the client's address, for `limit`.
+    ///
+    /// # Errors
+    /// 429 if the limit is used up.
+    pub fn count_address(&self, request: &HttpRequest, limit: AddressLimit) -> Result<(), Problem> {
         let peer = request.peer_addr().map(|peer| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let client = address::client(peer, request.headers(), &limits.trusted_proxies);
-        take(request.request(), which(limits), client)
-    });
-    match taken {
-        Ok(()) => next
-            .call(request)
-            .await
-            .map(ServiceResponse::map_into_boxed_body),
-        Err(problem) => Ok(ServiceResponse::from_err(problem, request.into_parts().0)),
+        let client = address::client(peer, request.headers(), &self.0.trusted_proxies);
+        take(request, self.0.for_address(limit), client)
+    }
+
+    /// Counts an attempt to sign in to the account `name`, whether or not it exists.
+    ///
+    /// # Errors
+    /// 429 if the limit is used up, from whatever addresses.
+    pub fn count_sign_in(&self, request: &HttpRequest, name: &str) -> Result<(), Problem> {
+        take(request, self.0.sign_in_account.as_ref(), name)
+    }
+
+    /// Counts a request of `user` that may change something.
+    ///
+    /// # Errors
+    /// 429 if the limit is used up.
+    pub fn count_write(&self, request: &HttpRequest, user: UserId) -> Result<(), Problem> {
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Ok(());
+        }
+        take(request, self.0.writes.as_ref(), user)
     }
 }
 
-fn take(request: &HttpRequest, limit: Option<&Arc<Limit>>, who: impl Hash) -> Result<(), Problem> {
+/// The headers `RateLimit-Policy` and `RateLimit` of the tightest limit that `request` counted for.
+pub(super) fn headers(request: &HttpRequest) -> Option<[(HeaderName, HeaderValue); 2]> {
+    request
+        .extensions()
+        .get::<AppliedLimits>()
+        .and_then(header_fields)
+}
+
+fn take(
+    request: &HttpRequest,
+    limit: Option<&Arc<Limit>>,
+    subject: impl Hash,
+) -> Result<(), Problem> {
     let Some(limit) = limit else { return Ok(()) };
-    let key = limit.key(who);
-    let taken = |free, reset| Taken {
+    let key = limit.key(subject);
+    let applied = |free, reset| Applied {
         limit: limit.clone(),
         key,
         free,
         reset,
     };
     let mut extensions = request.extensions_mut();
-    let used = &mut extensions.get_or_insert_with(Used::default).0;
+    let earlier = &mut extensions.get_or_insert_with(AppliedLimits::default).0;
     match limit.take(key) {
         Ok(free) => {
-            used.push(taken(free, limit.whole_in(free)));
+            earlier.push(applied(free, limit.reset_after(free)));
             Ok(())
         }
         Err(wait) => {
-            for taken in used.drain(..) {
-                taken.limit.give_back(taken.key);
+            for other in earlier.drain(..) {
+                other.limit.give_back(other.key);
             }
-            used.push(taken(0, wait));
-            Err(Problem::too_many(limit.too_many, seconds(wait)))
+            earlier.push(applied(0, wait));
+            Err(Problem::too_many(limit.counted, seconds(wait)))
         }
     }
 }
 
-/// Whole seconds, rounded up, 1 or more.
+/// Rounds up to whole seconds, at least 1.
 fn seconds(time: Duration) -> NonZeroU32 {
     let rounded = time
         .as_secs()
@@ -211,10 +196,10 @@ fn seconds(time: Duration) -> NonZeroU32 {
     NonZeroU32::new(rounded).unwrap_or(NonZeroU32::MIN)
 }
 
-fn fields(used: &Used) -> Option<[(HeaderName, HeaderValue); 2]> {
-    let Taken {
+fn header_fields(applied: &AppliedLimits) -> Option<[(HeaderName, HeaderValue); 2]> {
+    let Applied {
         limit, free, reset, ..
-    } = used.tightest()?;
+    } = applied.tightest()?;
     let (name, reset) = (limit.name, seconds(*reset));
     let (count, period) = (limit.rate.count, limit.rate.period.as_secs());
     let value = |text: String| HeaderValue::try_from(text).ok();
@@ -232,7 +217,7 @@ mod tests {
     use super::{Duration, seconds};
 
     #[test]
-    fn seconds_are_rounded_up_and_never_none() {
+    fn seconds_are_rounded_up_and_at_least_one() {
         for (nanoseconds, whole) in [(0, 1), (1, 1), (1_000_000_000, 1), (1_000_000_001, 2)] {
             assert_eq!(seconds(Duration::from_nanos(nanoseconds)).get(), whole);
         }

@@ -1,0 +1,192 @@
+//! Authentication by `Authorization: Bearer` (RFC 6750), and the credentials that a route needs.
+
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION};
+use entity::{
+    users::Role,
+    values::{Scope, SessionId, UserId},
+};
+use utoipa::openapi::security::SecurityRequirement;
+
+use super::{
+    Problem, State,
+    problem::{ProblemType, types},
+};
+use crate::{error::Error, services::auth::Identity};
+
+/// The credentials that a route needs. The route checks them before it reads its input:
+/// unauthorised callers must not see validation errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// None. A token is ignored.
+    Public,
+    /// None. A token must be valid and have one of these scopes.
+    Optional([Scope; 2]),
+    /// A token with this scope.
+    Scope(Scope),
+    /// A token with this scope, or none where `PUBLIC_READS` is on.
+    ScopeOrPublicReads(Scope),
+    /// The access token of a session: a personal access token is refused.
+    Session,
+    /// The access token of a session of a user with this role or a higher one.
+    Role(Role),
+}
+
+/// The names of the security schemes in the OpenAPI document.
+pub const PASSWORD_FLOW: &str = "password";
+/// See [`PASSWORD_FLOW`].
+pub const BEARER: &str = "token";
+
+impl Access {
+    /// The alternatives of OpenAPI's `security`.
+    #[must_use]
+    pub fn security(self) -> Vec<SecurityRequirement> {
+        let token = |scope: Option<Scope>| {
+            [
+                SecurityRequirement::new(PASSWORD_FLOW, scope.map(Scope::name)),
+                SecurityRequirement::new(BEARER, None::<&str>),
+            ]
+        };
+        let none = SecurityRequirement::default();
+        match self {
+            Self::Public => vec![none],
+            Self::Optional([scope, _]) => {
+                let [password, bearer] = token(Some(scope));
+                vec![none, password, bearer]
+            }
+            Self::Scope(scope) | Self::ScopeOrPublicReads(scope) => token(Some(scope)).into(),
+            Self::Session | Self::Role(_) => token(None).into(),
+        }
+    }
+
+    /// The problems of missing or insufficient credentials.
+    #[must_use]
+    pub fn problems(self) -> &'static [&'static ProblemType] {
+        match self {
+            Self::Public => &[],
+            Self::Optional(_) => &[types::INVALID_TOKEN, types::INSUFFICIENT_SCOPE],
+            Self::Scope(_) | Self::ScopeOrPublicReads(_) => &[
+                types::UNAUTHORIZED,
+                types::INVALID_TOKEN,
+                types::INSUFFICIENT_SCOPE,
+            ],
+            Self::Session => &[
+                types::UNAUTHORIZED,
+                types::INVALID_TOKEN,
+                types::SESSION_REQUIRED,
+            ],
+            Self::Role(_) => &[
+                types::UNAUTHORIZED,
+                types::INVALID_TOKEN,
+                types::SESSION_REQUIRED,
+                types::ROLE_REQUIRED,
+            ],
+        }
+    }
+
+    fn check(self, identity: Option<&Identity>, public_reads: bool) -> Result<(), Problem> {
+        let Some(identity) = identity else {
+            return match self {
+                Self::Public | Self::Optional(_) => Ok(()),
+                Self::ScopeOrPublicReads(_) if public_reads => Ok(()),
+                _ => Err(Problem::unauthenticated()),
+            };
+        };
+        let has = |scope| identity.scopes.contains(scope);
+        let error = match self {
+            Self::Optional([scope, other]) if !has(scope) && !has(other) => {
+                Error::InsufficientScope { scope }
+            }
+            Self::Scope(scope) | Self::ScopeOrPublicReads(scope) if !has(scope) => {
+                Error::InsufficientScope { scope }
+            }
+            Self::Session | Self::Role(_) if identity.session_id().is_none() => {
+                Error::SessionNeeded
+            }
+            Self::Role(role) if identity.role < role => Error::RoleNeeded { role },
+            _ => return Ok(()),
+        };
+        Err(error.into())
+    }
+}
+
+/// The id of the authenticated user, for the log.
+#[derive(Clone, Copy)]
+pub(super) struct LoggedUser(pub UserId);
+
+/// Authenticates `request`, applies the limit of writes, and checks `access`. Handlers then take
+/// [`Identity`], [`Option<Identity>`] or [`CurrentSession`].
+///
+/// # Errors
+/// 400, 401, 403, 429 or 503.
+pub(super) async fn authenticate(request: &HttpRequest, access: Access) -> Result<(), Problem> {
+    if access == Access::Public {
+        return Ok(());
+    }
+    let state = State::of(request)?;
+    let identity = match bearer(request)? {
+        Some(token) => {
+            let authenticator = &state.authenticator;
+            let identity = authenticator
+                .authenticate(&state.db, &state.access_tokens, token)
+                .await?;
+            request.extensions_mut().insert(LoggedUser(identity.id));
+            state.limits.count_write(request, identity.id)?;
+            Some(identity)
+        }
+        None => None,
+    };
+    access.check(identity.as_ref(), state.public_reads)?;
+    if let Some(identity) = identity {
+        request.extensions_mut().insert(identity);
+    }
+    Ok(())
+}
+
+/// The caller. A handler takes it once; its route must not be [`Access::Public`].
+impl FromRequest for Identity {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let identity = request.extensions_mut().remove::<Self>();
+        ready(identity.ok_or_else(Problem::unauthenticated))
+    }
+}
+
+/// The caller and their session, on a route of [`Access::Session`] or [`Access::Role`].
+#[derive(Clone, Debug)]
+pub struct CurrentSession {
+    /// The caller.
+    pub identity: Identity,
+    /// The session of the access token.
+    pub id: SessionId,
+}
+
+impl FromRequest for CurrentSession {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let identity = Identity::from_request(request, payload).into_inner();
+        ready(identity.and_then(|identity| match identity.session_id() {
+            Some(id) => Ok(Self { identity, id }),
+            None => Err(Error::SessionNeeded.into()),
+        }))
+    }
+}
+
+/// The token of `Authorization`. Another scheme than Bearer counts as no credentials.
+fn bearer(request: &HttpRequest) -> Result<Option<&str>, Problem> {
+    let Some(value) = request.headers().get(AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let value = value
+        .to_str()
+        .map_err(|_| Problem::malformed("the header `Authorization` is not ASCII"))?;
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    Ok(scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim_matches(' ')))
+}

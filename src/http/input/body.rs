@@ -1,0 +1,141 @@
+//! Request bodies: read within bounds of size and time, then checked.
+
+use std::time::Duration;
+
+use actix_multipart::Multipart;
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest, dev::Payload, error::PayloadError, http::header,
+    web::Bytes,
+};
+use deserr::Deserr;
+use futures_util::{StreamExt, future::LocalBoxFuture, stream};
+use serde_json::{Map, Value};
+
+use super::{
+    BodyErrors,
+    members::{pairs, read_members, read_pairs},
+};
+use crate::{
+    error::FieldError,
+    http::{MAX_BODY_BYTES, Problem},
+};
+
+/// The longest time that a body may take to arrive.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A valid JSON object. Unknown members are ignored. Answers 400, 408, 413, 415 or 422.
+pub struct Body<T>(pub T);
+
+/// A valid form, urlencoded or multipart, or a JSON object. Answers as [`Body`].
+pub struct Form<T>(pub T);
+
+impl<T: Deserr<BodyErrors> + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async move { read(&request, payload, false).await.map(Self) })
+    }
+}
+
+impl<T: Deserr<BodyErrors> + 'static> FromRequest for Form<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async move { read(&request, payload, true).await.map(Self) })
+    }
+}
+
+async fn read<T: Deserr<BodyErrors>>(
+    request: &HttpRequest,
+    mut payload: Payload,
+    forms: bool,
+) -> Result<T, Problem> {
+    let format = Format::of(request, forms)?;
+    let bytes = tokio::time::timeout(TIMEOUT, Bytes::from_request(request, &mut payload))
+        .await
+        .map_err(|_| Problem::body_timeout())?
+        .map_err(|error| match error.as_error() {
+            Some(PayloadError::Overflow) => Problem::too_large(MAX_BODY_BYTES),
+            _ => Problem::malformed("the request's body broke off"),
+        })?;
+    let read = match format {
+        Format::Json => read_members(json(&bytes)?),
+        Format::Urlencoded => read_pairs(pairs(&bytes)?),
+        Format::Multipart => read_pairs(multipart(request, bytes).await?),
+    };
+    read.map_err(Problem::invalid)
+}
+
+enum Format {
+    Json,
+    Urlencoded,
+    Multipart,
+}
+
+impl Format {
+    fn of(request: &HttpRequest, forms: bool) -> Result<Self, Problem> {
+        let coding = request.headers().get(header::CONTENT_ENCODING);
+        if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(Problem::unsupported(
+                "the body must come without `Content-Encoding`",
+            ));
+        }
+        let mime = request
+            .mime_type()
+            .map_err(|_| Problem::malformed("the header `Content-Type` is not a media type"))?;
+        let is = |essence: &str| mime.as_ref().is_some_and(|m| m.essence_str() == essence);
+        let plus_json = mime.as_ref().and_then(mime::Mime::suffix) == Some(mime::JSON);
+        if is("application/json") || plus_json {
+            Ok(Self::Json)
+        } else if forms && is("application/x-www-form-urlencoded") {
+            Ok(Self::Urlencoded)
+        } else if forms && is("multipart/form-data") {
+            Ok(Self::Multipart)
+        } else if forms {
+            Err(Problem::unsupported(
+                "`Content-Type` must be application/x-www-form-urlencoded, multipart/form-data or application/json",
+            ))
+        } else {
+            Err(Problem::unsupported(
+                "`Content-Type` must be application/json",
+            ))
+        }
+    }
+}
+
+fn json(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(Problem::invalid(vec![FieldError::new(
+            "",
+            "type",
+            "the body must be a JSON object",
+        )])),
+        Err(error) => Err(Problem::malformed(format!(
+            "the body is not JSON: see line {} column {}",
+            error.line(),
+            error.column()
+        ))),
+    }
+}
+
+async fn multipart(request: &HttpRequest, bytes: Bytes) -> Result<Vec<(String, String)>, Problem> {
+    let malformed = || Problem::malformed("the body is not multipart/form-data in UTF-8");
+    let body = stream::iter([Ok::<_, PayloadError>(bytes)]);
+    let mut form = Multipart::new(request.headers(), body);
+    let mut pairs = Vec::new();
+    while let Some(field) = form.next().await {
+        let mut field = field.map_err(|_| malformed())?;
+        let name = field.name().ok_or_else(malformed)?.to_owned();
+        let value = field.bytes(MAX_BODY_BYTES).await.ok().and_then(Result::ok);
+        let value = String::from_utf8(value.ok_or_else(malformed)?.to_vec());
+        pairs.push((name, value.map_err(|_| malformed())?));
+    }
+    Ok(pairs)
+}

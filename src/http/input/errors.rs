@@ -1,0 +1,121 @@
+//! From the faults of an input to the members of `errors`.
+
+use std::ops::ControlFlow;
+
+use deserr::{DeserializeError, ErrorKind, IntoValue, MergeWithError, ValueKind, ValuePointerRef};
+use entity::values::{InputError, Invalid};
+
+use crate::error::FieldError;
+
+/// Every fault of an input. `TEXT` is true if all values arrive as text.
+#[derive(Debug)]
+pub struct InputErrors<const TEXT: bool>(Vec<FieldError>);
+
+/// The faults of a JSON body.
+pub type BodyErrors = InputErrors<false>;
+/// The faults of a query string.
+pub type QueryErrors = InputErrors<true>;
+
+impl<const TEXT: bool> InputErrors<TEXT> {
+    /// The faults, by field and code.
+    #[must_use]
+    pub fn into_sorted(mut self) -> Vec<FieldError> {
+        self.0
+            .sort_by(|a, b| (&a.field, &a.code).cmp(&(&b.field, &b.code)));
+        self.0
+    }
+
+    /// One fault, beside those of `other`.
+    fn with(other: Option<Self>, error: FieldError) -> ControlFlow<Self, Self> {
+        let mut all = other.map_or_else(Vec::new, |other| other.0);
+        all.push(error);
+        ControlFlow::Continue(Self(all))
+    }
+}
+
+impl<const TEXT: bool> InputError for InputErrors<TEXT> {
+    const TEXT: bool = TEXT;
+}
+
+impl<const TEXT: bool> DeserializeError for InputErrors<TEXT> {
+    fn error<V: IntoValue>(
+        other: Option<Self>,
+        error: ErrorKind<'_, V>,
+        location: ValuePointerRef<'_>,
+    ) -> ControlFlow<Self, Self> {
+        let field = location.first_field().unwrap_or_default();
+        let (field, code, message) = match error {
+            ErrorKind::MissingField { field } => (field, "required", "is required".to_owned()),
+            ErrorKind::IncorrectValueKind { accepted, .. } => {
+                (field, "type", format!("must be {}", kinds(accepted)))
+            }
+            ErrorKind::UnknownValue { accepted, .. } => (
+                field,
+                "unknown_value",
+                format!("must be {}", one_of(accepted)),
+            ),
+            ErrorKind::BadSequenceLen { expected, .. } => {
+                (field, "length", format!("must be {expected} items"))
+            }
+            // Unknown members are ignored, and no reader of ours makes up messages.
+            ErrorKind::UnknownKey { .. } | ErrorKind::Unexpected { .. } => {
+                (field, "type", "is not valid".to_owned())
+            }
+        };
+        Self::with(other, FieldError::new(field, code, message))
+    }
+}
+
+impl<const TEXT: bool> MergeWithError<Self> for InputErrors<TEXT> {
+    fn merge(other: Option<Self>, more: Self, _: ValuePointerRef<'_>) -> ControlFlow<Self, Self> {
+        let mut all = other.map_or_else(Vec::new, |other| other.0);
+        all.extend(more.0);
+        ControlFlow::Continue(Self(all))
+    }
+}
+
+impl<const TEXT: bool> MergeWithError<Invalid> for InputErrors<TEXT> {
+    fn merge(
+        other: Option<Self>,
+        invalid: Invalid,
+        location: ValuePointerRef<'_>,
+    ) -> ControlFlow<Self, Self> {
+        let field = location.first_field().unwrap_or_default();
+        let mut all = other.map_or_else(Vec::new, |other| other.0);
+        all.extend(FieldError::all(field, &invalid));
+        ControlFlow::Continue(Self(all))
+    }
+}
+
+/// A fault of two fields that are valid by themselves.
+impl<const TEXT: bool> MergeWithError<FieldError> for InputErrors<TEXT> {
+    fn merge(
+        other: Option<Self>,
+        error: FieldError,
+        _: ValuePointerRef<'_>,
+    ) -> ControlFlow<Self, Self> {
+        Self::with(other, error)
+    }
+}
+
+fn kinds(accepted: &[ValueKind]) -> &'static str {
+    match accepted.first() {
+        Some(ValueKind::String) => "a string",
+        Some(ValueKind::Boolean) => "a boolean",
+        Some(ValueKind::Sequence) => "a sequence",
+        Some(ValueKind::Map) => "a JSON object",
+        Some(ValueKind::Integer | ValueKind::NegativeInteger) => "a whole number of 64 bits",
+        Some(ValueKind::Float) => "a number",
+        Some(ValueKind::Null) | None => "another value",
+    }
+}
+
+/// `a`, `a` or `b`, one of `a`, `b`, `c`.
+fn one_of(accepted: &[&str]) -> String {
+    let quoted: Vec<String> = accepted.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.as_slice() {
+        [one] => one.clone(),
+        [one, other] => format!("{one} or {other}"),
+        many => format!("one of {}", many.join(", ")),
+    }
+}

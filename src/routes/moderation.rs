@@ -1,0 +1,192 @@
+//! Moderation by admins: `/users`, `/users/{id}/suspension` and `/audit-log`.
+
+use actix_web::{
+    HttpResponse,
+    http::header::CACHE_CONTROL,
+    web::{Data, Json},
+};
+use entity::{
+    audit_log::Model as Entry,
+    users::{self, Role},
+    values::UserId,
+};
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::types::{PageParameters, WithReason};
+use crate::{
+    http::{
+        Body, Id, Problem, Query, Route, State,
+        problem::types::{NOT_FOUND, OWN_ACCOUNT},
+        route::route,
+    },
+    services::{
+        auth::Identity,
+        moderation::{self, audit_log as log},
+    },
+};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route!(list).needs_role(Role::Admin),
+        route!(suspend)
+            .needs_role(Role::Admin)
+            .fails_with(&[NOT_FOUND, OWN_ACCOUNT]),
+        route!(restore)
+            .needs_role(Role::Admin)
+            .fails_with(&[NOT_FOUND, OWN_ACCOUNT]),
+        route!(audit_log).needs_role(Role::Admin),
+    ]
+}
+
+/// A user, for admins. The e-mail address is private to the user.
+#[derive(Serialize, ToSchema)]
+struct Account {
+    #[schema(example = 1)]
+    id: i64,
+    #[schema(example = "ada")]
+    username: String,
+    #[schema(example = "user")]
+    role: String,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
+    created_at: OffsetDateTime,
+    /// The time of the suspension; null for a user who is not suspended.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(format = DateTime, example = json!(null))]
+    suspended_at: Option<OffsetDateTime>,
+}
+
+impl From<users::Model> for Account {
+    fn from(user: users::Model) -> Self {
+        Self {
+            id: user.id.get(),
+            username: user.username.into(),
+            role: user.role.to_string(),
+            created_at: user.created_at,
+            suspended_at: user.suspended_at,
+        }
+    }
+}
+
+/// An act of moderation.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditEntry {
+    #[schema(example = 1)]
+    id: i64,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
+    at: OffsetDateTime,
+    /// The id of the moderator or admin; null for the operator's command line.
+    #[schema(example = 1)]
+    actor_id: Option<i64>,
+    /// The name of the moderator or admin; `operator` for the command line.
+    #[schema(example = "ada")]
+    actor: String,
+    /// `delete_post`, `suspend_user`, `restore_user` or `change_role`.
+    #[schema(example = "suspend_user")]
+    action: String,
+    /// The id of the post or user.
+    #[schema(example = 2)]
+    subject_id: i64,
+    /// The title of the post, or the username.
+    #[schema(example = "grace")]
+    subject: String,
+    /// The reason; may be empty.
+    #[schema(example = "Advertising, for the third time")]
+    reason: String,
+}
+
+impl From<Entry> for AuditEntry {
+    fn from(entry: Entry) -> Self {
+        Self {
+            id: entry.id.get(),
+            at: entry.at,
+            actor_id: entry.actor_id.map(UserId::get),
+            actor: entry.actor,
+            action: entry.action.to_string(),
+            subject_id: entry.subject_id,
+            subject: entry.subject,
+            reason: entry.reason.into(),
+        }
+    }
+}
+
+/// List users
+///
+/// By id. For admins.
+#[utoipa::path(
+    get, path = "/users", tag = "moderation", operation_id = "listUsers",
+    params(PageParameters),
+    responses((status = 200, description = "The users", body = [Account], headers(("Cache-Control" = String, description = "`no-store`")))),
+)]
+async fn list(
+    Query(page): Query<PageParameters>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let users = moderation::list_users(&state.db, page.limit, page.skip).await?;
+    let users: Vec<_> = users.into_iter().map(Account::from).collect();
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(users))
+}
+
+/// Suspend a user
+///
+/// Sessions end, tokens stop, and posts are hidden. The answer is the same for a user who is
+/// suspended already. For admins.
+#[utoipa::path(
+    put, path = "/users/{id}/suspension", tag = "moderation", operation_id = "suspendUser",
+    params(Id<UserId>),
+    request_body = WithReason,
+    responses((status = 200, description = "The user is suspended", body = Account)),
+)]
+async fn suspend(
+    caller: Identity,
+    Id(id): Id<UserId>,
+    Body(WithReason { reason }): Body<WithReason>,
+    state: Data<State>,
+) -> Result<Json<Account>, Problem> {
+    let actor = (&caller).into();
+    let user = moderation::suspend(&state.db, &state.authenticator, &actor, id, &reason).await?;
+    Ok(Json(user.into()))
+}
+
+/// Restore a user
+///
+/// The answer is the same for a user who is not suspended. For admins.
+#[utoipa::path(
+    delete, path = "/users/{id}/suspension", tag = "moderation", operation_id = "restoreUser",
+    params(Id<UserId>, WithReason),
+    responses((status = 200, description = "The user is not suspended", body = Account)),
+)]
+async fn restore(
+    caller: Identity,
+    Id(id): Id<UserId>,
+    Query(WithReason { reason }): Query<WithReason>,
+    state: Data<State>,
+) -> Result<Json<Account>, Problem> {
+    let actor = (&caller).into();
+    let user = moderation::restore(&state.db, &actor, id, &reason).await?;
+    Ok(Json(user.into()))
+}
+
+/// Read the audit log
+///
+/// The acts of moderation, newest first. For admins.
+#[utoipa::path(
+    get, path = "/audit-log", tag = "moderation", operation_id = "listAuditLog",
+    params(PageParameters),
+    responses((status = 200, description = "The entries", body = [AuditEntry], headers(("Cache-Control" = String, description = "`no-store`")))),
+)]
+async fn audit_log(
+    Query(page): Query<PageParameters>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let entries = log::list(&state.db, page.limit, page.skip).await?;
+    let entries: Vec<_> = entries.into_iter().map(AuditEntry::from).collect();
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(entries))
+}

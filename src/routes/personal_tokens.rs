@@ -1,0 +1,152 @@
+//! `/tokens`: personal access tokens.
+
+use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Data};
+use deserr::Deserr;
+use entity::{
+    personal_tokens::Model,
+    values::{Scope, Scopes, TokenId, TokenLifetime, TokenName},
+};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::{
+    http::{
+        Body, CurrentSession, Id, Problem, Route, State,
+        input::BodyErrors,
+        problem::types::{NOT_FOUND, TOKEN_LIMIT},
+        route::route,
+    },
+    services::auth::{
+        Identity,
+        personal_tokens::{self, NewToken as New},
+    },
+};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route!(create).needs_session().fails_with(&[TOKEN_LIMIT]),
+        route!(list).needs(Scope::Account),
+        route!(revoke)
+            .needs(Scope::Account)
+            .fails_with(&[NOT_FOUND]),
+    ]
+}
+
+/// A new personal access token.
+#[derive(Deserr, ToSchema)]
+#[deserr(error = BodyErrors)]
+struct NewToken {
+    /// The owner's name for it.
+    name: TokenName,
+    /// Its rights.
+    scopes: Scopes,
+    /// Its lifetime in seconds, up to 365 days. Without one it is valid until it is revoked.
+    #[deserr(default)]
+    expires_in: Option<TokenLifetime>,
+}
+
+/// A personal access token.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PersonalToken {
+    #[schema(example = 1)]
+    id: i64,
+    #[schema(example = "Weather station")]
+    name: String,
+    #[schema(example = json!(["posts:create"]))]
+    scopes: Vec<&'static str>,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
+    created_at: OffsetDateTime,
+    /// Null for a token that does not expire.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(format = DateTime, example = "2026-12-21T06:00:42.915716Z")]
+    expires_at: Option<OffsetDateTime>,
+    /// Exact to a minute; null for a token that was never used.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
+    last_used_at: Option<OffsetDateTime>,
+    /// For `Authorization: Bearer`. Shown once, when it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        example = "acl_9rVq2mJ4tZ0cW7xB5nK1sL8dF3gH6p0Qa1B2c"
+    )]
+    token: Option<String>,
+}
+
+impl From<Model> for PersonalToken {
+    fn from(token: Model) -> Self {
+        Self {
+            id: token.id.get(),
+            name: token.name.into(),
+            scopes: token.scopes.iter().map(Scope::name).collect(),
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            last_used_at: token.last_used_at,
+            token: None,
+        }
+    }
+}
+
+/// Make a personal access token
+///
+/// For a script, a bot or a device. Needs a session: no token makes tokens.
+#[utoipa::path(
+    post, path = "/tokens", tag = "tokens", operation_id = "createToken",
+    request_body = NewToken,
+    responses(
+        (status = 201, description = "The token, shown this once", body = PersonalToken, headers(("Cache-Control" = String, description = "`no-store`"))),
+    ),
+)]
+async fn create(
+    session: CurrentSession,
+    Body(new): Body<NewToken>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let new = New {
+        user_id: session.identity.id,
+        session_id: Some(session.id),
+        name: new.name,
+        scopes: new.scopes,
+        lifetime: new.expires_in,
+    };
+    let (row, token) = personal_tokens::create(&state.db, new).await?;
+    Ok(HttpResponse::Created()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(PersonalToken {
+            token: Some(token.expose_secret().to_owned()),
+            ..row.into()
+        }))
+}
+
+/// List the caller's personal access tokens
+#[utoipa::path(
+    get, path = "/tokens", tag = "tokens", operation_id = "listTokens",
+    responses((status = 200, description = "The tokens, newest first", body = [PersonalToken], headers(("Cache-Control" = String, description = "`no-store`")))),
+)]
+async fn list(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
+    let tokens = personal_tokens::list(&state.db, caller.id).await?;
+    let tokens: Vec<_> = tokens.into_iter().map(PersonalToken::from).collect();
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(tokens))
+}
+
+/// Revoke a personal access token
+///
+/// It ends at once on this server, and within 5 seconds on every other one.
+#[utoipa::path(
+    delete, path = "/tokens/{id}", tag = "tokens", operation_id = "revokeToken",
+    params(Id<TokenId>),
+    responses((status = 204, description = "The token is revoked")),
+)]
+async fn revoke(
+    caller: Identity,
+    Id(id): Id<TokenId>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    personal_tokens::revoke(&state.db, &state.authenticator, caller.id, id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

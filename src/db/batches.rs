@@ -6,7 +6,7 @@ use super::{
     Transaction,
     lanes::{Entered, Lanes, MAX_BATCH, Request, Turn, Work},
     pool::Pool,
-    transaction::in_transaction,
+    transaction::{in_one_statement, in_transaction},
 };
 use crate::error::Error;
 
@@ -16,6 +16,10 @@ pub trait BatchedWrite: Send + Sync + 'static {
     type Row: Send + Sync + 'static;
     /// What one request gets.
     type Output: Send + 'static;
+
+    /// True if [`write`](Self::write) runs exactly one statement, which then commits by itself. This
+    /// saves the round trips of BEGIN and COMMIT: up to 30 % of the rate. A second statement fails.
+    const ONE_STATEMENT: bool = false;
 
     /// Writes 1 to 64 rows, in order of arrival, and returns one output per row, by position.
     /// Everything done in `transaction` commits with the rows, or not at all.
@@ -80,12 +84,12 @@ async fn write_all<B: BatchedWrite>(
     pool: &Arc<Pool>,
     rows: &[Arc<B::Row>],
 ) -> Vec<Result<B::Output, Error>> {
-    let error = match write_together::<B>(pool, rows).await {
+    let (error, is_committed) = match write_together::<B>(pool, rows).await {
         Ok(outputs) => return outputs.into_iter().map(Ok).collect(),
-        Err(error) => error,
+        Err(failure) => failure,
     };
     let is_refused = !matches!(error, Error::TryAgain(_) | Error::Unavailable(_));
-    if rows.len() == 1 || !is_refused {
+    if rows.len() == 1 || !is_refused || is_committed {
         return rows.iter().map(|_| Err(error.clone())).collect();
     }
     let mut outputs = Vec::with_capacity(rows.len());
@@ -99,23 +103,30 @@ async fn write_alone<B: BatchedWrite>(
     pool: &Arc<Pool>,
     row: &Arc<B::Row>,
 ) -> Result<B::Output, Error> {
-    let outputs = write_together::<B>(pool, slice::from_ref(row)).await?;
-    outputs.into_iter().next().ok_or_else(lost)
+    match write_together::<B>(pool, slice::from_ref(row)).await {
+        Ok(outputs) => outputs.into_iter().next().ok_or_else(lost),
+        Err((error, _)) => Err(error),
+    }
 }
 
+/// Writes `rows`. After an error, returns whether they were committed nevertheless.
 async fn write_together<B: BatchedWrite>(
     pool: &Arc<Pool>,
     rows: &[Arc<B::Row>],
-) -> Result<Vec<B::Output>, Error> {
-    in_transaction(pool, |transaction| async move {
+) -> Result<Vec<B::Output>, (Error, bool)> {
+    let write = |transaction| async move {
         let outputs = B::write(&transaction, rows).await?;
         if outputs.len() == rows.len() {
             Ok(outputs)
         } else {
             Err(lost())
         }
-    })
-    .await
+    };
+    if B::ONE_STATEMENT {
+        return in_one_statement(pool, write).await;
+    }
+    let written = in_transaction(pool, write).await;
+    written.map_err(|error| (error, false))
 }
 
 impl<B> Writes<B> {

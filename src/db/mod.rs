@@ -36,7 +36,7 @@ pub use first::First;
 pub use insert::insert_all;
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use moment::comparable;
-pub use page::{beside, page};
+pub use page::{page, with_column};
 use per_worker::PerWorker;
 use pool::Pool;
 pub use rows::Rows;

@@ -25,7 +25,7 @@ pub fn page(mut statement: Statement, limit: u64, skip: u64) -> Statement {
 /// The column is computed for these rows alone. Inside the statement, SQLite would compute it for
 /// every row that it sorts before it applies the LIMIT.
 #[must_use]
-pub fn beside(statement: Statement, rows: &str, column: Expr, name: &str) -> Statement {
+pub fn with_column(statement: Statement, rows: &str, column: Expr, name: &str) -> Statement {
     let backend = statement.db_backend;
     let (first, second) = match backend {
         DbBackend::Postgres => ("$1", "$2"),

@@ -28,8 +28,17 @@ struct State {
     backend: DbBackend,
     /// Set at the end of the transaction. Clones must not use the connection after that.
     ended: AtomicBool,
+    /// For a transaction of one statement, which commits by itself.
+    single: Option<Single>,
     /// `None` if the connection is lost, or was left in the middle of a statement.
     lease: Mutex<Option<Lease>>,
+}
+
+/// The progress of a transaction of one statement.
+#[derive(Default)]
+struct Single {
+    started: AtomicBool,
+    committed: AtomicBool,
 }
 
 /// Runs `$work` on the connection of `$state` and keeps the connection if it can be used again.
@@ -39,6 +48,9 @@ macro_rules! with_connection {
         let mut lease = $state.open(held.take())?;
         let $connection = &mut lease.connection;
         let outcome = $work.await;
+        if let (Some(single), Ok(_)) = (&$state.single, &outcome) {
+            single.committed.store(true, Ordering::SeqCst);
+        }
         if outcome.as_ref().err().is_none_or(is_reusable) && !$state.has_ended() {
             *held = Some(lease);
         }
@@ -52,7 +64,19 @@ impl State {
     }
 
     fn open(&self, lease: Option<Lease>) -> Result<Lease, DbErr> {
-        lease.filter(|_| !self.has_ended()).ok_or_else(closed)
+        let lease = lease.filter(|_| !self.has_ended()).ok_or_else(closed)?;
+        if let Some(single) = &self.single
+            && single.started.swap(true, Ordering::SeqCst)
+        {
+            lease.release(None);
+            return Err(second_statement());
+        }
+        Ok(lease)
+    }
+
+    fn is_committed(&self) -> bool {
+        let committed = |single: &Single| single.committed.load(Ordering::SeqCst);
+        self.single.as_ref().is_some_and(committed)
     }
 }
 
@@ -112,6 +136,23 @@ where
     outcome
 }
 
+/// Runs `work`, which runs one statement, without BEGIN and COMMIT. A second statement fails. After
+/// an error, returns whether the statement was committed nevertheless.
+pub(super) async fn in_one_statement<T, F, R>(pool: &Arc<Pool>, work: F) -> Result<T, (Error, bool)>
+where
+    F: FnOnce(Transaction) -> R,
+    R: Future<Output = Result<T, Error>>,
+{
+    let lease = pool.lease().await;
+    let lease = lease.map_err(|error| (error.into(), false))?;
+    let open = Open::new(pool, lease, Some(Single::default()));
+    let outcome = work(open.transaction.clone()).await;
+    if let Ok(Some(lease)) = open.take_lease() {
+        lease.release(None);
+    }
+    outcome.map_err(|error| (error, open.transaction.0.is_committed()))
+}
+
 /// Ends its transaction when dropped. The connection is closed then, which rolls back.
 struct Open {
     transaction: Transaction,
@@ -129,13 +170,18 @@ impl Open {
             lease.release(Some(&error));
             return Err(exec_error(error));
         }
-        Ok(Self {
+        Ok(Self::new(pool, lease, None))
+    }
+
+    fn new(pool: &Pool, lease: Lease, single: Option<Single>) -> Self {
+        Self {
             transaction: Transaction(Arc::new(State {
                 backend: pool.options.backend(),
                 ended: AtomicBool::new(false),
+                single,
                 lease: Mutex::new(Some(lease)),
             })),
-        })
+        }
     }
 
     /// If this fails, it is unknown whether the changes are committed.
@@ -164,6 +210,10 @@ impl Drop for Open {
     fn drop(&mut self) {
         let _ = self.take_lease();
     }
+}
+
+fn second_statement() -> DbErr {
+    DbErr::Custom("a batch that is declared as one statement ran a second one".to_owned())
 }
 
 fn still_busy() -> DbErr {

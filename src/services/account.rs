@@ -3,6 +3,7 @@
 use entity::{
     audit_log, personal_tokens as tokens, posts, sessions,
     users::{ActiveModel, Entity, Model, PasswordHash},
+    values::{Email, NewPassword, Password, UserId, Username},
     votes,
 };
 use sea_orm::{
@@ -10,7 +11,6 @@ use sea_orm::{
     ActiveValue::{NotSet, Set, Unchanged},
     ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
 };
-use secrecy::SecretString;
 
 use super::{
     auth::{
@@ -26,19 +26,19 @@ use crate::{
 /// Changes of an account. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// Valid and lower-case.
-    pub username: Option<String>,
-    /// Valid and lower-case.
-    pub email: Option<String>,
-    /// Valid.
-    pub password: Option<SecretString>,
+    /// The new username.
+    pub username: Option<Username>,
+    /// The new e-mail address.
+    pub email: Option<Email>,
+    /// The new password.
+    pub password: Option<NewPassword>,
 }
 
 /// Changes the caller's account. A new password ends every other session and every token.
 /// `verified` is the result of [`verify_password`], if the change needs the password.
 ///
 /// # Errors
-/// [`Error::Taken`]; [`Error::WrongPassword`] if the password was changed since the verification.
+/// [`Error::EmailTaken`]; [`Error::UsernameTaken`]; [`Error::WrongPassword`] if the password was changed since the verification.
 pub async fn change(
     db: &Db,
     passwords: &Passwords,
@@ -48,10 +48,10 @@ pub async fn change(
     verified: Option<&PasswordHash>,
 ) -> Result<Model, Error> {
     let hash = match changes.password {
-        Some(password) => Some(passwords.hash(password).await?),
+        Some(password) => Some(passwords.hash(password.into_secret()).await?),
         None => None,
     };
-    let has_new_password = hash.is_some();
+    let ends_sessions = hash.is_some();
     let user = ActiveModel {
         id: Unchanged(caller.id),
         username: changes.username.map_or(NotSet, Set),
@@ -67,9 +67,9 @@ pub async fn change(
             let updated = user.clone().update(&transaction).await;
             let user = updated.on_constraint(user_rules::taken())?;
             let mut ended = Vec::new();
-            if has_new_password {
-                ended =
-                    session_rules::end_all_in(&transaction, caller.id, caller.session_id()).await?;
+            if ends_sessions {
+                let current = caller.session_id();
+                ended = session_rules::end_all_in(&transaction, caller.id, current).await?;
                 ended.extend(personal_tokens::revoke_all_in(&transaction, caller.id).await?);
             }
             Ok((user, ended))
@@ -89,9 +89,10 @@ pub async fn verify_password(
     db: &Db,
     passwords: &Passwords,
     caller: &Identity,
-    password: SecretString,
+    password: Password,
 ) -> Result<PasswordHash, Error> {
     let hash = user_rules::get(db, caller.id).await?.password_hash;
+    let password = password.into_secret();
     if passwords.verify(password, Some(hash.clone())).await? {
         return Ok(hash);
     }
@@ -154,28 +155,28 @@ pub struct Export {
 }
 
 /// Reads all data of user `id`.
-pub async fn export(db: &Db, id: i64) -> Result<Export, Error> {
+pub async fn export(db: &Db, id: UserId) -> Result<Export, Error> {
     use audit_log::Action::{ChangeRole, RestoreUser, SuspendUser};
     let user = user_rules::get(db, id).await?;
     let of_users = audit_log::Column::Action.is_in([ChangeRole, RestoreUser, SuspendUser]);
-    let about = of_users.and(audit_log::COLUMN.subject_id.eq(id));
-    let about = about.or(audit_log::COLUMN.owner_id.eq(id));
+    let about = of_users.and(audit_log::Column::SubjectId.eq(id.get()));
+    let about = about.or(audit_log::Column::OwnerId.eq(id));
     Ok(Export {
         user,
         posts: posts::Entity::find()
-            .filter(posts::COLUMN.owner_id.eq(id))
+            .filter(posts::Column::OwnerId.eq(id))
             .order_by_asc(posts::Column::Id)
             .all(db.read())
             .await?,
         votes: votes::Entity::find()
-            .filter(votes::COLUMN.user_id.eq(id))
+            .filter(votes::Column::UserId.eq(id))
             .order_by_asc(votes::Column::PostId)
             .all(db.read())
             .await?,
         sessions: session_rules::list(db, id).await?,
         tokens: personal_tokens::list(db, id).await?,
         audit_log: audit_log::Entity::find()
-            .filter(about.or(audit_log::COLUMN.actor_id.eq(id)))
+            .filter(about.or(audit_log::Column::ActorId.eq(id)))
             .order_by_asc(audit_log::Column::Id)
             .all(db.read())
             .await?,

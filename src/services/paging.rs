@@ -21,7 +21,7 @@ pub struct Cursor {
     pub id: i64,
 }
 
-/// The text form: `a`fter or `b`efore, key, dot, id. It matches
+/// The text form: `a` for after or `b` for before, then key, dot and id. It matches
 /// `^[ab]-?[0-9]{1,18}\.[0-9]{1,18}$`, and every such text is a cursor.
 impl Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,8 +1,10 @@
 //! Finding users.
 
-pub use entity::users::Model;
-use entity::users::{COLUMN, Entity};
-use sea_orm::{EntityTrait, QueryFilter, QuerySelect};
+use entity::{
+    users::{Column, Entity, Model},
+    values::{SignInName, UserId},
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::{
     db::{Constraint, Db, First, Transaction},
@@ -12,51 +14,47 @@ use crate::{
 const EMAIL: Constraint = Constraint::unique("users_email_key", "users.email");
 const USERNAME: Constraint = Constraint::unique("users_username_key", "users.username");
 
-/// The constraints that an insert or update of a user can violate.
+/// The errors of the constraints that a new or changed user can violate.
 pub(super) fn taken() -> [(Constraint, Error); 2] {
-    [
-        (EMAIL, Error::Taken { field: "email" }),
-        (USERNAME, Error::Taken { field: "username" }),
-    ]
+    [(EMAIL, Error::EmailTaken), (USERNAME, Error::UsernameTaken)]
 }
 
 /// The user with this id.
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn get(db: &Db, id: i64) -> Result<Model, Error> {
-    let found = Entity::find().filter(COLUMN.id.eq(id)).first(db.read());
-    found.await?.ok_or(Error::NotFound { what: "user", id })
+pub async fn get(db: &Db, id: UserId) -> Result<Model, Error> {
+    let user = Entity::find().filter(Column::Id.eq(id));
+    let user = user.first(db.read()).await?;
+    user.ok_or_else(|| Error::not_found("user", id.get()))
 }
 
-/// The user with this e-mail address or username. Case and surrounding spaces do not matter.
+/// The user with this e-mail address or username.
 ///
 /// # Errors
 /// [`Error::NoUser`].
-pub async fn get_by_name(db: &Db, name: &str) -> Result<Model, Error> {
-    let name = normalized(name);
+pub async fn get_by_name(db: &Db, name: &SignInName) -> Result<Model, Error> {
+    let name = name.normalised();
     let found = find_by_name(db, &name).await?;
     found.ok_or(Error::NoUser { name })
 }
 
-/// `name` as e-mail addresses and usernames are stored.
-pub(super) fn normalized(name: &str) -> String {
-    name.trim().to_ascii_lowercase()
-}
-
-/// The user with this [normalized] e-mail address or username.
+/// The user with this e-mail address or username, which is normalised.
 pub(super) async fn find_by_name(db: &Db, name: &str) -> Result<Option<Model>, Error> {
     // Every e-mail address contains an `@`, no username does.
     let column = if name.contains('@') {
-        COLUMN.email.eq(name)
+        Column::Email.eq(name)
     } else {
-        COLUMN.username.eq(name)
+        Column::Username.eq(name)
     };
     Ok(Entity::find().filter(column).first(db.read()).await?)
 }
 
 /// Reads user `id` and locks the row until `transaction` ends.
-pub(super) async fn lock_user(transaction: &Transaction, id: i64) -> Result<Option<Model>, Error> {
-    let found = Entity::find().filter(COLUMN.id.eq(id)).lock_exclusive();
-    Ok(found.first(transaction).await?)
+pub(super) async fn lock_user(
+    transaction: &Transaction,
+    id: UserId,
+) -> Result<Option<Model>, Error> {
+    let user = Entity::find().filter(Column::Id.eq(id)).lock_exclusive();
+    Ok(user.first(transaction).await?)
 }

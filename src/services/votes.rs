@@ -2,7 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use entity::{posts, votes};
+use entity::{
+    posts,
+    values::{PostId, UserId},
+    votes,
+};
 use sea_orm::{
     ConnectionTrait, DbErr, QueryResult,
     sea_query::{Expr, ExprTrait, JoinType, LockType, OnConflict, Order, Query, SelectStatement},
@@ -35,8 +39,8 @@ pub struct Tally {
 /// A user's vote for a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Vote {
-    post_id: i64,
-    user_id: i64,
+    post_id: PostId,
+    user_id: UserId,
 }
 
 /// Adds `caller`'s vote for post `post_id`, unless it exists.
@@ -44,7 +48,7 @@ struct Vote {
 /// # Errors
 /// [`Error::NotFound`]; [`Error::PostGone`]; [`Error::InvalidToken`] if the caller was deleted
 /// meanwhile.
-pub async fn add(db: &Db, caller: i64, post_id: i64) -> Result<Tally, Error> {
+pub async fn add(db: &Db, caller: UserId, post_id: PostId) -> Result<Tally, Error> {
     let vote = Vote {
         post_id,
         user_id: caller,
@@ -57,7 +61,7 @@ pub async fn add(db: &Db, caller: i64, post_id: i64) -> Result<Tally, Error> {
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn remove(db: &Db, caller: i64, post_id: i64) -> Result<Tally, Error> {
+pub async fn remove(db: &Db, caller: UserId, post_id: PostId) -> Result<Tally, Error> {
     let vote = Vote {
         post_id,
         user_id: caller,
@@ -71,6 +75,8 @@ struct AddVotes;
 impl BatchedWrite for AddVotes {
     type Row = Vote;
     type Output = bool;
+
+    const ONE_STATEMENT: bool = true;
 
     async fn write(transaction: &Transaction, wanted: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
         let wanted: Vec<Vote> = wanted.iter().map(|vote| **vote).collect();
@@ -104,6 +110,8 @@ struct RemoveVotes;
 impl BatchedWrite for RemoveVotes {
     type Row = Vote;
     type Output = bool;
+
+    const ONE_STATEMENT: bool = true;
 
     /// A vote for a post that became a draft stays.
     async fn write(transaction: &Transaction, wanted: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
@@ -169,10 +177,7 @@ fn changed(rows: &[QueryResult], wanted: &[Vote]) -> Result<Vec<bool>, DbErr> {
 /// Reads the number of votes after the commit, so that it includes the votes of others.
 async fn tally(db: &Db, vote: Vote, changed: bool) -> Result<Tally, Error> {
     let votes = db.shared_read::<VoteCounts>((), vote).await?;
-    let votes = votes.ok_or(Error::NotFound {
-        what: "post",
-        id: vote.post_id,
-    })?;
+    let votes = votes.ok_or_else(|| Error::not_found("post", vote.post_id.get()))?;
     Ok(Tally { votes, changed })
 }
 

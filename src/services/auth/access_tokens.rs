@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use entity::values::{SessionId, UserId};
 use jsonwebtoken::{Header, Validation};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -40,9 +41,9 @@ struct Claims {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
     /// The user's id.
-    pub user_id: i64,
+    pub user_id: UserId,
     /// The session's id.
-    pub session_id: i64,
+    pub session_id: SessionId,
 }
 
 impl AccessTokens {
@@ -78,7 +79,7 @@ impl AccessTokens {
     }
 
     /// Issues a token to user `user_id` in session `session_id`.
-    pub fn issue(&self, user_id: i64, session_id: i64) -> Result<String, Error> {
+    pub fn issue(&self, user_id: UserId, session_id: SessionId) -> Result<String, Error> {
         let now = OffsetDateTime::now_utc();
         let claims = Claims {
             iss: ACCLAIM.to_owned(),

@@ -5,13 +5,16 @@
 
 use std::{fmt, time::Duration};
 
-pub use entity::users::Role;
-use entity::{personal_tokens as tokens, sessions, users};
+use entity::{
+    personal_tokens as tokens, sessions,
+    users::{self, Role},
+    values::{Scopes, SessionId, UserId, Username},
+};
 use moka::{policy::EvictionPolicy, sync::Cache};
-use sea_orm::{Condition, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::Expr};
 use time::OffsetDateTime;
 
-use super::{access_tokens::AccessTokens, opaque_token, scopes::Scopes};
+use super::{access_tokens::AccessTokens, opaque_token};
 use crate::{
     db::{Db, First},
     error::Error,
@@ -33,9 +36,9 @@ const LAST_USED_PRECISION: time::Duration = time::Duration::minutes(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The user's id.
-    pub id: i64,
+    pub id: UserId,
     /// The user's username.
-    pub username: String,
+    pub username: Username,
     /// The user's role.
     pub role: Role,
     /// The scopes of the token.
@@ -47,7 +50,7 @@ pub struct Identity {
 impl Identity {
     /// The id of the session; `None` for a personal access token.
     #[must_use]
-    pub fn session_id(&self) -> Option<i64> {
+    pub fn session_id(&self) -> Option<SessionId> {
         match self.credential {
             Credential::Session(id) => Some(id),
             Credential::Token(_) => None,
@@ -59,7 +62,7 @@ impl Identity {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Credential {
     /// A session, by its id.
-    Session(i64),
+    Session(SessionId),
     /// A personal access token, by its hash.
     Token(String),
 }
@@ -106,7 +109,7 @@ impl Authenticator {
     /// # Errors
     /// [`Error::InvalidToken`] if the token is unknown, malformed, expired or ended, or if its user
     /// is suspended or deleted.
-    pub async fn identify(
+    pub async fn authenticate(
         &self,
         db: &Db,
         access_tokens: &AccessTokens,
@@ -159,7 +162,7 @@ async fn read(db: &Db, credential: &Credential) -> Result<Option<Entry>, Error> 
         Credential::Session(id) => {
             let found = sessions::Entity::find()
                 .find_also_related(users::Entity)
-                .filter(sessions::COLUMN.id.eq(*id))
+                .filter(sessions::Column::Id.eq(*id))
                 .first(db.read())
                 .await?;
             let Some((session, user)) = found else {
@@ -177,8 +180,7 @@ async fn read(db: &Db, credential: &Credential) -> Result<Option<Entry>, Error> 
             let Some((token, user)) = found else {
                 return Ok(None);
             };
-            let scopes = Scopes::parse(token.scopes.split(' ')).unwrap_or(Scopes(0));
-            (user, scopes, token.last_used_at, token.expires_at)
+            (user, token.scopes, token.last_used_at, token.expires_at)
         }
     };
     let Some(user) = user.filter(|user| user.suspended_at.is_none()) else {
@@ -208,7 +210,7 @@ async fn update_last_used(
         match credential {
             Credential::Session(id) => sessions::Entity::update_many()
                 .col_expr(sessions::Column::LastUsedAt, Expr::value(now))
-                .filter(sessions::COLUMN.id.eq(*id))
+                .filter(sessions::Column::Id.eq(*id))
                 .filter(sessions::COLUMN.last_used_at.lt(now - LAST_USED_PRECISION))
                 .exec(&transaction)
                 .await

@@ -51,7 +51,8 @@ async fn delete_in_steps<E: EntityTrait>(
     key: E::Column,
     condition: Condition,
 ) -> Result<u64, Error> {
-    let (mut total, condition) = (0, &condition);
+    let mut total = 0;
+    let condition = &condition;
     loop {
         let deleted = db
             .write(|transaction| async move {

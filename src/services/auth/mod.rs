@@ -7,12 +7,8 @@ mod opaque_token;
 pub mod passwords;
 pub mod personal_tokens;
 pub mod rehash;
-mod scopes;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_up;
 
-pub use authenticator::{Authenticator, Credential, Identity, Role};
-pub use scopes::{
-    ACCOUNT, POSTS_CREATE, POSTS_DELETE, POSTS_READ, POSTS_UPDATE, SCOPES, Scopes, VOTES_WRITE,
-};
+pub use authenticator::{Authenticator, Credential, Identity};

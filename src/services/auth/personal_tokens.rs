@@ -1,12 +1,13 @@
 //! Personal access tokens, for scripts, bots and devices.
 
 use entity::{
-    personal_tokens::{ActiveModel, COLUMN, Column, Entity, Model},
+    personal_tokens::{ActiveModel, Column, Entity, Model},
     sessions,
+    values::{Scopes, SessionId, TokenId, TokenLifetime, TokenName, UserId},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
@@ -14,40 +15,55 @@ use time::Duration;
 use super::{
     authenticator::{Authenticator, Credential},
     opaque_token::{hash, new_personal_token},
-    scopes::Scopes,
 };
 use crate::{
-    db::{Constraint, Db, OnConstraint, Transaction},
+    db::{Constraint, Db, First, OnConstraint, Transaction},
     error::Error,
     services::{now, users},
 };
 
-/// Maximum number of tokens of one user.
-const MOST: u64 = 100;
+/// The maximum number of tokens of one user.
+const MAX_TOKENS: u64 = 100;
 
-/// The user was deleted in the meantime.
+/// The user was deleted meanwhile.
 const USER: Constraint = Constraint::foreign_key("tokens_user_id_fkey");
 
-/// Creates a token of user `user_id` and returns its row and the token itself, which cannot be
-/// shown again. `session_id` is the session of the request; `None` for the operator.
+/// The fields of a new token.
+pub struct NewToken {
+    /// The owner.
+    pub user_id: UserId,
+    /// The session of the request; `None` for the operator.
+    pub session_id: Option<SessionId>,
+    /// The owner's name for it.
+    pub name: TokenName,
+    /// Its rights.
+    pub scopes: Scopes,
+    /// Its lifetime; `None` until it is revoked.
+    pub lifetime: Option<TokenLifetime>,
+}
+
+/// Creates a token and returns its row and the token itself, which cannot be shown again.
 ///
 /// # Errors
-/// [`Error::TooMany`] if the user has 100 tokens; [`Error::InvalidToken`] if the session has ended.
-pub async fn create(
-    db: &Db,
-    user_id: i64,
-    session_id: Option<i64>,
-    name: String,
-    scopes: Scopes,
-    lifetime: Option<Duration>,
-) -> Result<(Model, SecretString), Error> {
+/// [`Error::TokenLimit`] if the user has 100 tokens; [`Error::InvalidToken`] if the session has
+/// ended.
+pub async fn create(db: &Db, new: NewToken) -> Result<(Model, SecretString), Error> {
+    let NewToken {
+        user_id,
+        session_id,
+        ..
+    } = new;
     let token = SecretString::from(new_personal_token());
     let now = now();
+    let lifetime = new.lifetime.map(|lifetime| {
+        // At most a year, which fits.
+        Duration::seconds(i64::try_from(lifetime.get()).unwrap_or_default())
+    });
     let row = ActiveModel {
         user_id: Set(user_id),
-        name: Set(name),
+        name: Set(new.name),
         hash: Set(hash(token.expose_secret())),
-        scopes: Set(scopes.to_string()),
+        scopes: Set(new.scopes),
         created_at: Set(now),
         expires_at: Set(lifetime.map(|lifetime| now + lifetime)),
         ..Default::default()
@@ -58,18 +74,13 @@ pub async fn create(
             // The lock makes the count below exact and keeps the session alive until the commit.
             users::lock_user(&transaction, user_id).await?;
             if let Some(id) = session_id {
-                let session = sessions::Entity::find().filter(sessions::COLUMN.id.eq(id));
-                let session = session.lock_shared().all(&transaction).await?;
-                if session.is_empty() {
-                    return Err(Error::InvalidToken);
-                }
+                let session = sessions::Entity::find().filter(sessions::Column::Id.eq(id));
+                let session = session.lock_shared().first(&transaction).await?;
+                session.ok_or(Error::InvalidToken)?;
             }
-            let tokens = Entity::find().filter(COLUMN.user_id.eq(user_id));
-            if tokens.count(&transaction).await? >= MOST {
-                return Err(Error::TooMany {
-                    what: "tokens",
-                    most: MOST,
-                });
+            let tokens = Entity::find().filter(Column::UserId.eq(user_id));
+            if tokens.count(&transaction).await? >= MAX_TOKENS {
+                return Err(Error::TokenLimit { max: MAX_TOKENS });
             }
             let inserted = row.clone().insert(&transaction).await;
             inserted.on_constraint([(USER, Error::InvalidToken)])
@@ -79,8 +90,8 @@ pub async fn create(
 }
 
 /// The tokens of user `user_id`, newest first.
-pub async fn list(db: &Db, user_id: i64) -> Result<Vec<Model>, Error> {
-    let tokens = Entity::find().filter(COLUMN.user_id.eq(user_id));
+pub async fn list(db: &Db, user_id: UserId) -> Result<Vec<Model>, Error> {
+    let tokens = Entity::find().filter(Column::UserId.eq(user_id));
     Ok(tokens.order_by_desc(Column::Id).all(db.read()).await?)
 }
 
@@ -91,21 +102,21 @@ pub async fn list(db: &Db, user_id: i64) -> Result<Vec<Model>, Error> {
 pub async fn revoke(
     db: &Db,
     authenticator: &Authenticator,
-    user_id: i64,
-    id: i64,
+    user_id: UserId,
+    id: TokenId,
 ) -> Result<(), Error> {
     let revoked = db
         .write(|transaction| async move {
             let deleted = Entity::delete_many()
-                .filter(COLUMN.id.eq(id))
-                .filter(COLUMN.user_id.eq(user_id))
+                .filter(Column::Id.eq(id))
+                .filter(Column::UserId.eq(user_id))
                 .exec_with_returning(&transaction)
                 .await?;
             Ok(deleted)
         })
         .await?;
     if revoked.is_empty() {
-        return Err(Error::NotFound { what: "token", id });
+        return Err(Error::not_found("token", id.get()));
     }
     authenticator.end(credentials(revoked));
     Ok(())
@@ -115,10 +126,10 @@ pub async fn revoke(
 /// commit.
 pub(in crate::services) async fn revoke_all_in(
     transaction: &Transaction,
-    user_id: i64,
+    user_id: UserId,
 ) -> Result<Vec<Credential>, Error> {
     let deleted = Entity::delete_many()
-        .filter(COLUMN.user_id.eq(user_id))
+        .filter(Column::UserId.eq(user_id))
         .exec_with_returning(transaction)
         .await?;
     Ok(credentials(deleted))
@@ -127,9 +138,9 @@ pub(in crate::services) async fn revoke_all_in(
 /// The credentials of every token of user `user_id`.
 pub(in crate::services) async fn credentials_of(
     transaction: &Transaction,
-    user_id: i64,
+    user_id: UserId,
 ) -> Result<Vec<Credential>, Error> {
-    let tokens = Entity::find().filter(COLUMN.user_id.eq(user_id));
+    let tokens = Entity::find().filter(Column::UserId.eq(user_id));
     Ok(credentials(tokens.all(transaction).await?))
 }
 

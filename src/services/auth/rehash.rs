@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use entity::users::{COLUMN, Column, Entity, Model as User, PasswordHash};
+use entity::{
+    users::{Column, Entity, Model as User, PasswordHash},
+    values::UserId,
+};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use secrecy::SecretString;
 use tokio::sync::{
@@ -18,7 +21,7 @@ const CAPACITY: usize = 64;
 
 /// A password whose hash is outdated.
 pub struct Rehash {
-    user_id: i64,
+    user_id: UserId,
     outdated: PasswordHash,
     password: SecretString,
 }
@@ -58,7 +61,7 @@ impl RehashQueue {
             password,
         };
         if self.sender.try_send(rehash).is_err() {
-            tracing::debug!(user_id = user.id, "the re-hashing queue is full");
+            tracing::debug!(user_id = user.id.get(), "the re-hashing queue is full");
         }
     }
 
@@ -80,8 +83,8 @@ pub async fn replace_hash(db: &Db, passwords: &Passwords, rehash: Rehash) -> Res
     db.write(|transaction| async move {
         Entity::update_many()
             .col_expr(Column::PasswordHash, Expr::value(new.clone()))
-            .filter(COLUMN.id.eq(user_id))
-            .filter(COLUMN.password_hash.eq(outdated.clone()))
+            .filter(Column::Id.eq(user_id))
+            .filter(Column::PasswordHash.eq(outdated.clone()))
             .exec(&transaction)
             .await?;
         Ok(())

@@ -2,13 +2,14 @@
 
 use entity::{
     refresh_tokens::{self, ActiveModel as RefreshRow},
-    sessions::{COLUMN, Column, Entity, Model},
+    sessions::{Column, Entity, Model},
     users,
+    values::{RefreshToken, SessionId, UserId},
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Func},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -24,20 +25,20 @@ use crate::{
     services::now,
 };
 
+/// The session ended meanwhile.
+const SESSION: Constraint = Constraint::foreign_key("refresh_tokens_session_id_fkey");
+
 /// How long a used refresh token stays valid: two browser tabs may send it at once, and an answer
 /// may be lost.
 const GRACE: Duration = Duration::seconds(10);
-
-/// The session of a refresh token was ended in the meantime.
-const SESSION: Constraint = Constraint::foreign_key("refresh_tokens_session_id_fkey");
 
 /// A started or refreshed session.
 #[derive(Debug)]
 pub struct Session {
     /// The session's id.
-    pub id: i64,
+    pub id: SessionId,
     /// The user's id.
-    pub user_id: i64,
+    pub user_id: UserId,
     /// Extends the session. Can be used once.
     pub refresh_token: SecretString,
 }
@@ -45,7 +46,7 @@ pub struct Session {
 /// Creates a refresh token for session `session_id`.
 pub(super) async fn add_refresh_token(
     transaction: &Transaction,
-    session_id: i64,
+    session_id: SessionId,
     now: OffsetDateTime,
 ) -> Result<SecretString, Error> {
     let token = new_refresh_token();
@@ -56,7 +57,7 @@ pub(super) async fn add_refresh_token(
         replaced_at: Set(None),
     };
     let inserted = row.insert(transaction).await;
-    inserted.on_constraint([(SESSION, Error::InvalidToken)])?;
+    inserted.on_constraint([(SESSION, Error::InvalidGrant)])?;
     Ok(token.into())
 }
 
@@ -70,19 +71,19 @@ pub(super) async fn add_refresh_token(
 pub async fn refresh(
     db: &Db,
     authenticator: &Authenticator,
-    token: &SecretString,
+    token: RefreshToken,
     lifetime: Duration,
 ) -> Result<Session, Error> {
-    let hash = &hash(token.expose_secret());
-    let now = now();
+    let hash = hash(token.into_secret().expose_secret());
+    let (hash, now) = (hash.as_str(), now());
     let outcome = db
         .write(|transaction| async move {
-            use refresh_tokens::{COLUMN, Column, Entity as Tokens};
+            use refresh_tokens::{Column, Entity as Tokens};
             // Keep the time of the first use, also if several requests come at once.
             let first = Func::coalesce([Expr::col(Column::ReplacedAt), Expr::value(now)]);
             let used = Tokens::update_many()
                 .col_expr(Column::ReplacedAt, first.into())
-                .filter(COLUMN.hash.eq(hash.as_str()))
+                .filter(Column::Hash.eq(hash))
                 .exec_with_returning(&transaction)
                 .await?;
             let Some(used) = used.into_iter().next() else {
@@ -104,7 +105,7 @@ pub async fn refresh(
 enum Outcome {
     Refreshed(Session),
     /// The session with this id was ended, because its token was used again.
-    Ended(i64),
+    Ended(SessionId),
     Unknown,
 }
 
@@ -118,15 +119,15 @@ async fn exchange(
     if token.replaced_at.is_some_and(|at| at + GRACE < now) {
         Entity::delete_by_id(id).exec(transaction).await?;
         tracing::warn!(
-            session_id = id,
+            session_id = id.get(),
             "a used refresh token was sent again: its session is ended"
         );
         return Ok(Outcome::Ended(id));
     }
     let found = Entity::find()
         .find_also_related(users::Entity)
-        .filter(COLUMN.id.eq(id))
-        .filter(COLUMN.expires_at.gt(now))
+        .filter(Column::Id.eq(id))
+        .filter(Column::ExpiresAt.gt(now))
         .first(transaction)
         .await?;
     let Some((session, Some(user))) = found else {
@@ -138,7 +139,7 @@ async fn exchange(
     Entity::update_many()
         .col_expr(Column::ExpiresAt, Expr::value(now + lifetime))
         .col_expr(Column::LastUsedAt, Expr::value(now))
-        .filter(COLUMN.id.eq(id))
+        .filter(Column::Id.eq(id))
         .exec(transaction)
         .await?;
     Ok(Outcome::Refreshed(Session {
@@ -149,10 +150,10 @@ async fn exchange(
 }
 
 /// The sessions of user `user_id` that have not expired, newest first.
-pub async fn list(db: &Db, user_id: i64) -> Result<Vec<Model>, Error> {
+pub async fn list(db: &Db, user_id: UserId) -> Result<Vec<Model>, Error> {
     Ok(Entity::find()
-        .filter(COLUMN.user_id.eq(user_id))
-        .filter(COLUMN.expires_at.gt(now()))
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::ExpiresAt.gt(now()))
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
         .all(db.read())
@@ -166,31 +167,28 @@ pub async fn list(db: &Db, user_id: i64) -> Result<Vec<Model>, Error> {
 pub async fn end(
     db: &Db,
     authenticator: &Authenticator,
-    user_id: i64,
-    id: i64,
+    user_id: UserId,
+    id: SessionId,
 ) -> Result<(), Error> {
     let gone = db
         .write(|transaction| async move {
             let gone = Entity::delete_many()
-                .filter(COLUMN.id.eq(id))
-                .filter(COLUMN.user_id.eq(user_id))
+                .filter(Column::Id.eq(id))
+                .filter(Column::UserId.eq(user_id))
                 .exec(&transaction)
                 .await?;
             Ok(gone.rows_affected)
         })
         .await?;
     if gone == 0 {
-        return Err(Error::NotFound {
-            what: "session",
-            id,
-        });
+        return Err(Error::not_found("session", id.get()));
     }
     authenticator.end([Credential::Session(id)]);
     Ok(())
 }
 
 /// Ends every session of user `user_id`.
-pub async fn end_all(db: &Db, authenticator: &Authenticator, user_id: i64) -> Result<(), Error> {
+pub async fn end_all(db: &Db, authenticator: &Authenticator, user_id: UserId) -> Result<(), Error> {
     let gone = db
         .write(|transaction| async move { end_all_in(&transaction, user_id, None).await })
         .await?;
@@ -202,14 +200,14 @@ pub async fn end_all(db: &Db, authenticator: &Authenticator, user_id: i64) -> Re
 /// after the commit.
 pub(in crate::services) async fn end_all_in(
     transaction: &Transaction,
-    user_id: i64,
-    but: Option<i64>,
+    user_id: UserId,
+    but: Option<SessionId>,
 ) -> Result<Vec<Credential>, Error> {
-    let gone = Entity::delete_many()
-        .filter(COLUMN.user_id.eq(user_id))
-        .filter(COLUMN.id.ne(but.unwrap_or_default()))
-        .exec_with_returning(transaction)
-        .await?;
+    let mut sessions = Entity::delete_many().filter(Column::UserId.eq(user_id));
+    if let Some(but) = but {
+        sessions = sessions.filter(Column::Id.ne(but));
+    }
+    let gone = sessions.exec_with_returning(transaction).await?;
     Ok(gone
         .iter()
         .map(|session| Credential::Session(session.id))

@@ -1,9 +1,11 @@
 //! Sign-in: a name and a password for a session.
 
-use entity::{sessions::ActiveModel, users::Model as User};
-use rand::RngExt;
+use entity::{
+    sessions::ActiveModel,
+    users::Model as User,
+    values::{Password, SessionId, SignInName},
+};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
-use secrecy::SecretString;
 use time::Duration;
 
 use super::{
@@ -17,15 +19,15 @@ use crate::{
     services::{now, users},
 };
 
-/// The user of a session was deleted in the meantime.
+/// The user was deleted since the verification.
 const USER: Constraint = Constraint::foreign_key("sessions_user_id_fkey");
 
 /// A request to sign in.
 pub struct SignIn {
     /// The user's e-mail address or username.
-    pub name: String,
+    pub name: SignInName,
     /// The password to verify.
-    pub password: SecretString,
+    pub password: Password,
     /// The client's `User-Agent`, at most 200 characters.
     pub user_agent: String,
     /// Lifetime of the session if it is not refreshed.
@@ -49,9 +51,9 @@ pub async fn sign_in<E: From<Error>>(
     attempt: SignIn,
     admit: impl FnOnce(&str) -> Result<(), E>,
 ) -> Result<Session, E> {
-    let name = users::normalized(&attempt.name);
+    let name = attempt.name.normalised();
     let user = users::find_by_name(db, &name).await?;
-    admit(user.as_ref().map_or(&name, |user| &user.username))?;
+    admit(user.as_ref().map_or(&name, |user| user.username.as_str()))?;
     Ok(verify(db, passwords, rehashes, attempt, user).await?)
 }
 
@@ -63,9 +65,10 @@ async fn verify(
     mut user: Option<User>,
 ) -> Result<Session, Error> {
     // The hash can change while it is verified: a new password, or a re-hash. Then try once more.
+    let password = attempt.password.clone().into_secret();
     for _ in 0..2 {
         let hash = user.as_ref().map(|user| user.password_hash.clone());
-        let right = passwords.verify(attempt.password.clone(), hash).await?;
+        let right = passwords.verify(password.clone(), hash).await?;
         let Some(known) = user.filter(|_| right) else {
             break;
         };
@@ -73,7 +76,7 @@ async fn verify(
             return Err(Error::Suspended);
         }
         if let Some(session) = start(db, &known, &attempt).await? {
-            rehashes.push_if_outdated(known, attempt.password);
+            rehashes.push_if_outdated(known, password);
             return Ok(session);
         }
         user = users::get(db, known.id).await.ok();
@@ -84,9 +87,7 @@ async fn verify(
 /// Starts a session, unless the user was suspended or has another password hash since the
 /// verification.
 async fn start(db: &Db, user: &User, attempt: &SignIn) -> Result<Option<Session>, Error> {
-    // Below 2^53, which JSON numbers represent exactly. A collision is not handled: it fails.
-    let id = rand::rng().random_range(1..1_i64 << 53);
-    let now = now();
+    let (id, now) = (SessionId::random(), now());
     db.write(|transaction| async move {
         let locked = users::lock_user(&transaction, user.id).await?;
         let unchanged = locked.is_some_and(|locked| {

@@ -1,7 +1,10 @@
 //! The audit log: actions of moderators, admins and the operator.
 
 pub use entity::audit_log::Action;
-use entity::audit_log::{self, ActiveModel, Column, Model};
+use entity::{
+    audit_log::{self, ActiveModel, Column, Model},
+    values::{Limit, Reason, Skip, UserId},
+};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder, QueryTrait,
 };
@@ -16,7 +19,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Actor {
     /// The user's id; `None` for the operator.
-    pub id: Option<i64>,
+    pub id: Option<UserId>,
     /// The username at the time of the action, or `operator`.
     pub name: String,
 }
@@ -36,7 +39,7 @@ impl From<&Identity> for Actor {
     fn from(identity: &Identity) -> Self {
         Self {
             id: Some(identity.id),
-            name: identity.username.clone(),
+            name: identity.username.to_string(),
         }
     }
 }
@@ -48,10 +51,10 @@ pub(in crate::services) struct Entry<'a> {
     /// The id of the user or post that the action affects.
     pub subject_id: i64,
     /// The owner of the post.
-    pub owner_id: Option<i64>,
+    pub owner_id: Option<UserId>,
     /// The username or the title at the time of the action.
     pub subject: &'a str,
-    pub reason: &'a str,
+    pub reason: &'a Reason,
 }
 
 /// Adds an entry in the transaction of the action.
@@ -67,20 +70,20 @@ pub(in crate::services) async fn record(
         subject_id: Set(entry.subject_id),
         owner_id: Set(entry.owner_id),
         subject: Set(entry.subject.to_owned()),
-        reason: Set(entry.reason.to_owned()),
+        reason: Set(entry.reason.clone()),
         ..Default::default()
     };
     row.insert(transaction).await?;
     Ok(())
 }
 
-/// Up to `limit` entries (1 to 100), newest first, after the first `skip`.
-pub async fn list(db: &Db, limit: u64, skip: u64) -> Result<Vec<Model>, Error> {
+/// Up to `limit` entries, newest first, after the first `skip`.
+pub async fn list(db: &Db, limit: Limit, skip: Skip) -> Result<Vec<Model>, Error> {
     let connection = db.read();
     let statement = audit_log::Entity::find()
         .order_by_desc(Column::Id)
         .build(connection.get_database_backend());
-    let statement = page(statement, limit, skip);
+    let statement = page(statement, limit.get(), skip.get());
     let entries = audit_log::Entity::find().from_raw_sql(statement);
     Ok(entries.all(connection).await?)
 }

@@ -1,4 +1,7 @@
 //! Moderation: suspensions, roles and the audit log.
 
 pub mod audit_log;
-pub mod users;
+mod users;
+
+pub(super) use users::require_role;
+pub use users::{list_users, restore, set_role, suspend};

@@ -1,7 +1,12 @@
 //! Suspension, roles and the list of users, for admins and the operator.
 
-use entity::users::{COLUMN, Column, Entity, Model, Role};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait, sea_query::Expr};
+use entity::{
+    users::{Column, Entity, Model, Role},
+    values::{Limit, Reason, Skip, UserId},
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait, sea_query::Expr,
+};
 
 use super::audit_log::{Action, Actor, Entry, record};
 use crate::{
@@ -18,16 +23,16 @@ use crate::{
 /// the user is suspended.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Oneself`].
+/// [`Error::NotFound`], [`Error::OwnAccount`].
 pub async fn suspend(
     db: &Db,
     authenticator: &Authenticator,
     actor: &Actor,
-    id: i64,
-    reason: &str,
+    id: UserId,
+    reason: &Reason,
 ) -> Result<Model, Error> {
     if actor.id == Some(id) {
-        return Err(Error::Oneself);
+        return Err(Error::OwnAccount);
     }
     let (user, sessions, tokens) = db
         .write(|transaction| async move {
@@ -37,28 +42,20 @@ pub async fn suspend(
                 return Ok((user, Vec::new(), Vec::new()));
             }
             user.suspended_at = Some(now());
-            set(
-                &transaction,
-                id,
-                Column::SuspendedAt,
-                Expr::value(user.suspended_at),
-            )
-            .await?;
-            let gone = sessions::end_all_in(&transaction, id, None).await?;
+            let since = Expr::value(user.suspended_at);
+            set(&transaction, id, Column::SuspendedAt, since).await?;
+            let ended = sessions::end_all_in(&transaction, id, None).await?;
             let entry = Entry {
                 actor,
                 action: Action::SuspendUser,
-                subject_id: id,
+                subject_id: id.get(),
                 owner_id: None,
-                subject: &user.username,
+                subject: user.username.as_str(),
                 reason,
             };
             record(&transaction, entry).await?;
-            Ok((
-                user,
-                gone,
-                personal_tokens::credentials_of(&transaction, id).await?,
-            ))
+            let tokens = personal_tokens::credentials_of(&transaction, id).await?;
+            Ok((user, ended, tokens))
         })
         .await?;
     authenticator.end(sessions);
@@ -70,10 +67,10 @@ pub async fn suspend(
 /// Ends the suspension of user `id`. Does nothing if the user is not suspended.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Oneself`].
-pub async fn restore(db: &Db, actor: &Actor, id: i64, reason: &str) -> Result<Model, Error> {
+/// [`Error::NotFound`], [`Error::OwnAccount`].
+pub async fn restore(db: &Db, actor: &Actor, id: UserId, reason: &Reason) -> Result<Model, Error> {
     if actor.id == Some(id) {
-        return Err(Error::Oneself);
+        return Err(Error::OwnAccount);
     }
     db.write(|transaction| async move {
         require_role(&transaction, actor.id, Role::Admin).await?;
@@ -86,9 +83,9 @@ pub async fn restore(db: &Db, actor: &Actor, id: i64, reason: &str) -> Result<Mo
         let entry = Entry {
             actor,
             action: Action::RestoreUser,
-            subject_id: id,
+            subject_id: id.get(),
             owner_id: None,
-            subject: &user.username,
+            subject: user.username.as_str(),
             reason,
         };
         record(&transaction, entry).await?;
@@ -104,9 +101,9 @@ pub async fn restore(db: &Db, actor: &Actor, id: i64, reason: &str) -> Result<Mo
 pub async fn set_role(
     db: &Db,
     actor: &Actor,
-    id: i64,
+    id: UserId,
     role: Role,
-    reason: &str,
+    reason: &Reason,
 ) -> Result<Model, Error> {
     db.write(|transaction| async move {
         let mut user = lock(&transaction, id).await?;
@@ -115,9 +112,9 @@ pub async fn set_role(
         let entry = Entry {
             actor,
             action: Action::ChangeRole,
-            subject_id: id,
+            subject_id: id.get(),
             owner_id: None,
-            subject: &user.username,
+            subject: user.username.as_str(),
             reason,
         };
         record(&transaction, entry).await?;
@@ -126,13 +123,13 @@ pub async fn set_role(
     .await
 }
 
-/// Up to `limit` users (1 to 100) by id, after the first `skip`.
-pub async fn users(db: &Db, limit: u64, skip: u64) -> Result<Vec<Model>, Error> {
+/// Up to `limit` users by id, after the first `skip`.
+pub async fn list_users(db: &Db, limit: Limit, skip: Skip) -> Result<Vec<Model>, Error> {
     let connection = db.read();
     let statement = Entity::find()
         .order_by_asc(Column::Id)
         .build(connection.get_database_backend());
-    let statement = page(statement, limit, skip);
+    let statement = page(statement, limit.get(), skip.get());
     let users = Entity::find().from_raw_sql(statement);
     Ok(users.all(connection).await?)
 }
@@ -144,7 +141,7 @@ pub async fn users(db: &Db, limit: u64, skip: u64) -> Result<Vec<Model>, Error> 
 /// [`Error::RoleNeeded`].
 pub(in crate::services) async fn require_role(
     transaction: &Transaction,
-    actor_id: Option<i64>,
+    actor_id: Option<UserId>,
     role: Role,
 ) -> Result<(), Error> {
     let Some(id) = actor_id else {
@@ -152,23 +149,23 @@ pub(in crate::services) async fn require_role(
     };
     let actor = lock_user(transaction, id).await?;
     let may = actor.is_some_and(|actor| actor.role >= role && actor.suspended_at.is_none());
-    let role = if role == Role::Admin {
-        "admin"
-    } else {
-        "moderator"
-    };
     may.then_some(()).ok_or(Error::RoleNeeded { role })
 }
 
-async fn lock(transaction: &Transaction, id: i64) -> Result<Model, Error> {
+async fn lock(transaction: &Transaction, id: UserId) -> Result<Model, Error> {
     let user = lock_user(transaction, id).await?;
-    user.ok_or(Error::NotFound { what: "user", id })
+    user.ok_or_else(|| Error::not_found("user", id.get()))
 }
 
-async fn set(transaction: &Transaction, id: i64, column: Column, value: Expr) -> Result<(), Error> {
+async fn set(
+    transaction: &Transaction,
+    id: UserId,
+    column: Column,
+    value: Expr,
+) -> Result<(), Error> {
     Entity::update_many()
         .col_expr(column, value)
-        .filter(COLUMN.id.eq(id))
+        .filter(Column::Id.eq(id))
         .exec(transaction)
         .await?;
     Ok(())

@@ -1,13 +1,12 @@
 //! Posts and drafts.
 
-mod feed;
+pub mod feed;
 mod post;
 mod read;
 mod search;
 pub(super) mod visibility;
 mod write;
 
-pub use feed::{FeedCursor, FeedPage, FeedQuery, Sort, page};
-pub use post::Post;
+pub use post::PostView;
 pub use read::get;
-pub use write::{Changes, NewPost, create, delete, update};
+pub use write::{create, delete, update};

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use entity::{
-    posts::{ActiveModel, COLUMN, Column, Entity, Model},
+    posts::{ActiveModel, Column, Entity, Model},
     users::Role,
+    values::{PostId, Reason, UserId},
 };
 use sea_orm::{
-    ActiveValue::{NotSet, Set},
-    EntityTrait, QueryFilter,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
     sea_query::Expr,
 };
 
 use super::{
-    post::{Post, find},
+    post::{PostView, find},
     visibility::visible_to,
 };
 use crate::{
@@ -23,140 +23,76 @@ use crate::{
         auth::Identity,
         moderation::{
             audit_log::{Action, Entry, record},
-            users::require_role,
+            require_role,
         },
         now,
     },
 };
 
-/// The fields of a new post.
-#[derive(Clone, Debug)]
-pub struct NewPost {
-    /// Valid.
-    pub title: String,
-    /// Valid.
-    pub content: String,
-    /// False for a draft.
-    pub published: bool,
-    /// Valid, separated by spaces.
-    pub tags: String,
-}
-
-/// Changes of a post. `None` leaves a field as it is.
-#[derive(Clone, Debug, Default)]
-pub struct Changes {
-    /// Valid.
-    pub title: Option<String>,
-    /// Valid.
-    pub content: Option<String>,
-    /// False for a draft.
-    pub published: Option<bool>,
-    /// Valid, separated by spaces.
-    pub tags: Option<String>,
-}
-
-impl Changes {
-    fn is_empty(&self) -> bool {
-        self.title.is_none()
-            && self.content.is_none()
-            && self.published.is_none()
-            && self.tags.is_none()
-    }
-}
-
 /// The owner was deleted after the token was checked.
 const OWNER: Constraint = Constraint::foreign_key("posts_owner_id_fkey");
 
-/// Creates a post.
+/// Creates a post of `owner`. `new` has every member that a client can set.
 ///
 /// # Errors
 /// [`Error::InvalidToken`] if the owner was deleted meanwhile.
-pub async fn create(db: &Db, owner: Identity, new: NewPost) -> Result<Post, Error> {
-    let row = OwnedPost {
-        owner_id: owner.id,
-        new,
+pub async fn create(db: &Db, owner: Identity, new: ActiveModel) -> Result<PostView, Error> {
+    let post = ActiveModel {
+        owner_id: Set(owner.id),
+        ..new
     };
-    let Model {
-        id,
-        owner_id,
-        title,
-        content,
-        published,
-        votes,
-        tags,
-        created_at,
-        updated_at,
-        version,
-        ..
-    } = db.batched_write::<CreatePosts>(row).await?;
-    Ok(Post {
-        id,
-        title,
-        content,
-        published,
-        tags,
-        created_at,
-        updated_at,
-        version,
-        owner_id,
+    Ok(PostView {
+        row: db.batched_write::<CreatePosts>(post).await?,
         owner_username: owner.username,
-        votes,
         voted: false,
     })
 }
 
 struct CreatePosts;
 
-struct OwnedPost {
-    owner_id: i64,
-    new: NewPost,
-}
-
 impl BatchedWrite for CreatePosts {
-    type Row = OwnedPost;
+    type Row = ActiveModel;
     type Output = Model;
+
+    const ONE_STATEMENT: bool = true;
 
     async fn write(
         transaction: &Transaction,
-        rows: &[Arc<OwnedPost>],
+        posts: &[Arc<ActiveModel>],
     ) -> Result<Vec<Model>, Error> {
         let now = now();
-        let posts = rows.iter().map(|row| ActiveModel {
-            owner_id: Set(row.owner_id),
-            title: Set(row.new.title.clone()),
-            content: Set(row.new.content.clone()),
-            published: Set(row.new.published),
-            tags: Set(row.new.tags.clone()),
+        let posts = posts.iter().map(|post| ActiveModel {
             created_at: Set(now),
             updated_at: Set(now),
-            ..Default::default()
+            ..ActiveModel::clone(post)
         });
         let posts = insert_all(transaction, posts.collect()).await;
         posts.on_constraint([(OWNER, Error::InvalidToken)])
     }
 }
 
-/// Changes post `id` of `caller` and returns the new version.
+/// Changes post `id` of `caller` and returns the new version. `changes` has the members to change.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`].
-pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<Post, Error> {
-    let (changes, now) = (&changes, now());
+pub async fn update(
+    db: &Db,
+    caller: UserId,
+    id: PostId,
+    changes: ActiveModel,
+) -> Result<PostView, Error> {
+    let is_empty = !changes.is_changed();
+    let changes = &ActiveModel {
+        updated_at: Set(now()),
+        ..changes
+    };
     db.write(|transaction| async move {
-        if !changes.is_empty() {
-            let set = ActiveModel {
-                title: changes.title.clone().map_or(NotSet, Set),
-                content: changes.content.clone().map_or(NotSet, Set),
-                published: changes.published.map_or(NotSet, Set),
-                tags: changes.tags.clone().map_or(NotSet, Set),
-                updated_at: Set(now),
-                ..Default::default()
-            };
+        if !is_empty {
             Entity::update_many()
-                .set(set)
-                .col_expr(Column::Version, COLUMN.version.add(1))
-                .filter(COLUMN.id.eq(id))
-                .filter(COLUMN.owner_id.eq(caller))
+                .set(changes.clone())
+                .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+                .filter(Column::Id.eq(id))
+                .filter(Column::OwnerId.eq(caller))
                 .exec(&transaction)
                 .await?;
         }
@@ -170,15 +106,15 @@ pub async fn update(db: &Db, caller: i64, id: i64, changes: Changes) -> Result<P
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`].
-pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result<(), Error> {
+pub async fn delete(db: &Db, caller: &Identity, id: PostId, reason: &Reason) -> Result<(), Error> {
     db.write(|transaction| async move {
-        let mut delete = Entity::delete_many().filter(COLUMN.id.eq(id));
+        let mut delete = Entity::delete_many().filter(Column::Id.eq(id));
         // A personal access token has no moderator rights.
         let moderates = caller.role >= Role::Moderator && caller.session_id().is_some();
         if moderates {
             delete = delete.filter(visible_to(Some(Expr::value(caller.id))));
         } else {
-            delete = delete.filter(COLUMN.owner_id.eq(caller.id));
+            delete = delete.filter(Column::OwnerId.eq(caller.id));
         }
         let deleted = delete.exec_with_returning(&transaction).await?;
         let Some(post) = deleted.into_iter().next() else {
@@ -190,9 +126,9 @@ pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result
             let entry = Entry {
                 actor: &caller.into(),
                 action: Action::DeletePost,
-                subject_id: id,
+                subject_id: id.get(),
                 owner_id: Some(post.owner_id),
-                subject: &post.title,
+                subject: post.title.as_str(),
                 reason,
             };
             record(&transaction, entry).await?;
@@ -206,11 +142,11 @@ pub async fn delete(db: &Db, caller: &Identity, id: i64, reason: &str) -> Result
 ///
 /// # Errors
 /// [`Error::NotFound`] if the caller cannot see it; [`Error::NotOwner`].
-async fn owned(transaction: &Transaction, caller: i64, id: i64) -> Result<Post, Error> {
+async fn owned(transaction: &Transaction, caller: UserId, id: PostId) -> Result<PostView, Error> {
     let post = find(transaction, Some(caller), id)
         .await?
-        .ok_or(Error::NotFound { what: "post", id })?;
-    if post.owner_id == caller {
+        .ok_or_else(|| Error::not_found("post", id.get()))?;
+    if post.row.owner_id == caller {
         Ok(post)
     } else {
         Err(Error::NotOwner { id })

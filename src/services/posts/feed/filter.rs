@@ -1,6 +1,6 @@
 //! Filters of a list, as a condition on the columns of `posts`.
 
-use entity::posts::COLUMN;
+use entity::{posts::COLUMN, values::UserId};
 use sea_orm::{
     Condition, DbBackend, IntoSimpleExpr,
     sea_query::{Expr, ExprTrait},
@@ -11,7 +11,7 @@ use crate::{db::comparable, services::posts::post::voted_by};
 
 /// The conditions of `query` and `sources`, except those that need words or another table.
 pub(super) fn filter(
-    viewer: Option<i64>,
+    viewer: Option<UserId>,
     query: &FeedQuery,
     sources: &[FeedSource],
     backend: DbBackend,

@@ -1,5 +1,6 @@
 //! The list of one viewer.
 
+use entity::values::UserId;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, sea_query::Expr};
 
 use super::{
@@ -12,7 +13,7 @@ use crate::{
     services::{
         paging::Page,
         posts::{
-            post::{Post, select_visible},
+            post::{PostView, select_visible},
             visibility::is_owned_by,
         },
     },
@@ -21,9 +22,9 @@ use crate::{
 /// Reads a page of posts as `viewer` sees them.
 pub(super) async fn list(
     connection: &Autocommit,
-    viewer: Option<i64>,
+    viewer: Option<UserId>,
     query: &FeedQuery,
-) -> Result<Page<Post, FeedCursor>, DbErr> {
+) -> Result<Page<PostView, FeedCursor>, DbErr> {
     let backend = connection.get_database_backend();
     let own = viewer.map(Expr::value).map(is_owned_by);
     let Some(select) = FeedSelect::new(query, viewer, own, backend) else {

@@ -2,12 +2,12 @@
 
 mod filter;
 mod list;
-mod lists;
 mod order;
 mod query;
 mod select;
+mod shared;
 mod source;
 
-pub use lists::{FeedPage, page};
 pub use order::{FeedCursor, Sort};
 pub use query::FeedQuery;
+pub use shared::{FeedPage, page};

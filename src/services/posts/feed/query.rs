@@ -1,5 +1,6 @@
 //! The parameters of a list of posts.
 
+use entity::values::{Limit, SearchText, Skip, Tag, UserId};
 use time::OffsetDateTime;
 
 use super::{
@@ -11,20 +12,20 @@ use crate::services::paging::Walk;
 /// The parameters of a list of posts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FeedQuery {
-    /// Maximum number of posts, 1 to 100.
-    pub limit: u64,
+    /// Maximum number of posts.
+    pub limit: Limit,
     /// Number of posts to skip.
-    pub skip: u64,
+    pub skip: Skip,
     /// The order, unless `cursor` has one.
     pub sort: Sort,
     /// Where the page starts or ends.
     pub cursor: Option<FeedCursor>,
     /// Words that must all occur in the title or the content. Empty for no search.
-    pub search: String,
+    pub search: SearchText,
     /// Only posts with this tag.
-    pub tag: Option<String>,
+    pub tag: Option<Tag>,
     /// Only posts of this user.
-    pub owner_id: Option<i64>,
+    pub owner_id: Option<UserId>,
     /// True: only posts that the viewer voted for; false: only the others.
     pub voted: Option<bool>,
     /// True: only published posts; false: only the viewer's drafts.
@@ -46,9 +47,9 @@ impl FeedQuery {
     /// How the page is read.
     pub(super) fn walk(&self) -> Walk {
         Walk {
-            limit: self.limit,
+            limit: self.limit.get(),
             backwards: self.cursor.is_some_and(|cursor| cursor.cursor.before),
-            resumed: self.cursor.is_some() || self.skip > 0,
+            resumed: self.cursor.is_some() || self.skip.get() > 0,
         }
     }
 
@@ -70,12 +71,12 @@ impl FeedQuery {
     pub(super) fn is_shareable(&self) -> bool {
         let personal = self.voted.is_some() || self.published == Some(false);
         // A viewer's drafts change which posts are skipped and counted.
-        !personal && self.skip == 0 && !self.count
+        !personal && self.skip.get() == 0 && !self.count
     }
 
     /// The sources whose intersection is listed; none for all posts. `None` if the list is empty
     /// because it depends on a viewer and there is none.
-    pub(super) fn sources(&self, viewer: Option<i64>) -> Option<Vec<FeedSource>> {
+    pub(super) fn sources(&self, viewer: Option<UserId>) -> Option<Vec<FeedSource>> {
         let mut sources = Vec::new();
         sources.extend(self.owner_id.map(FeedSource::Owner));
         if self.published == Some(false) {

@@ -1,12 +1,13 @@
 //! The statement of a list of posts.
 
 use entity::{
-    posts::{COLUMN, Entity},
+    posts::{COLUMN, Column, Entity},
     ranks, users,
+    values::UserId,
 };
 use sea_orm::{
-    Condition, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoSimpleExpr, Order, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select, Statement,
+    ColumnTrait, Condition, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoSimpleExpr, Order,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
     sea_query::{Expr, ExprTrait, SimpleExpr},
 };
 use time::OffsetDateTime;
@@ -22,7 +23,7 @@ use crate::{
     services::{
         paging::{Cursor, Keyset, Page},
         posts::{
-            post::Post,
+            post::PostView,
             search::{BestPosition, Scope, Words},
             visibility::{visible, visible_with_owner},
         },
@@ -33,7 +34,7 @@ use crate::{
 #[derive(Clone, FromQueryResult)]
 pub(super) struct FeedRow {
     #[sea_orm(nested)]
-    pub(super) post: Post,
+    pub(super) post: PostView,
     /// The sort key of the list; the id if it is ordered by id.
     key: i64,
 }
@@ -55,11 +56,11 @@ impl<'a> FeedSelect<'a> {
     /// `None` if no post can match.
     pub(super) fn new(
         query: &'a FeedQuery,
-        viewer: Option<i64>,
+        viewer: Option<UserId>,
         own: Option<Expr>,
         backend: DbBackend,
     ) -> Option<Self> {
-        let words = Words::parse(&query.search);
+        let words = Words::parse(query.search.as_str());
         if words.as_ref().is_some_and(Words::is_empty) {
             return None;
         }
@@ -88,14 +89,14 @@ impl<'a> FeedSelect<'a> {
                 }
             }
         };
-        page(select.build(backend), self.rows, query.skip)
+        page(select.build(backend), self.rows, query.skip.get())
     }
 
     /// Number of posts of the whole list.
     pub(super) async fn count(&self, connection: &Autocommit) -> Result<u64, DbErr> {
         let select = Entity::find()
             .select_only()
-            .expr(COLUMN.id.count())
+            .expr(Column::Id.count())
             .inner_join(users::Entity)
             .filter(visible_with_owner(self.own.clone()))
             .filter(self.filter.clone());
@@ -122,7 +123,7 @@ impl<'a> FeedSelect<'a> {
         let cursor = query.cursor.map(|cursor| cursor.cursor);
         let key_at = cursor.map_or(0, |cursor| cursor.key);
         let id = self.sources.iter().rev().find_map(FeedSource::id);
-        let mut id = id.unwrap_or_else(|| COLUMN.id.into_simple_expr());
+        let mut id = id.unwrap_or_else(|| Column::Id.into_simple_expr());
         let rank = match query.sort() {
             Sort::Top => Some(ranks::COLUMN.votes.into_simple_expr()),
             Sort::Hot => Some(ranks::COLUMN.hot.into_simple_expr()),
@@ -130,7 +131,7 @@ impl<'a> FeedSelect<'a> {
         };
         let key = match &rank {
             Some(rank) => {
-                id = ranks::COLUMN.post_id.into_simple_expr();
+                id = ranks::Column::PostId.into_simple_expr();
                 select = select.inner_join(ranks::Entity);
                 Some((rank.clone(), Expr::value(key_at)))
             }
@@ -163,11 +164,11 @@ impl<'a> FeedSelect<'a> {
                 .add(self.filter.clone())
                 .add(tables),
             selective: !self.sources.is_empty(),
-            rows: self.rows.saturating_add(query.skip),
+            rows: self.rows.saturating_add(query.skip.get()),
             direction: direction.clone(),
         };
         let cursor = query.cursor.map(|cursor| cursor.cursor);
-        let id = COLUMN.id.into_simple_expr();
+        let id = Column::Id.into_simple_expr();
         let (select, key) = if query.sort() == Sort::Best {
             let position = cursor.map(|cursor| BestPosition {
                 in_title: cursor.key == 1,
@@ -193,7 +194,7 @@ impl<'a> FeedSelect<'a> {
 }
 
 /// Makes a page of `rows`, as they were read.
-pub(super) fn page_of(rows: Vec<FeedRow>, query: &FeedQuery) -> Page<Post, FeedCursor> {
+pub(super) fn page_of(rows: Vec<FeedRow>, query: &FeedQuery) -> Page<PostView, FeedCursor> {
     let sort = query.sort();
     let page = query.walk().page(rows, |row, before| FeedCursor {
         sort,
@@ -202,11 +203,11 @@ pub(super) fn page_of(rows: Vec<FeedRow>, query: &FeedQuery) -> Page<Post, FeedC
             key: match sort {
                 Sort::Top | Sort::Hot | Sort::Best => row.key,
                 Sort::New | Sort::Old if query.has_time_bounds() => {
-                    to_microseconds(row.post.created_at)
+                    to_microseconds(row.post.row.created_at)
                 }
                 Sort::New | Sort::Old => 0,
             },
-            id: row.post.id,
+            id: row.post.row.id.get(),
         },
     });
     page.map(|row| row.post)

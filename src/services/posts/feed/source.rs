@@ -3,23 +3,24 @@
 use entity::{
     post_tags,
     posts::{COLUMN, Column, Entity},
+    values::{Tag, UserId},
     votes,
 };
 use sea_orm::{
-    IntoSimpleExpr, QueryFilter, Select,
+    ColumnTrait, IntoSimpleExpr, QueryFilter, Select,
     sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
 
 /// A set of posts with an index of its own.
 pub(super) enum FeedSource {
     /// The posts of a user.
-    Owner(i64),
+    Owner(UserId),
     /// The drafts of a user.
-    Drafts(i64),
+    Drafts(UserId),
     /// The posts that a user voted for.
-    Voted(i64),
+    Voted(UserId),
     /// The posts with a tag.
-    Tag(String),
+    Tag(Tag),
 }
 
 impl FeedSource {
@@ -28,8 +29,8 @@ impl FeedSource {
     pub(super) fn id(&self) -> Option<Expr> {
         match self {
             Self::Owner(_) | Self::Drafts(_) => None,
-            Self::Voted(_) => Some(votes::COLUMN.post_id.into_simple_expr()),
-            Self::Tag(_) => Some(post_tags::COLUMN.post_id.into_simple_expr()),
+            Self::Voted(_) => Some(votes::Column::PostId.into_simple_expr()),
+            Self::Tag(_) => Some(post_tags::Column::PostId.into_simple_expr()),
         }
     }
 
@@ -39,20 +40,20 @@ impl FeedSource {
             Self::Owner(_) | Self::Drafts(_) => select,
             Self::Voted(user_id) => select
                 .inner_join(votes::Entity)
-                .filter(votes::COLUMN.user_id.eq(*user_id)),
+                .filter(votes::Column::UserId.eq(*user_id)),
             Self::Tag(tag) => select
                 .inner_join(post_tags::Entity)
-                .filter(post_tags::COLUMN.tag.eq(tag.as_str())),
+                .filter(post_tags::Column::Tag.eq(tag.as_str())),
         }
     }
 
     /// The conditions of a source without a table, on the columns of `posts`.
     pub(super) fn conditions(&self) -> Vec<Expr> {
         match self {
-            Self::Owner(user_id) => vec![COLUMN.owner_id.eq(*user_id)],
+            Self::Owner(user_id) => vec![Column::OwnerId.eq(*user_id)],
             // Every draft that a viewer sees is the viewer's. No planner can infer this.
             Self::Drafts(user_id) => {
-                vec![COLUMN.published.eq(false), COLUMN.owner_id.eq(*user_id)]
+                vec![COLUMN.published.eq(false), Column::OwnerId.eq(*user_id)]
             }
             Self::Voted(_) | Self::Tag(_) => Vec::new(),
         }
@@ -65,12 +66,12 @@ impl FeedSource {
             Self::Voted(user_id) => Query::select()
                 .column(votes::Column::PostId)
                 .from(votes::Entity)
-                .and_where(votes::COLUMN.user_id.eq(*user_id))
+                .and_where(votes::Column::UserId.eq(*user_id))
                 .take(),
             Self::Tag(tag) => Query::select()
                 .column(post_tags::Column::PostId)
                 .from(post_tags::Entity)
-                .and_where(post_tags::COLUMN.tag.eq(tag.as_str()))
+                .and_where(post_tags::Column::Tag.eq(tag.as_str()))
                 .take(),
         };
         Some(Expr::col((Entity, Column::Id)).in_subquery(ids))

@@ -1,0 +1,221 @@
+//! Lists that concurrent requests share.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    marker::PhantomData,
+    sync::{Arc, OnceLock},
+};
+
+use entity::{posts::Column, values::UserId};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QueryResult,
+    sea_query::{Expr, Query, SimpleExpr},
+};
+use tokio::task::yield_now;
+
+use super::{
+    list::list,
+    order::FeedCursor,
+    query::FeedQuery,
+    select::{FeedRow, FeedSelect, page_of},
+};
+use crate::{
+    db::{Autocommit, Db, Found, SharedRead, ValuesTable, with_column},
+    error::Error,
+    services::{
+        paging::Page,
+        posts::{
+            post::{PostView, select_all, voted_by},
+            visibility::visible_with_owner,
+        },
+    },
+};
+
+/// Number of extra rows of a shared query, because drafts of other viewers may be among the rows.
+const EXTRA_ROWS: u64 = 5;
+
+/// A user's id; `None` for an anonymous viewer.
+type Viewer = Option<UserId>;
+
+/// A page of posts that viewers may share, with its representation `R`.
+#[derive(Debug)]
+pub struct FeedPage<R> {
+    /// The posts.
+    pub page: Page<PostView, FeedCursor>,
+    representation: OnceLock<R>,
+}
+
+impl<R> FeedPage<R> {
+    /// The representation of the page. `render` makes it once, for the first request that needs it.
+    pub fn represent(&self, render: impl FnOnce(&Page<PostView, FeedCursor>) -> R) -> &R {
+        self.representation.get_or_init(|| render(&self.page))
+    }
+}
+
+impl<R> From<Page<PostView, FeedCursor>> for FeedPage<R> {
+    fn from(page: Page<PostView, FeedCursor>) -> Self {
+        Self {
+            page,
+            representation: OnceLock::new(),
+        }
+    }
+}
+
+/// Reads the page of `query` that `viewer` sees.
+///
+/// Concurrent requests for the same list share a query. Viewers with the same posts and votes share
+/// a page, and the representation `R` that the routes make of it.
+pub async fn page<R: Send + Sync + 'static>(
+    db: &Db,
+    viewer: Viewer,
+    query: FeedQuery,
+) -> Result<Arc<FeedPage<R>>, Error> {
+    if query.is_shareable() {
+        let page = db
+            .shared_read::<SharedPage<R>>(query.clone(), viewer)
+            .await?;
+        if let Some(page) = page {
+            return Ok(page);
+        }
+    }
+    let page = db.shared_read::<OwnPage<R>>((query, viewer), ()).await?;
+    page.ok_or_else(|| Error::internal("a list has no page"))
+}
+
+/// The page of one viewer, for all requests of that viewer.
+struct OwnPage<R>(PhantomData<fn() -> R>);
+
+impl<R: Send + Sync + 'static> SharedRead for OwnPage<R> {
+    type Lane = (FeedQuery, Viewer);
+    type Key = ();
+    type Value = Arc<FeedPage<R>>;
+
+    async fn read(
+        connection: Autocommit,
+        (query, viewer): (FeedQuery, Viewer),
+        _: Vec<()>,
+    ) -> Found<(), Arc<FeedPage<R>>> {
+        let page = list(&connection, viewer, &query).await?;
+        Ok(vec![((), Arc::new(page.into()))])
+    }
+}
+
+/// The pages of several viewers. If drafts leave a viewer's page short, that viewer's page is
+/// missing and must be read separately.
+struct SharedPage<R>(PhantomData<fn() -> R>);
+
+impl<R: Send + Sync + 'static> SharedRead for SharedPage<R> {
+    type Lane = FeedQuery;
+    type Key = Viewer;
+    type Value = Arc<FeedPage<R>>;
+
+    async fn read(
+        connection: Autocommit,
+        query: FeedQuery,
+        viewers: Vec<Viewer>,
+    ) -> Found<Viewer, Arc<FeedPage<R>>> {
+        if let [viewer] = viewers[..] {
+            let page = list(&connection, viewer, &query).await?;
+            return Ok(vec![(viewer, Arc::new(page.into()))]);
+        }
+        let rows = SharedRows::read(&connection, &query, &viewers).await?;
+        // Most viewers voted for none of the posts and share one page.
+        let mut distinct: HashMap<Selection, Arc<FeedPage<R>>> = HashMap::new();
+        let mut pages = Vec::with_capacity(viewers.len());
+        for viewer in viewers {
+            let Some(selection) = rows.select(viewer) else {
+                continue;
+            };
+            let page = match distinct.entry(selection) {
+                Entry::Occupied(page) => Arc::clone(page.get()),
+                Entry::Vacant(vacant) => {
+                    // A page can have 4 MB: do not block the thread for several of them.
+                    yield_now().await;
+                    let page = page_of(rows.copy(vacant.key()), &query);
+                    Arc::clone(vacant.insert(Arc::new(page.into())))
+                }
+            };
+            pages.push((viewer, page));
+        }
+        Ok(pages)
+    }
+}
+
+/// The first posts of a list that any of several viewers sees.
+#[derive(Default)]
+struct SharedRows {
+    rows: Vec<(FeedRow, Voters)>,
+    /// Number of rows that a page needs: its limit and one more.
+    needed: usize,
+    /// True if the list may continue after `rows`.
+    more: bool,
+}
+
+/// The viewers who voted for a post.
+type Voters = Vec<UserId>;
+
+/// The rows that a viewer gets, by index, and whether the viewer voted for each.
+type Selection = Vec<(usize, bool)>;
+
+impl SharedRows {
+    async fn read(
+        connection: &Autocommit,
+        query: &FeedQuery,
+        viewers: &[Viewer],
+    ) -> Result<Self, DbErr> {
+        let backend = connection.get_database_backend();
+        let known = viewers.iter().flatten().copied();
+        let viewers = ValuesTable::new().column("viewer", known).select(backend);
+        let own = Column::OwnerId.in_subquery(viewers.clone());
+        let voters = Query::select()
+            .expr(Expr::cust("string_agg(CAST(viewer AS text), ' ')"))
+            .from_subquery(viewers, "want")
+            .and_where(voted_by(Expr::col(("want", "viewer"))))
+            .take();
+        let Some(mut select) = FeedSelect::new(query, None, Some(own.clone()), backend) else {
+            return Ok(Self::default());
+        };
+        let needed = usize::try_from(select.rows).unwrap_or(usize::MAX);
+        select.rows = select.rows.saturating_add(EXTRA_ROWS);
+        let posts = select_all(Expr::value(false)).filter(visible_with_owner(Some(own)));
+        let voters = SimpleExpr::SubQuery(None, Box::new(voters.into()));
+        let statement = with_column(select.statement(posts), "posts", voters, "voters");
+        let rows = connection.query_all_raw(statement).await?;
+        Ok(Self {
+            more: u64::try_from(rows.len()) == Ok(select.rows),
+            rows: rows.iter().map(row_and_voters).collect::<Result<_, _>>()?,
+            needed,
+        })
+    }
+
+    /// The rows of `viewer`; `None` if these rows are too few to be sure.
+    fn select(&self, viewer: Viewer) -> Option<Selection> {
+        let visible = |post: &PostView| post.row.published || Some(post.row.owner_id) == viewer;
+        let rows = self.rows.iter().enumerate();
+        let selection: Selection = rows
+            .filter(|(_, (row, _))| visible(&row.post))
+            .map(|(index, (_, voters))| {
+                let voted = viewer.is_some_and(|viewer| voters.contains(&viewer));
+                (index, voted)
+            })
+            .take(self.needed)
+            .collect();
+        (!self.more || selection.len() == self.needed).then_some(selection)
+    }
+
+    fn copy(&self, selection: &Selection) -> Vec<FeedRow> {
+        let row = |&(index, voted): &(usize, bool)| {
+            let mut row = self.rows.get(index)?.0.clone();
+            row.post.voted = voted;
+            Some(row)
+        };
+        selection.iter().filter_map(row).collect()
+    }
+}
+
+fn row_and_voters(row: &QueryResult) -> Result<(FeedRow, Voters), DbErr> {
+    let voters: Option<String> = row.try_get("", "voters")?;
+    let voters = voters.iter().flat_map(|voters| voters.split(' '));
+    let voters = voters.filter_map(|voter| voter.parse().ok()).collect();
+    Ok((FeedRow::from_query_result(row, "")?, voters))
+}

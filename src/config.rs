@@ -1,4 +1,4 @@
-//! Every setting, once: its name in the environment, its default and its meaning.
+//! Reads and checks the settings. Each one is declared in `settings.rs`.
 
 mod limits;
 mod parse;
@@ -18,25 +18,25 @@ use settings::{
 };
 pub use settings::{SETTINGS, Setting};
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable text.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Which pages of other origins a browser lets call the service.
+/// The origins that CORS allows to call the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
-    /// `*`.
+    /// Any origin (`*`).
     Any,
-    /// These, as a browser sends them in `Origin`; none when empty.
+    /// Only these, in the form of the `Origin` header. An empty list allows none.
     These(Vec<String>),
 }
 
-/// The settings of a run, checked.
+/// The validated settings.
 #[derive(Debug)]
 pub struct Config {
     /// `DATABASE_URL`.
@@ -45,7 +45,7 @@ pub struct Config {
     pub host: IpAddr,
     /// `PORT`.
     pub port: u16,
-    /// `JWT_SECRET` or `JWT_KEY_FILE`; `None` only on a loopback address.
+    /// `JWT_SECRET` or `JWT_KEY_FILE`. `None` is possible only if `HOST` is a loopback address.
     pub keys: Option<Keys>,
     /// `ACCESS_TOKEN_EXPIRE_MINUTES`.
     pub access_token_lifetime: Duration,
@@ -59,25 +59,25 @@ pub struct Config {
     pub public_reads: bool,
     /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
     pub limits: Limits,
-    /// `RUST_LOG`, in its own syntax.
+    /// `RUST_LOG`, a valid `EnvFilter` string.
     pub log_filter: String,
     /// `LOG_FORMAT`.
     pub log_format: LogFormat,
 }
 
-/// Everything that is wrong with the settings, a line each.
+/// All invalid settings of one run.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Faults(Vec<String>);
+pub struct ConfigErrors(Vec<String>);
 
-impl fmt::Display for Faults {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the settings are not right:")?;
+        f.write_str("invalid settings:")?;
         self.0.iter().try_for_each(|line| write!(f, "\n  {line}"))
     }
 }
 
-impl Faults {
-    /// One line a fault: the setting, what is wrong, and what would be right.
+impl ConfigErrors {
+    /// One line per error: the setting, the problem and the expected value.
     #[must_use]
     pub fn lines(&self) -> &[String] {
         &self.0
@@ -85,23 +85,24 @@ impl Faults {
 }
 
 impl Config {
-    /// The settings of the environment, completed by a `.env` in the working folder or above it.
-    pub fn load() -> Result<Self, Faults> {
+    /// Reads the settings. Environment variables override `.env`, which is looked up in the
+    /// working directory and then in its parents.
+    pub fn load() -> Result<Self, ConfigErrors> {
         Self::from_lookup(environment()?)
     }
 
-    /// The settings that `lookup` gives by name. An empty one counts as unset.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
-        let mut reader = Reader {
+    /// Reads each setting by name with `lookup`. An empty value counts as unset.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
+        let mut reader = SettingsReader {
             lookup,
-            faults: Vec::new(),
+            errors: Vec::new(),
         };
         let database = reader.read(&DATABASE_URL, Database::parse);
         let host = reader.read(&HOST, |text| {
             parsed::<IpAddr>(text, "an IP address such as 127.0.0.1 or 0.0.0.0")
         });
         let port = reader.read(&PORT, |text| {
-            parsed::<u16>(text, "a whole number from 0 to 65535")
+            parsed::<u16>(text, "an integer from 0 to 65535")
         });
         let secrets = reader.read(&JWT_SECRET, secrets).flatten();
         let key_file = reader.read(&JWT_KEY_FILE, key_file).flatten();
@@ -114,7 +115,9 @@ impl Config {
         let log_filter = reader.read(&RUST_LOG, |text| {
             EnvFilter::from_str(text)
                 .map(|_| text.to_owned())
-                .map_err(|_| "expected a level or directives such as warn,acclaim=debug".to_owned())
+                .map_err(|_| {
+                    "expected a level, or directives such as warn,acclaim=debug".to_owned()
+                })
         });
         let log_format = reader.read(&LOG_FORMAT, |text| match text {
             "text" => Ok(LogFormat::Text),
@@ -122,13 +125,13 @@ impl Config {
             other => Err(format!("`{other}` is neither `text` nor `json`")),
         });
         match (reader.is_set(&JWT_SECRET), reader.is_set(&JWT_KEY_FILE)) {
-            (true, true) => reader.fault(
+            (true, true) => reader.error(
                 &JWT_KEY_FILE,
-                "is set, and JWT_SECRET is set too; set one of them",
+                "is set together with JWT_SECRET; set only one of them",
             ),
-            (false, false) if host.is_some_and(|host| !host.is_loopback()) => reader.fault(
+            (false, false) if host.is_some_and(|host| !host.is_loopback()) => reader.error(
                 &JWT_SECRET,
-                "is unset, and HOST is not a loopback address; expected 32 bytes or more, for instance of `openssl rand -hex 32`, or a JWT_KEY_FILE",
+                "is unset, but HOST is not a loopback address; expected at least 32 bytes, such as the output of `openssl rand -hex 32`, or a JWT_KEY_FILE",
             ),
             _ => {}
         }
@@ -157,10 +160,10 @@ impl Config {
             limits,
             log_filter,
             log_format,
-            reader.faults.as_slice(),
+            reader.errors.as_slice(),
         )
         else {
-            return Err(Faults(reader.faults));
+            return Err(ConfigErrors(reader.errors));
         };
         Ok(Self {
             database,
@@ -179,17 +182,17 @@ impl Config {
     }
 }
 
-/// `DATABASE_URL` alone: who changes the schema needs no secret to sign tokens with.
-pub fn load_database() -> Result<Database, Faults> {
-    let mut reader = Reader {
+/// Reads `DATABASE_URL` alone, so that commands such as `migrate` need no signing secret.
+pub fn load_database() -> Result<Database, ConfigErrors> {
+    let mut reader = SettingsReader {
         lookup: environment()?,
-        faults: Vec::new(),
+        errors: Vec::new(),
     };
     let database = reader.read(&DATABASE_URL, Database::parse);
-    database.ok_or(Faults(reader.faults))
+    database.ok_or(ConfigErrors(reader.errors))
 }
 
-/// The path that `JWT_KEY_FILE` names, if it names one.
+/// The path in `JWT_KEY_FILE`, if it is set.
 #[must_use]
 pub fn key_file_path() -> Option<PathBuf> {
     let lookup = environment().ok()?;
@@ -198,17 +201,17 @@ pub fn key_file_path() -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-fn environment() -> Result<impl Fn(&str) -> Option<String>, Faults> {
-    let file = dotenv().map_err(|fault| Faults(vec![fault]))?;
+fn environment() -> Result<impl Fn(&str) -> Option<String>, ConfigErrors> {
+    let file = dotenv().map_err(|error| ConfigErrors(vec![error]))?;
     Ok(move |name: &str| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
 }
 
-struct Reader<L> {
+struct SettingsReader<L> {
     lookup: L,
-    faults: Vec<String>,
+    errors: Vec<String>,
 }
 
-impl<L: Fn(&str) -> Option<String>> Reader<L> {
+impl<L: Fn(&str) -> Option<String>> SettingsReader<L> {
     fn read<T>(
         &mut self,
         setting: &Setting,
@@ -217,15 +220,15 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         let text = self.text(setting);
         match parse(text.as_deref().unwrap_or(setting.default).trim()) {
             Ok(value) => Some(value),
-            Err(fault) => {
-                self.fault(setting, &fault);
+            Err(error) => {
+                self.error(setting, &error);
                 None
             }
         }
     }
 
-    fn fault(&mut self, setting: &Setting, fault: &str) {
-        self.faults.push(format!("{}: {fault}", setting.name));
+    fn error(&mut self, setting: &Setting, error: &str) {
+        self.errors.push(format!("{}: {error}", setting.name));
     }
 
     fn text(&self, setting: &Setting) -> Option<String> {
@@ -243,7 +246,7 @@ fn dotenv() -> Result<HashMap<String, String>, String> {
         Err(error) if error.not_found() => return Ok(HashMap::new()),
         Err(error) => return Err(format!(".env: cannot be read: {error}")),
     };
-    // dotenvy's own words repeat the line, which may hold a secret.
+    // dotenvy's own error message repeats the line, which may contain a secret.
     file.collect::<Result<_, _>>()
-        .map_err(|_| ".env: a line is not NAME=VALUE, or its quotes do not match".to_owned())
+        .map_err(|_| ".env: a line is not NAME=VALUE, or has unbalanced quotes".to_owned())
 }

@@ -1,7 +1,7 @@
-//! Acclaim: a self-hosted social posting service. People sign up, sign in, publish posts and vote on
-//! them over HTTP; SQLite inside by default, PostgreSQL when it grows.
+//! Acclaim: a self-hosted social posting service with an HTTP API. Users sign up, sign in, publish
+//! posts and vote on them. The database is SQLite by default, or PostgreSQL.
 //!
-//! `docs/architecture.md` tells which room holds what, and which may call which.
+//! `docs/architecture.md` describes the modules and their dependencies.
 
 pub mod cli;
 pub mod config;

@@ -1,4 +1,4 @@
-//! The operator's log, on standard error.
+//! The log of the service, on standard error.
 
 use std::{
     io::IsTerminal,
@@ -14,29 +14,27 @@ use crate::config::LogFormat;
 
 static LISTENER_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Starts the log. Called once, before the first line of it.
-///
-/// A second call in one process changes nothing.
+/// Installs the global log subscriber. Later calls in the same process have no effect.
 pub fn start(filter: EnvFilter, format: LogFormat) {
-    let lines = fmt::layer()
+    let layer = fmt::layer()
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    let lines = match format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines
+    let layer = match format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer
             .json()
             .flatten_event(true)
             .with_span_list(false)
             .boxed(),
     };
-    let lines = lines.with_filter(dynamic_filter_fn(|line, _| {
-        line.target() != "actix_server::accept" || !LISTENER_CLOSED.load(Ordering::Relaxed)
+    let layer = layer.with_filter(dynamic_filter_fn(|metadata, _| {
+        metadata.target() != "actix_server::accept" || !LISTENER_CLOSED.load(Ordering::Relaxed)
     }));
-    let _ = registry().with(filter).with(lines).try_init();
+    let _ = registry().with(filter).with(layer).try_init();
 }
 
-/// From now on that nothing can be accepted is as it should be, and no line of the log.
+/// Silences the acceptor's log lines: after the listener is closed, its errors are expected.
 pub fn listener_closed() {
     LISTENER_CLOSED.store(true, Ordering::Relaxed);
 }

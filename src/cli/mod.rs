@@ -1,4 +1,4 @@
-//! The command line: one file a command.
+//! The command line, with one file per command.
 
 mod doctor;
 mod migrate;
@@ -15,7 +15,7 @@ use crate::{config, db::Db, error::Error};
 
 /// A self-hosted social posting service
 ///
-/// Settings come from the environment and from `.env`; the README lists them.
+/// Settings are read from the environment and from `.env`; the README lists them.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Arguments {
@@ -25,27 +25,27 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the service (what happens without a command)
+    /// Run the service (the default command)
     Serve,
-    /// Change the schema of the database, or tell how it stands
+    /// Apply, revert and list schema migrations
     #[command(subcommand)]
     Migrate(migration::Command),
-    /// Add, promote, suspend, restore and list users
+    /// Create, promote, suspend, restore and list users
     #[command(subcommand)]
     User(user::Command),
-    /// Make personal access tokens
+    /// Create personal access tokens
     #[command(subcommand)]
     Token(token::Command),
-    /// Check the set-up: settings, secrets, database, files, clock
+    /// Check the installation: settings, secrets, database, files and clock
     Doctor,
-    /// Print the OpenAPI document of the service
+    /// Print the OpenAPI document
     Openapi,
 }
 
-/// Runs the command that was given; what failed is said in one sentence on standard error.
+/// Runs the command. A failure is reported in one sentence on standard error.
 ///
-/// Exits with 0 when all went well, with 1 when `migrate status` found something pending or
-/// `doctor` found a fault, and with 2 when the command could not be carried out.
+/// The exit code is 0 on success and 2 on failure. It is 1 if `migrate status` finds a pending
+/// migration, or if `doctor` finds a fault.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run().await.map(|()| 0),
@@ -55,15 +55,15 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::Doctor => doctor::run().await,
         Command::Openapi => openapi::run().map(|()| 0),
     };
-    ExitCode::from(outcome.unwrap_or_else(|sentence| {
-        eprintln!("acclaim: {sentence}");
+    ExitCode::from(outcome.unwrap_or_else(|message| {
+        eprintln!("acclaim: {message}");
         2
     }))
 }
 
-/// The database that `DATABASE_URL` names, which must be migrated.
+/// Opens the database of `DATABASE_URL`. Fails if migrations are pending.
 async fn database() -> Result<Db, String> {
-    let database = config::load_database().map_err(|faults| faults.to_string())?;
+    let database = config::load_database().map_err(|errors| errors.to_string())?;
     let db = Db::open(&database).await?;
     let pending = db.pending().await.map_err(|error| sentence(&error))?;
     if pending.is_empty() {
@@ -75,7 +75,7 @@ async fn database() -> Result<Db, String> {
     ))
 }
 
-/// What an operator is told: the cause too, where there is one.
+/// The error message for the operator, including the cause if there is one.
 fn sentence(error: &Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use crate::routes;
 
-/// Prints the OpenAPI document, as `docs/openapi.json` has it.
+/// Prints the OpenAPI document. `docs/openapi.json` is its committed copy.
 pub(super) fn run() -> Result<(), String> {
     let document = routes::document().to_pretty_json();
-    let document = document.map_err(|error| format!("the document cannot be written: {error}"))?;
+    let document =
+        document.map_err(|error| format!("the document cannot be serialised: {error}"))?;
     writeln!(io::stdout(), "{document}")
         .map_err(|error| format!("the document cannot be printed: {error}"))
 }

@@ -1,72 +1,75 @@
-//! `acclaim user`: what an operator does to users, the first admin above all.
+//! `acclaim user`: manages users without a token. It creates the first admin.
 
 use std::io::{self, IsTerminal};
 
 use clap::{Subcommand, ValueEnum};
+use entity::{
+    users::{Model, Role},
+    values::{Email, Invalid, Limit, NewPassword, Reason, SignInName, Skip, Username},
+};
 
 use super::database;
 use crate::{
     db::{Db, workers},
     error::Error,
-    http::rules::{self, Secret},
     services::{
         auth::{
-            Authenticator, Role,
+            Authenticator,
             passwords::Passwords,
             sign_up::{NewUser, sign_up},
         },
-        moderation::{audit_log::Actor, users as staff},
+        moderation::{self, audit_log::Actor},
         users,
     },
 };
 
-/// What to do.
+/// The subcommands of `acclaim user`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Add a user; the password is asked for, or read from standard input
+    /// Create a user; prompts for the password, or reads it from standard input
     Create {
-        /// 3 to 30 of a to z, 0 to 9, `_` and `-`
+        /// 3 to 30 characters: a to z, 0 to 9, `_` and `-`
         #[arg(long)]
         username: String,
         /// The e-mail address
         #[arg(long)]
         email: String,
-        /// What the user may do
+        /// The role
         #[arg(long, default_value = "user")]
         role: RoleName,
     },
-    /// Give a user another role
+    /// Change the role of a user
     Promote {
         /// Username or e-mail address
-        user: String,
-        /// What the user may do
+        user: SignInName,
+        /// The role
         #[arg(long, default_value = "admin")]
         role: RoleName,
-        /// Why, for the audit log
+        /// The reason, for the audit log
         #[arg(long, default_value = "")]
-        reason: String,
+        reason: Reason,
     },
-    /// End a user's sessions, stop their tokens, hide their posts
+    /// Suspend a user: end their sessions, disable their tokens and hide their posts
     Suspend {
         /// Username or e-mail address
-        user: String,
-        /// Why, for the audit log
+        user: SignInName,
+        /// The reason, for the audit log
         #[arg(long, default_value = "")]
-        reason: String,
+        reason: Reason,
     },
-    /// Let a suspended user in again
+    /// Lift the suspension of a user
     Restore {
         /// Username or e-mail address
-        user: String,
-        /// Why, for the audit log
+        user: SignInName,
+        /// The reason, for the audit log
         #[arg(long, default_value = "")]
-        reason: String,
+        reason: Reason,
     },
-    /// List every user: number, username, role, and whether suspended
+    /// List all users: id, username, role and suspension
     List,
 }
 
-/// A role as it is typed.
+/// A role on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum RoleName {
     User,
@@ -84,17 +87,17 @@ impl From<RoleName> for Role {
     }
 }
 
-/// Runs `command` and prints a line for each user that it concerned.
+/// Runs `command` and prints one line per affected user.
 pub(super) async fn run(command: Command) -> Result<(), String> {
     let db = database().await?;
     act(&db, command).await.map_err(|error| match error {
-        Failure::Said(sentence) => sentence,
+        Failure::Message(message) => message,
         Failure::Service(error) => super::sentence(&error),
     })
 }
 
 enum Failure {
-    Said(String),
+    Message(String),
     Service(Error),
 }
 
@@ -106,7 +109,7 @@ impl From<Error> for Failure {
 
 async fn act(db: &Db, command: Command) -> Result<(), Failure> {
     let actor = Actor::operator();
-    // Servers that run learn of it when their own caches forget.
+    // A running server is not notified. It follows when its cache entries expire.
     let authenticator = Authenticator::default();
     match command {
         Command::Create {
@@ -114,65 +117,63 @@ async fn act(db: &Db, command: Command) -> Result<(), Failure> {
             email,
             role,
         } => {
-            let new = checked(&username, &email).map_err(Failure::Said)?;
-            let passwords = Passwords::start(workers(), 1)
-                .map_err(|error| Failure::Said(format!("no thread for passwords: {error}")))?;
+            let new = new_user(&username, &email).map_err(Failure::Message)?;
+            let passwords = Passwords::start(workers(), 1).map_err(|error| {
+                Failure::Message(format!("cannot start the password thread: {error}"))
+            })?;
             let mut user = sign_up(db, &passwords, new).await?;
             if Role::from(role) != Role::User {
-                user = staff::set_role(db, &actor, user.id, role.into(), "created so").await?;
+                let reason = Reason::parse("created with this role").unwrap_or_default();
+                user = moderation::set_role(db, &actor, user.id, role.into(), &reason).await?;
             }
             print(&user);
         }
         Command::Promote { user, role, reason } => {
             let id = users::get_by_name(db, &user).await?.id;
-            print(&staff::set_role(db, &actor, id, role.into(), &reason).await?);
+            print(&moderation::set_role(db, &actor, id, role.into(), &reason).await?);
         }
         Command::Suspend { user, reason } => {
             let id = users::get_by_name(db, &user).await?.id;
-            print(&staff::suspend(db, &authenticator, &actor, id, &reason).await?);
+            print(&moderation::suspend(db, &authenticator, &actor, id, &reason).await?);
         }
         Command::Restore { user, reason } => {
             let id = users::get_by_name(db, &user).await?.id;
-            print(&staff::restore(db, &actor, id, &reason).await?);
+            print(&moderation::restore(db, &actor, id, &reason).await?);
         }
-        Command::List => {
-            let mut skip = 0;
-            loop {
-                let users = staff::users(db, 100, skip).await?;
-                users.iter().for_each(print);
-                if users.len() < 100 {
-                    break;
-                }
-                skip += 100;
-            }
-        }
+        Command::List => list(db).await?,
     }
     Ok(())
 }
 
-fn checked(username: &str, email: &str) -> Result<NewUser, String> {
-    let username = username.to_ascii_lowercase();
-    let email = email.trim().to_ascii_lowercase();
-    let password = Secret(password()?.into());
-    let checks = [
-        ("username", rules::username(&username)),
-        ("email", rules::email(&email)),
-        ("password", rules::password(&password)),
-    ];
-    for (name, check) in checks {
-        check.map_err(|fault| format!("{name} {fault}"))?;
+/// Prints all users. Reads them in pages of `Limit::MAX`.
+async fn list(db: &Db) -> Result<(), Failure> {
+    let mut skip = Skip::default();
+    loop {
+        let users = moderation::list_users(db, Limit::MAX, skip).await?;
+        users.iter().for_each(print);
+        if (users.len() as u64) < Limit::MAX.get() {
+            return Ok(());
+        }
+        skip = skip.plus(Limit::MAX);
     }
-    if let Some(fault) = rules::own_name("password", &password, &[&email, &username]) {
-        return Err(format!("password {}", fault.message));
-    }
+}
+
+fn new_user(username: &str, email: &str) -> Result<NewUser, String> {
+    let named = |name: &'static str| move |invalid: Invalid| format!("{name} {invalid}");
+    let username = Username::parse(username).map_err(named("username"))?;
+    let email = Email::parse(email).map_err(named("email"))?;
+    let password = NewPassword::parse(password()?).map_err(named("password"))?;
+    password
+        .check_names(&email, Some(&username))
+        .map_err(named("password"))?;
     Ok(NewUser {
         email,
         username: Some(username),
-        password: password.0,
+        password,
     })
 }
 
-/// Asked for on a terminal, where it is not shown; else a line of standard input.
+/// Prompts without echo on a terminal. Otherwise reads one line of standard input.
 fn password() -> Result<String, String> {
     let read = if io::stdin().is_terminal() {
         rpassword::prompt_password("Password: ")
@@ -184,7 +185,7 @@ fn password() -> Result<String, String> {
     read.map_err(|error| format!("the password cannot be read: {error}"))
 }
 
-fn print(user: &users::Model) {
+fn print(user: &Model) {
     let suspended = if user.suspended_at.is_some() {
         " suspended"
     } else {

@@ -1,48 +1,50 @@
-//! How often somebody may ask, and whose word counts on who asks.
+//! Rate limits and trusted proxies.
 
 use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{
-    Reader,
+    SettingsReader,
     settings::{
         RATE_LIMIT_REQUESTS, RATE_LIMIT_SIGN_IN, RATE_LIMIT_SIGN_IN_ACCOUNT, RATE_LIMIT_SIGN_UP,
         RATE_LIMIT_WRITES, TRUSTED_PROXIES,
     },
 };
 
-/// Highest count of a rate: above it the time of one request would be no whole nanoseconds.
-const HIGHEST: u32 = 1_000_000;
+/// Highest count of a rate. It keeps the interval between requests at 1 µs or more.
+const MAX_COUNT: u32 = 1_000_000;
 
-/// `N/second`, `N/minute` or `N/hour`: N at once, and then one more each Nth part of the period.
+/// `N/second`, `N/minute` or `N/hour`: a burst of N, then one more every 1/N of the period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// N, 1 to 1,000,000.
+    /// N, from 1 to 1,000,000.
     pub count: NonZeroU32,
-    /// A second, a minute or an hour.
+    /// One second, minute or hour.
     pub period: Duration,
 }
 
-/// The limits of a run; `None` is off.
+/// The rate limits. `None` turns a limit off.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// `RATE_LIMIT_REQUESTS`, of an address.
+    /// `RATE_LIMIT_REQUESTS`, per address.
     pub requests: Option<Rate>,
-    /// `RATE_LIMIT_SIGN_UP`, of an address.
+    /// `RATE_LIMIT_SIGN_UP`, per address.
     pub sign_up: Option<Rate>,
-    /// `RATE_LIMIT_SIGN_IN`, of an address.
+    /// `RATE_LIMIT_SIGN_IN`, per address.
     pub sign_in: Option<Rate>,
-    /// `RATE_LIMIT_SIGN_IN_ACCOUNT`, of a name to sign in with.
+    /// `RATE_LIMIT_SIGN_IN_ACCOUNT`, per e-mail address or username.
     pub sign_in_account: Option<Rate>,
-    /// `RATE_LIMIT_WRITES`, of a user.
+    /// `RATE_LIMIT_WRITES`, per user.
     pub writes: Option<Rate>,
     /// `TRUSTED_PROXIES`.
     pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Limits {
-    pub(super) fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Self> {
+    pub(super) fn read<L: Fn(&str) -> Option<String>>(
+        reader: &mut SettingsReader<L>,
+    ) -> Option<Self> {
         let requests = reader.read(&RATE_LIMIT_REQUESTS, rate);
         let sign_up = reader.read(&RATE_LIMIT_SIGN_UP, rate);
         let sign_in = reader.read(&RATE_LIMIT_SIGN_IN, rate);
@@ -73,13 +75,13 @@ fn rate(text: &str) -> Result<Option<Rate>, String> {
         "hour" => Some(3600),
         _ => None,
     };
-    match (count.filter(|count| count.get() <= HIGHEST), seconds) {
+    match (count.filter(|count| count.get() <= MAX_COUNT), seconds) {
         (Some(count), Some(seconds)) => Ok(Some(Rate {
             count,
             period: Duration::from_secs(seconds),
         })),
         _ => Err(format!(
-            "`{text}` is neither `off` nor such as 30/minute, a whole number from 1 to {HIGHEST} a second, minute or hour"
+            "`{text}` is neither `off` nor a rate such as 30/minute; expected an integer from 1 to {MAX_COUNT} per second, minute or hour"
         )),
     }
 }
@@ -92,7 +94,7 @@ fn networks(text: &str) -> Result<Vec<IpNet>, String> {
         .collect()
 }
 
-/// A network of IPv4 addresses written as IPv6 ones is one of IPv4.
+/// Parses an address or a network. An IPv4-mapped IPv6 network becomes an IPv4 network.
 fn network(text: &str) -> Result<IpNet, String> {
     let address = text.parse::<IpAddr>().map(IpNet::from);
     let network = address.or_else(|_| text.parse()).map_err(|_| {

@@ -1,4 +1,4 @@
-//! From the text of a setting to its value; an error says what was wrong and what would be right.
+//! Parsers for the values of settings. Each error states the problem and the expected value.
 
 use std::{fs, str::FromStr, time::Duration};
 
@@ -8,10 +8,10 @@ use url::Url;
 use super::Origins;
 use crate::keys::Keys;
 
-/// Fewest bytes of a secret: the length of an HS256 digest (RFC 7518, section 3.2).
-const SECRET_BYTES: usize = 32;
+/// Minimum length of a secret in bytes: the size of an HS256 digest (RFC 7518, section 3.2).
+const MIN_SECRET_BYTES: usize = 32;
 
-/// Secrets that tutorials print and people paste.
+/// Secrets published in tutorials, which anyone can sign with.
 const WELL_KNOWN_SECRETS: [&str; 5] = [
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e8",
@@ -20,8 +20,9 @@ const WELL_KNOWN_SECRETS: [&str; 5] = [
     "your-secret-key-must-be-at-least-32-bytes-long",
 ];
 
-pub(super) fn parsed<T: FromStr>(text: &str, right: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("`{text}` is not {right}"))
+pub(super) fn parsed<T: FromStr>(text: &str, expected: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is not {expected}"))
 }
 
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
@@ -35,14 +36,14 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 pub(super) fn minutes(text: &str) -> Result<Duration, String> {
     match text.parse::<u64>() {
         Ok(minutes @ 1..=43_200) => Ok(Duration::from_secs(minutes * 60)),
-        _ => Err(format!("`{text}` is not a whole number from 1 to 43200")),
+        _ => Err(format!("`{text}` is not an integer from 1 to 43200")),
     }
 }
 
 pub(super) fn days(text: &str) -> Result<time::Duration, String> {
     match text.parse::<i64>() {
         Ok(days @ 1..=365) => Ok(time::Duration::days(days)),
-        _ => Err(format!("`{text}` is not a whole number from 1 to 365")),
+        _ => Err(format!("`{text}` is not an integer from 1 to 365")),
     }
 }
 
@@ -52,9 +53,9 @@ pub(super) fn secrets(text: &str) -> Result<Option<Keys>, String> {
     }
     let secrets: Vec<_> = text.split(',').map(str::trim).collect();
     let checked = secrets.iter().enumerate().map(|(at, text)| {
-        secret(text).map_err(|fault| match secrets.len() {
-            1 => fault,
-            count => format!("secret {} of {count} {fault}", at + 1),
+        secret(text).map_err(|error| match secrets.len() {
+            1 => error,
+            count => format!("secret {} of {count} {error}", at + 1),
         })
     });
     let checked = checked.collect::<Result<Vec<_>, _>>()?;
@@ -67,19 +68,19 @@ fn secret(text: &str) -> Result<SecretString, String> {
     let exposed = secret.expose_secret();
     let mut bytes = exposed.bytes();
     let first = bytes.next();
-    if exposed.len() < SECRET_BYTES {
+    if exposed.len() < MIN_SECRET_BYTES {
         Err(format!(
-            "has {} bytes; expected {SECRET_BYTES} or more, for instance of `openssl rand -hex 32`",
+            "has {} bytes; expected at least {MIN_SECRET_BYTES}, such as the output of `openssl rand -hex 32`",
             exposed.len()
         ))
     } else if WELL_KNOWN_SECRETS.contains(&exposed) || bytes.all(|byte| Some(byte) == first) {
-        Err("is a well-known example, which anybody can sign with; expected one of your own, for instance of `openssl rand -hex 32`".to_owned())
+        Err("is a well-known example, which anyone can sign with; expected a random secret, such as the output of `openssl rand -hex 32`".to_owned())
     } else {
         Ok(secret)
     }
 }
 
-/// The faults do not repeat the path, in whose place somebody may have put the key itself.
+/// Errors do not repeat the path, because it may be the key itself, set by mistake.
 pub(super) fn key_file(path: &str) -> Result<Option<Keys>, String> {
     if path.is_empty() {
         return Ok(None);
@@ -100,7 +101,7 @@ pub(super) fn origins(text: &str) -> Result<Origins, String> {
         .map(Origins::These)
 }
 
-/// The serialisation of RFC 6454, section 6.1, which is what browsers send.
+/// Returns the ASCII serialisation (RFC 6454, section 6.2), the form that browsers send.
 fn origin(text: &str) -> Result<String, String> {
     let url = Url::parse(text)
         .ok()

@@ -1,12 +1,12 @@
-//! Names, defaults and meanings.
+//! Declares every setting: its name, default and meaning.
 
-/// A setting as the README and `.env.example` show it.
+/// A setting, as documented in the README and `.env.example`.
 pub struct Setting {
-    /// Its name in the environment and in `.env`.
+    /// The name of the environment variable.
     pub name: &'static str,
-    /// What holds when it is unset or empty; empty when nothing fixed does.
+    /// The value used if the setting is unset or empty. Empty if there is no fixed default.
     pub default: &'static str,
-    /// One sentence for the operator.
+    /// The description for the operator.
     pub meaning: &'static str,
 }
 
@@ -21,88 +21,88 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
 pub(super) const DATABASE_URL: Setting = setting(
     "DATABASE_URL",
     "sqlite://acclaim.db",
-    "Where the data is: sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE (append ?sslmode=require for TLS)",
+    "The database URL: sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE (append ?sslmode=require for TLS)",
 );
 pub(super) const HOST: Setting = setting(
     "HOST",
     "127.0.0.1",
-    "The IP address to listen on; 0.0.0.0 or :: for all",
+    "The IP address to listen on; use 0.0.0.0 or :: for all interfaces",
 );
 pub(super) const PORT: Setting = setting("PORT", "8000", "The TCP port to listen on");
 pub(super) const JWT_SECRET: Setting = setting(
     "JWT_SECRET",
     "",
-    "Signs the access tokens: 32 bytes or more, for instance of `openssl rand -hex 32`; of several, separated by commas, the first signs and all are good; may be left out on a loopback address, where each run then makes its own",
+    "The HS256 secret for access tokens, at least 32 bytes, such as the output of `openssl rand -hex 32`. In a comma-separated list, the first secret signs and all of them verify. Optional if HOST is a loopback address; each start then generates a random secret",
 );
 pub(super) const JWT_KEY_FILE: Setting = setting(
     "JWT_KEY_FILE",
     "",
-    "In place of JWT_SECRET, a PEM file of Ed25519 keys: the first PRIVATE KEY, for instance of `openssl genpkey -algorithm ed25519`, signs the access tokens, and all PRIVATE KEY and PUBLIC KEY blocks are good",
+    "A PEM file of Ed25519 keys, to use in place of JWT_SECRET. The first PRIVATE KEY, such as the output of `openssl genpkey -algorithm ed25519`, signs access tokens; all PRIVATE KEY and PUBLIC KEY blocks verify them",
 );
 pub(super) const ACCESS_TOKEN_EXPIRE_MINUTES: Setting = setting(
     "ACCESS_TOKEN_EXPIRE_MINUTES",
     "60",
-    "How long an access token is good for, 1 to 43200 minutes",
+    "The lifetime of an access token, 1 to 43200 minutes",
 );
 pub(super) const REFRESH_TOKEN_EXPIRE_DAYS: Setting = setting(
     "REFRESH_TOKEN_EXPIRE_DAYS",
     "30",
-    "How long a session lasts after its last refresh, 1 to 365 days",
+    "The lifetime of a session after its last refresh, 1 to 365 days",
 );
 pub(super) const CORS_ALLOWED_ORIGINS: Setting = setting(
     "CORS_ALLOWED_ORIGINS",
     "",
-    "Origins whose pages may call the service, separated by commas: https://app.example,http://localhost:5173; none when empty, any with *",
+    "A comma-separated list of origins that CORS allows, such as https://app.example,http://localhost:5173; * allows any origin, an empty list allows none",
 );
 pub(super) const AUTO_MIGRATE: Setting = setting(
     "AUTO_MIGRATE",
     "false",
-    "Whether `serve` applies pending migrations to PostgreSQL; SQLite is always migrated",
+    "Whether `serve` applies pending migrations to PostgreSQL; on SQLite it always does",
 );
 pub(super) const PUBLIC_READS: Setting = setting(
     "PUBLIC_READS",
     "false",
-    "Whether posts can be read without a token",
+    "Whether posts are readable without a token",
 );
 pub(super) const RATE_LIMIT_REQUESTS: Setting = setting(
     "RATE_LIMIT_REQUESTS",
     "12000/minute",
-    "How many requests an address may send: N/second, N/minute, N/hour, or off",
+    "The limit of requests per IP address: N/second, N/minute, N/hour or off",
 );
 pub(super) const RATE_LIMIT_SIGN_UP: Setting = setting(
     "RATE_LIMIT_SIGN_UP",
     "60/hour",
-    "How often somebody may sign up from one address",
+    "The limit of sign-ups per IP address",
 );
 pub(super) const RATE_LIMIT_SIGN_IN: Setting = setting(
     "RATE_LIMIT_SIGN_IN",
     "30/minute",
-    "How often somebody may try to sign in from one address",
+    "The limit of sign-in attempts per IP address",
 );
 pub(super) const RATE_LIMIT_SIGN_IN_ACCOUNT: Setting = setting(
     "RATE_LIMIT_SIGN_IN_ACCOUNT",
     "10/minute",
-    "How often somebody may try to sign in with one e-mail address or username, from all addresses together",
+    "The limit of sign-in attempts per e-mail address or username, across all IP addresses",
 );
 pub(super) const RATE_LIMIT_WRITES: Setting = setting(
     "RATE_LIMIT_WRITES",
     "600/minute",
-    "How many requests other than GET and HEAD a user may send",
+    "The limit of requests other than GET and HEAD per user",
 );
 pub(super) const TRUSTED_PROXIES: Setting = setting(
     "TRUSTED_PROXIES",
     "",
-    "Addresses and networks of the proxies in front, separated by commas: 127.0.0.1,10.0.0.0/8; who their X-Forwarded-For or Forwarded names is the client; none when empty",
+    "A comma-separated list of reverse proxies, as IP addresses or networks, such as 127.0.0.1,10.0.0.0/8. The client address is taken from the X-Forwarded-For or Forwarded header only if one of them sent the request",
 );
 pub(super) const RUST_LOG: Setting = setting(
     "RUST_LOG",
     "warn,acclaim=info",
-    "What is logged: off, error, warn, info, debug, trace, also by module: warn,acclaim=debug",
+    "The log level: off, error, warn, info, debug or trace; per-module directives such as warn,acclaim=debug are allowed",
 );
 pub(super) const LOG_FORMAT: Setting =
-    setting("LOG_FORMAT", "text", "How it is logged: text or json");
+    setting("LOG_FORMAT", "text", "The log format: text or json");
 
-/// All settings, in the order in which they are shown.
+/// All settings, in the order of the documentation.
 pub const SETTINGS: [&Setting; 18] = [
     &DATABASE_URL,
     &HOST,

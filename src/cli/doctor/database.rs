@@ -1,26 +1,26 @@
-//! The database: whether it answers, is migrated, is sound, and is reached as it should be.
+//! Checks the database: connection, migrations, integrity and configuration.
 
 use migration::{Command, Database, Error};
 
-use super::{Finding, files, settings::Known};
+use super::{Finding, files, settings::DatabaseSettings};
 use crate::db::{self, Facts, Postgres, Sqlite};
 
-/// The oldest major version of PostgreSQL that still gets fixes: 14 got its last in November 2026.
-const OLDEST_POSTGRES: i32 = 15;
-/// Seconds by which the clocks of the two machines may differ.
-const SKEW: f64 = 5.0;
-/// Seconds beyond which times and the ends of tokens are plainly wrong.
-const GROSS_SKEW: f64 = 60.0;
+/// The oldest supported major version of PostgreSQL. Support for 14 ended in November 2026.
+const MIN_POSTGRES: i32 = 15;
+/// Tolerated difference between the two clocks, in seconds.
+const MAX_SKEW: f64 = 5.0;
+/// Difference between the two clocks, in seconds, beyond which token lifetimes are wrong.
+const FAULT_SKEW: f64 = 60.0;
 
-pub(super) async fn check(known: &Known) -> Vec<Finding> {
-    const WHAT: &str = "database";
-    let database = &known.database;
+pub(super) async fn check(settings: &DatabaseSettings) -> Vec<Finding> {
+    const SUBJECT: &str = "database";
+    let database = &settings.database;
     let mut findings = Vec::new();
     if let Database::Sqlite(options) = database {
         let file = options.get_filename();
         if !file.exists() {
-            let said = format!("{database} is not there yet; `acclaim serve` makes it");
-            findings.push(Finding::warning(WHAT, said));
+            let message = format!("{database} does not exist yet; `acclaim serve` creates it");
+            findings.push(Finding::warning(SUBJECT, message));
             findings.extend(files::folder(file));
             return findings;
         }
@@ -29,37 +29,37 @@ pub(super) async fn check(known: &Known) -> Vec<Finding> {
     match db::inspect(database).await {
         Ok(inspection) => {
             let milliseconds = inspection.answered.as_secs_f64() * 1000.0;
-            let said = format!("{database} answers in {milliseconds:.1} ms");
-            findings.push(Finding::ok(WHAT, said));
+            let message = format!("{database} answers in {milliseconds:.1} ms");
+            findings.push(Finding::ok(SUBJECT, message));
             match inspection.facts {
                 Facts::Sqlite(facts) => findings.extend(sqlite(&facts)),
                 Facts::Postgres(facts) => findings.extend(postgres(&facts)),
             }
-            findings.push(migrations(known).await);
+            findings.push(migrations(settings).await);
         }
-        Err(sentence) => findings.push(Finding::fault(
-            WHAT,
-            format!("{sentence}; see that it runs and that DATABASE_URL is right"),
+        Err(error) => findings.push(Finding::fault(
+            SUBJECT,
+            format!("{error}; check that it is running and that DATABASE_URL is correct"),
         )),
     }
     findings
 }
 
-async fn migrations(known: &Known) -> Finding {
-    const WHAT: &str = "migrations";
-    let by_serve = known.auto_migrate || matches!(known.database, Database::Sqlite(_));
-    match migration::run(&known.database, &Command::Status).await {
-        Ok(report) if report.pending == 0 => Finding::ok(WHAT, "all are applied"),
+async fn migrations(settings: &DatabaseSettings) -> Finding {
+    const SUBJECT: &str = "migrations";
+    let by_serve = settings.auto_migrate || matches!(settings.database, Database::Sqlite(_));
+    match migration::run(&settings.database, &Command::Status).await {
+        Ok(report) if report.pending == 0 => Finding::ok(SUBJECT, "all are applied"),
         Ok(report) if by_serve => Finding::warning(
-            WHAT,
+            SUBJECT,
             format!("{} pending; `acclaim serve` applies them", report.pending),
         ),
         Ok(report) => Finding::fault(
-            WHAT,
+            SUBJECT,
             format!("{} pending; run `acclaim migrate up`", report.pending),
         ),
-        Err(error @ Error::Newer(_)) => Finding::fault(WHAT, error.to_string()),
-        Err(error) => Finding::fault(WHAT, format!("they cannot be looked up: {error}")),
+        Err(error @ Error::Newer(_)) => Finding::fault(SUBJECT, error.to_string()),
+        Err(error) => Finding::fault(SUBJECT, format!("the status is unknown: {error}")),
     }
 }
 
@@ -67,58 +67,58 @@ fn sqlite(facts: &Sqlite) -> [Finding; 2] {
     let journal = if facts.wal {
         Finding::ok("WAL", "is on")
     } else {
-        Finding::warning("WAL", "is off; `acclaim serve` turns it on")
+        Finding::warning("WAL", "is off; `acclaim serve` enables it")
     };
-    let soundness = match facts.damage.first() {
-        None => Finding::ok("quick_check", "found the file sound"),
+    let integrity = match facts.damage.first() {
+        None => Finding::ok("quick_check", "found no errors"),
         Some(first) => Finding::fault(
             "quick_check",
             format!(
-                "found {} things or more, first: {first}; stop the service and restore a backup",
+                "found at least {} errors, the first: {first}; stop the service and restore a backup",
                 facts.damage.len()
             ),
         ),
     };
-    [journal, soundness]
+    [journal, integrity]
 }
 
 fn postgres(facts: &Postgres) -> [Finding; 4] {
     let (major, minor) = (facts.version / 10_000, facts.version % 10_000);
     let shown = format!("PostgreSQL {major}.{minor}");
-    let version = if major < OLDEST_POSTGRES {
-        let said = format!("{shown} gets no fixes any more; upgrade to {OLDEST_POSTGRES} or newer");
-        Finding::warning("version", said)
+    let version = if major < MIN_POSTGRES {
+        let message = format!("{shown} is no longer supported; upgrade to {MIN_POSTGRES} or newer");
+        Finding::warning("version", message)
     } else {
         Finding::ok("version", shown)
     };
     let role = if facts.superuser {
         Finding::warning(
             "role",
-            "is a superuser, who may do everything on the server; make one that owns this database alone: `CREATE ROLE acclaim LOGIN NOSUPERUSER`",
+            "is a superuser with full access to the server; use a role that owns only this database: `CREATE ROLE acclaim LOGIN NOSUPERUSER`",
         )
     } else {
-        Finding::ok("role", "is no superuser")
+        Finding::ok("role", "is not a superuser")
     };
-    let transport = match (facts.encrypted, facts.local) {
-        (true, _) => Finding::ok("TLS", "protects the connection to the database"),
-        (false, true) => Finding::ok("TLS", "is off, and the database is on this machine"),
+    let tls = match (facts.encrypted, facts.local) {
+        (true, _) => Finding::ok("TLS", "is on"),
+        (false, true) => Finding::ok("TLS", "is off, but the database is on this machine"),
         (false, false) => Finding::warning(
             "TLS",
-            "does not protect the connection to the database; append ?sslmode=verify-full to DATABASE_URL, or ?sslmode=require where its certificate is of its own making",
+            "is off, and the database is on another machine; append ?sslmode=verify-full to DATABASE_URL, or ?sslmode=require for a self-signed certificate",
         ),
     };
-    [version, role, transport, skew(facts.ahead)]
+    [version, role, tls, skew(facts.ahead)]
 }
 
 fn skew(ahead: f64) -> Finding {
-    const WHAT: &str = "database's clock";
-    let said = format!("differs from this machine's by {ahead:+.1} s");
-    let remedy = "; set both by NTP";
-    if ahead.abs() > GROSS_SKEW {
-        Finding::fault(WHAT, said + remedy)
-    } else if ahead.abs() > SKEW {
-        Finding::warning(WHAT, said + remedy)
+    const SUBJECT: &str = "database's clock";
+    let message = format!("differs from this machine's clock by {ahead:+.1} s");
+    let remedy = "; synchronise both with NTP";
+    if ahead.abs() > FAULT_SKEW {
+        Finding::fault(SUBJECT, message + remedy)
+    } else if ahead.abs() > MAX_SKEW {
+        Finding::warning(SUBJECT, message + remedy)
     } else {
-        Finding::ok(WHAT, said)
+        Finding::ok(SUBJECT, message)
     }
 }

@@ -1,4 +1,4 @@
-//! `acclaim doctor`
+//! `acclaim doctor`: checks the installation and changes nothing.
 
 mod database;
 mod files;
@@ -11,41 +11,45 @@ use std::{
 
 use time::OffsetDateTime;
 
-/// The year of the first migration: a clock that shows an earlier one is wrong.
+/// The year of the first migration. A clock with an earlier year is wrong.
 const FIRST_YEAR: i32 = 2026;
 
-/// How one thing is; the sentence has the remedy where one is needed, and never a secret.
+/// The result of one check. The message states the remedy if one is needed, and never a secret.
 struct Finding {
     level: Level,
-    what: &'static str,
-    said: String,
+    subject: &'static str,
+    message: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Level {
     Ok,
-    /// The service runs; whether it should is for the operator to judge.
+    /// The service runs, but the operator should review this.
     Warning,
-    /// The service does not run, or not safely.
+    /// The service does not start, or does not run safely.
     Fault,
 }
 
 impl Finding {
-    fn new(level: Level, what: &'static str, said: impl Into<String>) -> Self {
-        let said = said.into();
-        Self { level, what, said }
+    fn new(level: Level, subject: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            level,
+            subject,
+            message,
+        }
     }
 
-    fn ok(what: &'static str, said: impl Into<String>) -> Self {
-        Self::new(Level::Ok, what, said)
+    fn ok(subject: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Level::Ok, subject, message)
     }
 
-    fn warning(what: &'static str, said: impl Into<String>) -> Self {
-        Self::new(Level::Warning, what, said)
+    fn warning(subject: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Level::Warning, subject, message)
     }
 
-    fn fault(what: &'static str, said: impl Into<String>) -> Self {
-        Self::new(Level::Fault, what, said)
+    fn fault(subject: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Level::Fault, subject, message)
     }
 }
 
@@ -56,37 +60,37 @@ impl fmt::Display for Finding {
             Level::Warning => "warning",
             Level::Fault => "fault",
         };
-        write!(f, "{level:<7} {}: {}", self.what, self.said)
+        write!(f, "{level:<7} {}: {}", self.subject, self.message)
     }
 }
 
-/// Prints one line a check. The exit status is 1 when one is a fault.
+/// Prints one line per check. The exit code is 1 if any finding is a fault.
 pub(super) async fn run() -> Result<u8, String> {
-    let (mut findings, known) = settings::check();
+    let (mut findings, database_settings) = settings::check();
     findings.extend(files::dotenv());
     findings.extend(files::keys());
     findings.push(clock());
     findings.push(files::limit());
-    if let Some(known) = known {
-        findings.extend(database::check(&known).await);
+    if let Some(settings) = database_settings {
+        findings.extend(database::check(&settings).await);
     }
     let mut out = io::stdout().lock();
     for finding in &findings {
         writeln!(out, "{finding}")
             .map_err(|error| format!("the findings cannot be printed: {error}"))?;
     }
-    let faulty = findings.iter().any(|one| one.level == Level::Fault);
-    Ok(u8::from(faulty))
+    let has_fault = findings.iter().any(|one| one.level == Level::Fault);
+    Ok(u8::from(has_fault))
 }
 
 fn clock() -> Finding {
     let now = OffsetDateTime::now_utc();
-    let said = format!("this machine's says {} in UTC", now.date());
+    let message = format!("shows {} UTC", now.date());
     if now.year() < FIRST_YEAR {
         return Finding::fault(
             "clock",
-            format!("{said}, which is long past; set it by NTP"),
+            format!("{message}, which is in the past; synchronise it with NTP"),
         );
     }
-    Finding::ok("clock", said)
+    Finding::ok("clock", message)
 }

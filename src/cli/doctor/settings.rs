@@ -1,104 +1,106 @@
-//! Settings that are wrong, or that deserve a second look.
+//! Checks the settings: invalid values, and valid ones that are risky.
 
 use migration::Database;
 
 use super::Finding;
 use crate::config::{self, Config, Origins, SETTINGS};
 
-/// What the checks of the database need.
-pub(super) struct Known {
+/// The settings that the database checks need.
+pub(super) struct DatabaseSettings {
     /// `DATABASE_URL`.
     pub(super) database: Database,
     /// `AUTO_MIGRATE`.
     pub(super) auto_migrate: bool,
 }
 
-pub(super) fn check() -> (Vec<Finding>, Option<Known>) {
+pub(super) fn check() -> (Vec<Finding>, Option<DatabaseSettings>) {
     let config = match Config::load() {
         Ok(config) => config,
-        Err(faults) => {
-            let faults = faults.lines().iter();
-            let findings = faults
-                .map(|line| Finding::fault("settings", line))
-                .collect();
-            let known = config::load_database().ok().map(|database| Known {
-                database,
-                auto_migrate: false,
-            });
-            return (findings, known);
+        Err(errors) => {
+            let lines = errors.lines().iter();
+            let findings = lines.map(|line| Finding::fault("settings", line)).collect();
+            let settings = config::load_database()
+                .ok()
+                .map(|database| DatabaseSettings {
+                    database,
+                    auto_migrate: false,
+                });
+            return (findings, settings);
         }
     };
     let count = SETTINGS.len();
     let findings = vec![
-        Finding::ok("settings", format!("all {count} can be read")),
+        Finding::ok("settings", format!("all {count} are valid")),
         secret(&config),
         host(&config),
         origins(&config),
         proxies(&config),
     ];
-    let known = Known {
+    let settings = DatabaseSettings {
         database: config.database,
         auto_migrate: config.auto_migrate,
     };
-    (findings, Some(known))
+    (findings, Some(settings))
 }
 
-/// A weak one is not read at all, and stands among the faults of the settings.
+/// A weak secret is an invalid setting and never gets here.
 fn secret(config: &Config) -> Finding {
-    const WHAT: &str = "JWT_SECRET";
+    const SUBJECT: &str = "JWT_SECRET";
     match config.keys {
-        Some(_) => Finding::ok(
-            WHAT,
-            "is a key file, or secrets long enough and no well-known example",
-        ),
+        Some(_) => Finding::ok(SUBJECT, "is set and strong enough, or JWT_KEY_FILE is set"),
         None => Finding::warning(
-            WHAT,
-            "is unset, so that every start signs everybody out; set it, for instance to what `openssl rand -hex 32` prints",
+            SUBJECT,
+            "is unset, so every restart invalidates all access tokens; set it, for example to the output of `openssl rand -hex 32`",
         ),
     }
 }
 
 fn host(config: &Config) -> Finding {
-    const WHAT: &str = "HOST";
+    const SUBJECT: &str = "HOST";
     let host = config.host;
     if host.is_loopback() {
-        return Finding::ok(WHAT, format!("{host} is reached from this machine alone"));
+        return Finding::ok(
+            SUBJECT,
+            format!("{host} is reachable only from this machine"),
+        );
     }
     Finding::warning(
-        WHAT,
+        SUBJECT,
         format!(
-            "{host} can be reached from other machines, and the service speaks HTTP without TLS; have a proxy in front that ends TLS, and let nothing else reach the port"
+            "{host} is reachable from other machines, and the service does not use TLS; put a TLS-terminating proxy in front and block all other access to the port"
         ),
     )
 }
 
 fn origins(config: &Config) -> Finding {
-    const WHAT: &str = "CORS_ALLOWED_ORIGINS";
+    const SUBJECT: &str = "CORS_ALLOWED_ORIGINS";
     match &config.origins {
         Origins::Any => Finding::warning(
-            WHAT,
-            "lets the pages of every origin call the service; name those that should",
+            SUBJECT,
+            "allows every origin; list only the origins that need access",
         ),
-        Origins::These(origins) => Finding::ok(WHAT, format!("names {} origins", origins.len())),
+        Origins::These(origins) => {
+            Finding::ok(SUBJECT, format!("allows {} origins", origins.len()))
+        }
     }
 }
 
-/// Whoever is trusted can make itself any client, and so get round every limit.
+/// A trusted proxy can claim any client address and thus evade every address limit.
 fn proxies(config: &Config) -> Finding {
-    const WHAT: &str = "TRUSTED_PROXIES";
+    const SUBJECT: &str = "TRUSTED_PROXIES";
     let trusted = &config.limits.trusted_proxies;
-    // More than the private networks have (10.0.0.0/8, fd00::/8).
+    // A prefix shorter than those of the private networks (10.0.0.0/8, fd00::/8).
     if trusted.iter().any(|network| network.prefix_len() < 8) {
         return Finding::fault(
-            WHAT,
-            "trusts networks of strangers, who can forge the address that is limited; name the proxies alone",
+            SUBJECT,
+            "trusts public networks, so clients there can forge their address and evade the limits; list only the proxies",
         );
     }
     match trusted.len() {
         0 if !config.host.is_loopback() => Finding::warning(
-            WHAT,
-            "names none: behind a proxy all clients are limited together; name the proxy",
+            SUBJECT,
+            "is empty, so all clients behind a proxy share one limit; list the proxy if there is one",
         ),
-        count => Finding::ok(WHAT, format!("names {count}")),
+        count => Finding::ok(SUBJECT, format!("lists {count}")),
     }
 }

@@ -1,4 +1,4 @@
-//! Parsing and validation of settings.
+//! Settings are validated at start, and all errors are reported together.
 
 use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
 fn read(settings: &[(&str, &str)]) -> Result<Config, String> {
     let settings: HashMap<&str, &str> = settings.iter().copied().collect();
     let lookup = |name: &str| settings.get(name).map(|&value| value.to_owned());
-    Config::from_lookup(lookup).map_err(|faults| faults.to_string())
+    Config::from_lookup(lookup).map_err(|errors| errors.to_string())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "`None` is off")]
@@ -92,8 +92,8 @@ fn settings_are_parsed() {
 }
 
 #[apply(check)]
-fn every_invalid_setting_is_reported_by_name() {
-    let faults = read(&[
+fn every_error_is_reported_with_the_name_of_its_setting() {
+    let errors = read(&[
         ("DATABASE_URL", "mysql://root:hidden@localhost/x"),
         ("HOST", "localhost"),
         ("PORT", "65536"),
@@ -115,25 +115,25 @@ fn every_invalid_setting_is_reported_by_name() {
     ])
     .unwrap_err();
     for setting in acclaim::config::SETTINGS {
-        let line = faults
+        let line = errors
             .lines()
             .find(|line| line.trim().starts_with(setting.name));
         assert!(
             line.is_some_and(|line| line.len() > setting.name.len() + 10),
-            "{faults}"
+            "{errors}"
         );
     }
     assert!(
-        !faults.contains("hidden") && !faults.contains("`short`"),
-        "{faults}"
+        !errors.contains("hidden") && !errors.contains("`short`"),
+        "{errors}"
     );
 }
 
 #[apply(check)]
-fn a_secret_is_required_beyond_loopback() {
+fn a_secret_is_required_unless_the_host_is_loopback() {
     for host in ["0.0.0.0", "::", "192.168.1.2"] {
-        let faults = read(&[("HOST", host)]).unwrap_err();
-        assert!(faults.contains("JWT_SECRET: is unset"), "{faults}");
+        let errors = read(&[("HOST", host)]).unwrap_err();
+        assert!(errors.contains("JWT_SECRET: is unset"), "{errors}");
     }
     for host in ["127.0.0.1", "127.1.2.3", "::1"] {
         assert!(read(&[("HOST", host)]).is_ok());
@@ -147,25 +147,25 @@ fn weak_secrets_are_refused_and_not_printed() {
         "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     ] {
-        let faults = read(&[("JWT_SECRET", secret)]).unwrap_err();
+        let errors = read(&[("JWT_SECRET", secret)]).unwrap_err();
         assert!(
-            faults.contains("JWT_SECRET") && !faults.contains(secret),
-            "{faults}"
+            errors.contains("JWT_SECRET") && !errors.contains(secret),
+            "{errors}"
         );
         let good = "0123456789abcdef0123456789abcdef";
-        let faults = read(&[("JWT_SECRET", &format!("{good}, {secret}"))]).unwrap_err();
+        let errors = read(&[("JWT_SECRET", &format!("{good}, {secret}"))]).unwrap_err();
         assert!(
-            faults.contains("JWT_SECRET: secret 2 of 2 ")
-                && !faults.contains(secret)
-                && !faults.contains(good),
-            "{faults}"
+            errors.contains("JWT_SECRET: secret 2 of 2 ")
+                && !errors.contains(secret)
+                && !errors.contains(good),
+            "{errors}"
         );
     }
     assert!(read(&[("JWT_SECRET", ",")]).is_err());
 }
 
 #[apply(check)]
-fn invalid_key_files_are_refused_and_not_printed() {
+fn invalid_key_files_are_refused_and_not_repeated() {
     let key = Ed25519::new();
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (p256, certificate) = (other.signing_key.serialize_pem(), other.cert.pem());
@@ -173,33 +173,36 @@ fn invalid_key_files_are_refused_and_not_printed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.pem");
     let set = |path: &str| read(&[("HOST", "::"), ("JWT_KEY_FILE", path)]);
-    for (text, fault) in [
+    for (text, error) in [
         ("", "has no PEM block `PRIVATE KEY`"),
         (&key.public, "has no PEM block `PRIVATE KEY`"),
-        (&p256, "has a `PRIVATE KEY` that is not of Ed25519"),
-        (&p256_public, "has a `PUBLIC KEY` that is not of Ed25519"),
-        (&certificate, "holds something else"),
-        (&key.private[..80], "is not whole PEM"),
+        (&p256, "has a `PRIVATE KEY` that is not an Ed25519 key"),
+        (
+            &p256_public,
+            "has a `PUBLIC KEY` that is not an Ed25519 key",
+        ),
+        (&certificate, "contains a PEM block other than"),
+        (&key.private[..80], "is not valid PEM"),
         (
             &key.private.replacen('-', "-----BEGIN PRIVATE KEY-----", 1),
-            "is not whole PEM",
+            "is not valid PEM",
         ),
     ] {
         std::fs::write(&path, text).unwrap();
-        let faults = set(path.to_str().unwrap()).unwrap_err();
-        let fault = format!("JWT_KEY_FILE: {fault}");
-        assert!(faults.contains(&fault), "no `{fault}` in {faults}");
-        assert_eq!(faults.lines().count(), 2, "{faults}");
+        let errors = set(path.to_str().unwrap()).unwrap_err();
+        let error = format!("JWT_KEY_FILE: {error}");
+        assert!(errors.contains(&error), "{errors} is not {error}");
+        assert_eq!(errors.lines().count(), 2, "{errors}");
     }
     let none = folder.path().join("none");
-    // A key in place of its path must not be printed.
+    // The key itself may be set by mistake in place of its path.
     for path in [folder.path().to_str(), none.to_str(), Some(&*key.private)] {
-        let faults = set(path.unwrap()).unwrap_err();
+        let errors = set(path.unwrap()).unwrap_err();
         assert!(
-            faults.contains("JWT_KEY_FILE: cannot be read: "),
-            "{faults}"
+            errors.contains("JWT_KEY_FILE: cannot be read: "),
+            "{errors}"
         );
-        assert_eq!(faults.lines().count(), 2, "{faults}");
+        assert_eq!(errors.lines().count(), 2, "{errors}");
     }
     std::fs::write(&path, key.private.clone() + &key.public).unwrap();
     let config = set(path.to_str().unwrap()).unwrap();
@@ -209,11 +212,11 @@ fn invalid_key_files_are_refused_and_not_printed() {
 }
 
 #[apply(check)]
-fn secrets_and_a_key_file_are_mutually_exclusive() {
+fn a_secret_and_a_key_file_are_mutually_exclusive() {
     for secret in ["0123456789abcdef0123456789abcdef", "short"] {
         let both = [("JWT_SECRET", secret), ("JWT_KEY_FILE", "keys.pem")];
-        let faults = read(&both).unwrap_err();
-        let fault = "JWT_KEY_FILE: is set, and JWT_SECRET is set too; set one of them";
-        assert!(faults.contains(fault), "{faults}");
+        let errors = read(&both).unwrap_err();
+        let error = "JWT_KEY_FILE: is set together with JWT_SECRET; set only one of them";
+        assert!(errors.contains(error), "{errors}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use acclaim::{config::Origins, services::passwords::Passwords};
+use acclaim::{config::Origins, services::auth::passwords::Passwords};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::json;

@@ -24,29 +24,38 @@ async fn lines(fixture: &Fixture, arguments: &[&str]) -> Vec<String> {
     ended.stdout.lines().map(str::to_owned).collect()
 }
 
-fn each(what: &str, names: &[&str]) -> Vec<String> {
+fn each(what: &str, names: &[String]) -> Vec<String> {
     names
         .iter()
         .map(|name| format!("{what:<8} {name}"))
         .collect()
 }
 
-const ALL: [&str; 11] = [
-    "m20261121_000001_create_users",
-    "m20261121_000002_create_posts",
-    "m20261121_000003_create_votes",
-    "m20261121_000004_create_sessions",
-    "m20261121_000005_create_tokens",
-    "m20261121_000006_add_roles",
-    "m20261121_000007_add_tags",
-    "m20261121_000008_add_ranks",
-    "m20261121_000009_add_search",
-    "m20261121_000010_add_versions",
-    "m20261121_000011_speed_up_votes",
-];
-const NEWEST_FIRST: [&str; 11] = [
-    ALL[10], ALL[9], ALL[8], ALL[7], ALL[6], ALL[5], ALL[4], ALL[3], ALL[2], ALL[1], ALL[0],
-];
+/// The names of all migrations, oldest first, from `migrate status` on an empty database.
+async fn all(fixture: &Fixture) -> Vec<String> {
+    let url = if fixture.is_postgres() {
+        fixture.url.clone()
+    } else {
+        // The database of the test has no file yet.
+        let empty = fixture.folder().join("empty.db");
+        std::fs::File::create(&empty).expect("no file");
+        format!("sqlite://{}", empty.display())
+    };
+    let arguments = ["migrate", "status"];
+    let status = run(fixture.folder(), &arguments, &[("DATABASE_URL", &url)]).await;
+    assert_eq!((status.code, status.stderr.as_str()), (Some(1), ""));
+    let names = status.stdout.lines().map(|line| {
+        let name = line.strip_prefix("pending  ").expect(line);
+        name.to_owned()
+    });
+    let names: Vec<_> = names.collect();
+    assert!(names.len() >= 11 && names.is_sorted(), "{names:#?}");
+    names
+}
+
+fn newest_first(all: &[String]) -> Vec<String> {
+    all.iter().rev().cloned().collect()
+}
 
 /// The whole schema as text, from the catalogue.
 async fn schema(fixture: &Fixture) -> Vec<String> {
@@ -77,11 +86,13 @@ async fn schema(fixture: &Fixture) -> Vec<String> {
 
 #[apply(behaviour)]
 async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
+    let all = all(&fixture).await;
+    let newest_first = newest_first(&all);
     assert_eq!(
         lines(&fixture, &["up", "-n", "2"]).await,
-        each("applied", &ALL[..2])
+        each("applied", &all[..2])
     );
-    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &ALL[2..]));
+    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &all[2..]));
     let first = schema(&fixture).await;
     assert!(
         first.iter().any(|line| line.contains("votes_user_id_fkey")),
@@ -90,15 +101,19 @@ async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
     assert_eq!(lines(&fixture, &["up"]).await, ["nothing to do"]);
     assert_eq!(
         lines(&fixture, &["down", "-n", "1"]).await,
-        each("reverted", &NEWEST_FIRST[..1])
+        each("reverted", &newest_first[..1])
     );
     assert_eq!(
         lines(&fixture, &["down"]).await,
-        each("reverted", &NEWEST_FIRST[1..2])
+        each("reverted", &newest_first[1..2])
     );
     assert_eq!(
-        lines(&fixture, &["down", "-n", "10"]).await,
-        each("reverted", &NEWEST_FIRST[2..])
+        lines(
+            &fixture,
+            &["down", "-n", &newest_first[2..].len().to_string()]
+        )
+        .await,
+        each("reverted", &newest_first[2..])
     );
     let empty = schema(&fixture).await;
     assert!(
@@ -108,39 +123,43 @@ async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
         "{empty:#?}"
     );
     assert_eq!(lines(&fixture, &["down"]).await, ["nothing to do"]);
-    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &ALL));
+    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &all));
     assert_eq!(schema(&fixture).await, first);
 }
 
 #[apply(behaviour)]
 async fn each_migration_reverts_to_the_schema_before_it(fixture: Fixture) {
+    let all = all(&fixture).await;
+    let newest_first = newest_first(&all);
     let mut before = Vec::new();
-    for name in ALL {
+    for name in &all {
         let applied = lines(&fixture, &["up", "-n", "1"]).await;
-        assert_eq!(applied, each("applied", &[name]));
+        assert_eq!(applied, each("applied", std::slice::from_ref(name)));
         before.push(schema(&fixture).await);
     }
     before.pop();
-    for (name, before) in NEWEST_FIRST.into_iter().zip(before.into_iter().rev()) {
+    for (name, before) in newest_first.iter().zip(before.into_iter().rev()) {
         let reverted = lines(&fixture, &["down"]).await;
-        assert_eq!(reverted, each("reverted", &[name]));
+        assert_eq!(reverted, each("reverted", std::slice::from_ref(name)));
         assert_eq!(schema(&fixture).await, before, "{name}");
     }
 }
 
 #[apply(behaviour)]
 async fn status_lists_applied_and_pending_migrations(fixture: Fixture) {
+    let all = all(&fixture).await;
     lines(&fixture, &["up", "-n", "1"]).await;
     let some = migrate(&fixture, &["status"]).await;
-    let expected = [each("applied", &ALL[..1]), each("pending", &ALL[1..])].concat();
+    let expected = [each("applied", &all[..1]), each("pending", &all[1..])].concat();
     assert_eq!(some.stdout.lines().collect::<Vec<_>>(), expected);
     assert_eq!(some.code, Some(1));
     lines(&fixture, &["up"]).await;
-    assert_eq!(lines(&fixture, &["status"]).await, each("applied", &ALL));
+    assert_eq!(lines(&fixture, &["status"]).await, each("applied", &all));
 }
 
 #[apply(behaviour)]
 async fn concurrent_runs_wait_for_each_other(fixture: Fixture) {
+    let all = all(&fixture).await;
     let mut runs = JoinSet::new();
     for _ in 0..4 {
         let fixture = fixture.clone();
@@ -149,7 +168,7 @@ async fn concurrent_runs_wait_for_each_other(fixture: Fixture) {
     let mut printed = runs.join_all().await;
     printed.sort();
     let mut expected = vec![vec!["nothing to do".to_owned()]; 3];
-    expected.insert(0, each("applied", &ALL));
+    expected.insert(0, each("applied", &all));
     assert_eq!(printed, expected);
 }
 
@@ -159,6 +178,7 @@ async fn execute(connection: &DatabaseConnection, sql: &str) {
 
 #[apply(behaviour)]
 async fn a_failing_migration_changes_nothing(fixture: Fixture) {
+    let all = all(&fixture).await;
     lines(&fixture, &["up", "-n", "1"]).await;
     let before = schema(&fixture).await;
     // The third migration fails because its table exists, after the second was applied.
@@ -177,17 +197,19 @@ async fn a_failing_migration_changes_nothing(fixture: Fixture) {
     let failed = migrate(&fixture, &["up"]).await;
     assert_eq!((failed.code, failed.stdout.as_str()), (Some(2), ""));
     assert!(
-        failed.stderr.contains(ALL[2]) && failed.stderr.contains("nothing was changed"),
+        failed.stderr.contains(&all[2]) && failed.stderr.contains("nothing was changed"),
         "{}",
         failed.stderr
     );
     execute(&connection, "DROP TABLE votes").await;
     assert_eq!(schema(&fixture).await, before);
-    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &ALL[1..]));
+    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &all[1..]));
 }
 
 #[apply(behaviour)]
 async fn fresh_refresh_and_reset_work_on_a_filled_database(fixture: Fixture) {
+    let all = all(&fixture).await;
+    let newest_first = newest_first(&all);
     let service = fixture.serve().await;
     let first = schema(&fixture).await;
     let filled = async || {
@@ -201,18 +223,18 @@ async fn fresh_refresh_and_reset_work_on_a_filled_database(fixture: Fixture) {
     filled().await;
     let dropped = [
         vec!["dropped  every table".to_owned()],
-        each("applied", &ALL),
+        each("applied", &all),
     ]
     .concat();
     assert_eq!(lines(&fixture, &["fresh"]).await, dropped);
     filled().await;
-    let again = [each("reverted", &NEWEST_FIRST), each("applied", &ALL)].concat();
+    let again = [each("reverted", &newest_first), each("applied", &all)].concat();
     assert_eq!(lines(&fixture, &["refresh"]).await, again);
     assert_eq!(schema(&fixture).await, first);
     filled().await;
     assert_eq!(
         lines(&fixture, &["reset"]).await,
-        each("reverted", &NEWEST_FIRST)
+        each("reverted", &newest_first)
     );
     let left = schema(&fixture).await;
     assert!(

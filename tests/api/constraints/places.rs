@@ -4,14 +4,52 @@ use serde_json::{Map, Value, json};
 
 use super::Place;
 
+/// The schema that `$ref`s of `schema` lead to. Members beside a `$ref` override those of its target.
+fn resolved(document: &Value, schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    while let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#'));
+        let mut target = target.expect(reference).clone();
+        let members = schema.as_object().expect("no schema").clone();
+        let others = members.into_iter().filter(|(name, _)| name != "$ref");
+        target.as_object_mut().expect("no schema").extend(others);
+        schema = target;
+    }
+    match nullable(&schema) {
+        Some(value) => {
+            let mut value = resolved(document, value);
+            value["type"] = json!([value["type"], "null"]);
+            value
+        }
+        None => schema,
+    }
+}
+
+/// The other schema of `oneOf: [{..}, {"type": "null"}]`.
+fn nullable(schema: &Value) -> Option<&Value> {
+    let alternatives = schema["oneOf"].as_array()?;
+    match &alternatives[..] {
+        [value, null] | [null, value] if *null == json!({"type": "null"}) => Some(value),
+        _ => None,
+    }
+}
+
+/// The example of a resolved schema, or the only value that it allows.
+fn example(schema: &Value) -> Option<Value> {
+    let only = schema["enum"].as_array().filter(|all| all.len() == 1);
+    let only = only.and_then(|all| all.first());
+    let example = schema.get("example").or_else(|| schema["examples"].get(0));
+    example.or(only).cloned()
+}
+
+/// True if a value makes an optional member required, which only the description can express.
+fn needs_another(schema: &Value) -> bool {
+    let description = schema["description"].as_str();
+    description.is_some_and(|text| text.contains("Needs `"))
+}
+
 /// Every value that a client can send to a route.
 pub fn of(document: &Value) -> Vec<Place<'_>> {
-    let referred = |reference: &Value| {
-        let pointer = reference["$ref"].as_str().expect("no $ref");
-        document
-            .pointer(pointer.trim_start_matches('#'))
-            .expect(pointer)
-    };
     let mut places = Vec::new();
     for (path, item) in document["paths"].as_object().expect("no paths") {
         for (method, operation) in item.as_object().expect("no operations") {
@@ -23,8 +61,8 @@ pub fn of(document: &Value) -> Vec<Place<'_>> {
                         method: method.clone(),
                         path,
                         body: None,
-                        name,
-                        schema: &parameter["schema"],
+                        name: name.to_owned(),
+                        schema: resolved(document, &parameter["schema"]),
                         required: false,
                     });
                 }
@@ -34,25 +72,29 @@ pub fn of(document: &Value) -> Vec<Place<'_>> {
             let Some(content) = content.and_then(|content| content.values().next()) else {
                 continue;
             };
-            let schema = referred(&content["schema"]);
-            let schemas = schema["oneOf"]
-                .as_array()
-                .map(|all| all.iter().map(referred).collect());
+            let schema = resolved(document, &content["schema"]);
+            let schemas = schema["oneOf"].as_array().map(|all| {
+                let all = all.iter().map(|schema| resolved(document, schema));
+                all.collect()
+            });
             for schema in schemas.unwrap_or_else(|| vec![schema]) {
                 let properties = schema["properties"].as_object().expect("no properties");
-                let example = |(name, schema): (&String, &Value)| {
-                    let only = schema["enum"].as_array().filter(|all| all.len() == 1);
-                    let only = only.and_then(|all| all.first());
-                    Some((name.clone(), schema.get("example").or(only)?.clone()))
-                };
-                let body: Map<_, _> = properties.iter().filter_map(example).collect();
+                let properties: Vec<(&String, Value)> = properties
+                    .iter()
+                    .map(|(name, property)| (name, resolved(document, property)))
+                    .collect();
+                let examples = properties
+                    .iter()
+                    .filter(|(_, property)| !needs_another(property))
+                    .filter_map(|(name, property)| Some(((*name).clone(), example(property)?)));
+                let body: Map<_, _> = examples.collect();
                 for (name, property) in properties {
                     let required = schema["required"].as_array();
                     places.push(Place {
                         method: method.clone(),
                         path,
                         body: Some(body.clone()),
-                        name,
+                        name: name.clone(),
                         schema: property,
                         required: required.is_some_and(|all| all.contains(&json!(name))),
                     });

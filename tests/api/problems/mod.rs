@@ -7,12 +7,12 @@ use std::fmt::Write;
 use acclaim::{
     config::Origins,
     http::{
-        problem::KINDS,
-        route::{TIMEOUT, on},
+        problem::ProblemType,
+        route::{self, Route, TIMEOUT},
     },
     routes,
 };
-use actix_web::{HttpResponse, http::Method, web};
+use actix_web::{HttpResponse, web::ServiceConfig};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -24,19 +24,25 @@ use crate::harness::{
     service::{Answer, Service},
 };
 
+#[utoipa::path(get, path = "/panics")]
+async fn panics() -> HttpResponse {
+    panic!("out of luck")
+}
+
+#[utoipa::path(get, path = "/hangs")]
+async fn hangs() -> HttpResponse {
+    tokio::time::sleep(TIMEOUT * 2).await;
+    HttpResponse::Ok().finish()
+}
+
 /// The routes of the service, with one that panics and one that hangs.
-fn with_failures(config: &mut web::ServiceConfig) {
-    async fn panics() -> HttpResponse {
-        panic!("out of luck")
-    }
-    async fn hangs() -> HttpResponse {
-        tokio::time::sleep(TIMEOUT * 2).await;
-        HttpResponse::Ok().finish()
-    }
+fn with_failures(config: &mut ServiceConfig) {
     routes::configure(config);
-    config
-        .service(web::resource("/panics").route(on(Method::GET, panics)))
-        .service(web::resource("/hangs").route(on(Method::GET, hangs)));
+    let failures = [
+        Route::new::<__path_panics, _, _>(panics),
+        Route::new::<__path_hangs, _, _>(hangs),
+    ];
+    route::configure(config, &failures);
 }
 
 /// Appends the status, the fields and the body of `answer` to `seen`.
@@ -140,16 +146,17 @@ async fn every_problem_type_has_a_page(fixture: Fixture) {
                 .expect(200)
         }
     };
-    for kind in &KINDS {
-        let json = page(kind.uri, "*/*").await;
+    for problem_type in ProblemType::all() {
+        let uri = problem_type.uri();
+        let json = page(&uri, "*/*").await;
         assert!(json.header("vary").unwrap().starts_with("Accept,"));
         let told = json.json();
-        assert_eq!(told["type"], kind.uri);
-        assert_eq!(told["status"], kind.status.as_u16());
+        assert_eq!(told["type"], uri);
+        assert_eq!(told["status"], problem_type.status.as_u16());
         for member in ["type", "title", "status"] {
             assert_eq!(told[member], told["example"][member]);
         }
-        let html = page(kind.uri, "text/html,application/xhtml+xml,*/*;q=0.8").await;
+        let html = page(&uri, "text/html,application/xhtml+xml,*/*;q=0.8").await;
         assert_eq!(
             html.header("content-type"),
             Some("text/html; charset=utf-8")

@@ -1,4 +1,4 @@
-//! The database checks of `acclaim doctor`.
+//! `acclaim doctor` and the database.
 
 use std::fs;
 
@@ -60,11 +60,11 @@ async fn an_unreachable_database_is_a_fault(fixture: Fixture) {
     let url = if fixture.is_postgres() {
         "postgres://ada:hidden@127.0.0.1:1/x".to_owned()
     } else {
-        // SQLite cannot open a folder, even as root.
+        // SQLite cannot open a directory, whatever the permissions.
         format!("sqlite://{}", fixture.folder().display())
     };
     let ended = doctor(&fixture, &[SECRET, ("DATABASE_URL", &url)]).await;
-    assert_line(&ended, "fault", "database", &["DATABASE_URL is right"]);
+    assert_line(&ended, "fault", "database", &["DATABASE_URL is correct"]);
     assert!(!ended.stdout.contains("hidden"), "{}", ended.stdout);
 }
 
@@ -78,18 +78,18 @@ async fn sqlite_files_are_checked(fixture: Fixture) {
         &ended,
         "warning",
         "database",
-        &["not there yet", "`acclaim serve`"],
+        &["does not exist yet", "`acclaim serve`"],
     );
     let file = fixture.folder().join("test.db");
     assert!(!file.exists(), "the doctor created the file");
     let nowhere = format!("sqlite://{}/none/test.db", fixture.folder().display());
     let ended = doctor(&fixture, &[SECRET, ("DATABASE_URL", &nowhere)]).await;
-    assert_line(&ended, "fault", "folder", &["cannot be written", "make it"]);
+    assert_line(&ended, "fault", "folder", &["is not writable", "create it"]);
     fixture.migrate().await;
     set_mode(&file, 0o644);
     let ended = doctor(&fixture, &[SECRET]).await;
     assert_line(&ended, "warning", "file", &["mode 644", "run `chmod 600"]);
-    assert_line(&ended, "warning", "WAL", &["`acclaim serve` turns it on"]);
+    assert_line(&ended, "warning", "WAL", &["`acclaim serve` enables it"]);
     set_mode(&file, 0o606);
     assert_line(
         &doctor(&fixture, &[SECRET]).await,
@@ -97,7 +97,7 @@ async fn sqlite_files_are_checked(fixture: Fixture) {
         "file",
         &["mode 606"],
     );
-    // Corrupt a page of an index. Without the pages of the schema, SQLite could not open the file.
+    // Damage an index page. Without the schema pages, no query would run at all.
     let page = "SELECT rootpage FROM sqlite_master WHERE name = 'audit_log_subject_idx'";
     let page = column(&fixture.connect().await, page).await;
     let end = 4096 * page[0].parse::<usize>().expect("no page");
@@ -109,7 +109,7 @@ async fn sqlite_files_are_checked(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn the_postgresql_role_is_checked(fixture: Fixture) {
+async fn the_role_of_postgresql_is_checked(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
     }
@@ -119,12 +119,12 @@ async fn the_postgresql_role_is_checked(fixture: Fixture) {
     let superuser = column(&connection, superuser).await == ["true"];
     let ended = doctor(&fixture, &[SECRET]).await;
     if !superuser {
-        // Only a superuser can create the role that the rest needs.
+        // Only a superuser can create the role for this test.
         return assert_line(&ended, "ok", "role", &[]);
     }
     let remedy = ["superuser", "`CREATE ROLE acclaim"];
     assert_line(&ended, "warning", "role", &remedy);
-    // The privileges that docs/security.md lists.
+    // The privileges that docs/security.md lists for the service.
     let name = column(&connection, "SELECT current_database()::text").await;
     let name = &name[0];
     let make = format!(

@@ -1,4 +1,4 @@
-//! `acclaim doctor`
+//! Runs `acclaim doctor` as an operator would.
 
 mod database;
 
@@ -32,7 +32,7 @@ fn lines_of<'a>(ended: &'a Ended, level: &str) -> Vec<&'a str> {
     lines.filter(|line| line.starts_with(level)).collect()
 }
 
-/// Asserts exactly one line of `level` about `what`, and that it contains all of `words`.
+/// Asserts that exactly one line has `level` and `what`, and that it contains all of `words`.
 #[track_caller]
 fn assert_line(ended: &Ended, level: &str, what: &str, words: &[&str]) {
     let start = format!("{level:<7} {what}: ");
@@ -49,7 +49,7 @@ fn set_mode(file: &Path, mode: u32) {
     fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("no such file");
 }
 
-/// Migrates the database and gives the file the mode that `serve` sets.
+/// Starts the service once, and sets the file mode that `acclaim serve` sets.
 async fn serve_once(fixture: &Fixture) {
     fixture.serve().await;
     if !fixture.is_postgres() {
@@ -58,7 +58,7 @@ async fn serve_once(fixture: &Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_healthy_set_up_has_no_fault(fixture: Fixture) {
+async fn a_healthy_installation_has_no_fault(fixture: Fixture) {
     serve_once(&fixture).await;
     let dotenv = fixture.folder().join(".env");
     fs::write(&dotenv, format!("{}='{}'\n", SECRET.0, SECRET.1)).expect("not written");
@@ -91,7 +91,7 @@ async fn a_healthy_set_up_has_no_fault(fixture: Fixture) {
 async fn weak_secrets_are_faults_and_are_not_printed(fixture: Fixture) {
     fixture.migrate().await;
     for (secret, word) in [
-        ("too-short", "has 9 bytes; expected 32"),
+        ("too-short", "has 9 bytes; expected at least 32"),
         ("a-string-secret-at-least-256-bits-long", "well-known"),
     ] {
         let ended = doctor(&fixture, &[("JWT_SECRET", secret)]).await;
@@ -102,10 +102,10 @@ async fn weak_secrets_are_faults_and_are_not_printed(fixture: Fixture) {
             &["JWT_SECRET", word, "`openssl rand -hex 32`"],
         );
         assert!(!ended.stdout.contains(secret), "{}", ended.stdout);
-        // The other checks still run.
+        // The database is still checked.
         assert_line(&ended, "ok", "migrations", &[]);
     }
-    // All invalid settings are reported together.
+    // All invalid settings are reported at once.
     let ended = doctor(&fixture, &[("HOST", "0.0.0.0"), ("PORT", "x")]).await;
     assert_eq!(lines_of(&ended, "fault").len(), 2, "{}", ended.stdout);
 }
@@ -121,7 +121,7 @@ async fn risky_settings_are_warnings(fixture: Fixture) {
         &ended,
         "warning",
         "CORS_ALLOWED_ORIGINS",
-        &["every origin", "name those"],
+        &["every origin", "list only"],
     );
     let ended = doctor(&fixture, &[]).await;
     assert_eq!(ended.code, Some(0));
@@ -159,7 +159,7 @@ async fn a_dotenv_that_others_can_read_is_a_fault(fixture: Fixture) {
         let remedy = if level == "ok" { "" } else { "run `chmod 600" };
         assert_line(&ended, level, ".env", &[remedy]);
     }
-    // A `.env` of a parent folder is found, as at start.
+    // It is also found from a subdirectory, as the settings are.
     let below = fixture.folder().join("below");
     fs::create_dir(&below).expect("no folder");
     set_mode(&dotenv, 0o644);

@@ -9,7 +9,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from suite import extras, growth, pictures, tables
+from suite import extras, growth, pictures, tables, versus
 from suite.arena import Arena, OnPostgres, OnSqlite
 from suite.machine import BENCH, first_line
 from suite.postgres import Cluster
@@ -33,6 +33,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, metavar="N")
     parser.add_argument("--seconds", type=float, metavar="S", help="of a measurement")
     parser.add_argument("--binary", type=Path, default=BENCH.parent / "target/release/acclaim")
+    parser.add_argument("--against", type=Path, metavar="FILE",
+                        help="compares --binary with this earlier build, on both databases in turn, "
+                        "and nothing else")
     parser.add_argument("--out", type=Path, metavar="FOLDER")
     given = parser.parse_args()
     quick = given.quick
@@ -137,6 +140,12 @@ def main() -> None:
     cluster = None
     try:
         cluster = Cluster(folder)
+        if given.against:
+            rows = Rows(2_000, 8_000, 500) if given.quick else Rows()
+            works = given.works if given.only else versus.USUAL
+            print(versus.compare(folder, rows, cluster, given.against.resolve(), given.binary, works,
+                                 given.rounds, given.seconds, say))
+            return
         measure(given, results, folder, cluster)
     finally:
         if cluster:

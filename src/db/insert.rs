@@ -3,26 +3,35 @@
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait,
     FromQueryResult, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn, Value,
-    sea_query::{Order, Query},
+    sea_query::{Expr, Order, Query},
 };
 
 use super::ValuesTable;
 
-/// Inserts `rows` by one statement and returns them as inserted, in the same order.
+/// Inserts `rows` by one statement and returns them as inserted, in the same order. `common` sets
+/// the columns that are equal in all rows.
 ///
 /// All rows must set the same columns. The primary key must be an integer that the database
 /// assigns; ids ascend in the order of `rows`.
 pub async fn insert_all<A>(
     connection: &impl ConnectionTrait,
+    mut common: A,
     rows: Vec<A>,
 ) -> Result<Vec<ModelOf<A>>, DbErr>
 where
     A: ActiveModelTrait,
 {
     let count = rows.len();
-    let (columns, table) = values_of(rows)?;
-    let values = Query::select()
-        .columns(columns.iter().copied())
+    let (mut columns, table) = values_of(rows)?;
+    let mut values = Query::select();
+    values.columns(columns.iter().copied());
+    for column in <A::Entity as EntityTrait>::Column::iter() {
+        if let ActiveValue::Set(value) = common.take(column) {
+            values.expr(Expr::value(value));
+            columns.push(column);
+        }
+    }
+    let values = values
         .from_subquery(table.select(connection.get_database_backend()), "rows")
         // Both databases assign ids in this order.
         .order_by(ValuesTable::POSITION, Order::Asc)

@@ -1,6 +1,6 @@
 //! `/docs` (Swagger UI) and `/openapi.json`
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::{
     HttpResponse,
@@ -17,16 +17,14 @@ pub(super) fn routes() -> Vec<Route> {
     vec![route!(json), route!(page).also_at("/docs/{file}")]
 }
 
-/// Gives the handlers the document and the page's configuration.
+/// Gives the handlers the configuration of the page.
 pub(super) fn share(config: &mut ServiceConfig) {
     let swagger = Config::from("/openapi.json")
         // The page would send the document to a validator elsewhere.
         .validator_url("none")
         // Hides the bar that loads other documents.
         .use_base_layout();
-    config
-        .app_data(Data::new(document()))
-        .app_data(Data::new(swagger));
+    config.app_data(Data::new(swagger));
 }
 
 /// Read this document
@@ -34,8 +32,10 @@ pub(super) fn share(config: &mut ServiceConfig) {
     get, path = "/openapi.json", tag = "service", operation_id = "getOpenApi",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)),
 )]
-async fn json(document: Data<openapi::OpenApi>) -> Json<Data<openapi::OpenApi>> {
-    Json(document)
+async fn json() -> Json<&'static openapi::OpenApi> {
+    /// Built for the first request: most servers are never asked for it.
+    static DOCUMENT: LazyLock<openapi::OpenApi> = LazyLock::new(document);
+    Json(&DOCUMENT)
 }
 
 /// Open Swagger UI

@@ -28,7 +28,11 @@ use crate::{
     },
     services::{
         auth::Identity,
-        posts::{self, PostView},
+        paging::Page,
+        posts::{
+            self, PostView,
+            feed::{self, FeedCursor},
+        },
     },
 };
 pub(super) use types::ExportedPost;
@@ -78,18 +82,10 @@ async fn list(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let viewer = viewer.map(|viewer| viewer.id);
-    let feed = posts::feed::page::<Result<Representation, String>>;
-    let shared = feed(&state.db, viewer, parameters.into()).await?;
-    let page = &shared.page;
-    let representation = shared.represent(|page| {
-        let posts: Vec<Post> = page.items.iter().map(Post::from).collect();
-        let links = format!("{:?} {:?} {:?}", page.next, page.prev, page.total);
-        Representation::of(&posts, &links)
-    });
-    let mut answer = representation
-        .clone()
-        .map_err(Problem::internal)?
-        .read(&request);
+    let page = feed::page::<FeedPage>;
+    let page = page(&state.db, viewer, parameters.into()).await?;
+    let representation = page.representation.clone();
+    let mut answer = representation.map_err(Problem::internal)?.read(&request);
     let headers = answer.headers_mut();
     if let Some(link) = link(&request, page.next.as_ref(), page.prev.as_ref()) {
         headers.insert(LINK, link);
@@ -98,6 +94,27 @@ async fn list(
         headers.insert(X_TOTAL_COUNT, total.into());
     }
     Ok(answer)
+}
+
+/// The answer of a list, which viewers with the same posts and votes share.
+struct FeedPage {
+    representation: Result<Representation, String>,
+    next: Option<FeedCursor>,
+    prev: Option<FeedCursor>,
+    total: Option<u64>,
+}
+
+impl feed::Representation for FeedPage {
+    fn of(page: Page<PostView, FeedCursor>) -> Self {
+        let posts: Vec<Post> = page.items.iter().map(Post::from).collect();
+        let headers = format!("{:?} {:?} {:?}", page.next, page.prev, page.total);
+        Self {
+            representation: Representation::of(&posts, &headers),
+            next: page.next,
+            prev: page.prev,
+            total: page.total,
+        }
+    }
 }
 
 /// Publish a post, or keep a draft

@@ -61,12 +61,13 @@ impl BatchedWrite for CreatePosts {
         posts: &[Arc<ActiveModel>],
     ) -> Result<Vec<Model>, Error> {
         let now = now();
-        let posts = posts.iter().map(|post| ActiveModel {
+        let common = ActiveModel {
             created_at: Set(now),
             updated_at: Set(now),
-            ..ActiveModel::clone(post)
-        });
-        let posts = insert_all(transaction, posts.collect()).await;
+            ..Default::default()
+        };
+        let posts = posts.iter().map(|post| ActiveModel::clone(post));
+        let posts = insert_all(transaction, common, posts.collect()).await;
         posts.on_constraint([(OWNER, Error::InvalidToken)])
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     marker::PhantomData,
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use entity::{posts::Column, values::UserId};
@@ -37,39 +37,21 @@ const EXTRA_ROWS: u64 = 5;
 /// A user's id; `None` for an anonymous viewer.
 type Viewer = Option<UserId>;
 
-/// A page of posts that viewers may share, with its representation `R`.
-#[derive(Debug)]
-pub struct FeedPage<R> {
-    /// The posts.
-    pub page: Page<PostView, FeedCursor>,
-    representation: OnceLock<R>,
-}
-
-impl<R> FeedPage<R> {
-    /// The representation of the page. `render` makes it once, for the first request that needs it.
-    pub fn represent(&self, render: impl FnOnce(&Page<PostView, FeedCursor>) -> R) -> &R {
-        self.representation.get_or_init(|| render(&self.page))
-    }
-}
-
-impl<R> From<Page<PostView, FeedCursor>> for FeedPage<R> {
-    fn from(page: Page<PostView, FeedCursor>) -> Self {
-        Self {
-            page,
-            representation: OnceLock::new(),
-        }
-    }
+/// What becomes of a page of posts. It is made once for all viewers who share the page.
+pub trait Representation: Send + Sync + 'static {
+    /// The representation of `page`.
+    fn of(page: Page<PostView, FeedCursor>) -> Self;
 }
 
 /// Reads the page of `query` that `viewer` sees.
 ///
 /// Concurrent requests for the same list share a query. Viewers with the same posts and votes share
-/// a page, and the representation `R` that the routes make of it.
-pub async fn page<R: Send + Sync + 'static>(
+/// its representation `R`.
+pub async fn page<R: Representation>(
     db: &Db,
     viewer: Viewer,
     query: FeedQuery,
-) -> Result<Arc<FeedPage<R>>, Error> {
+) -> Result<Arc<R>, Error> {
     if query.is_shareable() {
         let page = db
             .shared_read::<SharedPage<R>>(query.clone(), viewer)
@@ -85,18 +67,18 @@ pub async fn page<R: Send + Sync + 'static>(
 /// The page of one viewer, for all requests of that viewer.
 struct OwnPage<R>(PhantomData<fn() -> R>);
 
-impl<R: Send + Sync + 'static> SharedRead for OwnPage<R> {
+impl<R: Representation> SharedRead for OwnPage<R> {
     type Lane = (FeedQuery, Viewer);
     type Key = ();
-    type Value = Arc<FeedPage<R>>;
+    type Value = Arc<R>;
 
     async fn read(
         connection: Autocommit,
         (query, viewer): (FeedQuery, Viewer),
         _: Vec<()>,
-    ) -> Found<(), Arc<FeedPage<R>>> {
+    ) -> Found<(), Arc<R>> {
         let page = list(&connection, viewer, &query).await?;
-        Ok(vec![((), Arc::new(page.into()))])
+        Ok(vec![((), Arc::new(R::of(page)))])
     }
 }
 
@@ -104,23 +86,23 @@ impl<R: Send + Sync + 'static> SharedRead for OwnPage<R> {
 /// missing and must be read separately.
 struct SharedPage<R>(PhantomData<fn() -> R>);
 
-impl<R: Send + Sync + 'static> SharedRead for SharedPage<R> {
+impl<R: Representation> SharedRead for SharedPage<R> {
     type Lane = FeedQuery;
     type Key = Viewer;
-    type Value = Arc<FeedPage<R>>;
+    type Value = Arc<R>;
 
     async fn read(
         connection: Autocommit,
         query: FeedQuery,
         viewers: Vec<Viewer>,
-    ) -> Found<Viewer, Arc<FeedPage<R>>> {
+    ) -> Found<Viewer, Arc<R>> {
         if let [viewer] = viewers[..] {
             let page = list(&connection, viewer, &query).await?;
-            return Ok(vec![(viewer, Arc::new(page.into()))]);
+            return Ok(vec![(viewer, Arc::new(R::of(page)))]);
         }
         let rows = SharedRows::read(&connection, &query, &viewers).await?;
         // Most viewers voted for none of the posts and share one page.
-        let mut distinct: HashMap<Selection, Arc<FeedPage<R>>> = HashMap::new();
+        let mut distinct: HashMap<Selection, Arc<R>> = HashMap::new();
         let mut pages = Vec::with_capacity(viewers.len());
         for viewer in viewers {
             let Some(selection) = rows.select(viewer) else {
@@ -129,10 +111,11 @@ impl<R: Send + Sync + 'static> SharedRead for SharedPage<R> {
             let page = match distinct.entry(selection) {
                 Entry::Occupied(page) => Arc::clone(page.get()),
                 Entry::Vacant(vacant) => {
-                    // A page can have 4 MB: do not block the thread for several of them.
+                    // A page can have 4 MB: do not block the thread for several of them. Meanwhile
+                    // more requests arrive for the next query.
                     yield_now().await;
                     let page = page_of(rows.copy(vacant.key()), &query);
-                    Arc::clone(vacant.insert(Arc::new(page.into())))
+                    Arc::clone(vacant.insert(Arc::new(R::of(page))))
                 }
             };
             pages.push((viewer, page));

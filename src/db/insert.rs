@@ -25,7 +25,7 @@ where
     let (mut columns, table) = values_of(rows)?;
     let mut values = Query::select();
     values.columns(columns.iter().copied());
-    for column in <A::Entity as EntityTrait>::Column::iter() {
+    for column in ColumnOf::<A>::iter() {
         if let ActiveValue::Set(value) = common.take(column) {
             values.expr(Expr::value(value));
             columns.push(column);

@@ -12,7 +12,7 @@ use entity::{
 };
 use futures_util::future::join_all;
 use sea_orm::{
-    ActiveValue::Set,
+    ActiveValue::{NotSet, Set},
     ConnectionTrait,
     sea_query::{Expr, Query},
 };
@@ -139,8 +139,15 @@ async fn rows_are_returned_in_their_order(fixture: Fixture) {
     };
     for count in [1, 100] {
         let inserted = db.write(|transaction| async move {
-            let rows = (0..count).map(row).collect();
-            Ok(insert_all(&transaction, rows).await?)
+            let common = audit_log::ActiveModel {
+                subject: Set("same".to_owned()),
+                ..Default::default()
+            };
+            let rows = (0..count).map(|number| audit_log::ActiveModel {
+                subject: NotSet,
+                ..row(number)
+            });
+            Ok(insert_all(&transaction, common, rows.collect()).await?)
         });
         let inserted = inserted.await.unwrap();
         assert!(inserted.is_sorted_by(|one, next| one.id < next.id));

@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use acclaim::{
     db::Db,
-    services::posts::feed::{self, FeedPage, FeedQuery, Sort},
+    services::{
+        paging::Page,
+        posts::{
+            PostView,
+            feed::{self, FeedCursor, FeedQuery, Representation, Sort},
+        },
+    },
 };
 use entity::values::{Limit, SearchText, Skip, UserId};
 use futures_util::future::join_all;
@@ -23,7 +29,16 @@ const READERS: [Option<i64>; 6] = [None, Some(1), Some(2), Some(3), Some(4), Som
 const ZOE: usize = 3;
 const EVE: usize = 5;
 
-type Given = Arc<FeedPage<()>>;
+type Given = Arc<Whole>;
+
+/// The page itself as its representation.
+struct Whole(Page<PostView, FeedCursor>);
+
+impl Representation for Whole {
+    fn of(page: Page<PostView, FeedCursor>) -> Self {
+        Self(page)
+    }
+}
 
 /// The pages of all `readers`, requested at the same time.
 async fn at_once(db: &Db, query: &FeedQuery, readers: &[Option<i64>]) -> Vec<Given> {
@@ -34,10 +49,7 @@ async fn at_once(db: &Db, query: &FeedQuery, readers: &[Option<i64>]) -> Vec<Giv
 }
 
 fn told(pages: &[Given]) -> Vec<String> {
-    pages
-        .iter()
-        .map(|page| format!("{:#?}", page.page))
-        .collect()
+    pages.iter().map(|page| format!("{:#?}", page.0)).collect()
 }
 
 async fn given(db: &Db, reader: Option<i64>, query: &FeedQuery) -> Given {
@@ -135,9 +147,9 @@ async fn a_shared_list_equals_the_list_of_a_single_reader(fixture: Fixture) {
             assert_eq!(told(&others), expected[..EVE], "{query:?}");
             // Two pages forward and one back.
             let place = if forth {
-                alone[ZOE].page.next
+                alone[ZOE].0.next
             } else {
-                alone[ZOE].page.prev
+                alone[ZOE].0.prev
             };
             forth = query.cursor.is_none();
             query.cursor = place;
@@ -159,7 +171,7 @@ async fn concurrent_readers_of_a_list_share_a_query(fixture: Fixture) {
     let query = query(|_| ());
     let all = [Some(2), None, Some(3)].map(|reader| given(&db, reader, &query));
     let all = start_while_saturated(&fixture, &db, join_all(all)).await;
-    assert_eq!(all[0].page, all[1].page);
+    assert_eq!(all[0].0, all[1].0);
     assert!(!Arc::ptr_eq(&all[0], &all[1]));
     assert!(Arc::ptr_eq(&all[1], &all[2]));
 }

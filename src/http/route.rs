@@ -31,7 +31,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(20);
 /// A named schema of the OpenAPI document.
 pub type NamedSchema = (String, RefOr<Schema>);
 
-/// A handler and its declaration, made by [`route!`](crate::http::route!). Public unless a method
+/// A handler and its declaration, made by `route!`. Public unless a method
 /// says otherwise.
 pub struct Route {
     path: String,
@@ -63,7 +63,7 @@ macro_rules! route {
 pub(crate) use route;
 
 impl Route {
-    /// See [`route!`](crate::http::route!).
+    /// See `route!`.
     pub fn new<P, F, A>(handler: F) -> Self
     where
         P: utoipa::Path + SchemaReferences + Tags<'static>,

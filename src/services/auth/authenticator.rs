@@ -1,6 +1,6 @@
 //! Authentication of requests by access tokens and personal access tokens.
 //!
-//! Rows of sessions and tokens are cached for [`CACHE_LIFETIME`]. A credential that this process ends
+//! Rows of sessions and tokens are cached for 4 s. A credential that this process ends
 //! stops at once; one that another process ends stops when the cache entry expires.
 
 use std::{fmt, time::Duration};

@@ -70,7 +70,7 @@ async fn database() -> Result<Db, String> {
         return Ok(db);
     }
     Err(format!(
-        "{database} lacks {} migrations; run `acclaim migrate up`",
+        "{database} has {} pending migrations; run `acclaim migrate up`",
         pending.len()
     ))
 }

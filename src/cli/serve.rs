@@ -27,36 +27,37 @@ use crate::{
     telemetry,
 };
 
-/// How many connections the operating system keeps for the server to take.
+/// Maximum number of connections waiting to be accepted (`listen` backlog).
 const BACKLOG: i32 = 1024;
 
-/// Serves until SIGINT or SIGTERM, and finishes what is under way.
+/// Serves until SIGINT or SIGTERM, then finishes the requests in progress.
 pub(super) async fn run() -> Result<(), String> {
-    let config = Config::load().map_err(|faults| faults.to_string())?;
-    // Checked when it was read.
+    let config = Config::load().map_err(|errors| errors.to_string())?;
+    // `Config::load` has already validated the filter.
     let filter = EnvFilter::try_new(&config.log_filter).unwrap_or_default();
     telemetry::start(filter, config.log_format);
-    // Before anything is listening, so that no signal is missed.
-    let mut signals = signals().map_err(|error| format!("cannot listen to signals: {error}"))?;
+    // Install the handlers before listening, so that no signal is missed.
+    let mut signals =
+        signals().map_err(|error| format!("cannot install signal handlers: {error}"))?;
     let address = SocketAddr::new(config.host, config.port);
     let in_use = |error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("{address} is in use by another program; set PORT to another port")
+            format!("{address} is in use by another program; set PORT to a free port")
         }
         _ => format!("cannot listen on {address}: {error}"),
     };
     let socket = bind(address).map_err(in_use)?;
-    // A migration may wait long for another one.
+    // A migration may wait a long time for the lock of another migration.
     let db = tokio::select! {
         opened = open(&config) => opened?,
-        () = signalled(&mut signals) => return Ok(()),
+        () = wait_for_signal(&mut signals) => return Ok(()),
     };
     socket.listen(BACKLOG).map_err(in_use)?;
     let listener = TcpListener::from(socket);
     let passwords = Passwords::start(db::workers(), passwords::QUEUE)
         .map_err(|error| format!("cannot start the password threads: {error}"))?;
     let keys = config.keys.unwrap_or_else(|| {
-        tracing::warn!("JWT_SECRET is unset: access tokens end with this run");
+        tracing::warn!("JWT_SECRET is unset: access tokens become invalid when the service stops");
         random_keys()
     });
     let state = State {
@@ -85,13 +86,13 @@ pub(super) async fn run() -> Result<(), String> {
         .map_err(cannot_serve)?;
     let handle = server.handle();
     tokio::spawn(async move {
-        signalled(&mut signals).await;
-        tracing::info!("stopping: finishing what is under way");
+        wait_for_signal(&mut signals).await;
+        tracing::info!("stopping: finishing the requests in progress");
         server::stop(handle, &other, &drain).await;
     });
     tracing::info!(
         database = %config.database,
-        "serving on http://{address}, try http://{address}/docs"
+        "serving on http://{address}, API documentation at http://{address}/docs"
     );
     let ended = server.await;
     jobs.stop().await;
@@ -100,7 +101,9 @@ pub(super) async fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// Opens the database with every migration applied.
+/// Opens the database; applies pending migrations to SQLite, or if `AUTO_MIGRATE` is set.
+///
+/// Fails if migrations are still pending.
 async fn open(config: &Config) -> Result<Db, String> {
     let database = &config.database;
     if config.auto_migrate || matches!(database, Database::Sqlite(_)) {
@@ -117,25 +120,25 @@ async fn open(config: &Config) -> Result<Db, String> {
         return Ok(db);
     }
     Err(format!(
-        "{database} lacks {} migrations; run `acclaim migrate up`, or set AUTO_MIGRATE=true",
+        "{database} has {} pending migrations; run `acclaim migrate up`, or set AUTO_MIGRATE=true",
         pending.len()
     ))
 }
 
-/// Takes `address`, without listening yet.
+/// Binds `address` without listening yet.
 fn bind(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // Else a restart would have to wait for the connections of the last run to fade.
+    // Without SO_REUSEADDR, a restart fails while old connections are in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
 }
 
-/// A secret of 43 letters and digits: 256 bits.
+/// Generates a secret of 43 letters and digits, about 256 bits.
 fn random_keys() -> Keys {
     let secret = Alphanumeric.sample_string(&mut rand::rng(), 43);
     Keys::from_secrets(&secret.into(), &[])
@@ -148,7 +151,7 @@ fn signals() -> io::Result<[Signal; 2]> {
     ])
 }
 
-async fn signalled([interrupt, terminate]: &mut [Signal; 2]) {
+async fn wait_for_signal([interrupt, terminate]: &mut [Signal; 2]) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

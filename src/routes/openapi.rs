@@ -1,6 +1,5 @@
 //! The OpenAPI document: the operations of the routes, and what follows from their declarations.
 
-use actix_web::http::StatusCode;
 use entity::values::Scope;
 use utoipa::{
     OpenApi, PartialSchema, ToSchema,
@@ -32,7 +31,7 @@ pub fn document() -> openapi::OpenApi {
     share(components);
     for route in super::all() {
         components.schemas.extend(route.schemas());
-        let operation = complete(&route);
+        let operation = complete(&route, components);
         let methods: Vec<HttpMethod> = vec![route.method()];
         document
             .paths
@@ -125,17 +124,6 @@ fn share(components: &mut Components) {
     for (name, header) in headers {
         components.headers.insert(name.to_owned(), header.into());
     }
-    // 405 answers a method that the document does not have.
-    let documented = |one: &&ProblemType| one.status != StatusCode::METHOD_NOT_ALLOWED;
-    for problem_type in ProblemType::all().filter(documented) {
-        let example = ExampleBuilder::new()
-            .summary(problem_type.title)
-            .value(Some(problem_type.example()))
-            .build();
-        components
-            .examples
-            .insert(component(problem_type), example.into());
-    }
 }
 
 fn header(schema: RefOr<Schema>, meaning: &str) -> Header {
@@ -145,8 +133,9 @@ fn header(schema: RefOr<Schema>, meaning: &str) -> Header {
         .build()
 }
 
-/// The operation of `route` with every problem that it can answer.
-fn complete(route: &Route) -> Operation {
+/// The operation of `route` with every problem that it can answer. Adds their examples to
+/// `components`.
+fn complete(route: &Route, components: &mut Components) -> Operation {
     let mut operation = route.operation();
     let limited = !route.path().starts_with(limits::EXEMPT);
     if let Some(RefOr::T(body)) = &mut operation.request_body {
@@ -165,6 +154,13 @@ fn complete(route: &Route) -> Operation {
         .chain(route.problems())
         .collect();
     for problem_type in &problems {
+        let example = ExampleBuilder::new()
+            .summary(problem_type.title)
+            .value(Some(problem_type.example()))
+            .build();
+        components
+            .examples
+            .insert(component(problem_type), example.into());
         let status = problem_type.status.as_u16().to_string();
         operation
             .responses

@@ -11,7 +11,9 @@ const { data: user, error: refused } = await client.POST("/users", {
 });
 if (!user) throw new Error(refused.detail);
 
-const again = await client.POST("/users", { body: { email: "ada@example.com", ...credentials } });
+const again = await client.POST("/users", {
+  body: { email: "ada@example.com", password: credentials.password },
+});
 if (again.error?.status !== 409 || again.error.type !== "/problems/email-taken") {
   throw new Error("a taken address was not refused");
 }

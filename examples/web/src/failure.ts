@@ -1,18 +1,18 @@
 import type { components } from './api';
 
 type Problem = components['schemas']['Problem'];
-type Fault = components['schemas']['Fault'];
+type FieldError = components['schemas']['FieldError'];
 
 /** A failed call, with a message for the user: the service's own if there is one. */
 export class Failure extends Error {
   /** The page about this problem type. */
   readonly about: string | undefined;
   /** Errors by field. */
-  readonly faults: Fault[];
+  readonly faults: FieldError[];
   /** True if the failure ended the session. The user has then been told. */
   endedSession = false;
 
-  constructor(message: string, about?: string, faults: Fault[] = []) {
+  constructor(message: string, about?: string, faults: FieldError[] = []) {
     super(message);
     this.about = about;
     this.faults = faults;

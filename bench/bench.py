@@ -142,9 +142,10 @@ def main() -> None:
         cluster = Cluster(folder)
         if given.against:
             rows = Rows(2_000, 8_000, 500) if given.quick else Rows()
-            works = given.works if given.only else versus.USUAL
-            print(versus.compare(folder, rows, cluster, given.against.resolve(), given.binary, works,
-                                 given.rounds, given.seconds, say))
+            named = given.works != list(WORKS)
+            works = given.works if named else versus.USUAL
+            print(versus.compare(folder, rows, cluster, given.against.resolve(), given.binary,
+                                 given.parts, works, given.rounds, given.seconds, say))
             return
         measure(given, results, folder, cluster)
     finally:

@@ -32,13 +32,14 @@ def _with_both(arena: Arena, before: Path, after: Path) -> Arena:
 
 
 def compare(folder: Path, rows: Rows, cluster: Cluster, before: Path, after: Path,
-            works: list[str], rounds: int, seconds: float, say: Callable[[str], None]) -> str:
+            parts: list[str], works: list[str], rounds: int, seconds: float, say: Callable[[str], None]) -> str:
     """A table of both rates and both sizes of memory: medians of the rounds, and their quotients."""
     here = folder / "sqlite"
     here.mkdir()
     lines = ["| database | work | before | after | quotient | memory before | after | quotient |",
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
-    for arena in (OnPostgres(folder, rows, after, cluster), OnSqlite(here, rows, after)):
+    arenas = (OnPostgres(folder, rows, after, cluster), OnSqlite(here, rows, after))
+    for arena in (each for each in arenas if each.name in parts):
         _with_both(arena, before, after)
         say(f"{arena.label}: loading {rows.posts:,} posts and {rows.votes:,} votes")
         arena.load()

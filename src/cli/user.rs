@@ -164,7 +164,7 @@ fn new_user(username: &str, email: &str) -> Result<NewUser, String> {
     let email = Email::parse(email).map_err(named("email"))?;
     let password = NewPassword::parse(password()?).map_err(named("password"))?;
     password
-        .check_names(&email, Some(&username))
+        .check_names(Some(&email), Some(&username))
         .map_err(named("password"))?;
     Ok(NewUser {
         email,

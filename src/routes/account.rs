@@ -118,7 +118,7 @@ async fn change(
         let user = users::get(db, caller.id).await?;
         let email = patch.email.as_ref().unwrap_or(&user.email);
         let username = patch.username.as_ref().unwrap_or(&user.username);
-        check_names(password, email, Some(username))
+        check_names(password, Some(email), Some(username))
             .map_err(|error| Problem::invalid(vec![error]))?;
     }
     let changes = Changes {

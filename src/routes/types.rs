@@ -35,7 +35,7 @@ pub(super) struct PageParameters {
 /// Refuses a new password that is a name of its user.
 pub(super) fn check_names(
     password: &NewPassword,
-    email: &Email,
+    email: Option<&Email>,
     username: Option<&Username>,
 ) -> Result<(), FieldError> {
     password.check_names(email, username).map_err(|invalid| {

@@ -5,7 +5,10 @@ use actix_web::{
     http::header::{CACHE_CONTROL, LOCATION},
     web::Data,
 };
-use deserr::{Deserr, ValuePointerRef};
+use deserr::{
+    DeserializeError, Deserr, ErrorKind, IntoValue, Map, MergeWithError, Value, ValueKind,
+    ValuePointerRef, take_cf_content,
+};
 use entity::{
     users::Model,
     values::{Email, NewPassword, Scope, UserId, Username},
@@ -16,10 +19,9 @@ use utoipa::ToSchema;
 
 use super::types::check_names;
 use crate::{
-    error::FieldError,
     http::{
         Body, Id, Problem, Route, State,
-        input::BodyErrors,
+        input::{BodyErrors, member},
         limits::AddressLimit,
         problem::types::{EMAIL_TAKEN, NOT_FOUND, USERNAME_TAKEN},
         route::route,
@@ -42,8 +44,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// A new user.
-#[derive(Deserr, ToSchema)]
-#[deserr(error = BodyErrors, validate = check_password -> FieldError)]
+#[derive(ToSchema)]
 struct NewUser {
     /// Trimmed and lower-cased; unique; shown to nobody else.
     email: Email,
@@ -51,13 +52,51 @@ struct NewUser {
     /// are refused (422, `common`).
     password: NewPassword,
     /// Lower-cased; unique; generated when left out.
-    #[deserr(default)]
     username: Option<Username>,
 }
 
-fn check_password(new: NewUser, _: ValuePointerRef<'_>) -> Result<NewUser, FieldError> {
-    check_names(&new.password, &new.email, new.username.as_ref())?;
-    Ok(new)
+/// By hand, because a derived reader compares members only once all of them are valid.
+impl Deserr<BodyErrors> for NewUser {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, BodyErrors> {
+        let mut members = match value {
+            Value::Map(members) => members,
+            actual => {
+                let accepted = &[ValueKind::Map];
+                let error = ErrorKind::IncorrectValueKind { actual, accepted };
+                return Err(take_cf_content(BodyErrors::error(None, error, location)));
+            }
+        };
+        let email: Result<Email, _> = member("email", members.remove("email"), location);
+        let password: Result<NewPassword, _> =
+            member("password", members.remove("password"), location);
+        let username: Result<Option<Username>, _> =
+            members.remove("username").map_or(Ok(None), |username| {
+                member("username", Some(username), location)
+            });
+        let own_name = password.as_ref().ok().and_then(|password| {
+            let username = username.as_ref().ok().and_then(Option::as_ref);
+            check_names(password, email.as_ref().ok(), username).err()
+        });
+        let mut errors = own_name.map(BodyErrors::from);
+        let mut keep = |more| {
+            let all = BodyErrors::merge(errors.take(), more, location);
+            errors = Some(take_cf_content(all));
+        };
+        let email = email.map_err(&mut keep).ok();
+        let password = password.map_err(&mut keep).ok();
+        let username = username.map_err(&mut keep).ok();
+        match (errors, email, password, username) {
+            (None, Some(email), Some(password), Some(username)) => Ok(Self {
+                email,
+                password,
+                username,
+            }),
+            (errors, ..) => Err(errors.unwrap_or_default()),
+        }
+    }
 }
 
 /// A user.

@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     http::{
         Body, Id, Problem, Route, State,
-        input::BodyErrors,
+        input::{BodyErrors, member},
         problem::types::{ALREADY_VOTED, NO_VOTE, NOT_FOUND},
         route::route,
     },
@@ -98,18 +98,6 @@ impl Deserr<BodyErrors> for Vote {
             (Err(errors), _) | (_, Err(errors)) => Err(errors),
         }
     }
-}
-
-fn member<T: Deserr<BodyErrors>, V: IntoValue>(
-    field: &str,
-    value: Option<V>,
-    location: ValuePointerRef<'_>,
-) -> Result<T, BodyErrors> {
-    let Some(value) = value else {
-        let missing: ErrorKind<'_, V> = ErrorKind::MissingField { field };
-        return Err(take_cf_content(BodyErrors::error(None, missing, location)));
-    };
-    T::deserialize_from_value(value.into_value(), location.push_key(field))
 }
 
 /// The result of a vote.

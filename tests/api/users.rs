@@ -203,6 +203,18 @@ async fn common_passwords_and_own_names_are_refused(fixture: Fixture) {
         assert_eq!(answer.field_errors(), ["password common"], "{password}");
         assert!(!answer.text.contains(password), "{}", answer.text);
     }
+    // Other faults are reported beside it.
+    for (email, username, other) in [
+        ("bad", json!("correcthorse1"), "email format"),
+        ("correcthorse1@example.com", json!("x"), "username length"),
+        ("correcthorse1@example.com", json!(1), "username type"),
+    ] {
+        let body = json!({"email": email, "username": username, "password": "correcthorse1"});
+        let answer = service.call("POST", "/users", None, Some(body)).await;
+        let mut expected = [other, "password common"];
+        expected.sort_unstable();
+        assert_eq!(answer.field_errors(), expected);
+    }
     // Weak but accepted. The last is the slowest to estimate: each of its 128 characters has two
     // readings.
     for password in ["ada lovelace", "the quick", &"4@8({[<369&#!1|0".repeat(8)] {

@@ -55,14 +55,15 @@ impl NewPassword {
 
     /// Refuses the user's own e-mail address, its local part, and username. Letters compare without
     /// case.
-    pub fn check_names(&self, email: &Email, username: Option<&Username>) -> Result<(), Invalid> {
+    pub fn check_names(
+        &self,
+        email: Option<&Email>,
+        username: Option<&Username>,
+    ) -> Result<(), Invalid> {
         let text = self.0.expose_secret();
-        let local_part = email.as_str().split('@').next().unwrap_or_default();
-        let names = [
-            Some(email.as_str()),
-            Some(local_part),
-            username.map(Username::as_str),
-        ];
+        let email = email.map(Email::as_str);
+        let local_part = email.and_then(|email| email.split('@').next());
+        let names = [email, local_part, username.map(Username::as_str)];
         if names
             .into_iter()
             .flatten()

@@ -2,13 +2,16 @@
 
 use std::ops::ControlFlow;
 
-use deserr::{DeserializeError, ErrorKind, IntoValue, MergeWithError, ValueKind, ValuePointerRef};
+use deserr::{
+    DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, ValueKind, ValuePointerRef,
+    take_cf_content,
+};
 use entity::values::{InputError, Invalid};
 
 use crate::error::FieldError;
 
 /// Every fault of an input. `TEXT` is true if all values arrive as text.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct InputErrors<const TEXT: bool>(Vec<FieldError>);
 
 /// The faults of a JSON body.
@@ -88,14 +91,26 @@ impl<const TEXT: bool> MergeWithError<Invalid> for InputErrors<TEXT> {
 }
 
 /// A fault of two fields that are valid by themselves.
-impl<const TEXT: bool> MergeWithError<FieldError> for InputErrors<TEXT> {
-    fn merge(
-        other: Option<Self>,
-        error: FieldError,
-        _: ValuePointerRef<'_>,
-    ) -> ControlFlow<Self, Self> {
-        Self::with(other, error)
+impl<const TEXT: bool> From<FieldError> for InputErrors<TEXT> {
+    fn from(error: FieldError) -> Self {
+        Self(vec![error])
     }
+}
+
+/// Reads the member `field`, for a reader that is written by hand. `value` is `None` if it is missing.
+///
+/// # Errors
+/// The faults of the member.
+pub fn member<T: Deserr<BodyErrors>, V: IntoValue>(
+    field: &str,
+    value: Option<V>,
+    location: ValuePointerRef<'_>,
+) -> Result<T, BodyErrors> {
+    let Some(value) = value else {
+        let missing: ErrorKind<'_, V> = ErrorKind::MissingField { field };
+        return Err(take_cf_content(BodyErrors::error(None, missing, location)));
+    };
+    T::deserialize_from_value(value.into_value(), location.push_key(field))
 }
 
 fn kinds(accepted: &[ValueKind]) -> &'static str {

@@ -11,7 +11,7 @@ use entity::values::Invalid;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 pub use body::{Body, Form};
-pub use errors::{BodyErrors, InputErrors, QueryErrors};
+pub use errors::{BodyErrors, InputErrors, QueryErrors, member};
 pub(super) use members::pairs;
 pub use path::Id;
 pub use query::Query;

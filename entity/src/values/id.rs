@@ -2,18 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use sea_orm::DeriveValueType;
 use serde::Serialize;
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{
-        ObjectBuilder, RefOr, Schema,
-        schema::{KnownFormat, SchemaFormat, Type},
-    },
-};
 
-use super::{InputError, Invalid, read_integer};
+use super::{Invalid, number::integer};
 
 macro_rules! id {
     ($(#[$meta:meta])* $name:ident) => {
@@ -50,7 +42,7 @@ macro_rules! id {
 
             fn from_str(text: &str) -> Result<Self, Invalid> {
                 let wrong = || {
-                    let message = concat!("must be a whole number from 1 to ", "9223372036854775807");
+                    let message = "must be a whole number from 1 to 9223372036854775807";
                     Invalid::new("type", message)
                 };
                 let id = text.parse().map_err(|_| wrong())?;
@@ -58,28 +50,7 @@ macro_rules! id {
             }
         }
 
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                ObjectBuilder::new()
-                    .schema_type(Type::Integer)
-                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
-                    .minimum(Some(1))
-                    .maximum(Some(i64::MAX))
-                    .examples([1])
-                    .into()
-            }
-        }
-
-        impl ToSchema for $name {}
-
-        impl<E: InputError> Deserr<E> for $name {
-            fn deserialize_from_value<V: IntoValue>(
-                value: Value<V>,
-                location: ValuePointerRef<'_>,
-            ) -> Result<Self, E> {
-                read_integer(value, location, Self::parse)
-            }
-        }
+        input_value!($name, read_integer, integer(1, i64::MAX).examples([1]));
     };
 }
 
@@ -108,7 +79,7 @@ impl SessionId {
     /// The exclusive bound of session ids.
     const BOUND: i64 = 1 << 53;
 
-    /// A random id. Two never meet.
+    /// A random id. A collision is negligible: there are 2^53 ids.
     #[must_use]
     pub fn random() -> Self {
         Self(rand::random_range(1..Self::BOUND))

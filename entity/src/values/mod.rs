@@ -3,6 +3,29 @@
 //! Each value has one rule, which its `parse`, its OpenAPI schema and its reader share, and one
 //! database mapping. A value read from the database is trusted: the schema's constraints hold there.
 
+/// Implements reading and the OpenAPI schema of a value. `$read` is [`read_text`], [`read_integer`]
+/// or `read_sequence`; it calls the `parse` of the value.
+macro_rules! input_value {
+    ($name:ident, $read:ident, $schema:expr) => {
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                $schema.into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+
+        impl<E: crate::values::InputError> deserr::Deserr<E> for $name {
+            fn deserialize_from_value<V: deserr::IntoValue>(
+                value: deserr::Value<V>,
+                location: deserr::ValuePointerRef<'_>,
+            ) -> Result<Self, E> {
+                crate::values::$read(value, location, Self::parse)
+            }
+        }
+    };
+}
+
 mod id;
 mod number;
 mod password;
@@ -15,8 +38,8 @@ mod text;
 use std::fmt;
 
 use deserr::{
-    DeserializeError, ErrorKind, IntoValue, MergeWithError, Value, ValueKind, ValuePointerRef,
-    take_cf_content,
+    DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, Sequence, Value, ValueKind,
+    ValuePointerRef, take_cf_content,
 };
 use validator::ValidationError;
 
@@ -79,8 +102,8 @@ pub fn read_text<T, E: InputError, V: IntoValue>(
     }
 }
 
-/// Reads a whole number and parses it, for a `Deserr` of a value. JSON has one kind of number, so that 1.0 is 1; beyond 2^53 a
-/// float is ambiguous and refused.
+/// Reads a whole number and parses it, for a `Deserr` of a value. JSON has one kind of number, so
+/// that 1.0 is 1; beyond 2^53 a float is ambiguous and refused.
 pub fn read_integer<T, E: InputError, V: IntoValue>(
     value: Value<V>,
     location: ValuePointerRef<'_>,
@@ -104,6 +127,21 @@ pub fn read_integer<T, E: InputError, V: IntoValue>(
     number
         .and_then(parse)
         .map_err(|invalid| refuse(invalid, location))
+}
+
+/// Reads a sequence of items and parses it. Errors of an item are at the location of the sequence.
+fn read_sequence<Item: Deserr<E>, T, E: InputError, V: IntoValue>(
+    value: Value<V>,
+    location: ValuePointerRef<'_>,
+    parse: impl FnOnce(&[Item]) -> Result<T, Invalid>,
+) -> Result<T, E> {
+    let items = match value {
+        Value::Sequence(items) => items.into_iter(),
+        other => return Err(wrong_kind(other, &[ValueKind::Sequence], location)),
+    };
+    let items = items.map(|item| Item::deserialize_from_value(item.into_value(), location));
+    let items = items.collect::<Result<Vec<_>, E>>()?;
+    parse(&items).map_err(|invalid| refuse(invalid, location))
 }
 
 fn refuse<E: InputError>(invalid: Invalid, location: ValuePointerRef<'_>) -> E {

@@ -1,16 +1,21 @@
 //! Numbers with a bound.
 
-use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{
-        ObjectBuilder, RefOr, Schema,
-        schema::{KnownFormat, SchemaFormat, Type},
-    },
+use utoipa::openapi::{
+    ObjectBuilder,
+    schema::{KnownFormat, SchemaFormat, Type},
 };
 use validator::ValidateRange;
 
-use super::{InputError, Invalid, read_integer};
+use super::Invalid;
+
+/// The schema of a whole number from `min` to `max`.
+pub(super) fn integer(min: i64, max: i64) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(min))
+        .maximum(Some(max))
+}
 
 macro_rules! number {
     ($(#[$meta:meta])* $name:ident: $min:literal to $max:expr $(, default $default:literal)? $(, example $example:literal)?) => {
@@ -50,29 +55,12 @@ macro_rules! number {
             }
         )?
 
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                let schema = ObjectBuilder::new()
-                    .schema_type(Type::Integer)
-                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
-                    .minimum(Some($min))
-                    .maximum(Some(Self::MAX.0));
-                $(let schema = schema.default(Some($default.into()));)?
-                $(let schema = schema.examples([$example]);)?
-                schema.into()
-            }
-        }
-
-        impl ToSchema for $name {}
-
-        impl<E: InputError> Deserr<E> for $name {
-            fn deserialize_from_value<V: IntoValue>(
-                value: Value<V>,
-                location: ValuePointerRef<'_>,
-            ) -> Result<Self, E> {
-                read_integer(value, location, Self::parse)
-            }
-        }
+        input_value!($name, read_integer, {
+            let schema = integer($min, Self::MAX.0);
+            $(let schema = schema.default(Some($default.into()));)?
+            $(let schema = schema.examples([$example]);)?
+            schema
+        });
     };
 }
 

@@ -1,15 +1,11 @@
 //! Passwords and other secrets that come in a request. None of them shows in a `Debug`.
 
-use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use secrecy::{ExposeSecret, SecretString};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{RefOr, Schema, schema::KnownFormat},
-};
+use utoipa::openapi::schema::KnownFormat;
 use zxcvbn::zxcvbn;
 
 use super::{
-    Email, InputError, Invalid, Username, read_text,
+    Email, Invalid, Username,
     text::{Form, Rule},
 };
 
@@ -123,22 +119,7 @@ macro_rules! secret {
             }
         }
 
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                Self::RULE.schema().into()
-            }
-        }
-
-        impl ToSchema for $name {}
-
-        impl<E: InputError> Deserr<E> for $name {
-            fn deserialize_from_value<V: IntoValue>(
-                value: Value<V>,
-                location: ValuePointerRef<'_>,
-            ) -> Result<Self, E> {
-                read_text(value, location, Self::parse)
-            }
-        }
+        input_value!($name, read_text, Self::RULE.schema());
     };
 }
 

@@ -3,8 +3,7 @@
 use std::{convert::Infallible, fmt, str::FromStr};
 
 use deserr::{
-    DeserializeError, Deserr, ErrorKind, IntoValue, Sequence, Value, ValueKind, ValuePointerRef,
-    take_cf_content,
+    DeserializeError, Deserr, ErrorKind, IntoValue, Value, ValuePointerRef, take_cf_content,
 };
 use sea_orm::DeriveValueType;
 use serde::Serialize;
@@ -18,7 +17,7 @@ use utoipa::{
 };
 use validator::ValidateLength;
 
-use super::{InputError, Invalid, read_text, refuse, wrong_kind};
+use super::{InputError, Invalid, read_sequence, read_text};
 
 /// Declares each scope once: its variant, its name in OAuth 2.0 and its meaning.
 macro_rules! scopes {
@@ -209,14 +208,6 @@ impl<E: InputError> Deserr<E> for Scopes {
         value: Value<V>,
         location: ValuePointerRef<'_>,
     ) -> Result<Self, E> {
-        let names = match value {
-            Value::Sequence(names) => names,
-            other => return Err(wrong_kind(other, &[ValueKind::Sequence], location)),
-        };
-        let mut scopes = Vec::new();
-        for name in names.into_iter() {
-            scopes.push(Scope::deserialize_from_value(name.into_value(), location)?);
-        }
-        Self::parse(&scopes).map_err(|invalid| refuse(invalid, location))
+        read_sequence(value, location, Self::parse)
     }
 }

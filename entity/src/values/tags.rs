@@ -1,15 +1,11 @@
 //! The tags of a post.
 
-use deserr::{Deserr, IntoValue, Sequence, Value, ValueKind, ValuePointerRef};
 use sea_orm::DeriveValueType;
 use serde_json::json;
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{RefOr, Schema, schema::ArrayBuilder},
-};
+use utoipa::openapi::schema::ArrayBuilder;
 use validator::ValidateLength;
 
-use super::{InputError, Invalid, Tag, refuse, wrong_kind};
+use super::{Invalid, Tag};
 
 /// At most 10 different tags, in the order in which they were given. The database has them in one
 /// column, with a space between them.
@@ -46,34 +42,11 @@ impl Tags {
     }
 }
 
-impl PartialSchema for Tags {
-    fn schema() -> RefOr<Schema> {
-        ArrayBuilder::new()
-            .items(Tag::schema())
-            .max_items(usize::try_from(Self::MAX).ok())
-            .examples([json!(["engines"])])
-            .into()
-    }
-}
-
-impl ToSchema for Tags {}
-
-impl<E: InputError> Deserr<E> for Tags {
-    fn deserialize_from_value<V: IntoValue>(
-        value: Value<V>,
-        location: ValuePointerRef<'_>,
-    ) -> Result<Self, E> {
-        let tags = match value {
-            Value::Sequence(tags) => tags,
-            other => return Err(wrong_kind(other, &[ValueKind::Sequence], location)),
-        };
-        let mut texts = Vec::new();
-        for tag in tags.into_iter() {
-            match tag.into_value() {
-                Value::String(text) => texts.push(text),
-                other => return Err(wrong_kind(other, &[ValueKind::String], location)),
-            }
-        }
-        Self::parse(&texts).map_err(|invalid| refuse(invalid, location))
-    }
-}
+input_value!(
+    Tags,
+    read_sequence,
+    ArrayBuilder::new()
+        .items(Tag::schema())
+        .max_items(usize::try_from(Self::MAX).ok())
+        .examples([json!(["engines"])])
+);

@@ -2,19 +2,15 @@
 
 use std::{fmt, str::FromStr, sync::LazyLock};
 
-use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use regex::Regex;
 use sea_orm::{DbErr, DeriveValueType, TryFromU64};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{
-        ObjectBuilder, RefOr, Schema,
-        schema::{KnownFormat, SchemaFormat, Type},
-    },
+use utoipa::openapi::{
+    ObjectBuilder,
+    schema::{KnownFormat, SchemaFormat, Type},
 };
 use validator::{ValidateLength, ValidateRegex, ValidationError};
 
-use super::{InputError, Invalid, read_text};
+use super::Invalid;
 
 /// The rule of a text. Lengths count Unicode scalar values.
 pub(super) struct Rule {
@@ -167,22 +163,7 @@ macro_rules! text {
             }
         }
 
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                Self::RULE.schema().into()
-            }
-        }
-
-        impl ToSchema for $name {}
-
-        impl<E: InputError> Deserr<E> for $name {
-            fn deserialize_from_value<V: IntoValue>(
-                value: Value<V>,
-                location: ValuePointerRef<'_>,
-            ) -> Result<Self, E> {
-                read_text(value, location, Self::parse)
-            }
-        }
+        input_value!($name, read_text, Self::RULE.schema());
     };
 }
 
@@ -289,7 +270,7 @@ text! {
 }
 
 impl Username {
-    /// How many random characters a generated name has: 36^12 names, so that two never meet.
+    /// How many random characters a generated name has: 36^12 names, so that a collision is negligible.
     const RANDOM: usize = 12;
 
     /// `user-` and random letters and digits. Nothing of the e-mail address goes into it, because a

@@ -5,7 +5,7 @@ use deserr::Deserr;
 use entity::values::{Email, NewPassword, Password, Scope, Username};
 use utoipa::ToSchema;
 
-use super::{types::check_names, users::User};
+use super::users::User;
 use crate::{
     error::FieldError,
     http::{
@@ -118,8 +118,9 @@ async fn change(
         let user = users::get(db, caller.id).await?;
         let email = patch.email.as_ref().unwrap_or(&user.email);
         let username = patch.username.as_ref().unwrap_or(&user.username);
-        check_names(password, Some(email), Some(username))
-            .map_err(|error| Problem::invalid(vec![error]))?;
+        password
+            .check_names(Some(email), Some(username))
+            .map_err(|invalid| Problem::refused("password", &invalid))?;
     }
     let changes = Changes {
         username: patch.username,

@@ -5,10 +5,7 @@ use actix_web::{
     http::header::{CACHE_CONTROL, PRAGMA, USER_AGENT},
     web::Data,
 };
-use deserr::{
-    DeserializeError, Deserr, ErrorKind, IntoValue, Map, MergeWithError, Value, ValuePointerRef,
-    take_cf_content,
-};
+use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use entity::values::{Password, RefreshToken, Scopes, SignInName};
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -17,7 +14,7 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         Form, Problem, Route, State,
-        input::BodyErrors,
+        input::{BodyErrors, Object},
         limits::AddressLimit,
         problem::types::{ACCOUNT_SUSPENDED, INVALID_CREDENTIALS, INVALID_REFRESH_TOKEN},
         route::route,
@@ -43,6 +40,15 @@ pub(super) fn routes() -> Vec<Route> {
 enum Grant {
     Password(PasswordGrant),
     RefreshToken(RefreshTokenGrant),
+}
+
+#[derive(Default, Deserr)]
+#[deserr(error = BodyErrors, rename_all = lowercase)]
+enum GrantType {
+    #[default]
+    Password,
+    #[deserr(rename = "refresh_token")]
+    RefreshToken,
 }
 
 /// A sign-in (RFC 6749, section 4.3).
@@ -88,47 +94,10 @@ impl Deserr<BodyErrors> for Grant {
         value: Value<V>,
         location: ValuePointerRef<'_>,
     ) -> Result<Self, BodyErrors> {
-        const PASSWORD: &str = "password";
-        const REFRESH_TOKEN: &str = "refresh_token";
-        let mut members = match value {
-            Value::Map(members) => members,
-            other => {
-                return PasswordGrant::deserialize_from_value(other, location).map(Self::Password);
-            }
-        };
-        let grant_type = members.remove("grant_type").map(|grant_type| {
-            String::deserialize_from_value(grant_type.into_value(), location.push_key("grant_type"))
-        });
-        let grant_type = grant_type.unwrap_or_else(|| Ok(PASSWORD.to_owned()));
-        if grant_type
-            .as_deref()
-            .is_ok_and(|name| name == REFRESH_TOKEN)
-        {
-            let members = Value::<V>::Map(members);
-            return RefreshTokenGrant::deserialize_from_value(members, location)
-                .map(Self::RefreshToken);
-        }
-        let grant_type = grant_type.and_then(|name| {
-            if name == PASSWORD {
-                return Ok(());
-            }
-            let unknown: ErrorKind<'_, V> = ErrorKind::UnknownValue {
-                value: &name,
-                accepted: &[PASSWORD, REFRESH_TOKEN],
-            };
-            let at = location.push_key("grant_type");
-            Err(take_cf_content(BodyErrors::error(None, unknown, at)))
-        });
-        let members = Value::<V>::Map(members);
-        let grant = PasswordGrant::deserialize_from_value(members, location);
-        match (grant_type, grant) {
-            (Ok(()), grant) => grant.map(Self::Password),
-            (Err(errors), Ok(_)) => Err(errors),
-            (Err(errors), Err(more)) => Err(take_cf_content(BodyErrors::merge(
-                Some(errors),
-                more,
-                location,
-            ))),
+        let mut object = Object::open(value, location)?;
+        match object.optional("grant_type").unwrap_or_default() {
+            GrantType::Password => object.finish_as().map(Self::Password),
+            GrantType::RefreshToken => object.finish_as().map(Self::RefreshToken),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Input that several resources share.
 
 use deserr::Deserr;
-use entity::values::{Email, Limit, NewPassword, Reason, Skip, Username};
+use entity::values::{Limit, Reason, Skip};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{error::FieldError, http::input::QueryErrors};
+use crate::http::input::QueryErrors;
 
 /// The reason for an act on another user, or on a post of theirs.
 #[derive(Deserr, IntoParams, ToSchema)]
@@ -30,16 +30,4 @@ pub(super) struct PageParameters {
     #[deserr(default)]
     #[param(inline, required = false)]
     pub skip: Skip,
-}
-
-/// Refuses a new password that is a name of its user.
-pub(super) fn check_names(
-    password: &NewPassword,
-    email: Option<&Email>,
-    username: Option<&Username>,
-) -> Result<(), FieldError> {
-    password.check_names(email, username).map_err(|invalid| {
-        let message = invalid.to_string();
-        FieldError::new("password", "common", message)
-    })
 }

@@ -5,10 +5,7 @@ use actix_web::{
     http::header::{CACHE_CONTROL, LOCATION},
     web::Data,
 };
-use deserr::{
-    DeserializeError, Deserr, ErrorKind, IntoValue, Map, MergeWithError, Value, ValueKind,
-    ValuePointerRef, take_cf_content,
-};
+use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use entity::{
     users::Model,
     values::{Email, NewPassword, Scope, UserId, Username},
@@ -17,11 +14,10 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::types::check_names;
 use crate::{
     http::{
         Body, Id, Problem, Route, State,
-        input::{BodyErrors, member},
+        input::{BodyErrors, Object},
         limits::AddressLimit,
         problem::types::{EMAIL_TAKEN, NOT_FOUND, USERNAME_TAKEN},
         route::route,
@@ -61,41 +57,22 @@ impl Deserr<BodyErrors> for NewUser {
         value: Value<V>,
         location: ValuePointerRef<'_>,
     ) -> Result<Self, BodyErrors> {
-        let mut members = match value {
-            Value::Map(members) => members,
-            actual => {
-                let accepted = &[ValueKind::Map];
-                let error = ErrorKind::IncorrectValueKind { actual, accepted };
-                return Err(take_cf_content(BodyErrors::error(None, error, location)));
-            }
-        };
-        let email: Result<Email, _> = member("email", members.remove("email"), location);
-        let password: Result<NewPassword, _> =
-            member("password", members.remove("password"), location);
-        let username: Result<Option<Username>, _> =
-            members.remove("username").map_or(Ok(None), |username| {
-                member("username", Some(username), location)
-            });
-        let own_name = password.as_ref().ok().and_then(|password| {
-            let username = username.as_ref().ok().and_then(Option::as_ref);
-            check_names(password, email.as_ref().ok(), username).err()
-        });
-        let mut errors = own_name.map(BodyErrors::from);
-        let mut keep = |more| {
-            let all = BodyErrors::merge(errors.take(), more, location);
-            errors = Some(take_cf_content(all));
-        };
-        let email = email.map_err(&mut keep).ok();
-        let password = password.map_err(&mut keep).ok();
-        let username = username.map_err(&mut keep).ok();
-        match (errors, email, password, username) {
-            (None, Some(email), Some(password), Some(username)) => Ok(Self {
-                email,
-                password,
-                username,
-            }),
-            (errors, ..) => Err(errors.unwrap_or_default()),
+        let mut object = Object::open(value, location)?;
+        let email: Option<Email> = object.required("email");
+        let password: Option<NewPassword> = object.required("password");
+        let username: Option<Username> = object.optional("username");
+        let names = password
+            .as_ref()
+            .map(|password| password.check_names(email.as_ref(), username.as_ref()));
+        if let Some(Err(invalid)) = names {
+            object.refuse("password", invalid);
         }
+        let new = email.zip(password).map(|(email, password)| Self {
+            email,
+            password,
+            username,
+        });
+        object.finish(new)
     }
 }
 

@@ -4,10 +4,7 @@ use actix_web::{
     HttpResponse,
     web::{Data, Json},
 };
-use deserr::{
-    DeserializeError, Deserr, ErrorKind, IntoValue, Map, MergeWithError, Value, ValueKind,
-    ValuePointerRef, take_cf_content,
-};
+use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use entity::values::{Invalid, PostId, Scope, read_integer};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,7 +13,7 @@ use crate::{
     error::Error,
     http::{
         Body, Id, Problem, Route, State,
-        input::{BodyErrors, member},
+        input::{BodyErrors, Object},
         problem::types::{ALREADY_VOTED, NO_VOTE, NOT_FOUND},
         route::route,
     },
@@ -77,26 +74,11 @@ impl Deserr<BodyErrors> for Vote {
         value: Value<V>,
         location: ValuePointerRef<'_>,
     ) -> Result<Self, BodyErrors> {
-        let mut members = match value {
-            Value::Map(members) => members,
-            actual => {
-                let accepted = &[ValueKind::Map];
-                let error = ErrorKind::IncorrectValueKind { actual, accepted };
-                return Err(take_cf_content(BodyErrors::error(None, error, location)));
-            }
-        };
-        let post_id = member("post_id", members.remove("post_id"), location);
-        let older = members.remove("vote_dir");
-        let dir = member("dir", members.remove("dir").or(older), location);
-        match (post_id, dir) {
-            (Ok(post_id), Ok(dir)) => Ok(Self { post_id, dir }),
-            (Err(errors), Err(more)) => Err(take_cf_content(BodyErrors::merge(
-                Some(errors),
-                more,
-                location,
-            ))),
-            (Err(errors), _) | (_, Err(errors)) => Err(errors),
-        }
+        let mut object = Object::open(value, location)?;
+        let post_id = object.required("post_id");
+        let dir = object.required_or("dir", "vote_dir");
+        let vote = post_id.zip(dir).map(|(post_id, dir)| Self { post_id, dir });
+        object.finish(vote)
     }
 }
 

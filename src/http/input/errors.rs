@@ -2,10 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use deserr::{
-    DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, ValueKind, ValuePointerRef,
-    take_cf_content,
-};
+use deserr::{DeserializeError, ErrorKind, IntoValue, MergeWithError, ValueKind, ValuePointerRef};
 use entity::values::{InputError, Invalid};
 
 use crate::error::FieldError;
@@ -26,6 +23,11 @@ impl<const TEXT: bool> InputErrors<TEXT> {
         self.0
             .sort_by(|a, b| (&a.field, &a.code).cmp(&(&b.field, &b.code)));
         self.0
+    }
+
+    /// True if there is no fault.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// One fault, beside those of `other`.
@@ -88,29 +90,6 @@ impl<const TEXT: bool> MergeWithError<Invalid> for InputErrors<TEXT> {
         all.extend(FieldError::all(field, &invalid));
         ControlFlow::Continue(Self(all))
     }
-}
-
-/// A fault of two fields that are valid by themselves.
-impl<const TEXT: bool> From<FieldError> for InputErrors<TEXT> {
-    fn from(error: FieldError) -> Self {
-        Self(vec![error])
-    }
-}
-
-/// Reads the member `field`, for a reader that is written by hand. `value` is `None` if it is missing.
-///
-/// # Errors
-/// The faults of the member.
-pub fn member<T: Deserr<BodyErrors>, V: IntoValue>(
-    field: &str,
-    value: Option<V>,
-    location: ValuePointerRef<'_>,
-) -> Result<T, BodyErrors> {
-    let Some(value) = value else {
-        let missing: ErrorKind<'_, V> = ErrorKind::MissingField { field };
-        return Err(take_cf_content(BodyErrors::error(None, missing, location)));
-    };
-    T::deserialize_from_value(value.into_value(), location.push_key(field))
 }
 
 fn kinds(accepted: &[ValueKind]) -> &'static str {

@@ -4,6 +4,7 @@
 mod body;
 mod errors;
 mod members;
+mod object;
 mod path;
 mod query;
 
@@ -11,8 +12,9 @@ use entity::values::Invalid;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 pub use body::{Body, Form};
-pub use errors::{BodyErrors, InputErrors, QueryErrors, member};
+pub use errors::{BodyErrors, InputErrors, QueryErrors};
 pub(super) use members::pairs;
+pub use object::Object;
 pub use path::Id;
 pub use query::Query;
 

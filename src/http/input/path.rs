@@ -15,7 +15,7 @@ use utoipa::{
     },
 };
 
-use crate::{error::FieldError, http::Problem};
+use crate::http::Problem;
 
 /// The `{id}` of a path. Answers 422 for anything that is no id.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ impl<T: FromStr<Err = Invalid>> FromRequest for Id<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let id = request.match_info().get("id").unwrap_or_default();
         let id = id.parse().map(Self);
-        ready(id.map_err(|invalid| Problem::invalid(FieldError::all("id", &invalid).collect())))
+        ready(id.map_err(|invalid| Problem::refused("id", &invalid)))
     }
 }
 

@@ -10,6 +10,8 @@ use actix_web::{
     http::{StatusCode, header},
 };
 
+use entity::values::Invalid;
+
 use crate::error::{Error, FieldError};
 pub use details::{ProblemDetails, render};
 pub use types::{ProblemPage, ProblemType};
@@ -116,6 +118,12 @@ impl Problem {
             errors,
             ..Self::new(types::UNPROCESSABLE_CONTENT, detail)
         }
+    }
+
+    /// 422: `field` breaks the rules of `invalid`.
+    #[must_use]
+    pub fn refused(field: &str, invalid: &Invalid) -> Self {
+        Self::invalid(FieldError::all(field, invalid).collect())
     }
 
     /// 429: too many of `what` ("sign-ins from this address"). One more is free in `seconds`.

@@ -1,0 +1,109 @@
+//! Objects that are read by hand, because the derived readers of deserr do not fit.
+
+use std::mem;
+
+use deserr::{
+    DeserializeError, Deserr, ErrorKind, IntoValue, Map, MergeWithError, Value, ValueKind,
+    ValuePointerRef, take_cf_content,
+};
+use entity::values::Invalid;
+
+use super::BodyErrors;
+
+/// The members of an object. It collects the faults of all of them.
+pub struct Object<'a, V: IntoValue> {
+    members: V::Map,
+    location: ValuePointerRef<'a>,
+    errors: BodyErrors,
+}
+
+impl<'a, V: IntoValue> Object<'a, V> {
+    /// Takes the members of `value`.
+    ///
+    /// # Errors
+    /// If `value` is not an object.
+    pub fn open(value: Value<V>, location: ValuePointerRef<'a>) -> Result<Self, BodyErrors> {
+        match value {
+            Value::Map(members) => Ok(Self {
+                members,
+                location,
+                errors: BodyErrors::default(),
+            }),
+            actual => {
+                let accepted = &[ValueKind::Map];
+                let error = ErrorKind::IncorrectValueKind { actual, accepted };
+                Err(take_cf_content(BodyErrors::error(None, error, location)))
+            }
+        }
+    }
+
+    /// Reads the member `name`. A missing member is a fault. Returns `None` after a fault.
+    pub fn required<T: Deserr<BodyErrors>>(&mut self, name: &str) -> Option<T> {
+        self.required_or(name, name)
+    }
+
+    /// Reads the member `name`, or else `alias`. Faults name `name`. If both are missing, that is
+    /// a fault. Returns `None` after a fault.
+    pub fn required_or<T: Deserr<BodyErrors>>(&mut self, name: &str, alias: &str) -> Option<T> {
+        let value = self.members.remove(name);
+        let Some(value) = value.or_else(|| self.members.remove(alias)) else {
+            let missing: ErrorKind<'_, V> = ErrorKind::MissingField { field: name };
+            let missing = take_cf_content(BodyErrors::error(None, missing, self.location));
+            self.add(missing, self.location);
+            return None;
+        };
+        self.read(name, value)
+    }
+
+    /// Reads the member `name`. Returns `None` if it is missing, and after a fault.
+    pub fn optional<T: Deserr<BodyErrors>>(&mut self, name: &str) -> Option<T> {
+        let value = self.members.remove(name)?;
+        self.read(name, value)
+    }
+
+    /// Adds the rules that the member `name` breaks to the faults.
+    pub fn refuse(&mut self, name: &str, invalid: Invalid) {
+        let location = self.location;
+        self.add(invalid, location.push_key(name));
+    }
+
+    /// Returns `value`, unless there are faults.
+    ///
+    /// # Errors
+    /// The faults.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T, BodyErrors> {
+        let value = value.filter(|_| self.errors.is_empty());
+        value.ok_or(self.errors)
+    }
+
+    /// Reads the members that were not read yet as a `T`.
+    ///
+    /// # Errors
+    /// The faults, with those of `T`.
+    pub fn finish_as<T: Deserr<BodyErrors>>(mut self) -> Result<T, BodyErrors> {
+        let rest: Value<V> = Value::Map(self.members);
+        match T::deserialize_from_value(rest, self.location) {
+            Ok(value) if self.errors.is_empty() => Ok(value),
+            Ok(_) => Err(self.errors),
+            Err(errors) => {
+                let all =
+                    BodyErrors::merge(Some(mem::take(&mut self.errors)), errors, self.location);
+                Err(take_cf_content(all))
+            }
+        }
+    }
+
+    fn read<T: Deserr<BodyErrors>>(&mut self, name: &str, value: V) -> Option<T> {
+        let location = self.location;
+        let read = T::deserialize_from_value(value.into_value(), location.push_key(name));
+        read.map_err(|errors| self.add(errors, location)).ok()
+    }
+
+    fn add<F>(&mut self, fault: F, location: ValuePointerRef<'_>)
+    where
+        BodyErrors: MergeWithError<F>,
+    {
+        let errors = Some(mem::take(&mut self.errors));
+        self.errors = take_cf_content(BodyErrors::merge(errors, fault, location));
+    }
+}

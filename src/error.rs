@@ -1,6 +1,6 @@
 //! Errors of the services, without HTTP.
 
-use std::{error::Error as StdError, sync::Arc};
+use std::{any::Any, error::Error as StdError, sync::Arc};
 
 use entity::{
     users::Role,
@@ -164,4 +164,14 @@ impl Error {
     pub fn not_found(what: &'static str, id: i64) -> Self {
         Self::NotFound { what, id }
     }
+}
+
+/// The message of a panic that was caught.
+#[must_use]
+pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
 }

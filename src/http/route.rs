@@ -1,6 +1,6 @@
 //! Routes: a handler with its path, its OpenAPI operation, and what holds before it runs.
 
-use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use actix_web::{
     Error, FromRequest, Handler, HttpRequest, Responder,
@@ -16,6 +16,8 @@ use utoipa::{
     __dev::{SchemaReferences, Tags},
     openapi::{HttpMethod, RefOr, Schema, path::Operation},
 };
+
+use crate::error::panic_message;
 
 use super::{
     Problem, State,
@@ -247,7 +249,9 @@ async fn run(
     let problem = match tokio::time::timeout(TIMEOUT, answer).await {
         Ok(Ok(Ok(answer))) => return answer.map(ServiceResponse::map_into_boxed_body),
         Ok(Ok(Err(problem))) => problem,
-        Ok(Err(panic)) => Problem::internal(format!("a handler panicked: {}", message(&*panic))),
+        Ok(Err(panic)) => {
+            Problem::internal(format!("a handler panicked: {}", panic_message(&*panic)))
+        }
         Err(_) => Problem::unavailable(
             "the request took too long",
             Some(format!("a handler took longer than {TIMEOUT:?}")),
@@ -261,14 +265,6 @@ async fn admit(request: &HttpRequest, guard: Guard) -> Result<(), Problem> {
         State::of(request)?.limits.count_address(request, limit)?;
     }
     authenticate(request, guard.access).await
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Starts, restarts and stops jobs.
 
-use std::{any::Any, error::Error as _, time::Duration};
+use std::{error::Error as _, time::Duration};
 
 use tokio::{
     task::JoinError,
@@ -8,7 +8,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::error::Error;
+use crate::error::{Error, panic_message};
 
 /// Upper bound of the first pause before a restart. Each failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -66,7 +66,7 @@ where
                 return;
             }
             Ok(Err(error)) => sentence(&error),
-            Err(error) => panic_message(error),
+            Err(error) => panic_cause(error),
         };
         if stop.is_cancelled() {
             tracing::warn!(job = name, cause, "job failed at the stop");
@@ -99,16 +99,11 @@ fn sentence(error: &Error) -> String {
     }
 }
 
-fn panic_message(error: JoinError) -> String {
-    let payload: Box<dyn Any + Send> = match error.try_into_panic() {
-        Ok(payload) => payload,
-        Err(cancelled) => return cancelled.to_string(),
-    };
-    let message = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned());
-    let message = message.or_else(|| payload.downcast_ref::<String>().cloned());
-    format!("panic: {}", message.as_deref().unwrap_or("no message"))
+fn panic_cause(error: JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => format!("panic: {}", panic_message(&*panic)),
+        Err(cancelled) => cancelled.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -70,6 +70,9 @@ pub async fn remove(db: &Db, caller: UserId, post_id: PostId) -> Result<Tally, E
     tally(db, vote, changed).await
 }
 
+/// The primary key.
+const KEY: [votes::Column; 2] = [votes::Column::PostId, votes::Column::UserId];
+
 struct AddVotes;
 
 impl BatchedWrite for AddVotes {
@@ -91,12 +94,8 @@ impl BatchedWrite for AddVotes {
             .columns(columns)
             .select_from(visible)
             .map_err(Error::internal)?
-            .on_conflict(
-                OnConflict::columns([votes::Column::PostId, votes::Column::UserId])
-                    .do_nothing()
-                    .to_owned(),
-            )
-            .returning(Query::returning().columns([votes::Column::PostId, votes::Column::UserId]))
+            .on_conflict(OnConflict::columns(KEY).do_nothing().to_owned())
+            .returning(Query::returning().columns(KEY))
             .take();
         let inserted = transaction.query_all(&insert).await;
         let inserted =
@@ -123,7 +122,7 @@ impl BatchedWrite for RemoveVotes {
         let delete = Query::delete()
             .from_table(votes::Entity)
             .and_where(vote.in_subquery(locked(transaction, &wanted)))
-            .returning(Query::returning().columns([votes::Column::PostId, votes::Column::UserId]))
+            .returning(Query::returning().columns(KEY))
             .take();
         let deleted = transaction.query_all(&delete).await?;
         Ok(changed(&deleted, &wanted)?)

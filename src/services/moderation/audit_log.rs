@@ -3,6 +3,7 @@
 pub use entity::audit_log::Action;
 use entity::{
     audit_log::{self, ActiveModel, Column, Model},
+    users,
     values::{Limit, Reason, Skip, UserId},
 };
 use sea_orm::{
@@ -55,6 +56,25 @@ pub(in crate::services) struct Entry<'a> {
     /// The username or the title at the time of the action.
     pub subject: &'a str,
     pub reason: &'a Reason,
+}
+
+impl<'a> Entry<'a> {
+    /// An action that affects `user`.
+    pub(super) fn about_user(
+        actor: &'a Actor,
+        action: Action,
+        user: &'a users::Model,
+        reason: &'a Reason,
+    ) -> Self {
+        Self {
+            actor,
+            action,
+            subject_id: user.id.get(),
+            owner_id: None,
+            subject: user.username.as_str(),
+            reason,
+        }
+    }
 }
 
 /// Adds an entry in the transaction of the action.

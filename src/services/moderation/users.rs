@@ -45,14 +45,7 @@ pub async fn suspend(
             let since = Expr::value(user.suspended_at);
             set(&transaction, id, Column::SuspendedAt, since).await?;
             let ended = sessions::end_all_in(&transaction, id, None).await?;
-            let entry = Entry {
-                actor,
-                action: Action::SuspendUser,
-                subject_id: id.get(),
-                owner_id: None,
-                subject: user.username.as_str(),
-                reason,
-            };
+            let entry = Entry::about_user(actor, Action::SuspendUser, &user, reason);
             record(&transaction, entry).await?;
             let tokens = personal_tokens::credentials_of(&transaction, id).await?;
             Ok((user, ended, tokens))
@@ -80,14 +73,7 @@ pub async fn restore(db: &Db, actor: &Actor, id: UserId, reason: &Reason) -> Res
         }
         let never = Expr::value(user.suspended_at);
         set(&transaction, id, Column::SuspendedAt, never).await?;
-        let entry = Entry {
-            actor,
-            action: Action::RestoreUser,
-            subject_id: id.get(),
-            owner_id: None,
-            subject: user.username.as_str(),
-            reason,
-        };
+        let entry = Entry::about_user(actor, Action::RestoreUser, &user, reason);
         record(&transaction, entry).await?;
         Ok(user)
     })
@@ -109,14 +95,7 @@ pub async fn set_role(
         let mut user = lock(&transaction, id).await?;
         user.role = role;
         set(&transaction, id, Column::Role, Expr::value(role)).await?;
-        let entry = Entry {
-            actor,
-            action: Action::ChangeRole,
-            subject_id: id.get(),
-            owner_id: None,
-            subject: user.username.as_str(),
-            reason,
-        };
+        let entry = Entry::about_user(actor, Action::ChangeRole, &user, reason);
         record(&transaction, entry).await?;
         Ok(user)
     })

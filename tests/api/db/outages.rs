@@ -10,7 +10,10 @@ use tokio::{
     sync::watch,
 };
 
-use crate::harness::{Fixture, apply, behaviour};
+use crate::harness::{
+    Fixture, apply, behaviour,
+    service::{Service, User},
+};
 
 /// A proxy to the database that can interrupt its connections.
 struct Proxy {
@@ -61,15 +64,21 @@ impl Proxy {
     }
 }
 
+/// A service with a user that reaches its database through a proxy.
+async fn serve_by_proxy(fixture: &Fixture) -> (Proxy, Service, User) {
+    fixture.migrate().await;
+    let proxy = Proxy::to(&fixture.url).await;
+    let service = fixture.start(fixture.state(&proxy.database).await, Origins::Any);
+    let user = service.user("ada").await;
+    (proxy, service, user)
+}
+
 #[apply(behaviour)]
 async fn the_service_recovers_from_a_lost_database(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
     }
-    fixture.migrate().await;
-    let proxy = Proxy::to(&fixture.url).await;
-    let service = fixture.start(fixture.state(&proxy.database).await, Origins::Any);
-    let ada = service.user("ada").await;
+    let (proxy, service, ada) = serve_by_proxy(&fixture).await;
     service
         .call("GET", "/health/ready", None, None)
         .await
@@ -114,10 +123,7 @@ async fn the_service_recovers_from_an_unresponsive_database(fixture: Fixture) {
     if !fixture.is_postgres() {
         return;
     }
-    fixture.migrate().await;
-    let proxy = Proxy::to(&fixture.url).await;
-    let service = fixture.start(fixture.state(&proxy.database).await, Origins::Any);
-    let ada = service.user("ada").await;
+    let (proxy, service, ada) = serve_by_proxy(&fixture).await;
     // More than the pool has connections: some requests wait for a row, others for a connection.
     let reads = || join_all((0..40).map(|_| service.get("/posts", &ada)));
     for answer in reads().await {

@@ -92,19 +92,19 @@ impl Keys {
 
     /// The `kid` of the signing key, and the key.
     #[must_use]
-    pub fn signing(&self) -> (&str, &EncodingKey) {
+    pub fn signing_key(&self) -> (&str, &EncodingKey) {
         (&self.kid, &self.sign)
     }
 
     /// The verification key for `kid`.
     #[must_use]
-    pub fn checking(&self, kid: &str) -> Option<&DecodingKey> {
+    pub fn verification_key(&self, kid: &str) -> Option<&DecodingKey> {
         self.verify.get(kid)
     }
 
     /// The `x` parameter (RFC 8037, section 2) of each public key, by `kid`. Empty for HS256.
     #[must_use]
-    pub fn public(&self) -> &BTreeMap<String, String> {
+    pub fn public_keys(&self) -> &BTreeMap<String, String> {
         &self.public
     }
 }

@@ -35,16 +35,16 @@ use crate::{
 
 /// Timeout for the head of the first request on a connection, and for the client to close it.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an idle connection stays open between requests.
+/// Timeout of an idle connection between requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a stopping server waits for open requests. Exceeds the timeout of every request.
+/// Maximum time that a stopping server waits for open requests. Must exceed `route::TIMEOUT`.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long connections may then take to close, in seconds.
-const CLOSE_SECONDS: u64 = 5;
-/// How long a browser may cache a preflight response, in seconds.
+/// Maximum time for connections to close after [`DRAIN_TIMEOUT`], in seconds.
+const CLOSE_TIMEOUT_SECONDS: u64 = 5;
+/// Maximum time for which a browser may cache a preflight response, in seconds.
 const PREFLIGHT_MAX_AGE: usize = 3600;
 
-/// Builds a server of `routes` on `listener`. It runs once the result is awaited.
+/// Builds a server of `routes` on `listener`. It runs when the result is awaited.
 ///
 /// # Errors
 /// If the listener cannot be used.
@@ -75,7 +75,7 @@ pub fn build(
         .client_request_timeout(CLIENT_TIMEOUT)
         .client_disconnect_timeout(CLIENT_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(CLOSE_SECONDS)
+        .shutdown_timeout(CLOSE_TIMEOUT_SECONDS)
         .disable_signals()
         .listen(listener)?;
     Ok(server.run())

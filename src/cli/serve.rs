@@ -40,19 +40,19 @@ pub(super) async fn run() -> Result<(), String> {
     let mut signals =
         signals().map_err(|error| format!("cannot install signal handlers: {error}"))?;
     let address = SocketAddr::new(config.host, config.port);
-    let in_use = |error: io::Error| match error.kind() {
+    let listen_error = |error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!("{address} is in use by another program; set PORT to a free port")
         }
         _ => format!("cannot listen on {address}: {error}"),
     };
-    let socket = bind(address).map_err(in_use)?;
+    let socket = bind(address).map_err(listen_error)?;
     // A migration may wait a long time for the lock of another migration.
     let db = tokio::select! {
         opened = open(&config) => opened?,
         () = wait_for_signal(&mut signals) => return Ok(()),
     };
-    socket.listen(BACKLOG).map_err(in_use)?;
+    socket.listen(BACKLOG).map_err(listen_error)?;
     let listener = TcpListener::from(socket);
     let passwords = Passwords::start(db::workers(), passwords::QUEUE)
         .map_err(|error| format!("cannot start the password threads: {error}"))?;
@@ -80,7 +80,7 @@ pub(super) async fn run() -> Result<(), String> {
     );
     let address = listener.local_addr().unwrap_or(address);
     let cannot_serve = |error| format!("cannot serve on {address}: {error}");
-    let other = listener.try_clone().map_err(cannot_serve)?;
+    let stop_listener = listener.try_clone().map_err(cannot_serve)?;
     let workers = db::workers();
     let server = server::build(listener, state, config.origins, workers, routes::configure)
         .map_err(cannot_serve)?;
@@ -88,15 +88,15 @@ pub(super) async fn run() -> Result<(), String> {
     tokio::spawn(async move {
         wait_for_signal(&mut signals).await;
         tracing::info!("stopping: finishing the requests in progress");
-        server::stop(handle, &other, &drain).await;
+        server::stop(handle, &stop_listener, &drain).await;
     });
     tracing::info!(
         database = %config.database,
         "serving on http://{address}, API documentation at http://{address}/docs"
     );
-    let ended = server.await;
+    let result = server.await;
     jobs.stop().await;
-    ended.map_err(|error| format!("the server failed: {error}"))?;
+    result.map_err(|error| format!("the server failed: {error}"))?;
     tracing::info!("stopped");
     Ok(())
 }

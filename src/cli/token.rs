@@ -1,4 +1,4 @@
-//! `acclaim token`: personal access tokens, made by an operator.
+//! `acclaim token`: creates personal access tokens for users.
 
 use clap::Subcommand;
 use entity::values::{Scope, Scopes, SignInName, TokenLifetime, TokenName};
@@ -14,21 +14,21 @@ use crate::{
     },
 };
 
-/// The commands.
+/// The subcommands of `acclaim token`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a personal access token and print it, this once
+    /// Create a personal access token and print it; it cannot be shown again
     Create {
-        /// The owner: username or e-mail address
+        /// Username or e-mail address of the owner
         #[arg(long)]
         user: SignInName,
-        /// A right of the token, such as posts:create; may be given several times
+        /// A scope of the token, such as posts:create; repeat the option for more scopes
         #[arg(long = "scope", required = true)]
         scopes: Vec<Scope>,
-        /// The lifetime, such as 30d or 12h, a year at most [default: until it is revoked]
+        /// The lifetime, such as 30d or 12h, at most 365 days [default: valid until revoked]
         #[arg(long, value_parser = lifetime)]
         expires: Option<TokenLifetime>,
-        /// The name that the owner sees
+        /// The name of the token, shown to the owner
         #[arg(long, default_value = "made by the operator")]
         name: TokenName,
     },
@@ -37,10 +37,11 @@ pub(super) enum Command {
 fn lifetime(text: &str) -> Result<TokenLifetime, String> {
     let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
-    TokenLifetime::parse(seconds).map_err(|_| "expected a second to 365 days".to_owned())
+    TokenLifetime::parse(seconds)
+        .map_err(|_| "expected a duration from 1 second to 365 days".to_owned())
 }
 
-/// Runs `command`. Only the token goes to standard output.
+/// Runs `command`. Prints only the token on standard output.
 pub(super) async fn run(command: Command) -> Result<(), String> {
     let db = database().await?;
     create(&db, command)

@@ -52,10 +52,10 @@ pub(super) fn secrets(text: &str) -> Result<Option<Keys>, String> {
         return Ok(None);
     }
     let secrets: Vec<_> = text.split(',').map(str::trim).collect();
-    let checked = secrets.iter().enumerate().map(|(at, text)| {
+    let checked = secrets.iter().enumerate().map(|(index, text)| {
         secret(text).map_err(|error| match secrets.len() {
             1 => error,
-            count => format!("secret {} of {count} {error}", at + 1),
+            count => format!("secret {} of {count} {error}", index + 1),
         })
     });
     let checked = checked.collect::<Result<Vec<_>, _>>()?;

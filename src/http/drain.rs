@@ -1,4 +1,4 @@
-//! Counts open requests, so that a stopping server can finish them.
+//! Counts open requests, so that a graceful stop can wait for their responses.
 
 use std::{
     sync::{
@@ -11,25 +11,25 @@ use std::{
 /// The server is idle after this time without an open or new request.
 const IDLE_AFTER: Duration = Duration::from_millis(250);
 
-/// The count of open requests, shared by all workers.
+/// The counters of requests, shared by all workers.
 #[derive(Clone, Debug, Default)]
 pub struct Drain(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
     stopping: AtomicBool,
-    begun: AtomicUsize,
-    ended: AtomicUsize,
+    started: AtomicUsize,
+    finished: AtomicUsize,
 }
 
-/// Counts one request as open until it is dropped.
+/// Guard of one open request. Dropping it counts the request as finished.
 pub struct RequestGuard(Drain);
 
 impl Drain {
-    /// Counts a request as open until the guard is dropped.
+    /// Counts a started request.
     #[must_use]
     pub fn begin(&self) -> RequestGuard {
-        self.0.begun.fetch_add(1, Ordering::SeqCst);
+        self.0.started.fetch_add(1, Ordering::SeqCst);
         RequestGuard(self.clone())
     }
 
@@ -48,10 +48,10 @@ impl Drain {
     /// Waits until no request is open and none has arrived for 250 ms.
     pub async fn wait_until_idle(&self) {
         loop {
-            let begun = self.0.begun.load(Ordering::SeqCst);
+            let started = self.0.started.load(Ordering::SeqCst);
             tokio::time::sleep(IDLE_AFTER).await;
-            let ended = self.0.ended.load(Ordering::SeqCst);
-            if begun == ended && begun == self.0.begun.load(Ordering::SeqCst) {
+            let finished = self.0.finished.load(Ordering::SeqCst);
+            if started == finished && started == self.0.started.load(Ordering::SeqCst) {
                 return;
             }
         }
@@ -60,6 +60,6 @@ impl Drain {
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
-        self.0.0.ended.fetch_add(1, Ordering::SeqCst);
+        self.0.0.finished.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -1,4 +1,4 @@
-//! Sets what every response has in common.
+//! The outermost middleware.
 
 use actix_web::{
     Error, HttpMessage,
@@ -17,8 +17,9 @@ use super::{
     request_id::{RequestId, X_REQUEST_ID},
 };
 
-/// The outermost middleware. Adds a request id and `nosniff` to every response, and problem details
-/// to every 4xx and 5xx. Closes the connection if the server is stopping.
+/// Adds `X-Request-Id` and `X-Content-Type-Options: nosniff` to every response. Replaces the body of
+/// every 4xx and 5xx by problem details. Counts open requests. Closes the connection if the server is
+/// stopping.
 pub async fn envelope(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

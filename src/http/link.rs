@@ -13,19 +13,19 @@ use super::input;
 pub const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The value of `Link`, with the relations `next` and `prev`. Each target is the URI of `request`
-/// with another `cursor` and without `skip`. `None` if there is neither a next nor a previous page.
+/// with another `cursor` and without `skip`. Returns `None` if there is no other page.
 #[must_use]
 pub fn link(
     request: &HttpRequest,
     next: Option<impl Display>,
     prev: Option<impl Display>,
 ) -> Option<HeaderValue> {
-    let mut kept = input::pairs(request.query_string().as_bytes()).unwrap_or_default();
-    kept.retain(|(name, _)| name != "cursor" && name != "skip");
+    let mut parameters = input::pairs(request.query_string().as_bytes()).unwrap_or_default();
+    parameters.retain(|(name, _)| name != "cursor" && name != "skip");
     let link = |cursor: String, relation| {
-        let mut pairs = kept.clone();
-        pairs.push(("cursor".to_owned(), cursor));
-        let query = serde_urlencoded::to_string(pairs).ok()?;
+        let mut parameters = parameters.clone();
+        parameters.push(("cursor".to_owned(), cursor));
+        let query = serde_urlencoded::to_string(parameters).ok()?;
         Some(format!(r#"<{}?{query}>; rel="{relation}""#, request.path()))
     };
     let next = next.and_then(|cursor| link(cursor.to_string(), "next"));

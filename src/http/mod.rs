@@ -1,4 +1,5 @@
-//! What handlers share: authentication, input, limits, problem details, routes.
+//! The HTTP layer below the handlers: authentication, input, rate limits, problem details, routes
+//! and middleware.
 
 pub mod authentication;
 pub mod drain;
@@ -23,5 +24,5 @@ pub use representation::Representation;
 pub use route::Route;
 pub use state::State;
 
-/// The largest body that is read, in bytes.
+/// Maximum size of a request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;

@@ -1,4 +1,4 @@
-//! The limit of all requests from one address, and the headers of every limit.
+//! Middleware for the limit of requests per address and for the headers of all rate limits.
 
 use actix_web::{
     Error,
@@ -9,16 +9,16 @@ use actix_web::{
 
 use super::{
     State,
-    limits::{self, AddressLimit, EXEMPT},
+    limits::{self, AddressLimit, EXEMPT_PREFIX},
 };
 
-/// Middleware: counts the request, and adds `RateLimit-Policy` and `RateLimit` of the tightest
-/// limit to the answer.
+/// Counts the request, and adds `RateLimit-Policy` and `RateLimit` for the tightest limit to the
+/// response.
 pub async fn rate_limit(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if request.path().starts_with(EXEMPT) {
+    if request.path().starts_with(EXEMPT_PREFIX) {
         return next
             .call(request)
             .await
@@ -28,13 +28,13 @@ pub async fn rate_limit(
         let limits = &state.limits;
         limits.count_address(request.request(), AddressLimit::Requests)
     });
-    let mut answer = match counted {
+    let mut response = match counted {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
         Err(problem) => ServiceResponse::from_err(problem, request.into_parts().0),
     };
-    let headers = limits::headers(answer.request());
+    let headers = limits::headers(response.request());
     for (name, value) in headers.into_iter().flatten() {
-        answer.headers_mut().insert(name, value);
+        response.headers_mut().insert(name, value);
     }
-    Ok(answer)
+    Ok(response)
 }

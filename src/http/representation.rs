@@ -31,7 +31,7 @@ impl Representation {
         hash.update(&body);
         hash.update(headers.as_bytes());
         let hash = hash.finish();
-        // 22 characters hold 132 bits, which makes a collision infeasible to find.
+        // 22 base64 characters are 132 bits, so collisions are infeasible to find.
         let mut tag = BASE64_URL_SAFE_NO_PAD.encode(hash);
         tag.truncate(22);
         Ok(Self {
@@ -40,24 +40,24 @@ impl Representation {
         })
     }
 
-    /// Answers a GET or HEAD: 304 if `If-None-Match` matches, else 200.
+    /// The response to a GET or HEAD: 304 if `If-None-Match` matches, otherwise 200.
     #[must_use]
-    pub fn read(self, request: &HttpRequest) -> HttpResponse {
-        let known = match IfNoneMatch::parse(request) {
+    pub fn conditional_response(self, request: &HttpRequest) -> HttpResponse {
+        let matches = match IfNoneMatch::parse(request) {
             Ok(IfNoneMatch::Any) => true,
             Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&self.etag)),
             // A malformed header is ignored.
             Err(_) => false,
         };
-        if known {
+        if matches {
             return self.head(StatusCode::NOT_MODIFIED).finish();
         }
-        self.answer(StatusCode::OK)
+        self.response(StatusCode::OK)
     }
 
-    /// Answers with `status` and the body, regardless of `If-None-Match`.
+    /// The response with `status` and the body. Ignores `If-None-Match`.
     #[must_use]
-    pub fn answer(self, status: StatusCode) -> HttpResponse {
+    pub fn response(self, status: StatusCode) -> HttpResponse {
         self.head(status)
             .content_type("application/json")
             .body(self.body)

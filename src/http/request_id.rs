@@ -6,7 +6,7 @@ use actix_web::{
 };
 use uuid::Uuid;
 
-/// Carries the request id, in requests and responses.
+/// The request id, in requests and responses.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Identifies a request in its response and in the log.

@@ -1,4 +1,4 @@
-//! The state that every handler can reach.
+//! The application state of the handlers.
 
 use actix_web::{HttpRequest, web::Data};
 use time::Duration;
@@ -11,26 +11,26 @@ use crate::{
     },
 };
 
-/// One worker's share of the service.
+/// The application state of one worker.
 #[derive(Clone, Debug)]
 pub struct State {
     /// The database.
     pub db: Db,
-    /// The threads that hash passwords.
+    /// The thread pool that hashes passwords.
     pub passwords: Passwords,
-    /// Takes passwords whose hash is outdated.
+    /// The queue of passwords with an outdated hash.
     pub rehashes: RehashQueue,
-    /// Signs and checks access tokens.
+    /// Signs and verifies access tokens.
     pub access_tokens: AccessTokens,
-    /// Finds the user of a token.
+    /// Resolves a token to its user.
     pub authenticator: Authenticator,
     /// The lifetime of a session after its last refresh.
     pub refresh_lifetime: Duration,
-    /// Whether posts can be read without a token.
+    /// Whether posts are readable without a token.
     pub public_reads: bool,
     /// The rate limits.
     pub limits: Limits,
-    /// The requests under way.
+    /// The count of open requests.
     pub drain: Drain,
 }
 
@@ -46,7 +46,7 @@ impl State {
             .ok_or_else(|| Problem::internal("the server was built without its state"))
     }
 
-    /// The same service for another worker.
+    /// The state for another worker, which has its own part of the database connections.
     #[must_use]
     pub fn for_worker(&self) -> Self {
         Self {

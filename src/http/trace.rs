@@ -25,7 +25,7 @@ impl RootSpanBuilder for RequestLog {
         let mut extensions = request.extensions_mut();
         extensions.insert(StartedAt(Instant::now()));
         let id = extensions.get::<RequestId>().map_or("", |id| id.0.as_str());
-        // The span has the highest level, so that no log filter drops the id.
+        // At the highest level, no log filter drops the span and its id.
         tracing::error_span!("request", request_id = id)
     }
 

@@ -1,4 +1,4 @@
-//! `/users/me`: the caller's own account.
+//! `/users/me`: the caller's account.
 
 use actix_web::{HttpRequest, HttpResponse, http::header::CACHE_CONTROL, web::Data};
 use deserr::Deserr;
@@ -35,39 +35,41 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// The members of the account to change. The others stay.
+/// The members of the account to change. Omitted members stay unchanged.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = BodyErrors)]
 struct AccountPatch {
-    /// Lower-cased; unique.
+    /// Converted to lower case. Must be unique.
     #[deserr(default, from(Username) = Some)]
     #[schema(nullable = false)]
     username: Option<Username>,
-    /// Trimmed and lower-cased; unique; shown to nobody else. Needs `current_password`.
+    /// Trimmed and converted to lower case. Must be unique. Visible only to the user. Requires
+    /// `current_password`.
     #[deserr(default, from(Email) = Some)]
     #[schema(nullable = false)]
     email: Option<Email>,
-    /// 8 to 128 characters. Needs `current_password`; ends every other session and every token.
+    /// 8 to 128 characters. Requires `current_password`. Ends all other sessions and revokes all
+    /// personal access tokens.
     #[deserr(default, from(NewPassword) = Some)]
     #[schema(nullable = false)]
     password: Option<NewPassword>,
-    /// Required for a new e-mail address or password.
+    /// The current password. Required for a new e-mail address or password.
     #[deserr(default, from(Password) = Some)]
     #[schema(nullable = false)]
     current_password: Option<Password>,
 }
 
-/// The confirmation of a deletion.
+/// The confirmation of an account deletion.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = BodyErrors)]
-struct Deletion {
+struct AccountDeletion {
     current_password: Password,
 }
 
 /// Read the caller's account
 #[utoipa::path(
     get, path = "/users/me", tag = "users", operation_id = "getMe",
-    responses((status = 200, description = "The caller", body = User, headers(("Cache-Control" = String, description = "`no-store`")))),
+    responses((status = 200, description = "The caller's account", body = User, headers(("Cache-Control" = String, description = "`no-store`")))),
 )]
 async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
     let user = users::get(&state.db, caller.id).await?;
@@ -78,7 +80,7 @@ async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Proble
 
 /// Change the caller's account
 ///
-/// A new password ends every other session and every personal access token.
+/// A new password ends all other sessions and revokes all personal access tokens.
 #[utoipa::path(
     patch, path = "/users/me", tag = "users", operation_id = "patchMe",
     request_body(content = AccountPatch, content_type = "application/merge-patch+json"),
@@ -120,7 +122,7 @@ async fn change(
         let username = patch.username.as_ref().unwrap_or(&user.username);
         password
             .check_names(Some(email), Some(username))
-            .map_err(|invalid| Problem::refused("password", &invalid))?;
+            .map_err(|invalid| Problem::invalid_field("password", &invalid))?;
     }
     let changes = Changes {
         username: patch.username,
@@ -143,15 +145,16 @@ async fn change(
 
 /// Delete the caller's account
 ///
-/// The posts and votes are deleted too, and the vote counts follow. Every session and token ends.
+/// Deletes the caller's posts and votes too, and updates the vote counts. Ends all sessions and
+/// revokes all personal access tokens.
 #[utoipa::path(
     delete, path = "/users/me", tag = "users", operation_id = "deleteMe",
-    request_body = Deletion,
+    request_body = AccountDeletion,
     responses((status = 204, description = "The account is deleted")),
 )]
 async fn delete(
     caller: Identity,
-    Body(deletion): Body<Deletion>,
+    Body(deletion): Body<AccountDeletion>,
     state: Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {

@@ -22,7 +22,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![route!(export).needs(Scope::Account)]
 }
 
-/// All data that the service holds about a user.
+/// All data that the service stores about a user.
 #[derive(Serialize, ToSchema)]
 struct Export<'a> {
     user: OwnUser,
@@ -30,11 +30,11 @@ struct Export<'a> {
     votes: Vec<OwnVote>,
     sessions: Vec<Session>,
     tokens: Vec<PersonalToken>,
-    /// The acts of moderation on the user and by the user.
+    /// The moderation actions by or against the user.
     audit_log: Vec<AuditEntry>,
 }
 
-/// The account.
+/// The user's account.
 #[derive(Serialize, ToSchema)]
 struct OwnUser {
     #[schema(example = 1)]
@@ -53,7 +53,7 @@ struct OwnUser {
     updated_at: OffsetDateTime,
 }
 
-/// A vote.
+/// A vote by the user.
 #[derive(Serialize, ToSchema)]
 struct OwnVote {
     #[schema(example = 1)]
@@ -72,31 +72,31 @@ impl From<Vote> for OwnVote {
     }
 }
 
-/// Export all data that the service holds about the caller, as one JSON file
+/// Export all data that the service stores about the caller, as one JSON file
 #[utoipa::path(
     get, path = "/users/me/export", tag = "users", operation_id = "exportMe",
-    responses((status = 200, description = "The file", body = Export, headers(("Content-Disposition" = String, description = "A name for the file"), ("Cache-Control" = String, description = "`no-store`")))),
+    responses((status = 200, description = "The export", body = Export, headers(("Content-Disposition" = String, description = "`attachment`, with a file name"), ("Cache-Control" = String, description = "`no-store`")))),
 )]
 async fn export(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
-    let found = account::export(&state.db, caller.id).await?;
+    let data = account::export(&state.db, caller.id).await?;
     let current = caller.session_id();
-    let sessions = found.sessions.into_iter();
+    let sessions = data.sessions.into_iter();
     let export = Export {
         user: OwnUser {
-            role: found.user.role.to_string(),
-            id: found.user.id.get(),
-            username: found.user.username.into(),
-            email: found.user.email.into(),
-            created_at: found.user.created_at,
-            updated_at: found.user.updated_at,
+            role: data.user.role.to_string(),
+            id: data.user.id.get(),
+            username: data.user.username.into(),
+            email: data.user.email.into(),
+            created_at: data.user.created_at,
+            updated_at: data.user.updated_at,
         },
-        posts: found.posts.iter().map(ExportedPost::from).collect(),
-        votes: found.votes.into_iter().map(OwnVote::from).collect(),
+        posts: data.posts.iter().map(ExportedPost::from).collect(),
+        votes: data.votes.into_iter().map(OwnVote::from).collect(),
         sessions: sessions
             .map(|session| Session::of(session, current))
             .collect(),
-        tokens: found.tokens.into_iter().map(PersonalToken::from).collect(),
-        audit_log: found.audit_log.into_iter().map(AuditEntry::from).collect(),
+        tokens: data.tokens.into_iter().map(PersonalToken::from).collect(),
+        audit_log: data.audit_log.into_iter().map(AuditEntry::from).collect(),
     };
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))

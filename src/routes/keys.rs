@@ -1,4 +1,4 @@
-//! `/.well-known/jwks.json`: the public keys, for services that check access tokens by themselves.
+//! `/.well-known/jwks.json`: the public keys, for services that verify access tokens themselves.
 
 use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Data};
 use serde::Serialize;
@@ -23,10 +23,10 @@ struct Jwk<'a> {
     kty: &'static str,
     #[schema(example = "Ed25519")]
     crv: &'static str,
-    /// The key, in base64url.
+    /// The public key, in base64url.
     #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
     x: &'a str,
-    /// The header of each token names its key by this.
+    /// The key id, as in the header of tokens.
     #[schema(example = "q83vEjRWeJA")]
     kid: &'a str,
     #[schema(example = "EdDSA")]
@@ -36,9 +36,10 @@ struct Jwk<'a> {
     usage: &'static str,
 }
 
-/// Read the public keys
+/// Get the public keys
 ///
-/// Other services check access tokens with them. There are none where a secret signs.
+/// Other services verify access tokens with them. The set is empty if the service signs with a
+/// secret (`JWT_SECRET`).
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "service", operation_id = "getJwks",
     responses((

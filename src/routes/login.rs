@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         Form, Problem, Route, State,
-        input::{BodyErrors, Object},
+        input::{BodyErrors, ObjectReader},
         limits::AddressLimit,
         problem::types::{ACCOUNT_SUSPENDED, INVALID_CREDENTIALS, INVALID_REFRESH_TOKEN},
         route::route,
@@ -33,11 +33,10 @@ pub(super) fn routes() -> Vec<Route> {
     ])]
 }
 
-/// A grant of OAuth 2.0, chosen by `grant_type`.
+/// An OAuth 2.0 access token request. `grant_type` selects the grant.
 #[derive(ToSchema)]
-#[schema(as = Grants)]
 #[serde(untagged)]
-enum Grant {
+enum TokenRequest {
     Password(PasswordGrant),
     RefreshToken(RefreshTokenGrant),
 }
@@ -51,7 +50,7 @@ enum GrantType {
     RefreshToken,
 }
 
-/// A sign-in (RFC 6749, section 4.3).
+/// The password grant (RFC 6749, section 4.3): a sign-in.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = BodyErrors)]
 struct PasswordGrant {
@@ -70,11 +69,11 @@ enum PasswordGrantType {
     Password,
 }
 
-/// A refresh (RFC 6749, section 6).
+/// The refresh token grant (RFC 6749, section 6).
 #[derive(Deserr, ToSchema)]
 #[deserr(error = BodyErrors)]
 struct RefreshTokenGrant {
-    /// It is used once: the answer has the next one.
+    /// Valid for one use. The response has the next one.
     refresh_token: RefreshToken,
     #[deserr(skip)]
     #[schema(rename = "grant_type", inline)]
@@ -88,13 +87,13 @@ enum RefreshGrantType {
     RefreshToken,
 }
 
-/// By hand, because a derived reader needs a tag that is always there.
-impl Deserr<BodyErrors> for Grant {
+/// Not derived, because deserr does not support a default for the tag.
+impl Deserr<BodyErrors> for TokenRequest {
     fn deserialize_from_value<V: IntoValue>(
         value: Value<V>,
         location: ValuePointerRef<'_>,
     ) -> Result<Self, BodyErrors> {
-        let mut object = Object::open(value, location)?;
+        let mut object = ObjectReader::new(value, location)?;
         match object.optional("grant_type").unwrap_or_default() {
             GrantType::Password => object.finish_as().map(Self::Password),
             GrantType::RefreshToken => object.finish_as().map(Self::RefreshToken),
@@ -104,9 +103,8 @@ impl Deserr<BodyErrors> for Grant {
 
 /// The tokens of a session.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Grant)]
 struct TokenResponse {
-    /// For `Authorization: Bearer`.
+    /// The token for `Authorization: Bearer`.
     #[schema(example = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl")]
     access_token: String,
     #[schema(example = "bearer")]
@@ -114,25 +112,25 @@ struct TokenResponse {
     /// The lifetime of the access token, in seconds.
     #[schema(example = 3600)]
     expires_in: u64,
-    /// For the next `grant_type=refresh_token`. It is used once.
+    /// The token for the next `grant_type=refresh_token`. Valid for one use.
     #[schema(example = "Zx1kqP0vB7sD3fJ9mW2nR5tY8uC4hL6gA1eQ0iO7pKj")]
     refresh_token: String,
-    /// The scopes of the access token: all of them.
+    /// The scopes of the access token: all scopes.
     #[schema(example = "posts:read posts:create posts:update posts:delete votes:write account")]
     scope: String,
 }
 
-/// Sign in, or stay signed in
+/// Sign in, or refresh a session
 ///
-/// A refresh token is used once; the answer has the next one. It works for another 10 seconds, for
-/// two tabs of a browser or a lost answer; after that its use ends the session, because it may be
-/// stolen.
+/// A refresh token is valid for one use, and the response has the next one. It keeps working for 10
+/// more seconds, in case two browser tabs use it or a response is lost. Later use ends the session,
+/// because the token may be stolen.
 #[utoipa::path(
     post, path = "/login", tag = "sign-in", operation_id = "login",
-    // One media type: few client generators support several.
+    // Few client generators support several media types.
     request_body(
-        content = Grant, content_type = "application/x-www-form-urlencoded",
-        description = "`multipart/form-data` and `application/json` with the same members are read too.",
+        content = TokenRequest, content_type = "application/x-www-form-urlencoded",
+        description = "Also accepts `multipart/form-data` and `application/json` with the same members.",
     ),
     responses(
         (status = 200, description = "Signed in", body = TokenResponse, headers(("Cache-Control" = String, description = "`no-store`"))),
@@ -140,7 +138,7 @@ struct TokenResponse {
     ),
 )]
 async fn login(
-    Form(grant): Form<Grant>,
+    Form(request_body): Form<TokenRequest>,
     state: Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -152,8 +150,8 @@ async fn login(
         ..
     } = state.get_ref();
     let lifetime = state.refresh_lifetime;
-    let session = match grant {
-        Grant::Password(grant) => {
+    let session = match request_body {
+        TokenRequest::Password(grant) => {
             let attempt = SignIn {
                 name: grant.username,
                 password: grant.password,
@@ -163,11 +161,11 @@ async fn login(
             let admit = |account: &str| state.limits.count_sign_in(&request, account);
             sign_in(db, passwords, rehashes, attempt, admit).await?
         }
-        Grant::RefreshToken(grant) => {
+        TokenRequest::RefreshToken(grant) => {
             sessions::refresh(db, authenticator, grant.refresh_token, lifetime).await?
         }
     };
-    let answer = TokenResponse {
+    let tokens = TokenResponse {
         access_token: state.access_tokens.issue(session.user_id, session.id)?,
         token_type: "bearer",
         expires_in: state.access_tokens.lifetime().as_secs(),
@@ -177,10 +175,10 @@ async fn login(
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((PRAGMA, "no-cache"))
-        .json(answer))
+        .json(tokens))
 }
 
-/// The first 200 characters of `User-Agent`, as far as it is text.
+/// The first 200 characters of `User-Agent`. Empty if the header is missing or not ASCII.
 fn user_agent(request: &HttpRequest) -> String {
     let agent = request.headers().get(USER_AGENT);
     let agent = agent.and_then(|agent| agent.to_str().ok());

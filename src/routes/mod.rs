@@ -1,5 +1,5 @@
-//! One file a resource: the types of its requests and answers, thin handlers, its part of the
-//! OpenAPI document.
+//! The handlers, with one file per resource. Each file has the request and response types, thin
+//! handlers and their OpenAPI operations.
 
 mod account;
 mod docs;
@@ -24,13 +24,13 @@ pub use openapi::document;
 
 /// Adds every route to a server.
 pub fn configure(config: &mut ServiceConfig) {
-    docs::share(config);
+    docs::configure(config);
     route::configure(config, &all());
 }
 
 fn all() -> Vec<Route> {
     [
-        // Before `/users/{id}`, which `/users/me` fits.
+        // Before `/users/{id}`, which also matches `/users/me`.
         account::routes(),
         export::routes(),
         users::routes(),

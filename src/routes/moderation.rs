@@ -6,7 +6,7 @@ use actix_web::{
     web::{Data, Json},
 };
 use entity::{
-    audit_log::Model as Entry,
+    audit_log::Model as AuditLogRow,
     users::{self, Role},
     values::UserId,
 };
@@ -23,7 +23,7 @@ use crate::{
     },
     services::{
         auth::Identity,
-        moderation::{self, audit_log as log},
+        moderation::{self, audit_log as audit_log_service},
     },
 };
 
@@ -40,7 +40,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// A user, for admins. The e-mail address is private to the user.
+/// A user, as shown to admins. It has no e-mail address, which is visible only to the user.
 #[derive(Serialize, ToSchema)]
 struct Account {
     #[schema(example = 1)]
@@ -52,7 +52,7 @@ struct Account {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     created_at: OffsetDateTime,
-    /// The time of the suspension; null for a user who is not suspended.
+    /// The time of the suspension, or null if the user is not suspended.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(format = DateTime, example = json!(null))]
     suspended_at: Option<OffsetDateTime>,
@@ -70,7 +70,7 @@ impl From<users::Model> for Account {
     }
 }
 
-/// An act of moderation.
+/// A moderation action.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AuditEntry {
     #[schema(example = 1)]
@@ -78,10 +78,10 @@ pub(super) struct AuditEntry {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     at: OffsetDateTime,
-    /// The id of the moderator or admin; null for the operator's command line.
+    /// The id of the moderator or admin. Null for the command line.
     #[schema(example = 1)]
     actor_id: Option<i64>,
-    /// The name of the moderator or admin; `operator` for the command line.
+    /// The username of the moderator or admin. `operator` for the command line.
     #[schema(example = "ada")]
     actor: String,
     /// `delete_post`, `suspend_user`, `restore_user` or `change_role`.
@@ -93,13 +93,13 @@ pub(super) struct AuditEntry {
     /// The title of the post, or the username.
     #[schema(example = "grace")]
     subject: String,
-    /// The reason; may be empty.
+    /// The reason. May be empty.
     #[schema(example = "Advertising, for the third time")]
     reason: String,
 }
 
-impl From<Entry> for AuditEntry {
-    fn from(entry: Entry) -> Self {
+impl From<AuditLogRow> for AuditEntry {
+    fn from(entry: AuditLogRow) -> Self {
         Self {
             id: entry.id.get(),
             at: entry.at,
@@ -115,11 +115,11 @@ impl From<Entry> for AuditEntry {
 
 /// List users
 ///
-/// By id. For admins.
+/// In the order of their ids. For admins.
 #[utoipa::path(
     get, path = "/users", tag = "moderation", operation_id = "listUsers",
     params(PageParameters),
-    responses((status = 200, description = "The users", body = [Account], headers(("Cache-Control" = String, description = "`no-store`")))),
+    responses((status = 200, description = "A page of users", body = [Account], headers(("Cache-Control" = String, description = "`no-store`")))),
 )]
 async fn list(
     Query(page): Query<PageParameters>,
@@ -134,8 +134,8 @@ async fn list(
 
 /// Suspend a user
 ///
-/// Sessions end, tokens stop, and posts are hidden. The answer is the same for a user who is
-/// suspended already. For admins.
+/// Ends the user's sessions, disables the user's tokens and hides the user's posts. Idempotent. For
+/// admins.
 #[utoipa::path(
     put, path = "/users/{id}/suspension", tag = "moderation", operation_id = "suspendUser",
     params(Id<UserId>),
@@ -155,7 +155,7 @@ async fn suspend(
 
 /// Restore a user
 ///
-/// The answer is the same for a user who is not suspended. For admins.
+/// Lifts the suspension. Idempotent. For admins.
 #[utoipa::path(
     delete, path = "/users/{id}/suspension", tag = "moderation", operation_id = "restoreUser",
     params(Id<UserId>, WithReason),
@@ -174,17 +174,17 @@ async fn restore(
 
 /// Read the audit log
 ///
-/// The acts of moderation, newest first. For admins.
+/// All moderation actions, newest first. For admins.
 #[utoipa::path(
     get, path = "/audit-log", tag = "moderation", operation_id = "listAuditLog",
     params(PageParameters),
-    responses((status = 200, description = "The entries", body = [AuditEntry], headers(("Cache-Control" = String, description = "`no-store`")))),
+    responses((status = 200, description = "A page of entries", body = [AuditEntry], headers(("Cache-Control" = String, description = "`no-store`")))),
 )]
 async fn audit_log(
     Query(page): Query<PageParameters>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let entries = log::list(&state.db, page.limit, page.skip).await?;
+    let entries = audit_log_service::list(&state.db, page.limit, page.skip).await?;
     let entries: Vec<_> = entries.into_iter().map(AuditEntry::from).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))

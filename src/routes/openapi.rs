@@ -1,4 +1,5 @@
-//! The OpenAPI document: the operations of the routes, and what follows from their declarations.
+//! Generates the OpenAPI document. Adds the security, headers and problems to each operation, as its
+//! route declares them.
 
 use entity::values::Scope;
 use utoipa::{
@@ -28,10 +29,10 @@ use crate::{
 pub fn document() -> openapi::OpenApi {
     let mut document = Document::openapi();
     let components = document.components.get_or_insert_default();
-    share(components);
+    add_shared(components);
     for route in super::all() {
         components.schemas.extend(route.schemas());
-        let operation = complete(&route, components);
+        let operation = operation(&route, components);
         let methods: Vec<HttpMethod> = vec![route.method()];
         document
             .paths
@@ -44,25 +45,25 @@ pub fn document() -> openapi::OpenApi {
 #[openapi(
     info(
         title = "Acclaim",
-        description = "Sign up, sign in, publish posts and vote on them. To try it here: `POST /users` signs you up, the button Authorize signs you in.\n\nEvery 4xx and 5xx answer is problem details (RFC 9457). The `type` is the path of a page about the problem. Every answer has an `X-Request-Id`: that of the request if it has one of 1 to 64 characters `A-Z a-z 0-9 . _ -`, or a new one. Paths answer with and without a trailing slash. GET routes answer HEAD too. Unknown members and parameters are ignored. A method that a path does not take gets 405 and `Allow`.",
+        description = "Sign up, sign in, publish posts and vote on them. To try it on this page, sign up with `POST /users`, then sign in with the button Authorize.\n\nEvery 4xx and 5xx response has problem details (RFC 9457). `type` is the path of the problem's documentation. Every response has an `X-Request-Id`. It is the request's own, if that has 1 to 64 characters of `A-Z a-z 0-9 . _ -`; otherwise it is a new UUID. Paths work with and without a trailing slash. GET routes also accept HEAD. Unknown members and parameters are ignored. An unsupported method gets 405 with `Allow`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/")),
     tags(
-        (name = "users", description = "Sign up, read users, manage the account"),
-        (name = "sign-in", description = "The token endpoint of OAuth 2.0"),
-        (name = "posts", description = "Write, read and list posts and drafts"),
-        (name = "votes", description = "Vote, and take a vote back"),
+        (name = "users", description = "Sign up, read users and manage your account"),
+        (name = "sign-in", description = "The OAuth 2.0 token endpoint"),
+        (name = "posts", description = "Create, read, list, change and delete posts and drafts"),
+        (name = "votes", description = "Add and remove votes"),
         (name = "sessions", description = "List sessions and sign out"),
         (name = "tokens", description = "Personal access tokens, for scripts, bots and devices"),
-        (name = "moderation", description = "For admins"),
+        (name = "moderation", description = "Suspend users and read the audit log, for admins"),
         (name = "service", description = "Health, documentation and public keys"),
     ),
 )]
 struct Document;
 
-/// Adds the components that operations refer to.
-fn share(components: &mut Components) {
+/// Adds the schemas, security schemes and headers that several operations refer to.
+fn add_shared(components: &mut Components) {
     for schema in [ProblemDetails::schemas, FieldError::schemas] {
         let mut schemas = Vec::new();
         schema(&mut schemas);
@@ -78,13 +79,13 @@ fn share(components: &mut Components) {
     let password = Password::new("/login", scopes.collect::<Scopes>());
     let password = OAuth2::with_description(
         [Flow::Password(password)],
-        "The e-mail address or username and the password. Leave the client's id and secret empty.",
+        "The e-mail address or username, and the password. Leave client id and client secret empty.",
     );
     let mut token = Http::new(HttpAuthScheme::Bearer);
-    token.description = Some(
-        "An access token, as `POST /login` answers it, or a personal access token.".to_owned(),
-    );
-    // Swagger UI shows them by name: the one that a newcomer can use comes first.
+    token.description =
+        Some("An access token from `POST /login`, or a personal access token.".to_owned());
+    // Swagger UI sorts the schemes by name. `password` is the one that new users can use, so it must
+    // come before `token`.
     components.add_security_scheme(PASSWORD_FLOW, SecurityScheme::OAuth2(password));
     components.add_security_scheme(BEARER, SecurityScheme::Http(token));
     let headers = [
@@ -92,7 +93,7 @@ fn share(components: &mut Components) {
             "RequestId",
             header(
                 String::schema(),
-                "The id of the request in the log: its own `X-Request-Id`, or a new UUID.",
+                "The request id, also in the service's log: the request's own `X-Request-Id`, or a new UUID.",
             ),
         ),
         (
@@ -104,20 +105,20 @@ fn share(components: &mut Components) {
         ),
         (
             "RetryAfter",
-            header(u32::schema(), "The seconds to wait before another try."),
+            header(u32::schema(), "Number of seconds to wait before a retry."),
         ),
         (
             "RateLimitPolicy",
             header(
                 String::schema(),
-                "The tightest limit, where one is set: `\"sign-in\";q=30;w=60` allows 30 at once, and then one more every 2 seconds.",
+                "The tightest limit, if any: `\"sign-in\";q=30;w=60` allows 30 requests at once, then one more every 2 seconds.",
             ),
         ),
         (
             "RateLimit",
             header(
                 String::schema(),
-                "The rest of that limit: `\"sign-in\";r=29;t=2` allows 29 more now, and all of them again in 2 seconds. With 429, `t` is `Retry-After`.",
+                "The state of that limit: `\"sign-in\";r=29;t=2` allows 29 more requests now, and the full number in 2 seconds. With 429, `t` equals `Retry-After`.",
             ),
         ),
     ];
@@ -126,23 +127,22 @@ fn share(components: &mut Components) {
     }
 }
 
-fn header(schema: RefOr<Schema>, meaning: &str) -> Header {
+fn header(schema: RefOr<Schema>, description: &str) -> Header {
     HeaderBuilder::new()
         .schema(Some(schema))
-        .description(Some(meaning))
+        .description(Some(description))
         .build()
 }
 
-/// The operation of `route` with every problem that it can answer. Adds their examples to
-/// `components`.
-fn complete(route: &Route, components: &mut Components) -> Operation {
+/// The operation of `route` with all its problem responses. Adds their examples to `components`.
+fn operation(route: &Route, components: &mut Components) -> Operation {
     let mut operation = route.operation();
-    let limited = !route.path().starts_with(limits::EXEMPT);
+    let limited = !route.path().starts_with(limits::EXEMPT_PREFIX);
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         body.required = Some(Required::True);
     }
     for parameter in operation.parameters.iter_mut().flatten() {
-        // Swagger UI would send the example of an optional parameter.
+        // Swagger UI sends the example of an optional parameter by default.
         if let RefOr::T(parameter) = parameter
             && parameter.parameter_in == ParameterIn::Query
             && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
@@ -150,9 +150,10 @@ fn complete(route: &Route, components: &mut Components) -> Operation {
             schema.examples.clear();
         }
     }
-    let problems: Vec<&ProblemType> = general(&operation, limited, route.may_authenticate())
-        .chain(route.problems())
-        .collect();
+    let problems: Vec<&ProblemType> =
+        implied_problems(&operation, limited, route.may_authenticate())
+            .chain(route.problems())
+            .collect();
     for problem_type in &problems {
         let example = ExampleBuilder::new()
             .summary(problem_type.title)
@@ -160,88 +161,89 @@ fn complete(route: &Route, components: &mut Components) -> Operation {
             .build();
         components
             .examples
-            .insert(component(problem_type), example.into());
+            .insert(component_name(problem_type), example.into());
         let status = problem_type.status.as_u16().to_string();
         operation
             .responses
             .responses
             .entry(status)
             .or_insert_with(|| {
-                let same = problems
+                let same_status = problems
                     .iter()
-                    .filter(|one| one.status == problem_type.status);
-                let meanings: Vec<&str> = same.map(|one| one.meaning).collect();
+                    .filter(|other| other.status == problem_type.status);
+                let meanings: Vec<&str> = same_status.map(|other| other.meaning).collect();
                 Response::new(meanings.join(" ")).into()
             });
     }
-    for (status, answer) in &mut operation.responses.responses {
-        if let RefOr::T(answer) = answer {
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
             let status = status.parse().unwrap_or_default();
-            let mut examples: Vec<&ProblemType> = problems.clone();
-            examples.retain(|one| one.status.as_u16() == status);
-            let whole = of_status(std::mem::take(answer).into(), status, limited, &examples);
-            *answer = whole;
+            let mut problems = problems.clone();
+            problems.retain(|problem_type| problem_type.status.as_u16() == status);
+            let builder = std::mem::take(response).into();
+            *response = complete_response(builder, status, limited, &problems);
         }
     }
     operation
 }
 
-/// The problems that follow from the input of `operation` and from its limits.
-fn general(
+/// The problem types that the input, the authentication and the rate limits of `operation` imply.
+fn implied_problems(
     operation: &Operation,
     limited: bool,
     authenticates: bool,
 ) -> impl Iterator<Item = &'static ProblemType> {
-    use crate::http::problem::types as t;
+    use crate::http::problem::types;
     let body = operation.request_body.is_some();
-    let has = |matches: fn(&Parameter) -> bool| {
+    let any_parameter = |matches: fn(&Parameter) -> bool| {
         let parameters = operation.parameters.iter().flatten();
         parameters
             .into_iter()
             .any(|parameter| matches!(parameter, RefOr::T(parameter) if matches(parameter)))
     };
-    let query = has(|parameter| parameter.parameter_in == ParameterIn::Query);
-    // Other segments of paths are text: an unknown one is 404.
-    let id = has(|parameter| parameter.name == "id");
+    let query = any_parameter(|parameter| parameter.parameter_in == ParameterIn::Query);
+    // Other path segments accept any text: an unknown one is 404.
+    let id = any_parameter(|parameter| parameter.name == "id");
     [
-        (t::BAD_REQUEST, body || query || authenticates),
-        (t::REQUEST_TIMEOUT, body),
-        (t::CONTENT_TOO_LARGE, body),
-        (t::UNSUPPORTED_MEDIA_TYPE, body),
-        (t::UNPROCESSABLE_CONTENT, body || query || id),
-        (t::TOO_MANY_REQUESTS, limited),
-        (t::INTERNAL_SERVER_ERROR, true),
-        (t::SERVICE_UNAVAILABLE, true),
+        (types::BAD_REQUEST, body || query || authenticates),
+        (types::REQUEST_TIMEOUT, body),
+        (types::CONTENT_TOO_LARGE, body),
+        (types::UNSUPPORTED_MEDIA_TYPE, body),
+        (types::UNPROCESSABLE_CONTENT, body || query || id),
+        (types::TOO_MANY_REQUESTS, limited),
+        (types::INTERNAL_SERVER_ERROR, true),
+        (types::SERVICE_UNAVAILABLE, true),
     ]
     .into_iter()
-    .filter_map(|(problem_type, holds)| holds.then_some(problem_type))
+    .filter_map(|(problem_type, applies)| applies.then_some(problem_type))
 }
 
-fn of_status(
-    answer: ResponseBuilder,
+/// Adds the common headers, and for an error the body, to a response.
+fn complete_response(
+    response: ResponseBuilder,
     status: u16,
     limited: bool,
     problems: &[&ProblemType],
 ) -> Response {
-    let shared = |name| Ref::new(format!("#/components/headers/{name}"));
-    let answer = answer.header_ref("X-Request-Id", shared("RequestId"));
-    let answer = if limited {
-        answer
-            .header_ref("RateLimit-Policy", shared("RateLimitPolicy"))
-            .header_ref("RateLimit", shared("RateLimit"))
+    let header = |name| Ref::new(format!("#/components/headers/{name}"));
+    let response = response.header_ref("X-Request-Id", header("RequestId"));
+    let response = if limited {
+        response
+            .header_ref("RateLimit-Policy", header("RateLimitPolicy"))
+            .header_ref("RateLimit", header("RateLimit"))
     } else {
-        answer
+        response
     };
-    let answer = match status {
-        401 => answer.header_ref("WWW-Authenticate", shared("Challenge")),
-        429 | 503 => answer.header_ref("Retry-After", shared("RetryAfter")),
-        _ => answer,
+    let response = match status {
+        401 => response.header_ref("WWW-Authenticate", header("Challenge")),
+        429 | 503 => response.header_ref("Retry-After", header("RetryAfter")),
+        _ => response,
     };
     if status < 400 {
-        return answer.build();
+        return response.build();
     }
     let examples = problems.iter().map(|problem_type| {
-        let name = component(problem_type);
+        let name = component_name(problem_type);
         let example = Ref::new(format!("#/components/examples/{name}"));
         (name, RefOr::Ref(example))
     });
@@ -249,11 +251,11 @@ fn of_status(
         .schema(Some(Ref::from_schema_name(ProblemDetails::name())))
         .examples_from_iter(examples)
         .build();
-    answer.content("application/problem+json", body).build()
+    response.content("application/problem+json", body).build()
 }
 
-/// `NotFound` of `/problems/not-found`.
-fn component(problem_type: &ProblemType) -> String {
+/// The name of an example in `components`, such as `NotFound` for the slug `not-found`.
+fn component_name(problem_type: &ProblemType) -> String {
     let words = problem_type.slug.split('-');
     words
         .flat_map(|word| {

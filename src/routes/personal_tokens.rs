@@ -18,10 +18,7 @@ use crate::{
         problem::types::{NOT_FOUND, TOKEN_LIMIT},
         route::route,
     },
-    services::auth::{
-        Identity,
-        personal_tokens::{self, NewToken as New},
-    },
+    services::auth::{Identity, personal_tokens},
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -38,11 +35,11 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Deserr, ToSchema)]
 #[deserr(error = BodyErrors)]
 struct NewToken {
-    /// The owner's name for it.
+    /// A name that tells the tokens of the user apart.
     name: TokenName,
-    /// Its rights.
+    /// The scopes that the token is limited to.
     scopes: Scopes,
-    /// Its lifetime in seconds, up to 365 days. Without one it is valid until it is revoked.
+    /// The lifetime in seconds, at most 365 days. If omitted, the token is valid until it is revoked.
     #[deserr(default)]
     expires_in: Option<TokenLifetime>,
 }
@@ -59,15 +56,15 @@ pub(super) struct PersonalToken {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     created_at: OffsetDateTime,
-    /// Null for a token that does not expire.
+    /// Null if the token does not expire.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(format = DateTime, example = "2026-12-21T06:00:42.915716Z")]
     expires_at: Option<OffsetDateTime>,
-    /// Exact to a minute; null for a token that was never used.
+    /// Exact to one minute. Null if the token was never used.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     last_used_at: Option<OffsetDateTime>,
-    /// For `Authorization: Bearer`. Shown once, when it is made.
+    /// The token for `Authorization: Bearer`. Only in the response that creates it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(
         nullable = false,
@@ -90,14 +87,15 @@ impl From<Model> for PersonalToken {
     }
 }
 
-/// Make a personal access token
+/// Create a personal access token
 ///
-/// For a script, a bot or a device. Needs a session: no token makes tokens.
+/// For a script, a bot or a device. Requires the access token of a session: a personal access token
+/// cannot create other tokens.
 #[utoipa::path(
     post, path = "/tokens", tag = "tokens", operation_id = "createToken",
     request_body = NewToken,
     responses(
-        (status = 201, description = "The token, shown this once", body = PersonalToken, headers(("Cache-Control" = String, description = "`no-store`"))),
+        (status = 201, description = "The new token, which is not shown again", body = PersonalToken, headers(("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
 async fn create(
@@ -105,7 +103,7 @@ async fn create(
     Body(new): Body<NewToken>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let new = New {
+    let new = personal_tokens::NewToken {
         user_id: session.identity.id,
         session_id: Some(session.id),
         name: new.name,
@@ -136,7 +134,7 @@ async fn list(caller: Identity, state: Data<State>) -> Result<HttpResponse, Prob
 
 /// Revoke a personal access token
 ///
-/// It ends at once on this server, and within 5 seconds on every other one.
+/// Takes effect at once on this server, and within 5 seconds on other servers.
 #[utoipa::path(
     delete, path = "/tokens/{id}", tag = "tokens", operation_id = "revokeToken",
     params(Id<TokenId>),

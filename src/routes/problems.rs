@@ -1,4 +1,4 @@
-//! `/problems`: the pages of problem types.
+//! `/problems`: the documentation of problem types.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -18,12 +18,12 @@ pub(super) fn routes() -> Vec<Route> {
     vec![route!(problem).fails_with(&[NOT_FOUND])]
 }
 
-/// Read the page of a problem type
+/// Read the documentation of a problem type
 ///
-/// The `type` of every problem is the path of such a page: HTML for people, JSON for programs.
+/// `type` in problem details is such a path. The response is HTML or JSON, as `Accept` prefers.
 #[utoipa::path(
     get, path = "/problems/{slug}", tag = "service", operation_id = "getProblemType",
-    params(("slug" = String, Path, description = "The end of a problem's `type`", example = "not-found")),
+    params(("slug" = String, Path, description = "The last segment of `type`", example = "not-found")),
     responses(
         (status = 200, description = "The meaning, the remedy and an example", content(
             (ProblemPage = "application/json"),
@@ -33,28 +33,28 @@ pub(super) fn routes() -> Vec<Route> {
 )]
 async fn problem(slug: Path<String>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let problem_type = ProblemType::find(&slug).ok_or_else(Problem::no_route)?;
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((VARY, HeaderValue::from_static("Accept")));
-    // An unreadable header counts as none.
+    let mut response = HttpResponse::Ok();
+    response.insert_header((VARY, HeaderValue::from_static("Accept")));
+    // A malformed header is ignored.
     let accept = Accept::parse(&request).map_or_else(|_| Vec::new(), |accept| accept.0);
     if quality(&accept, &mime::TEXT_HTML) > quality(&accept, &mime::APPLICATION_JSON) {
-        answer.insert_header((
+        response.insert_header((
             CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'unsafe-inline'",
         ));
-        return Ok(answer
+        return Ok(response
             .content_type("text/html; charset=utf-8")
             .body(html(&problem_type.page())));
     }
-    Ok(answer.json(problem_type.page()))
+    Ok(response.json(problem_type.page()))
 }
 
-/// The quality of `media` in `accept` (RFC 9110, section 12.5.1): its most specific range counts.
-fn quality(accept: &[QualityItem<mime::Mime>], media: &mime::Mime) -> Quality {
+/// The quality of `media_type` in `accept`, from its most specific range (RFC 9110, section 12.5.1).
+fn quality(accept: &[QualityItem<mime::Mime>], media_type: &mime::Mime) -> Quality {
     let specificity = |range: &mime::Mime| match (range.type_(), range.subtype()) {
         (mime::STAR, mime::STAR) => Some(0),
-        (kind, mime::STAR) if kind == media.type_() => Some(1),
-        (kind, subtype) if kind == media.type_() && subtype == media.subtype() => Some(2),
+        (main, mime::STAR) if main == media_type.type_() => Some(1),
+        (main, sub) if main == media_type.type_() && sub == media_type.subtype() => Some(2),
         _ => None,
     };
     accept
@@ -67,7 +67,7 @@ fn quality(accept: &[QualityItem<mime::Mime>], media: &mime::Mime) -> Quality {
 fn html(page: &ProblemPage) -> String {
     let example = serde_json::to_string_pretty(&page.example).unwrap_or_default();
     let [title, meaning, advice, example] =
-        [page.title, page.meaning, page.advice, &example].map(escaped);
+        [page.title, page.meaning, page.advice, &example].map(escape_html);
     let status = page.status;
     format!(
         r#"<!doctype html>
@@ -84,14 +84,14 @@ pre {{ padding: 1rem; border: 1px solid; border-radius: .5rem; overflow-x: auto 
 <p>{meaning}</p>
 <h2>What to do</h2>
 <p>{advice}</p>
-<h2>An example</h2>
+<h2>Example</h2>
 <pre tabindex="0">{example}</pre>
-<p><a href="/docs">The API</a></p>
+<p><a href="/docs">API documentation</a></p>
 </html>
 "#
     )
 }
 
-fn escaped(text: &str) -> String {
+fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }

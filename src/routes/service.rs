@@ -1,4 +1,4 @@
-//! `/` and `/health`
+//! `/` and the health checks
 
 use std::time::Duration;
 
@@ -6,16 +6,19 @@ use actix_web::web::{Data, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{Problem, Route, State, route::route};
+use crate::{
+    error::Error,
+    http::{Problem, Route, State, route::route},
+};
 
-/// The longest time that the database may take to answer.
+/// Maximum time for the database to respond.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![route!(welcome), route!(live), route!(ready)]
 }
 
-/// The name of the service, and links.
+/// Name, version and links of the service.
 #[derive(Serialize, ToSchema)]
 struct Welcome {
     #[schema(example = "acclaim")]
@@ -46,10 +49,10 @@ struct Health {
     status: &'static str,
 }
 
-/// Welcome
+/// Get name, version and links of the service
 #[utoipa::path(
     get, path = "/", tag = "service", operation_id = "getWelcome",
-    responses((status = 200, description = "Links", body = Welcome)),
+    responses((status = 200, description = "Name, version and links", body = Welcome)),
 )]
 async fn welcome() -> Json<Welcome> {
     Json(Welcome {
@@ -65,21 +68,21 @@ async fn welcome() -> Json<Welcome> {
     })
 }
 
-/// Check that the service runs
+/// Check whether the service is running
 #[utoipa::path(
     get, path = "/health/live", tag = "service", operation_id = "getLive",
-    responses((status = 200, description = "It runs", body = Health)),
+    responses((status = 200, description = "The service is running", body = Health)),
 )]
 async fn live() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Check that the service can work: its database is reachable and migrated
+/// Check whether the service is ready: its database is reachable and migrated
 #[utoipa::path(
     get, path = "/health/ready", tag = "service", operation_id = "getReady",
     responses(
-        (status = 200, description = "It can work", body = Health),
-        (status = 503, description = "It cannot work now"),
+        (status = 200, description = "The service is ready", body = Health),
+        (status = 503, description = "The service is not ready"),
     ),
 )]
 async fn ready(state: Data<State>) -> Result<Json<Health>, Problem> {
@@ -88,11 +91,14 @@ async fn ready(state: Data<State>) -> Result<Json<Health>, Problem> {
     }
     match tokio::time::timeout(TIMEOUT, state.db.pending()).await {
         Ok(Ok(pending)) if pending.is_empty() => Ok(Json(Health { status: "ok" })),
-        Ok(Ok(_)) => Err(Problem::unavailable("the database lacks migrations", None)),
-        Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(Problem::unavailable(
-            "the database is away",
-            Some(format!("the database did not answer within {TIMEOUT:?}")),
+        Ok(Ok(_)) => Err(Problem::unavailable(
+            "the database has pending migrations",
+            None,
         )),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => {
+            let cause = format!("the database did not answer within {TIMEOUT:?}");
+            Err(Error::unavailable(cause).into())
+        }
     }
 }

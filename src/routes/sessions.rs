@@ -23,7 +23,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// A session: it begins with a sign-in.
+/// A session. A sign-in starts it.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Session {
     #[schema(example = 4_217_630_912_345_i64)]
@@ -34,15 +34,15 @@ pub(super) struct Session {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     created_at: OffsetDateTime,
-    /// Exact to a minute.
+    /// Exact to one minute.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     last_used_at: OffsetDateTime,
-    /// Each refresh moves it on.
+    /// Each refresh extends it.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-12-21T06:00:42.915716Z")]
     expires_at: OffsetDateTime,
-    /// Whether this request belongs to it.
+    /// Whether the request's access token belongs to this session.
     #[schema(example = true)]
     current: bool,
 }
@@ -62,7 +62,8 @@ impl Session {
 
 /// Sign out
 ///
-/// The session's access and refresh tokens stop working at once.
+/// Ends the session: its access and refresh tokens become invalid at once on this server, and within
+/// 5 seconds on other servers.
 #[utoipa::path(
     post, path = "/logout", tag = "sessions", operation_id = "logOut",
     responses((status = 204, description = "The session has ended")),
@@ -79,9 +80,9 @@ async fn log_out(session: CurrentSession, state: Data<State>) -> Result<HttpResp
     responses((status = 200, description = "The sessions, newest first", body = [Session], headers(("Cache-Control" = String, description = "`no-store`")))),
 )]
 async fn list(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
-    let found = sessions::list(&state.db, caller.id).await?;
+    let rows = sessions::list(&state.db, caller.id).await?;
     let current = caller.session_id();
-    let sessions: Vec<_> = found
+    let sessions: Vec<_> = rows
         .into_iter()
         .map(|session| Session::of(session, current))
         .collect();
@@ -90,9 +91,9 @@ async fn list(caller: Identity, state: Data<State>) -> Result<HttpResponse, Prob
         .json(sessions))
 }
 
-/// End a session of the caller's
+/// End one of the caller's sessions
 ///
-/// It ends at once on this server, and within 5 seconds on every other one.
+/// Takes effect at once on this server, and within 5 seconds on other servers.
 #[utoipa::path(
     delete, path = "/sessions/{id}", tag = "sessions", operation_id = "endSession",
     params(Id<SessionId>),
@@ -110,7 +111,7 @@ async fn end(
 /// Sign out everywhere
 #[utoipa::path(
     delete, path = "/sessions", tag = "sessions", operation_id = "endSessions",
-    responses((status = 204, description = "Every session has ended, this one too")),
+    responses((status = 204, description = "All sessions have ended, including the current one")),
 )]
 async fn end_all(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
     sessions::end_all(&state.db, &state.authenticator, caller.id).await?;

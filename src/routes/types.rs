@@ -1,4 +1,4 @@
-//! Input that several resources share.
+//! Request types of several resources.
 
 use deserr::Deserr;
 use entity::values::{Limit, Reason, Skip};
@@ -6,27 +6,28 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::http::input::QueryErrors;
 
-/// The reason for an act on another user, or on a post of theirs.
+/// The reason for a moderation action.
 #[derive(Deserr, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 pub(super) struct WithReason {
-    /// The reason, for the audit log. It is recorded only for the post or account of another user.
+    /// The reason, for the audit log. Recorded only for actions on another user or another user's
+    /// post.
     #[deserr(default, needs_predicate)]
     #[param(inline, required = false)]
     #[schema(required = false)]
     pub reason: Reason,
 }
 
-/// A part of a list.
+/// The page of a list.
 #[derive(Deserr, IntoParams)]
 #[deserr(error = QueryErrors)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageParameters {
-    /// The most rows of a page.
+    /// Maximum number of items in a page.
     #[deserr(default)]
     #[param(inline, required = false)]
     pub limit: Limit,
-    /// How many rows to pass over first.
+    /// Number of items to skip.
     #[deserr(default)]
     #[param(inline, required = false)]
     pub skip: Skip,

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         Body, Id, Problem, Route, State,
-        input::{BodyErrors, Object},
+        input::{BodyErrors, ObjectReader},
         limits::AddressLimit,
         problem::types::{EMAIL_TAKEN, NOT_FOUND, USERNAME_TAKEN},
         route::route,
@@ -42,22 +42,23 @@ pub(super) fn routes() -> Vec<Route> {
 /// A new user.
 #[derive(ToSchema)]
 struct NewUser {
-    /// Trimmed and lower-cased; unique; shown to nobody else.
+    /// Trimmed and converted to lower case. Must be unique. Visible only to the user.
     email: Email,
-    /// 8 to 128 characters. One of the most common passwords, the e-mail address and the username
-    /// are refused (422, `common`).
+    /// 8 to 128 characters. Common passwords, the e-mail address and the username are rejected (422,
+    /// `common`).
     password: NewPassword,
-    /// Lower-cased; unique; generated when left out.
+    /// Converted to lower case. Must be unique. Generated if omitted.
     username: Option<Username>,
 }
 
-/// By hand, because a derived reader compares members only once all of them are valid.
+/// Not derived, because deserr can compare members only if all of them are valid. This way, an error
+/// of one member does not hide that the password equals a name.
 impl Deserr<BodyErrors> for NewUser {
     fn deserialize_from_value<V: IntoValue>(
         value: Value<V>,
         location: ValuePointerRef<'_>,
     ) -> Result<Self, BodyErrors> {
-        let mut object = Object::open(value, location)?;
+        let mut object = ObjectReader::new(value, location)?;
         let email: Option<Email> = object.required("email");
         let password: Option<NewPassword> = object.required("password");
         let username: Option<Username> = object.optional("username");
@@ -65,7 +66,7 @@ impl Deserr<BodyErrors> for NewUser {
             .as_ref()
             .map(|password| password.check_names(email.as_ref(), username.as_ref()));
         if let Some(Err(invalid)) = names {
-            object.refuse("password", invalid);
+            object.reject("password", invalid);
         }
         let new = email.zip(password).map(|(email, password)| Self {
             email,
@@ -83,11 +84,11 @@ pub(super) struct User {
     id: i64,
     #[schema(example = "ada")]
     username: String,
-    /// Shown to the user alone.
+    /// Visible only to the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "ada@example.com")]
     email: Option<String>,
-    /// `user`, `moderator` or `admin`. Shown to the user alone.
+    /// `user`, `moderator` or `admin`. Visible only to the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "user")]
     role: Option<String>,
@@ -142,7 +143,7 @@ async fn create(Body(new): Body<NewUser>, state: Data<State>) -> Result<HttpResp
     get, path = "/users/{id}", tag = "users", operation_id = "getUser",
     params(Id<UserId>),
     responses(
-        (status = 200, description = "The user; with the e-mail address for the user alone", body = User, headers(("Cache-Control" = String, description = "`no-store` for the user alone"))),
+        (status = 200, description = "The user. E-mail address and role are visible only to the user", body = User, headers(("Cache-Control" = String, description = "`no-store`, if the caller is the user"))),
     ),
 )]
 async fn user(
@@ -151,10 +152,10 @@ async fn user(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let user = users::get(&state.db, id).await?;
-    let mut answer = HttpResponse::Ok();
+    let mut response = HttpResponse::Ok();
     if caller.is_some_and(|caller| caller.id == id && caller.scopes.contains(Scope::Account)) {
-        answer.insert_header((CACHE_CONTROL, "no-store"));
-        return Ok(answer.json(User::own(user)));
+        response.insert_header((CACHE_CONTROL, "no-store"));
+        return Ok(response.json(User::own(user)));
     }
-    Ok(answer.json(User::public(user)))
+    Ok(response.json(User::public(user)))
 }

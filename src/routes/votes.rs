@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     http::{
         Body, Id, Problem, Route, State,
-        input::{BodyErrors, Object},
+        input::{BodyErrors, ObjectReader},
         problem::types::{ALREADY_VOTED, NO_VOTE, NOT_FOUND},
         route::route,
     },
@@ -34,11 +34,11 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// A vote to add or to take back.
+/// A vote to add or remove.
 #[derive(ToSchema)]
 struct Vote {
     post_id: PostId,
-    /// 1 adds the vote, 0 takes it back. `vote_dir` is read too.
+    /// 1 adds the vote, 0 removes it. `vote_dir` is an alias.
     #[schema(value_type = i64, minimum = 0, maximum = 1, example = 1)]
     dir: Direction,
 }
@@ -46,15 +46,15 @@ struct Vote {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Add,
-    TakeBack,
+    Remove,
 }
 
 impl Direction {
     fn parse(dir: i64) -> Result<Self, Invalid> {
         match dir {
             1 => Ok(Self::Add),
-            0 => Ok(Self::TakeBack),
-            _ => Err(Invalid::new("range", "must be 1 (add) or 0 (take back)")),
+            0 => Ok(Self::Remove),
+            _ => Err(Invalid::new("range", "must be 1 (add) or 0 (remove)")),
         }
     }
 }
@@ -68,50 +68,52 @@ impl Deserr<BodyErrors> for Direction {
     }
 }
 
-/// By hand, because a derived reader knows no second name of a member.
+/// Not derived, because deserr has no aliases of members.
 impl Deserr<BodyErrors> for Vote {
     fn deserialize_from_value<V: IntoValue>(
         value: Value<V>,
         location: ValuePointerRef<'_>,
     ) -> Result<Self, BodyErrors> {
-        let mut object = Object::open(value, location)?;
+        let mut object = ObjectReader::new(value, location)?;
         let post_id = object.required("post_id");
-        let dir = object.required_or("dir", "vote_dir");
+        let dir = object.required_or_alias("dir", "vote_dir");
         let vote = post_id.zip(dir).map(|(post_id, dir)| Self { post_id, dir });
         object.finish(vote)
     }
 }
 
-/// The result of a vote.
+/// The result of `POST /vote`.
 #[derive(Serialize, ToSchema)]
-struct Voted {
+struct VoteResult {
     #[schema(example = "vote added")]
     message: &'static str,
     #[schema(example = 1)]
     post_id: i64,
-    /// The number of users who now have a vote for the post.
+    /// The new number of votes for the post.
     #[schema(example = 1)]
     votes: i64,
 }
 
-/// The votes of a post, and the caller's.
+/// The number of votes for a post, and whether the caller voted.
 #[derive(Serialize, ToSchema)]
-struct Standing {
+struct VoteState {
     #[schema(example = 1)]
     post_id: i64,
-    /// The number of users who voted for the post.
+    /// The number of votes for the post.
     #[schema(example = 1)]
     votes: i64,
-    /// Whether the caller voted for it.
+    /// Whether the caller voted for the post.
     #[schema(example = true)]
     voted: bool,
 }
 
-/// Vote
+/// Add or remove a vote
+///
+/// Not idempotent: a second vote is 409, and the removal of a missing vote is 404.
 #[utoipa::path(
     post, path = "/vote", tag = "votes", operation_id = "vote",
     request_body = Vote,
-    responses((status = 201, description = "The vote was added or taken back", body = Voted)),
+    responses((status = 201, description = "The vote was added or removed", body = VoteResult)),
 )]
 async fn vote(
     caller: Identity,
@@ -124,7 +126,7 @@ async fn vote(
             "vote added",
             Error::AlreadyVoted { post_id },
         ),
-        Direction::TakeBack => (
+        Direction::Remove => (
             votes::remove(&state.db, caller.id, post_id).await?,
             "vote taken back",
             Error::NoVote { post_id },
@@ -133,7 +135,7 @@ async fn vote(
     if !tally.changed {
         return Err(unchanged.into());
     }
-    Ok(HttpResponse::Created().json(Voted {
+    Ok(HttpResponse::Created().json(VoteResult {
         message,
         post_id: post_id.get(),
         votes: tally.votes,
@@ -142,40 +144,40 @@ async fn vote(
 
 /// Vote for a post
 ///
-/// The answer is the same when the vote is there already.
+/// Idempotent.
 #[utoipa::path(
     put, path = "/posts/{id}/vote", tag = "votes", operation_id = "putVote",
     params(Id<PostId>),
-    responses((status = 200, description = "The caller's vote is there", body = Standing)),
+    responses((status = 200, description = "The caller's vote is counted", body = VoteState)),
 )]
 async fn put_vote(
     caller: Identity,
     Id(post_id): Id<PostId>,
     state: Data<State>,
-) -> Result<Json<Standing>, Problem> {
+) -> Result<Json<VoteState>, Problem> {
     let tally = votes::add(&state.db, caller.id, post_id).await?;
-    Ok(Json(Standing {
+    Ok(Json(VoteState {
         post_id: post_id.get(),
         votes: tally.votes,
         voted: true,
     }))
 }
 
-/// Take a vote back
+/// Remove the vote for a post
 ///
-/// The answer is the same when there was none.
+/// Idempotent.
 #[utoipa::path(
     delete, path = "/posts/{id}/vote", tag = "votes", operation_id = "deleteVote",
     params(Id<PostId>),
-    responses((status = 200, description = "The caller has no vote for the post", body = Standing)),
+    responses((status = 200, description = "The caller has no vote for the post", body = VoteState)),
 )]
 async fn delete_vote(
     caller: Identity,
     Id(post_id): Id<PostId>,
     state: Data<State>,
-) -> Result<Json<Standing>, Problem> {
+) -> Result<Json<VoteState>, Problem> {
     let tally = votes::remove(&state.db, caller.id, post_id).await?;
-    Ok(Json(Standing {
+    Ok(Json(VoteState {
         post_id: post_id.get(),
         votes: tally.votes,
         voted: false,

@@ -18,13 +18,13 @@ if (again.error?.status !== 409 || again.error.type !== "/problems/email-taken")
   throw new Error("a taken address was not refused");
 }
 
-const { data: grant } = await client.POST("/login", {
+const { data: tokens } = await client.POST("/login", {
   body: credentials,
   headers: { "Content-Type": "application/x-www-form-urlencoded" },
 });
 client.use({
   onRequest({ request }) {
-    request.headers.set("Authorization", `Bearer ${grant?.access_token}`);
+    request.headers.set("Authorization", `Bearer ${tokens?.access_token}`);
   },
 });
 

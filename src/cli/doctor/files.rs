@@ -47,7 +47,7 @@ pub(super) fn sqlite(file: &Path) -> Vec<Finding> {
     findings
 }
 
-/// Checks that SQLite can create its log beside `file`, and that there is free disk space.
+/// Checks that SQLite can create its write-ahead log next to `file`, and that there is free disk space.
 pub(super) fn folder(file: &Path) -> Vec<Finding> {
     const SUBJECT: &str = "folder";
     let parent = file.parent().filter(|path| *path != Path::new(""));

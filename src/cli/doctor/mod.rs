@@ -79,7 +79,7 @@ pub(super) async fn run() -> Result<u8, String> {
         writeln!(out, "{finding}")
             .map_err(|error| format!("the findings cannot be printed: {error}"))?;
     }
-    let has_fault = findings.iter().any(|one| one.level == Level::Fault);
+    let has_fault = findings.iter().any(|finding| finding.level == Level::Fault);
     Ok(u8::from(has_fault))
 }
 

@@ -43,7 +43,7 @@ pub(super) fn check() -> (Vec<Finding>, Option<DatabaseSettings>) {
     (findings, Some(settings))
 }
 
-/// A weak secret is an invalid setting and never gets here.
+/// Does not check the strength of the secret: `Config::load` rejects a weak one.
 fn secret(config: &Config) -> Finding {
     const SUBJECT: &str = "JWT_SECRET";
     match config.keys {

@@ -1,4 +1,4 @@
-//! Request bodies: read within bounds of size and time, then checked.
+//! Extractors for request bodies, with limits on size and time.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use crate::{
     http::{MAX_BODY_BYTES, Problem},
 };
 
-/// The longest time that a body may take to arrive.
+/// Maximum time for the whole body to arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A valid JSON object. Unknown members are ignored. Answers 400, 408, 413, 415 or 422.
+/// A valid JSON object. Unknown members are ignored. Rejects with 400, 408, 413, 415 or 422.
 pub struct Body<T>(pub T);
 
-/// A valid form, urlencoded or multipart, or a JSON object. Answers as [`Body`].
+/// A valid form (urlencoded or multipart) or JSON object. Rejects like [`Body`].
 pub struct Form<T>(pub T);
 
 impl<T: Deserr<BodyErrors> + 'static> FromRequest for Body<T> {
@@ -36,7 +36,7 @@ impl<T: Deserr<BodyErrors> + 'static> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
         let payload = payload.take();
-        Box::pin(async move { read(&request, payload, false).await.map(Self) })
+        Box::pin(async move { read(&request, payload, Accepted::Json).await.map(Self) })
     }
 }
 
@@ -47,29 +47,40 @@ impl<T: Deserr<BodyErrors> + 'static> FromRequest for Form<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
         let payload = payload.take();
-        Box::pin(async move { read(&request, payload, true).await.map(Self) })
+        Box::pin(async move {
+            read(&request, payload, Accepted::FormOrJson)
+                .await
+                .map(Self)
+        })
     }
 }
 
 async fn read<T: Deserr<BodyErrors>>(
     request: &HttpRequest,
     mut payload: Payload,
-    forms: bool,
+    accepted: Accepted,
 ) -> Result<T, Problem> {
-    let format = Format::of(request, forms)?;
+    let format = Format::of(request, accepted)?;
     let bytes = tokio::time::timeout(TIMEOUT, Bytes::from_request(request, &mut payload))
         .await
         .map_err(|_| Problem::body_timeout())?
         .map_err(|error| match error.as_error() {
             Some(PayloadError::Overflow) => Problem::too_large(MAX_BODY_BYTES),
-            _ => Problem::malformed("the request's body broke off"),
+            _ => Problem::malformed("the request body is incomplete"),
         })?;
-    let read = match format {
+    let value = match format {
         Format::Json => read_members(json(&bytes)?),
         Format::Urlencoded => read_pairs(pairs(&bytes)?),
         Format::Multipart => read_pairs(multipart(request, bytes).await?),
     };
-    read.map_err(Problem::invalid)
+    value.map_err(Problem::invalid)
+}
+
+/// The media types that an extractor accepts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accepted {
+    Json,
+    FormOrJson,
 }
 
 enum Format {
@@ -79,11 +90,12 @@ enum Format {
 }
 
 impl Format {
-    fn of(request: &HttpRequest, forms: bool) -> Result<Self, Problem> {
+    fn of(request: &HttpRequest, accepted: Accepted) -> Result<Self, Problem> {
+        let forms = accepted == Accepted::FormOrJson;
         let coding = request.headers().get(header::CONTENT_ENCODING);
         if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(Problem::unsupported(
-                "the body must come without `Content-Encoding`",
+                "the body must not have a `Content-Encoding`",
             ));
         }
         let mime = request
@@ -118,7 +130,7 @@ fn json(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
             "the body must be a JSON object",
         )])),
         Err(error) => Err(Problem::malformed(format!(
-            "the body is not JSON: see line {} column {}",
+            "the body is not valid JSON at line {} column {}",
             error.line(),
             error.column()
         ))),
@@ -126,7 +138,7 @@ fn json(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
 }
 
 async fn multipart(request: &HttpRequest, bytes: Bytes) -> Result<Vec<(String, String)>, Problem> {
-    let malformed = || Problem::malformed("the body is not multipart/form-data in UTF-8");
+    let malformed = || Problem::malformed("the body is not valid multipart/form-data in UTF-8");
     let body = stream::iter([Ok::<_, PayloadError>(bytes)]);
     let mut form = Multipart::new(request.headers(), body);
     let mut pairs = Vec::new();

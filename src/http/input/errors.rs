@@ -1,4 +1,4 @@
-//! From the faults of an input to the members of `errors`.
+//! Converts deserialization errors to the `errors` member of problem details.
 
 use std::ops::ControlFlow;
 
@@ -7,17 +7,17 @@ use entity::values::{InputError, Invalid};
 
 use crate::error::FieldError;
 
-/// Every fault of an input. `TEXT` is true if all values arrive as text.
+/// All errors of an input. `TEXT` is true if every value is a string, as in a query string.
 #[derive(Debug, Default)]
 pub struct InputErrors<const TEXT: bool>(Vec<FieldError>);
 
-/// The faults of a JSON body.
+/// The errors of a JSON body or form.
 pub type BodyErrors = InputErrors<false>;
-/// The faults of a query string.
+/// The errors of a query string.
 pub type QueryErrors = InputErrors<true>;
 
 impl<const TEXT: bool> InputErrors<TEXT> {
-    /// The faults, by field and code.
+    /// The errors, sorted by field and code.
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<FieldError> {
         self.0
@@ -25,13 +25,11 @@ impl<const TEXT: bool> InputErrors<TEXT> {
         self.0
     }
 
-    /// True if there is no fault.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// One fault, beside those of `other`.
-    fn with(other: Option<Self>, error: FieldError) -> ControlFlow<Self, Self> {
+    fn append(other: Option<Self>, error: FieldError) -> ControlFlow<Self, Self> {
         let mut all = other.map_or_else(Vec::new, |other| other.0);
         all.push(error);
         ControlFlow::Continue(Self(all))
@@ -52,7 +50,7 @@ impl<const TEXT: bool> DeserializeError for InputErrors<TEXT> {
         let (field, code, message) = match error {
             ErrorKind::MissingField { field } => (field, "required", "is required".to_owned()),
             ErrorKind::IncorrectValueKind { accepted, .. } => {
-                (field, "type", format!("must be {}", kinds(accepted)))
+                (field, "type", format!("must be {}", kind_name(accepted)))
             }
             ErrorKind::UnknownValue { accepted, .. } => (
                 field,
@@ -62,12 +60,12 @@ impl<const TEXT: bool> DeserializeError for InputErrors<TEXT> {
             ErrorKind::BadSequenceLen { expected, .. } => {
                 (field, "length", format!("must be {expected} items"))
             }
-            // Unknown members are ignored, and no reader of ours makes up messages.
+            // Never raised: unknown members are ignored, and no deserializer sends its own message.
             ErrorKind::UnknownKey { .. } | ErrorKind::Unexpected { .. } => {
                 (field, "type", "is not valid".to_owned())
             }
         };
-        Self::with(other, FieldError::new(field, code, message))
+        Self::append(other, FieldError::new(field, code, message))
     }
 }
 
@@ -92,11 +90,11 @@ impl<const TEXT: bool> MergeWithError<Invalid> for InputErrors<TEXT> {
     }
 }
 
-fn kinds(accepted: &[ValueKind]) -> &'static str {
+fn kind_name(accepted: &[ValueKind]) -> &'static str {
     match accepted.first() {
         Some(ValueKind::String) => "a string",
         Some(ValueKind::Boolean) => "a boolean",
-        Some(ValueKind::Sequence) => "a sequence",
+        Some(ValueKind::Sequence) => "an array",
         Some(ValueKind::Map) => "a JSON object",
         Some(ValueKind::Integer | ValueKind::NegativeInteger) => "a whole number of 64 bits",
         Some(ValueKind::Float) => "a number",
@@ -104,7 +102,7 @@ fn kinds(accepted: &[ValueKind]) -> &'static str {
     }
 }
 
-/// `a`, `a` or `b`, one of `a`, `b`, `c`.
+/// Lists the accepted values: `a`; `a` or `b`; one of `a`, `b`, `c`.
 fn one_of(accepted: &[&str]) -> String {
     let quoted: Vec<String> = accepted.iter().map(|name| format!("`{name}`")).collect();
     match quoted.as_slice() {

@@ -1,4 +1,4 @@
-//! Members of bodies, forms and query strings.
+//! Deserializes the members of bodies, forms and query strings.
 
 use deserr::Deserr;
 use percent_encoding::percent_decode;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::InputErrors;
 use crate::{error::FieldError, http::Problem};
 
-/// Reads `T` from the members of an object.
+/// Deserializes `T` from the members of an object.
 pub(super) fn read_members<T, const TEXT: bool>(
     members: Map<String, Value>,
 ) -> Result<T, Vec<FieldError>>
@@ -18,18 +18,18 @@ where
         .map_err(InputErrors::into_sorted)
 }
 
-/// The names and values of `application/x-www-form-urlencoded`.
+/// Parses `application/x-www-form-urlencoded` into names and values.
 pub(in crate::http) fn pairs(bytes: &[u8]) -> Result<Vec<(String, String)>, Problem> {
-    // The parser would replace invalid UTF-8 by U+FFFD.
+    // The parser replaces invalid UTF-8 with U+FFFD.
     if percent_decode(bytes).decode_utf8().is_err() {
         return Err(Problem::malformed("the form or query string is not UTF-8"));
     }
     serde_urlencoded::from_bytes(bytes)
-        .map_err(|_| Problem::malformed("the form or query string cannot be read"))
+        .map_err(|_| Problem::malformed("the form or query string cannot be parsed"))
 }
 
-/// Reads `T` from the pairs of a form or a query string. A known name that comes twice is a fault:
-/// one of the values would silently win.
+/// Deserializes `T` from the pairs of a form or query string. A repeated known name is an error,
+/// because the choice of one of its values would be arbitrary.
 pub(super) fn read_pairs<T, const TEXT: bool>(
     pairs: Vec<(String, String)>,
 ) -> Result<T, Vec<FieldError>>
@@ -40,7 +40,7 @@ where
     let mut repeated = Vec::new();
     for (name, value) in pairs {
         if members.contains_key(&name) {
-            // No single value is read from an array, so that a known name becomes a fault.
+            // No member of a form accepts an array, so a known name is now an error.
             members.insert(name.clone(), Value::Array(Vec::new()));
             repeated.push(name);
         } else {
@@ -50,7 +50,7 @@ where
     read_members(members).map_err(|mut errors| {
         for error in &mut errors {
             if repeated.contains(&error.field) {
-                *error = FieldError::new(&*error.field, "duplicate", "must be given once");
+                *error = FieldError::new(&*error.field, "duplicate", "must occur only once");
             }
         }
         errors

@@ -1,5 +1,5 @@
-//! Input: bodies, forms, query strings and path segments. Every fault of an input is reported at
-//! once.
+//! Extractors for bodies, forms, query strings and path segments. A 422 reports all errors of an
+//! input together.
 
 mod body;
 mod errors;
@@ -14,11 +14,11 @@ use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 pub use body::{Body, Form};
 pub use errors::{BodyErrors, InputErrors, QueryErrors};
 pub(super) use members::pairs;
-pub use object::Object;
+pub use object::ObjectReader;
 pub use path::Id;
 pub use query::Query;
 
-/// Reads `true` or `false` from a query string.
+/// Parses `true` or `false`.
 pub fn boolean(text: &str) -> Result<Option<bool>, Invalid> {
     match text.parse() {
         Ok(boolean) => Ok(Some(boolean)),
@@ -26,7 +26,7 @@ pub fn boolean(text: &str) -> Result<Option<bool>, Invalid> {
     }
 }
 
-/// Reads a date-time of RFC 3339, in the years 0 to 9999 of UTC, from a query string.
+/// Parses an RFC 3339 date-time in the UTC years 0 to 9999.
 pub fn date_time(text: &str) -> Result<Option<OffsetDateTime>, Invalid> {
     OffsetDateTime::parse(text, &Rfc3339)
         .ok()
@@ -36,7 +36,7 @@ pub fn date_time(text: &str) -> Result<Option<OffsetDateTime>, Invalid> {
         .ok_or_else(|| {
             Invalid::new(
                 "type",
-                "must be a date-time of RFC 3339 such as `2026-11-21T06:00:42Z`",
+                "must be an RFC 3339 date-time such as `2026-11-21T06:00:42Z`",
             )
         })
 }

@@ -1,4 +1,4 @@
-//! Objects that are read by hand, because the derived readers of deserr do not fit.
+//! Helper for `Deserr` implementations that cannot be derived.
 
 use std::mem;
 
@@ -10,19 +10,19 @@ use entity::values::Invalid;
 
 use super::BodyErrors;
 
-/// The members of an object. It collects the faults of all of them.
-pub struct Object<'a, V: IntoValue> {
+/// Deserializes the members of an object one by one, and collects the errors of all of them.
+pub struct ObjectReader<'a, V: IntoValue> {
     members: V::Map,
     location: ValuePointerRef<'a>,
     errors: BodyErrors,
 }
 
-impl<'a, V: IntoValue> Object<'a, V> {
-    /// Takes the members of `value`.
+impl<'a, V: IntoValue> ObjectReader<'a, V> {
+    /// Starts to read `value`.
     ///
     /// # Errors
     /// If `value` is not an object.
-    pub fn open(value: Value<V>, location: ValuePointerRef<'a>) -> Result<Self, BodyErrors> {
+    pub fn new(value: Value<V>, location: ValuePointerRef<'a>) -> Result<Self, BodyErrors> {
         match value {
             Value::Map(members) => Ok(Self {
                 members,
@@ -37,14 +37,18 @@ impl<'a, V: IntoValue> Object<'a, V> {
         }
     }
 
-    /// Reads the member `name`. A missing member is a fault. Returns `None` after a fault.
+    /// Reads the member `name`. Returns `None` if it is missing or invalid; both are errors.
     pub fn required<T: Deserr<BodyErrors>>(&mut self, name: &str) -> Option<T> {
-        self.required_or(name, name)
+        self.required_or_alias(name, name)
     }
 
-    /// Reads the member `name`, or else `alias`. Faults name `name`. If both are missing, that is
-    /// a fault. Returns `None` after a fault.
-    pub fn required_or<T: Deserr<BodyErrors>>(&mut self, name: &str, alias: &str) -> Option<T> {
+    /// Reads the member `name`, or `alias` if `name` is missing. Returns `None` if both are missing
+    /// or the value is invalid; both are errors of `name`.
+    pub fn required_or_alias<T: Deserr<BodyErrors>>(
+        &mut self,
+        name: &str,
+        alias: &str,
+    ) -> Option<T> {
         let value = self.members.remove(name);
         let Some(value) = value.or_else(|| self.members.remove(alias)) else {
             let missing: ErrorKind<'_, V> = ErrorKind::MissingField { field: name };
@@ -55,31 +59,32 @@ impl<'a, V: IntoValue> Object<'a, V> {
         self.read(name, value)
     }
 
-    /// Reads the member `name`. Returns `None` if it is missing, and after a fault.
+    /// Reads the member `name`. Returns `None` if it is missing, or if it is invalid, which is an
+    /// error.
     pub fn optional<T: Deserr<BodyErrors>>(&mut self, name: &str) -> Option<T> {
         let value = self.members.remove(name)?;
         self.read(name, value)
     }
 
-    /// Adds the rules that the member `name` breaks to the faults.
-    pub fn refuse(&mut self, name: &str, invalid: Invalid) {
+    /// Adds the rules that the member `name` breaks to the errors.
+    pub fn reject(&mut self, name: &str, invalid: Invalid) {
         let location = self.location;
         self.add(invalid, location.push_key(name));
     }
 
-    /// Returns `value`, unless there are faults.
+    /// Returns `value` if there are no errors.
     ///
     /// # Errors
-    /// The faults.
+    /// All errors so far.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, BodyErrors> {
         let value = value.filter(|_| self.errors.is_empty());
         value.ok_or(self.errors)
     }
 
-    /// Reads the members that were not read yet as a `T`.
+    /// Deserializes the remaining members as `T`.
     ///
     /// # Errors
-    /// The faults, with those of `T`.
+    /// All errors so far, and those of `T`.
     pub fn finish_as<T: Deserr<BodyErrors>>(mut self) -> Result<T, BodyErrors> {
         let rest: Value<V> = Value::Map(self.members);
         match T::deserialize_from_value(rest, self.location) {
@@ -99,11 +104,11 @@ impl<'a, V: IntoValue> Object<'a, V> {
         read.map_err(|errors| self.add(errors, location)).ok()
     }
 
-    fn add<F>(&mut self, fault: F, location: ValuePointerRef<'_>)
+    fn add<E>(&mut self, error: E, location: ValuePointerRef<'_>)
     where
-        BodyErrors: MergeWithError<F>,
+        BodyErrors: MergeWithError<E>,
     {
         let errors = Some(mem::take(&mut self.errors));
-        self.errors = take_cf_content(BodyErrors::merge(errors, fault, location));
+        self.errors = take_cf_content(BodyErrors::merge(errors, error, location));
     }
 }

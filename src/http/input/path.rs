@@ -1,4 +1,4 @@
-//! Ids in paths.
+//! Extractor for the id in a path.
 
 use std::{
     future::{Ready, ready},
@@ -17,7 +17,7 @@ use utoipa::{
 
 use crate::http::Problem;
 
-/// The `{id}` of a path. Answers 422 for anything that is no id.
+/// The `{id}` segment of a path. Rejects an invalid id with 422.
 #[derive(Clone, Copy, Debug)]
 pub struct Id<T>(pub T);
 
@@ -28,7 +28,7 @@ impl<T: FromStr<Err = Invalid>> FromRequest for Id<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let id = request.match_info().get("id").unwrap_or_default();
         let id = id.parse().map(Self);
-        ready(id.map_err(|invalid| Problem::refused("id", &invalid)))
+        ready(id.map_err(|invalid| Problem::invalid_field("id", &invalid)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Query strings.
+//! Extractor for query strings.
 
 use std::future::{Ready, ready};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::http::Problem;
 
-/// A valid query string. Unknown parameters are ignored. Answers 400 or 422.
+/// A valid query string. Unknown parameters are ignored. Rejects with 400 or 422.
 pub struct Query<T>(pub T);
 
 impl<T: Deserr<QueryErrors>> FromRequest for Query<T> {

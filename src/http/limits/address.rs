@@ -1,12 +1,12 @@
-//! Finds the address of the client, also behind trusted proxies.
+//! Determines the address of the client, also behind trusted proxies.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR};
 use ipnet::IpNet;
 
-/// Prefix length that identifies an IPv6 client, because one client usually has a whole /64.
-const V6_PREFIX: u32 = 64;
+/// Prefix length that identifies an IPv6 client: one client usually has a whole /64.
+const IPV6_PREFIX_BITS: u32 = 64;
 
 /// The address of the client. An IPv6 address is reduced to the first address of its /64.
 ///
@@ -20,14 +20,17 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     let peer = peer.to_canonical();
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {
-        return network_of(peer);
+        return network_address(peer);
     }
-    let walk = |header: HeaderName, addresses: fn(&str) -> Vec<Option<IpAddr>>| {
+    let rightmost_untrusted = |header: HeaderName, addresses: fn(&str) -> Vec<Option<IpAddr>>| {
         if !headers.contains_key(&header) {
             return None;
         }
         let mut last = peer;
-        for address in addresses(&joined(headers, &header)).into_iter().rev() {
+        for address in addresses(&combined_value(headers, &header))
+            .into_iter()
+            .rev()
+        {
             let Some(address) = address else { break };
             last = address;
             if !is_trusted(&address) {
@@ -36,33 +39,39 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
         }
         Some(last)
     };
-    let simple = walk(X_FORWARDED_FOR, |text| text.split(',').map(node).collect());
-    let forwarded = walk(FORWARDED, |text| elements(text).unwrap_or_default());
-    network_of(match (simple, forwarded) {
+    let x_forwarded_for = rightmost_untrusted(X_FORWARDED_FOR, |text| {
+        text.split(',').map(parse_node).collect()
+    });
+    let forwarded =
+        rightmost_untrusted(FORWARDED, |text| parse_forwarded(text).unwrap_or_default());
+    network_address(match (x_forwarded_for, forwarded) {
         (Some(one), Some(other)) if one != other => peer,
         (one, other) => one.or(other).unwrap_or(peer),
     })
 }
 
-fn network_of(address: IpAddr) -> IpAddr {
+fn network_address(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> V6_PREFIX << V6_PREFIX).into(),
+        IpAddr::V6(v6) => {
+            Ipv6Addr::from_bits(v6.to_bits() >> IPV6_PREFIX_BITS << IPV6_PREFIX_BITS).into()
+        }
     }
 }
 
-/// Joins all lines of `header` into one list (RFC 9110, section 5.2).
-fn joined(headers: &HeaderMap, header: &HeaderName) -> String {
+/// Combines all field lines of `header` into one value (RFC 9110, section 5.2).
+fn combined_value(headers: &HeaderMap, header: &HeaderName) -> String {
     let lines = headers.get_all(header);
     let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
     lines.collect::<Vec<_>>().join(",")
 }
 
-/// The `for` parameter of each element of `Forwarded`, or `None` for an element without an address.
+/// Returns the `for` address of each element of a `Forwarded` value, or `None` for an element
+/// without a valid one.
 ///
-/// Returns `None` if a quoted string is not terminated: a client could then swallow the proxy's
-/// elements in its own string.
-fn elements(text: &str) -> Option<Vec<Option<IpAddr>>> {
+/// Returns `None` for the whole value if a quoted string is not terminated: a client's open quote
+/// would make the proxy's elements part of its string.
+fn parse_forwarded(text: &str) -> Option<Vec<Option<IpAddr>>> {
     let elements = split(text, ',')?;
     let elements = elements.into_iter().map(|element| {
         let pairs = split(element, ';')?;
@@ -71,14 +80,15 @@ fn elements(text: &str) -> Option<Vec<Option<IpAddr>>> {
             name.trim().eq_ignore_ascii_case("for").then_some(value)
         });
         match (named.next(), named.next()) {
-            (Some(value), None) => node(value),
+            (Some(value), None) => parse_node(value),
             _ => None,
         }
     });
     Some(elements.collect())
 }
 
-/// Splits `text` at each `separator` outside quoted strings. `None` if a string is not terminated.
+/// Splits `text` at each `separator` outside quoted strings. Returns `None` if a quoted string is
+/// not terminated.
 fn split(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(|letter| {
@@ -94,11 +104,11 @@ fn split(text: &str, separator: char) -> Option<Vec<&str>> {
     (!quoted).then_some(parts)
 }
 
-/// An address, perhaps in quotes, in brackets, or with a port.
-fn node(text: &str) -> Option<IpAddr> {
+/// Parses an address. Quotes, brackets and a port are allowed.
+fn parse_node(text: &str) -> Option<IpAddr> {
     let text = text.trim();
-    let inside = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
-    let text = inside.unwrap_or(text);
+    let unquoted = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
+    let text = unquoted.unwrap_or(text);
     let address: IpAddr = if let Some(bracketed) = text.strip_prefix('[') {
         let (address, rest) = bracketed.split_once(']')?;
         if !rest.is_empty() && !rest.starts_with(':') {

@@ -19,7 +19,7 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use crate::config::Rate;
 
 /// Maximum number of keys that a limit tracks, at about 200 bytes each. The least recently used key
-/// is evicted first and then has its full rate again.
+/// is evicted first, which resets its count.
 const MAX_KEYS: u64 = 100_000;
 
 /// A rate limit with a separate count for each key.
@@ -29,7 +29,7 @@ const MAX_KEYS: u64 = 100_000;
 pub(super) struct Limit {
     /// The name in the `RateLimit` header fields.
     pub name: &'static str,
-    /// The counted requests, as in "too many sign-ins from this address".
+    /// The counted requests, as in "too many *sign-ins from this address*".
     pub counted: &'static str,
     pub rate: Rate,
     limiter: RateLimiter<u64, Store, DefaultClock, StateInformationMiddleware>,
@@ -67,31 +67,31 @@ impl Limit {
         Key(self.hasher.hash_one(subject))
     }
 
-    /// Counts one request of `key` and returns how many more are allowed now.
+    /// Counts one request of `key` and returns the number of remaining requests.
     ///
     /// # Errors
-    /// If the limit is reached: the time until the next request is allowed. Nothing is counted.
-    pub(super) fn take(&self, key: Key) -> Result<u32, Duration> {
+    /// If the limit is exhausted: the time until the next request is allowed. Nothing is counted.
+    pub(super) fn acquire(&self, key: Key) -> Result<u32, Duration> {
         self.limiter
             .check_key(&key.0)
             .map(|state| state.remaining_burst_capacity())
             .map_err(|refused| refused.wait_time_from(self.limiter.clock().now()))
     }
 
-    /// Undoes one successful [`Limit::take`].
-    pub(super) fn give_back(&self, key: Key) {
+    /// Reverts one successful [`Limit::acquire`].
+    pub(super) fn release(&self, key: Key) {
         let interval = Nanos::from(self.interval);
         let subtract = |arrival: Option<Nanos>| {
             let arrival = arrival.unwrap_or_default();
             Ok::<_, ()>(((), arrival.saturating_sub(interval)))
         };
-        // Infallible, because the closure is.
+        // The closure never fails, so neither does this call.
         let _ = self.store.measure_and_replace(&key.0, subtract);
     }
 
-    /// The time until the full rate is available again, if `free` requests are allowed now.
-    pub(super) fn reset_after(&self, free: u32) -> Duration {
-        self.interval * self.rate.count.get().saturating_sub(free)
+    /// The time until the full count is available again, if `remaining` requests are allowed now.
+    pub(super) fn time_to_full(&self, remaining: u32) -> Duration {
+        self.interval * self.rate.count.get().saturating_sub(remaining)
     }
 }
 
@@ -106,11 +106,11 @@ impl fmt::Debug for Limit {
 struct Store(Cache<u64, Arc<InMemoryState>>);
 
 impl Store {
-    /// Drops keys that are idle for a whole `period`, because their full rate is available again.
+    /// Drops keys that are idle for a whole `period`: their full count is available again.
     fn new(period: Duration) -> Self {
         let cache = Cache::builder()
             .max_capacity(MAX_KEYS)
-            // The default policy could refuse a new key in favour of more frequent ones.
+            // The default policy (TinyLFU) may reject a new key in favour of a more frequent one.
             .eviction_policy(EvictionPolicy::lru())
             .time_to_idle(period);
         Self(cache.build())
@@ -146,58 +146,61 @@ mod tests {
     fn requests_over_the_limit_are_refused_and_not_counted() {
         let limit = limit(3, 3600);
         let (one, other) = (limit.key("one"), limit.key("other"));
-        assert_eq!([(); 3].map(|()| limit.take(one).unwrap()), [2, 1, 0]);
+        assert_eq!([(); 3].map(|()| limit.acquire(one).unwrap()), [2, 1, 0]);
         for _ in 0..5 {
-            let wait = limit.take(one).unwrap_err().as_secs();
+            let wait = limit.acquire(one).unwrap_err().as_secs();
             assert!((1190..=1200).contains(&wait), "{wait}");
         }
-        assert_eq!(limit.take(other), Ok(2));
-        assert_eq!(limit.reset_after(0).as_secs(), 3600);
+        assert_eq!(limit.acquire(other), Ok(2));
+        assert_eq!(limit.time_to_full(0).as_secs(), 3600);
     }
 
     #[test]
-    fn a_request_that_is_given_back_is_allowed_again() {
+    fn a_released_request_is_allowed_again() {
         let limit = limit(2, 3600);
         let one = limit.key(1);
-        assert_eq!([(); 2].map(|()| limit.take(one).unwrap()), [1, 0]);
-        limit.give_back(one);
-        assert_eq!(limit.take(one), Ok(0));
-        assert!(limit.take(one).is_err());
-        // Giving back more than was taken must not exceed the rate.
+        assert_eq!([(); 2].map(|()| limit.acquire(one).unwrap()), [1, 0]);
+        limit.release(one);
+        assert_eq!(limit.acquire(one), Ok(0));
+        assert!(limit.acquire(one).is_err());
+        // Extra releases must not raise the limit above its count.
         for _ in 0..9 {
-            limit.give_back(one);
+            limit.release(one);
         }
-        assert_eq!([(); 2].map(|()| limit.take(one).unwrap()), [1, 0]);
-        assert!(limit.take(one).is_err());
+        assert_eq!([(); 2].map(|()| limit.acquire(one).unwrap()), [1, 0]);
+        assert!(limit.acquire(one).is_err());
     }
 
     #[test]
     fn requests_become_available_one_by_one() {
         let limit = limit(2, 1);
         let one = limit.key(1);
-        let wait = std::iter::repeat_with(|| limit.take(one))
+        let wait = std::iter::repeat_with(|| limit.acquire(one))
             .take(1000)
             .find_map(Result::err)
             .unwrap();
         assert!(wait <= Duration::from_millis(500), "{wait:?}");
         std::thread::sleep(wait);
-        assert_eq!(limit.take(one), Ok(0));
+        assert_eq!(limit.acquire(one), Ok(0));
     }
 
     #[test]
     fn the_highest_rate_is_enforced() {
         assert_eq!(limit(1_000_000, 1).interval, Duration::from_micros(1));
-        assert_eq!(limit(1_000_000, 3600).take(limit(1, 1).key(1)), Ok(999_999));
+        assert_eq!(
+            limit(1_000_000, 3600).acquire(limit(1, 1).key(1)),
+            Ok(999_999)
+        );
     }
 
     #[test]
     fn at_most_max_keys_are_tracked() {
         let limit = limit(1, 3600);
         for number in 0..2 * MAX_KEYS {
-            assert_eq!(limit.take(limit.key(number)), Ok(0));
+            assert_eq!(limit.acquire(limit.key(number)), Ok(0));
         }
         limit.store.0.run_pending_tasks();
         assert!(limit.store.0.entry_count() <= MAX_KEYS);
-        assert!(limit.take(limit.key(2 * MAX_KEYS - 1)).is_err());
+        assert!(limit.acquire(limit.key(2 * MAX_KEYS - 1)).is_err());
     }
 }

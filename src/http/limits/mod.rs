@@ -32,8 +32,8 @@ pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// The quota and window of the tightest limit.
 pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Prefix of the health checks, which are not limited.
-pub const EXEMPT: &str = "/health/";
+/// Path prefix of the health checks, which have no rate limit.
+pub const EXEMPT_PREFIX: &str = "/health/";
 
 /// All rate limits, off by default. Clones share their counts.
 #[derive(Clone, Debug, Default)]
@@ -96,9 +96,10 @@ impl LimitSet {
 struct Applied {
     limit: Arc<Limit>,
     key: Key,
-    /// The requests that are still allowed.
-    free: u32,
-    /// The time until the full rate is available, or until the next request if this one is refused.
+    /// The number of requests that are still allowed.
+    remaining: u32,
+    /// The time until the full count is available again; for a refused request, the time until the
+    /// next request is allowed.
     reset: Duration,
 }
 
@@ -109,8 +110,9 @@ struct AppliedLimits(Vec<Applied>);
 impl AppliedLimits {
     /// The limit with the smallest remaining share.
     fn tightest(&self) -> Option<&Applied> {
-        let share =
-            |applied: &Applied| f64::from(applied.free) / f64::from(applied.limit.rate.count.get());
+        let share = |applied: &Applied| {
+            f64::from(applied.remaining) / f64::from(applied.limit.rate.count.get())
+        };
         self.0
             .iter()
             .min_by(|one, other| share(one).total_cmp(&share(other)))
@@ -118,38 +120,39 @@ impl AppliedLimits {
 }
 
 impl Limits {
-    /// Counts a request from the client's address, for `limit`.
+    /// Counts a request from the client's address towards `limit`.
     ///
     /// # Errors
-    /// 429 if the limit is used up.
+    /// 429 if the limit is exhausted.
     pub fn count_address(&self, request: &HttpRequest, limit: AddressLimit) -> Result<(), Problem> {
         let peer = request.peer_addr().map(|peer| peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let client = address::client(peer, request.headers(), &self.0.trusted_proxies);
-        take(request, self.0.for_address(limit), client)
+        acquire(request, self.0.for_address(limit), client)
     }
 
-    /// Counts an attempt to sign in to the account `name`, whether or not it exists.
+    /// Counts an attempt to sign in to the account `name`, from any address. It counts even if the
+    /// account does not exist.
     ///
     /// # Errors
-    /// 429 if the limit is used up, from whatever addresses.
+    /// 429 if the limit is exhausted.
     pub fn count_sign_in(&self, request: &HttpRequest, name: &str) -> Result<(), Problem> {
-        take(request, self.0.sign_in_account.as_ref(), name)
+        acquire(request, self.0.sign_in_account.as_ref(), name)
     }
 
-    /// Counts a request of `user` that may change something.
+    /// Counts a request of `user`, unless its method is GET or HEAD.
     ///
     /// # Errors
-    /// 429 if the limit is used up.
+    /// 429 if the limit is exhausted.
     pub fn count_write(&self, request: &HttpRequest, user: UserId) -> Result<(), Problem> {
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             return Ok(());
         }
-        take(request, self.0.writes.as_ref(), user)
+        acquire(request, self.0.writes.as_ref(), user)
     }
 }
 
-/// The headers `RateLimit-Policy` and `RateLimit` of the tightest limit that `request` counted for.
+/// The headers `RateLimit-Policy` and `RateLimit`, for the tightest limit applied to `request`.
 pub(super) fn headers(request: &HttpRequest) -> Option<[(HeaderName, HeaderValue); 2]> {
     request
         .extensions()
@@ -157,29 +160,31 @@ pub(super) fn headers(request: &HttpRequest) -> Option<[(HeaderName, HeaderValue
         .and_then(header_fields)
 }
 
-fn take(
+/// Counts `request` towards `limit`. If the limit is exhausted, reverts the counts of the limits that
+/// were applied earlier.
+fn acquire(
     request: &HttpRequest,
     limit: Option<&Arc<Limit>>,
     subject: impl Hash,
 ) -> Result<(), Problem> {
     let Some(limit) = limit else { return Ok(()) };
     let key = limit.key(subject);
-    let applied = |free, reset| Applied {
+    let applied = |remaining, reset| Applied {
         limit: limit.clone(),
         key,
-        free,
+        remaining,
         reset,
     };
     let mut extensions = request.extensions_mut();
     let earlier = &mut extensions.get_or_insert_with(AppliedLimits::default).0;
-    match limit.take(key) {
-        Ok(free) => {
-            earlier.push(applied(free, limit.reset_after(free)));
+    match limit.acquire(key) {
+        Ok(remaining) => {
+            earlier.push(applied(remaining, limit.time_to_full(remaining)));
             Ok(())
         }
         Err(wait) => {
             for other in earlier.drain(..) {
-                other.limit.give_back(other.key);
+                other.limit.release(other.key);
             }
             earlier.push(applied(0, wait));
             Err(Problem::too_many(limit.counted, seconds(wait)))
@@ -198,7 +203,10 @@ fn seconds(time: Duration) -> NonZeroU32 {
 
 fn header_fields(applied: &AppliedLimits) -> Option<[(HeaderName, HeaderValue); 2]> {
     let Applied {
-        limit, free, reset, ..
+        limit,
+        remaining,
+        reset,
+        ..
     } = applied.tightest()?;
     let (name, reset) = (limit.name, seconds(*reset));
     let (count, period) = (limit.rate.count, limit.rate.period.as_secs());
@@ -208,7 +216,10 @@ fn header_fields(applied: &AppliedLimits) -> Option<[(HeaderName, HeaderValue); 
             RATE_LIMIT_POLICY,
             value(format!("\"{name}\";q={count};w={period}"))?,
         ),
-        (RATE_LIMIT, value(format!("\"{name}\";r={free};t={reset}"))?),
+        (
+            RATE_LIMIT,
+            value(format!("\"{name}\";r={remaining};t={reset}"))?,
+        ),
     ])
 }
 

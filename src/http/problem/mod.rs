@@ -1,4 +1,4 @@
-//! Problem details (RFC 9457): the one place where an error becomes an HTTP answer.
+//! Problem details (RFC 9457). Converts every error to an HTTP response.
 
 mod details;
 pub mod types;
@@ -19,27 +19,28 @@ pub use types::{ProblemPage, ProblemType};
 /// `Retry-After` of a 503, in seconds.
 const RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(2);
 
-/// The message to the client, and the message to the operator's log.
+/// An error response: its content for the client, and its cause for the operator's log.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
-    /// None if only the status is known: `about:blank`.
-    kind: Option<&'static ProblemType>,
+    /// `None` if only the status is known (`about:blank`).
+    problem_type: Option<&'static ProblemType>,
     detail: String,
     errors: Vec<FieldError>,
-    /// The error code of OAuth 2.0 (RFC 6749, section 5.2).
-    error: Option<&'static str>,
+    /// The OAuth 2.0 error code (RFC 6749, section 5.2).
+    oauth_error: Option<&'static str>,
+    /// The value of `WWW-Authenticate`.
     challenge: Option<&'static str>,
-    /// In seconds.
+    /// The value of `Retry-After`, in seconds.
     retry_after: Option<NonZeroU32>,
-    /// For the operator's log alone.
+    /// Logged, and never sent to the client.
     cause: Option<String>,
 }
 
 impl Problem {
     fn new(problem_type: &'static ProblemType, detail: impl Into<String>) -> Self {
         Self {
-            kind: Some(problem_type),
+            problem_type: Some(problem_type),
             ..Self::untyped(problem_type.status, detail)
         }
     }
@@ -47,37 +48,38 @@ impl Problem {
     fn untyped(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             status,
-            kind: None,
+            problem_type: None,
             detail: detail.into(),
             errors: Vec::new(),
-            error: None,
+            oauth_error: None,
             challenge: None,
             retry_after: None,
             cause: None,
         }
     }
 
-    /// 400: the request cannot be read at all.
+    /// 400: the request cannot be parsed.
     pub fn malformed(detail: impl Into<String>) -> Self {
         Self::new(types::BAD_REQUEST, detail)
     }
 
-    /// 401: the request has no credentials (RFC 6750, section 3.1: a bare challenge).
+    /// 401: the request has no credentials. The challenge then has no error code (RFC 6750, section
+    /// 3.1).
     #[must_use]
     pub fn unauthenticated() -> Self {
         Self {
             challenge: Some("Bearer"),
             ..Self::new(
                 types::UNAUTHORIZED,
-                "this needs an access token: `Authorization: Bearer TOKEN`",
+                "an access token is required: `Authorization: Bearer TOKEN`",
             )
         }
     }
 
-    /// 404: no route has this path.
+    /// 404: no route matches the path.
     #[must_use]
     pub fn no_route() -> Self {
-        Self::new(types::NOT_FOUND, "there is nothing at this path")
+        Self::new(types::NOT_FOUND, "no resource exists at this path")
     }
 
     /// 408: the body did not arrive in time.
@@ -85,22 +87,23 @@ impl Problem {
     pub fn body_timeout() -> Self {
         Self::new(
             types::REQUEST_TIMEOUT,
-            "the request's body did not arrive in time",
+            "the request body did not arrive in time",
         )
     }
 
-    /// 413: the body has more than `bytes`.
+    /// 413: the body is larger than `max_bytes`.
     #[must_use]
-    pub fn too_large(bytes: usize) -> Self {
+    pub fn too_large(max_bytes: usize) -> Self {
         Self::new(
             types::CONTENT_TOO_LARGE,
-            format!("the request's body is larger than {bytes} bytes"),
+            format!("the request body is larger than {max_bytes} bytes"),
         )
     }
 
-    /// 415: `expected` tells what would be right.
-    pub fn unsupported(expected: impl Into<String>) -> Self {
-        Self::new(types::UNSUPPORTED_MEDIA_TYPE, expected)
+    /// 415: the media type or the content coding of the body is not supported. `detail` names the
+    /// supported ones.
+    pub fn unsupported(detail: impl Into<String>) -> Self {
+        Self::new(types::UNSUPPORTED_MEDIA_TYPE, detail)
     }
 
     /// 422: the input has `errors`.
@@ -120,38 +123,39 @@ impl Problem {
         }
     }
 
-    /// 422: `field` breaks the rules of `invalid`.
+    /// 422: `field` breaks the rules in `invalid`.
     #[must_use]
-    pub fn refused(field: &str, invalid: &Invalid) -> Self {
+    pub fn invalid_field(field: &str, invalid: &Invalid) -> Self {
         Self::invalid(FieldError::all(field, invalid).collect())
     }
 
-    /// 429: too many of `what` ("sign-ins from this address"). One more is free in `seconds`.
+    /// 429: too many requests of the kind `counted`, such as "sign-ins from this address". The next
+    /// one is allowed after `seconds`.
     #[must_use]
-    pub fn too_many(what: &str, seconds: NonZeroU32) -> Self {
+    pub fn too_many(counted: &str, seconds: NonZeroU32) -> Self {
         let s = if seconds.get() == 1 { "" } else { "s" };
         Self {
             retry_after: Some(seconds),
             ..Self::new(
                 types::TOO_MANY_REQUESTS,
-                format!("too many {what}; try again in {seconds} second{s}"),
+                format!("too many {counted}; try again in {seconds} second{s}"),
             )
         }
     }
 
-    /// 500: `cause` is for the operator's log.
+    /// 500: an internal error. `cause` is only logged.
     #[must_use]
     pub fn internal(cause: impl Into<String>) -> Self {
         Self {
             cause: Some(cause.into()),
             ..Self::new(
                 types::INTERNAL_SERVER_ERROR,
-                "the service failed; the operator's log has the cause under this request id",
+                "internal error; the operator's log has the cause under this request id",
             )
         }
     }
 
-    /// 503: another try may succeed soon. `cause` is for the operator's log.
+    /// 503: a retry may soon succeed. `cause` is only logged.
     pub fn unavailable(detail: impl Into<String>, cause: Option<String>) -> Self {
         Self {
             cause,
@@ -160,25 +164,25 @@ impl Problem {
         }
     }
 
-    /// The message to the operator's log, if any.
+    /// The cause for the operator's log.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
 
-    /// A problem that the router, the CORS check or a library raised.
+    /// A problem from the router, the CORS check or a library.
     fn of_status(status: StatusCode) -> Self {
         let detail = match status {
-            StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method; see `Allow`",
+            StatusCode::METHOD_NOT_ALLOWED => "this path does not support this method; see `Allow`",
             _ => status.canonical_reason().unwrap_or("the request failed"),
         };
         Self {
-            kind: ProblemType::general(status),
+            problem_type: ProblemType::general(status),
             ..Self::untyped(status, detail)
         }
     }
 
-    /// A problem of one field.
+    /// A problem with one entry in `errors`.
     fn of_field(
         problem_type: &'static ProblemType,
         detail: String,
@@ -221,7 +225,7 @@ impl From<Error> for Problem {
             Error::AlreadyVoted { .. } => Self::of_field(
                 types::ALREADY_VOTED,
                 detail,
-                ["post_id", "already_voted", "has your vote already"],
+                ["post_id", "already_voted", "already has your vote"],
             ),
             Error::OwnAccount => Self::of_field(
                 types::OWN_ACCOUNT,
@@ -230,11 +234,11 @@ impl From<Error> for Problem {
             ),
             Error::TokenLimit { .. } => Self::new(types::TOKEN_LIMIT, detail),
             Error::BadCredentials => Self {
-                error: Some("invalid_grant"),
+                oauth_error: Some("invalid_grant"),
                 ..Self::new(types::INVALID_CREDENTIALS, detail).with_challenge("Bearer")
             },
             Error::InvalidGrant => Self {
-                error: Some("invalid_grant"),
+                oauth_error: Some("invalid_grant"),
                 ..Self::new(types::INVALID_REFRESH_TOKEN, detail).with_challenge("Bearer")
             },
             Error::InsufficientScope { .. } => Self::new(types::INSUFFICIENT_SCOPE, detail)
@@ -272,7 +276,7 @@ impl ResponseError for Problem {
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds.get()));
         }
-        if self.error.is_some() || self.status == StatusCode::TOO_MANY_REQUESTS {
+        if self.oauth_error.is_some() || self.status == StatusCode::TOO_MANY_REQUESTS {
             response.insert_header((header::CACHE_CONTROL, "no-store"));
         }
         response.body(self.body(""))

@@ -1,4 +1,5 @@
-//! Problem types: one for each status, and one for each cause that a client may want to tell apart.
+//! Problem types: a general type for each status, and a specific type for each cause that clients
+//! may need to distinguish.
 
 use std::num::NonZeroU32;
 
@@ -17,39 +18,40 @@ use crate::error::{Error, FieldError};
 /// A problem type (RFC 9457, section 3.1.1).
 #[derive(Debug)]
 pub struct ProblemType {
-    /// The status of its answers.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// The end of its URI.
+    /// The last segment of its URI.
     pub slug: &'static str,
-    /// The type in words.
+    /// A short summary.
     pub title: &'static str,
-    /// The meaning, for people.
+    /// The meaning, for human readers.
     pub meaning: &'static str,
+    /// The remedy, for human readers.
     advice: &'static str,
     example: fn() -> Problem,
 }
 
-/// The page of a problem type.
+/// The documentation of a problem type.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProblemType)]
 pub struct ProblemPage {
-    /// The page's own path.
+    /// The problem type: the path of this documentation.
     #[serde(rename = "type")]
     #[schema(format = UriReference, example = "/problems/not-found")]
     pub uri: String,
-    /// The type in words.
+    /// A short summary of the problem type.
     #[schema(example = "Not found")]
     pub title: &'static str,
-    /// The HTTP status of its answers.
+    /// The HTTP status code.
     #[schema(minimum = 400, maximum = 599, example = 404)]
     pub status: u16,
     /// The meaning.
-    #[schema(example = "Nothing exists at this path.")]
+    #[schema(example = "No resource exists at this path.")]
     pub meaning: &'static str,
     /// The remedy.
     #[schema(example = "Check the path and the id in it.")]
     pub advice: &'static str,
-    /// An answer of this type.
+    /// An example of problem details with this type.
     #[schema(value_type = ProblemDetails)]
     pub example: Value,
 }
@@ -61,7 +63,7 @@ const INSTANCE: &str = "01932f3e-8f0c-7c8e-b7d1-0c5a3f3f5d11";
 const EXAMPLE_WAIT: NonZeroU32 = NonZeroU32::MIN.saturating_add(11);
 
 impl ProblemType {
-    /// The type of problems with `status` that have no special cause, if there is one.
+    /// The general type of `status`, if there is one.
     #[must_use]
     pub fn general(status: StatusCode) -> Option<&'static Self> {
         GENERAL
@@ -76,25 +78,25 @@ impl ProblemType {
         Self::all().find(|problem_type| problem_type.slug == slug)
     }
 
-    /// Every type, the general ones first.
+    /// All types, the general ones first.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        GENERAL.iter().chain(SPECIAL).copied()
+        GENERAL.iter().chain(SPECIFIC).copied()
     }
 
-    /// The path of its page.
+    /// The path of its documentation.
     #[must_use]
     pub fn uri(&self) -> String {
         format!("/problems/{}", self.slug)
     }
 
-    /// The body of an answer of this type.
+    /// An example of problem details with this type.
     #[must_use]
     pub fn example(&self) -> Value {
-        // Serialising it cannot fail.
+        // Serialisation of strings and numbers cannot fail.
         serde_json::to_value((self.example)().details(INSTANCE)).unwrap_or_default()
     }
 
-    /// Its page.
+    /// Its documentation.
     #[must_use]
     pub fn page(&self) -> ProblemPage {
         ProblemPage {
@@ -108,7 +110,7 @@ impl ProblemType {
     }
 }
 
-/// Declares the types, and lists them.
+/// Declares a constant for each type, and the list `$list` of all of them.
 macro_rules! problem_types {
     ($list:ident: $($name:ident $status:ident $slug:literal $title:literal, $meaning:literal, $advice:literal, $example:expr;)*) => {
         $(
@@ -129,121 +131,121 @@ macro_rules! problem_types {
 
 problem_types! { GENERAL:
     BAD_REQUEST BAD_REQUEST "bad-request" "Bad request",
-    "The request cannot be read: its body is not JSON, it is not UTF-8, or a header is malformed; or a browser sent it from an origin that is not allowed.",
-    "Correct what the detail names. The same request will be refused again.",
-    || Problem::malformed("the body is not JSON: see line 1 column 12");
+    "The request is malformed: its body is not JSON, its text is not UTF-8, or a header is malformed. Or a browser sent it from an origin that CORS does not allow.",
+    "Correct the error in detail. The same request fails again.",
+    || Problem::malformed("the body is not valid JSON at line 1 column 12");
 
     UNAUTHORIZED UNAUTHORIZED "unauthorized" "Unauthorized",
-    "The request needs an access token and has none.",
+    "The request has no access token, and needs one.",
     "Sign in with POST /login and send the token as Authorization: Bearer TOKEN.",
     Problem::unauthenticated;
 
     FORBIDDEN FORBIDDEN "forbidden" "Forbidden",
-    "The caller is known, and may not do this.",
-    "Use an account or a token that may.",
+    "The caller is authenticated, but lacks permission.",
+    "Use an account or a token with the permission.",
     || Problem::of_status(StatusCode::FORBIDDEN);
 
     NOT_FOUND NOT_FOUND "not-found" "Not found",
-    "Nothing exists at this path, or nothing that the caller may know of: a draft exists for its owner alone.",
+    "No resource exists at this path, or the caller cannot see it: only its owner can see a draft.",
     "Check the path and the id in it; GET /openapi.json lists every path.",
     || Error::not_found("post", 42).into();
 
     METHOD_NOT_ALLOWED METHOD_NOT_ALLOWED "method-not-allowed" "Method not allowed",
-    "The path exists, and does not take this method.",
-    "Use a method that the answer's Allow header lists.",
+    "The path exists, but does not support this method.",
+    "Use a method from the response's Allow header.",
     || Problem::of_status(StatusCode::METHOD_NOT_ALLOWED);
 
     REQUEST_TIMEOUT REQUEST_TIMEOUT "request-timeout" "Request timeout",
-    "The request's body took too long to arrive. Nothing was done.",
-    "Send the request again, over a better connection or with a smaller body.",
+    "The request body took too long to arrive. The request had no effect.",
+    "Repeat the request over a better connection or with a smaller body.",
     Problem::body_timeout;
 
     CONFLICT CONFLICT "conflict" "Conflict",
-    "The current state forbids the request.",
-    "Read the state again, then decide.",
+    "The request conflicts with the current state of the resource.",
+    "Read the resource again and adapt the request.",
     || Problem::of_status(StatusCode::CONFLICT);
 
     CONTENT_TOO_LARGE PAYLOAD_TOO_LARGE "content-too-large" "Content too large",
-    "The request's body is larger than the service reads.",
-    "Send at most as many bytes as the detail names.",
+    "The request body is larger than the service accepts.",
+    "Send at most the number of bytes in detail.",
     || Problem::too_large(crate::http::MAX_BODY_BYTES);
 
     UNSUPPORTED_MEDIA_TYPE UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "Unsupported media type",
-    "The body's Content-Type is missing or is none that this path reads, or the body is compressed.",
-    "Send the Content-Type that the detail names, without Content-Encoding.",
+    "The body's Content-Type is missing or not supported by this path, or the body is compressed.",
+    "Send a Content-Type that detail lists, without Content-Encoding.",
     || Problem::unsupported("`Content-Type` must be application/json");
 
     UNPROCESSABLE_CONTENT UNPROCESSABLE_ENTITY "unprocessable-content" "Unprocessable content",
-    "The request was read, and its body, query string or path has invalid values. Nothing was done.",
-    "Correct every fault in errors: each has the field, a code for programs and a message for people. Then send the request again.",
+    "The body, query string or path of the request has invalid values. The request had no effect.",
+    "Correct all fields in errors, then repeat the request. Each entry has the field, a code for programs and a message for human readers.",
     || Problem::invalid(vec![FieldError::new("title", "length", "must be 1 to 300 characters")]);
 
     TOO_MANY_REQUESTS TOO_MANY_REQUESTS "too-many-requests" "Too many requests",
-    "An address, a user or an account sent more requests in a short time than the service allows. Nothing was done.",
-    "Send the request again after the seconds in Retry-After. RateLimit-Policy gives the limit, RateLimit the rest of it.",
+    "An address, a user or an account exceeded a rate limit. The request had no effect.",
+    "Repeat the request after the number of seconds in Retry-After. RateLimit-Policy has the limit, and RateLimit the remaining requests.",
     || Problem::too_many("sign-ins from this address", EXAMPLE_WAIT);
 
     INTERNAL_SERVER_ERROR INTERNAL_SERVER_ERROR "internal-server-error" "Internal server error",
-    "The service failed in a way that it did not foresee.",
-    "Report the instance to the operator: it leads to the cause in the service's log.",
+    "The service failed unexpectedly.",
+    "Report the instance to the operator, who finds the cause in the service's log with it.",
     || Problem::internal(String::new());
 
     SERVICE_UNAVAILABLE SERVICE_UNAVAILABLE "service-unavailable" "Service unavailable",
-    "The service cannot do this now: its database is away or busy, too many sign-ins wait, or it is stopping.",
-    "Send the request again after the seconds in Retry-After.",
-    || Problem::unavailable("the database is away", None);
+    "The service cannot handle the request now: its database is unavailable or busy, too many sign-ins are waiting, or it is stopping.",
+    "Repeat the request after the number of seconds in Retry-After.",
+    || Error::unavailable(String::new()).into();
 }
 
-problem_types! { SPECIAL:
+problem_types! { SPECIFIC:
     INVALID_TOKEN UNAUTHORIZED "invalid-token" "Invalid token",
     "The access token is malformed, forged, expired or revoked, or its session has ended.",
-    "Refresh the session or sign in again, and send the new token.",
+    "Refresh the session or sign in again, then send the new token.",
     || Error::InvalidToken.into();
 
     INVALID_CREDENTIALS UNAUTHORIZED "invalid-credentials" "Invalid credentials",
     "The username or the password is wrong.",
-    "Check both; an unknown username gets the same answer.",
+    "Check both. The response is the same for an unknown username.",
     || Error::BadCredentials.into();
 
     INVALID_REFRESH_TOKEN UNAUTHORIZED "invalid-refresh-token" "Invalid refresh token",
-    "The refresh token is unknown or expired, or it was used before.",
+    "The refresh token is unknown, expired or already used.",
     "Sign in again with the password.",
     || Error::InvalidGrant.into();
 
     NOT_OWNER FORBIDDEN "not-owner" "Not owner",
-    "The post belongs to another user: only its owner may change it, and only its owner and moderators may delete it.",
-    "Sign in as its owner.",
-    || post(|id| Error::NotOwner { id });
+    "The post belongs to another user. Only its owner can change it. Only its owner and moderators can delete it.",
+    "Sign in as the owner of the post.",
+    || example_of_post(|id| Error::NotOwner { id });
 
     INSUFFICIENT_SCOPE FORBIDDEN "insufficient-scope" "Insufficient scope",
     "The personal access token lacks a scope that the request needs.",
-    "Make a token with the scope that the detail names.",
+    "Create a token with the scope in detail.",
     || Error::InsufficientScope { scope: Scope::PostsCreate }.into();
 
     SESSION_REQUIRED FORBIDDEN "session-required" "Session required",
-    "The request needs a session, and came with a personal access token.",
-    "Sign in with POST /login and send that access token.",
+    "The request needs the access token of a session, but has a personal access token.",
+    "Sign in with POST /login and send the access token from the response.",
     || Error::SessionNeeded.into();
 
     ROLE_REQUIRED FORBIDDEN "role-required" "Role required",
     "The request needs a role that the user does not have.",
-    "Ask the operator for the role that the detail names.",
+    "Ask the operator for the role in detail.",
     || Error::RoleNeeded { role: Role::Admin }.into();
 
     ACCOUNT_SUSPENDED FORBIDDEN "account-suspended" "Account suspended",
-    "The username and the password are right, and an admin has suspended the account.",
-    "Ask an admin of the service to restore it.",
+    "The username and the password are correct, but the account is suspended.",
+    "Ask an admin of the service to restore the account.",
     || Error::Suspended.into();
 
     WRONG_PASSWORD FORBIDDEN "wrong-password" "Wrong password",
     "The current password is wrong.",
-    "Send the password that the account has now as current_password.",
+    "Send the current password of the account as current_password.",
     || Error::WrongPassword.into();
 
     NO_VOTE NOT_FOUND "no-vote" "No vote",
-    "The caller has no vote for this post to take back.",
-    "Nothing is left to do.",
-    || post(|post_id| Error::NoVote { post_id });
+    "The caller has not voted for this post, so there is no vote to remove.",
+    "No action is needed.",
+    || example_of_post(|post_id| Error::NoVote { post_id });
 
     EMAIL_TAKEN CONFLICT "email-taken" "Email taken",
     "Another user has this e-mail address.",
@@ -256,13 +258,13 @@ problem_types! { SPECIAL:
     || Error::UsernameTaken.into();
 
     ALREADY_VOTED CONFLICT "already-voted" "Already voted",
-    "The caller voted for this post before.",
-    "Nothing is left to do: the vote counts.",
-    || post(|post_id| Error::AlreadyVoted { post_id });
+    "The caller has already voted for this post.",
+    "No action is needed: the vote is counted.",
+    || example_of_post(|post_id| Error::AlreadyVoted { post_id });
 
     TOKEN_LIMIT CONFLICT "token-limit" "Token limit",
-    "The user has as many personal access tokens as the service allows.",
-    "Revoke a token that is not needed any more.",
+    "The user has the maximum number of personal access tokens.",
+    "Revoke a token that is no longer needed.",
     || Error::TokenLimit { max: 100 }.into();
 
     OWN_ACCOUNT CONFLICT "own-account" "Own account",
@@ -271,8 +273,8 @@ problem_types! { SPECIAL:
     || Error::OwnAccount.into();
 }
 
-/// An error about post 42, for an example.
-fn post(error: fn(PostId) -> Error) -> Problem {
+/// The problem for an error about post 42.
+fn example_of_post(error: fn(PostId) -> Error) -> Problem {
     match PostId::parse(42) {
         Ok(id) => error(id).into(),
         Err(invalid) => Problem::internal(invalid.to_string()),

@@ -58,21 +58,21 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// List posts
 ///
-/// Published posts and the caller's drafts. Needs no token where the operator has set
+/// Lists published posts and the caller's drafts. No token is needed if the operator has set
 /// `PUBLIC_READS`.
 ///
-/// To page, follow `next` of the header `Link`: page 10,000 costs as much as the first. A list that
-/// has not changed since `If-None-Match` gets 304, without a body.
+/// For the next page, follow `next` in the `Link` header. Its cost does not grow with the depth of
+/// the page. If the list still matches `If-None-Match`, the response is 304 without a body.
 #[utoipa::path(
     get, path = "/posts", tag = "posts", operation_id = "listPosts",
     params(FeedParameters),
     responses(
-        (status = 200, description = "The posts", body = [Post], headers(
+        (status = 200, description = "A page of posts", body = [Post], headers(
             ("Link" = String, description = "The URIs of the pages `next` and `prev` (RFC 8288)"),
-            ("X-Total-Count" = i64, description = "The number of posts in the whole list, with `count=exact`"),
-            ("ETag" = String, description = "The validator of this answer, for `If-None-Match`"),
+            ("X-Total-Count" = i64, description = "The total number of posts in the list, with `count=exact`"),
+            ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
         )),
-        (status = 304, description = "The list has the validator in `If-None-Match`"),
+        (status = 304, description = "The list matches `If-None-Match`"),
     ),
 )]
 async fn list(
@@ -85,18 +85,19 @@ async fn list(
     let page = feed::page::<FeedPage>;
     let page = page(&state.db, viewer, parameters.into()).await?;
     let representation = page.representation.clone();
-    let mut answer = representation.map_err(Problem::internal)?.read(&request);
-    let headers = answer.headers_mut();
+    let representation = representation.map_err(Problem::internal)?;
+    let mut response = representation.conditional_response(&request);
+    let headers = response.headers_mut();
     if let Some(link) = link(&request, page.next.as_ref(), page.prev.as_ref()) {
         headers.insert(LINK, link);
     }
     if let Some(total) = page.total {
         headers.insert(X_TOTAL_COUNT, total.into());
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// The answer of a list, which viewers with the same posts and votes share.
+/// A serialised page of a list. Callers with the same posts and votes share it.
 struct FeedPage {
     representation: Result<Representation, String>,
     next: Option<FeedCursor>,
@@ -117,14 +118,14 @@ impl feed::Representation for FeedPage {
     }
 }
 
-/// Publish a post, or keep a draft
+/// Create a post or a draft
 #[utoipa::path(
     post, path = "/posts", tag = "posts", operation_id = "createPost",
     request_body = NewPost,
     responses(
-        (status = 201, description = "The post", body = Post, headers(
+        (status = 201, description = "The new post", body = Post, headers(
             ("Location" = String, description = "The path of the post"),
-            ("ETag" = String, description = "The validator of this answer, for `If-None-Match`"),
+            ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
         )),
     ),
 )]
@@ -135,24 +136,24 @@ async fn create(
 ) -> Result<HttpResponse, Problem> {
     let post = posts::create(&state.db, caller, new.into_active_model()).await?;
     let location = HeaderValue::try_from(format!("/posts/{}", post.row.id));
-    let mut answer = representation(&post)?.answer(StatusCode::CREATED);
+    let mut response = representation(&post)?.response(StatusCode::CREATED);
     if let Ok(location) = location {
-        answer.headers_mut().insert(LOCATION, location);
+        response.headers_mut().insert(LOCATION, location);
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// Read a post
 ///
-/// Needs no token where the operator has set `PUBLIC_READS`.
+/// No token is needed if the operator has set `PUBLIC_READS`.
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts", operation_id = "getPost",
     params(Id<PostId>),
     responses(
         (status = 200, description = "The post", body = Post, headers(
-            ("ETag" = String, description = "The validator of this answer, for `If-None-Match`"),
+            ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
         )),
-        (status = 304, description = "The post has the validator in `If-None-Match`"),
+        (status = 304, description = "The post matches `If-None-Match`"),
     ),
 )]
 async fn read(
@@ -162,19 +163,19 @@ async fn read(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let post = posts::get(&state.db, viewer.map(|viewer| viewer.id), id).await?;
-    Ok(representation(&post)?.read(&request))
+    Ok(representation(&post)?.conditional_response(&request))
 }
 
 /// Replace a post
 ///
-/// An optional member that is left out takes its default.
+/// An omitted optional member gets its default value.
 #[utoipa::path(
     put, path = "/posts/{id}", tag = "posts", operation_id = "replacePost",
     params(Id<PostId>),
     request_body = NewPost,
     responses(
         (status = 200, description = "The changed post", body = Post, headers(
-            ("ETag" = String, description = "The validator of this answer, for `If-None-Match`"),
+            ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
         )),
     ),
 )]
@@ -185,7 +186,7 @@ async fn replace(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let post = posts::update(&state.db, caller.id, id, post.into_active_model()).await?;
-    Ok(representation(&post)?.answer(StatusCode::OK))
+    Ok(representation(&post)?.response(StatusCode::OK))
 }
 
 /// Change a post
@@ -195,7 +196,7 @@ async fn replace(
     request_body(content((PostPatch = "application/merge-patch+json"), (PostPatch = "application/json"))),
     responses(
         (status = 200, description = "The changed post", body = Post, headers(
-            ("ETag" = String, description = "The validator of this answer, for `If-None-Match`"),
+            ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
         )),
     ),
 )]
@@ -206,12 +207,12 @@ async fn patch(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let post = posts::update(&state.db, caller.id, id, patch.into_active_model()).await?;
-    Ok(representation(&post)?.answer(StatusCode::OK))
+    Ok(representation(&post)?.response(StatusCode::OK))
 }
 
 /// Delete a post and its votes
 ///
-/// Moderators may delete any post. The audit log records it.
+/// Moderators can delete any post. The audit log records the deletion of another user's post.
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", operation_id = "deletePost",
     params(Id<PostId>, WithReason),

@@ -1,4 +1,4 @@
-//! The parameters of `GET /posts`.
+//! The query parameters of `GET /posts`.
 
 use deserr::Deserr;
 use entity::values::{Invalid, Limit, SearchText, Skip, Tag, UserId};
@@ -10,21 +10,21 @@ use crate::{
     services::posts::feed::{FeedCursor, FeedQuery, Sort},
 };
 
-/// The posts to list.
+/// The query parameters of `GET /posts`.
 #[derive(Deserr, IntoParams)]
 #[deserr(error = QueryErrors)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FeedParameters {
-    /// The most posts of a page.
+    /// Maximum number of posts in a page.
     #[deserr(default)]
     #[param(inline, required = false)]
     limit: Limit,
-    /// How many posts to pass over first. Deep in a list a cursor is faster.
+    /// Number of posts to skip. For a large number, `cursor` is faster.
     #[deserr(default)]
     #[param(inline, required = false)]
     skip: Skip,
-    /// The position at which an earlier list goes on, from the `Link` header of its answer. The
-    /// order is that of the earlier list, whatever `sort` is.
+    /// The start of a page, from the `Link` header of an earlier response. The page keeps the order of
+    /// the earlier list and ignores `sort`.
     #[deserr(default, try_from(&String) = parse_cursor -> Invalid)]
     #[param(
         value_type = Option<String>,
@@ -33,15 +33,15 @@ pub(super) struct FeedParameters {
         nullable = false
     )]
     cursor: Option<FeedCursor>,
-    /// `new`: newest first; `old`: oldest first; `top`: most votes first; `hot`: most votes for
-    /// their age first, where ten times as many are worth 12.5 hours. The default is newest first,
-    /// and in a search best match first: posts with all words in the title before the others.
+    /// `new`: newest first. `old`: oldest first. `top`: most votes first. `hot`: most votes for their
+    /// age first; ten times as many votes count as much as 12.5 hours. The default is `new`, and with
+    /// `search` best match first: posts with all words in the title come before the others.
     #[deserr(default)]
     #[param(inline, nullable = false)]
     sort: Option<SortParameter>,
-    /// Words that must all occur in the title or the content; the last may be the beginning of a
-    /// word. Letters compare without case (as of Unicode 6.1), Latin ones also without diacritics;
-    /// all but letters, digits and marks separates words. The first 500 characters of a word count.
+    /// Words that must all occur in the title or the content. The last word is a prefix. The search
+    /// ignores case (Unicode 6.1) and, in Latin letters, diacritics. All characters except letters,
+    /// digits and marks separate words. Only the first 500 characters of a word are compared.
     #[deserr(default)]
     #[param(inline, required = false)]
     search: SearchText,
@@ -49,15 +49,16 @@ pub(super) struct FeedParameters {
     #[deserr(default)]
     #[param(inline, nullable = false)]
     tag: Option<Tag>,
-    /// Only posts of this user.
+    /// Only posts by this user.
     #[deserr(default)]
     #[param(inline, nullable = false)]
     owner_id: Option<UserId>,
-    /// `true`: only posts that the caller voted for; `false`: only the others.
+    /// `true`: only posts that the caller voted for. `false`: only posts that the caller did not vote
+    /// for.
     #[deserr(default, try_from(&String) = boolean -> Invalid)]
     #[param(nullable = false)]
     voted: Option<bool>,
-    /// `true`: only published posts; `false`: only the caller's drafts. The default is both.
+    /// `true`: only published posts. `false`: only the caller's drafts. The default is both.
     #[deserr(default, try_from(&String) = boolean -> Invalid)]
     #[param(nullable = false)]
     published: Option<bool>,
@@ -69,7 +70,7 @@ pub(super) struct FeedParameters {
     #[deserr(default, try_from(&String) = date_time -> Invalid)]
     #[param(value_type = String, format = DateTime, nullable = false, required = false)]
     created_before: Option<OffsetDateTime>,
-    /// `exact`: count all posts of the list, in `X-Total-Count`. Slow when many posts match.
+    /// `exact`: return the total number of posts in `X-Total-Count`. Slow if many posts match.
     #[deserr(default)]
     #[param(inline, nullable = false)]
     count: Option<Count>,
@@ -96,7 +97,7 @@ fn parse_cursor(text: &str) -> Result<Option<FeedCursor>, Invalid> {
     let invalid = || {
         Invalid::new(
             "format",
-            "must be a cursor of the `Link` header of an earlier list",
+            "must be a cursor from the `Link` header of an earlier response",
         )
     };
     FeedCursor::parse(text).map(Some).ok_or_else(invalid)

@@ -1,4 +1,4 @@
-//! The requests and answers of `/posts`.
+//! The request and response types of `/posts`.
 
 use deserr::Deserr;
 use entity::{
@@ -12,24 +12,24 @@ use utoipa::ToSchema;
 
 use crate::{http::input::BodyErrors, services::posts::PostView};
 
-/// A new post, or all members of an existing one.
+/// A new post, or the new content of an existing one.
 #[derive(Deserr, DeriveIntoActiveModel, ToSchema)]
 #[deserr(error = BodyErrors)]
 #[sea_orm(active_model = "ActiveModel")]
 pub(super) struct NewPost {
     title: Title,
     content: Content,
-    /// False for a draft, which only its owner can see.
+    /// False for a draft, which is visible only to its owner.
     #[deserr(default = true)]
     #[schema(default = true, example = true, required = false)]
     published: bool,
-    /// At most 10, each 1 to 30 of a to z, 0 to 9 and `-`. A repeated tag counts once.
+    /// At most 10 tags of 1 to 30 characters: a to z, 0 to 9 and `-`. Duplicates are removed.
     #[deserr(default)]
     #[schema(required = false)]
     tags: Tags,
 }
 
-/// The members to change (RFC 7396). The others stay.
+/// The members to change (RFC 7396). Omitted members stay unchanged.
 #[derive(Deserr, DeriveIntoActiveModel, ToSchema)]
 #[deserr(error = BodyErrors)]
 #[sea_orm(active_model = "ActiveModel")]
@@ -43,14 +43,14 @@ pub(super) struct PostPatch {
     #[deserr(default, from(bool) = Some)]
     #[schema(nullable = false, example = true)]
     published: Option<bool>,
-    /// All tags of the post.
+    /// The new tags. They replace all earlier ones.
     #[deserr(default, from(Tags) = Some)]
     #[schema(nullable = false)]
     tags: Option<Tags>,
 }
 
-/// Declares an answer: the members that every post has, and more of its own.
-macro_rules! post_answer {
+/// Declares a response type with the members common to all posts, and further members.
+macro_rules! post_response {
     ($(#[$meta:meta])* $name:ident, $($(#[$attribute:meta])* $member:ident: $type:ty,)*) => {
         $(#[$meta])*
         #[derive(Serialize, ToSchema)]
@@ -92,10 +92,10 @@ macro_rules! post_answer {
     };
 }
 
-post_answer! {
+post_response! {
     /// A post.
     Post,
-    /// Starts at 1 and grows by one with each change by the owner.
+    /// Starts at 1 and increases by 1 with each change by the owner.
     #[schema(example = 1)]
     version: i64,
     #[schema(example = 1)]
@@ -104,20 +104,20 @@ post_answer! {
     /// The number of users who voted for the post.
     #[schema(example = 0)]
     votes: i64,
-    /// Whether the caller voted for it.
+    /// Whether the caller voted for the post.
     #[schema(example = false)]
     voted: bool,
 }
 
-post_answer! {
-    /// A post of the caller's, in the export.
+post_response! {
+    /// A post in the export of its owner.
     ExportedPost,
     /// The number of users who voted for the post.
     #[schema(example = 0)]
     votes: i64,
 }
 
-/// The author of a post.
+/// The owner of a post.
 #[derive(Serialize, ToSchema)]
 struct Owner<'a> {
     #[schema(example = 1)]

@@ -75,7 +75,7 @@ impl AccessTokens {
     /// `kid` and `x` (RFC 8037) of the public keys that verify tokens.
     #[must_use]
     pub fn public_keys(&self) -> &BTreeMap<String, String> {
-        self.keys.public()
+        self.keys.public_keys()
     }
 
     /// Issues a token to user `user_id` in session `session_id`.
@@ -90,7 +90,7 @@ impl AccessTokens {
             jti: Uuid::now_v7(),
             sid: session_id.to_string(),
         };
-        let (kid, key) = self.keys.signing();
+        let (kid, key) = self.keys.signing_key();
         let header = Header {
             typ: Some(TYPE.to_owned()),
             kid: Some(kid.to_owned()),
@@ -112,7 +112,7 @@ impl AccessTokens {
         if header.typ.as_deref() != Some(TYPE) {
             return None;
         }
-        let key = self.keys.checking(header.kid.as_deref()?)?;
+        let key = self.keys.verification_key(header.kid.as_deref()?)?;
         let token = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?;
         Some(VerifiedToken {
             user_id: token.claims.sub.parse().ok()?,

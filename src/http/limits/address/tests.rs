@@ -4,7 +4,8 @@ use super::{IpNet, client};
 
 const NONE: [(&str, &[u8]); 0] = [];
 
-/// The client of a request from `peer` with the headers `lines`. Trusts 10.0.0.0/8 and `fd00::/8`.
+/// The client of a request from `peer` with the headers `lines`, if 10.0.0.0/8 and `fd00::/8` are
+/// trusted.
 fn client_of<V: AsRef<[u8]>>(peer: &str, lines: &[(&str, V)]) -> String {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
@@ -80,7 +81,7 @@ fn forwarded_is_read_like_x_forwarded_for() {
         ("for=192.0.2.7;for=192.0.2.8", "10.0.0.1"),
         ("for = 192.0.2.7 x", "10.0.0.1"),
         ("", "10.0.0.1"),
-        // An unterminated string from the client must not swallow the proxy's elements.
+        // An unterminated string from the client must not absorb the proxy's elements.
         ("for=\"1.2.3.4, for=192.0.2.7", "10.0.0.1"),
         ("for=1.2.3.4;x=\", for=\"192.0.2.7\"", "10.0.0.1"),
     ] {
@@ -90,7 +91,7 @@ fn forwarded_is_read_like_x_forwarded_for() {
 
 #[test]
 fn contradicting_headers_are_ignored() {
-    for (simple, forwarded, client) in [
+    for (x_forwarded_for, forwarded, client) in [
         ("192.0.2.7", "for=192.0.2.7", "192.0.2.7"),
         (
             "1.1.1.1, 192.0.2.7",
@@ -103,11 +104,11 @@ fn contradicting_headers_are_ignored() {
         ("192.0.2.7", "", "10.0.0.1"),
         ("", "for=192.0.2.7", "10.0.0.1"),
     ] {
-        let lines = [("x", simple), ("f", forwarded)];
+        let lines = [("x", x_forwarded_for), ("f", forwarded)];
         assert_eq!(
             client_of("10.0.0.1", &lines),
             client,
-            "{simple} {forwarded}"
+            "{x_forwarded_for} {forwarded}"
         );
     }
 }

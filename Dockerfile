@@ -16,7 +16,7 @@ RUN mkdir -p src entity/src migration/src tests/api \
 COPY entity entity
 COPY migration migration
 COPY src src
-# The files may be older than the build of the empty ones, and cargo compares times.
+# Cargo compares modification times, and these files may be older than the build above.
 RUN find src entity migration -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --bin acclaim
 

@@ -10,7 +10,7 @@ use migration::Database;
 use tracing_subscriber::EnvFilter;
 
 use crate::keys::Keys;
-pub use limits::{Limits, Rate};
+pub use limits::{LimitSettings, Rate};
 use parse::{boolean, days, key_file, minutes, origins, parsed, secrets};
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_URL, HOST,
@@ -58,7 +58,7 @@ pub struct Config {
     /// `PUBLIC_READS`.
     pub public_reads: bool,
     /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
-    pub limits: Limits,
+    pub limits: LimitSettings,
     /// `RUST_LOG`, a valid `EnvFilter` string.
     pub log_filter: String,
     /// `LOG_FORMAT`.
@@ -111,7 +111,7 @@ impl Config {
         let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
         let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
         let public_reads = reader.read(&PUBLIC_READS, boolean);
-        let limits = Limits::read(&mut reader);
+        let limits = LimitSettings::read(&mut reader);
         let log_filter = reader.read(&RUST_LOG, |text| {
             EnvFilter::from_str(text)
                 .map(|_| text.to_owned())

@@ -65,7 +65,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 async fn database() -> Result<Db, String> {
     let database = config::load_database().map_err(|errors| errors.to_string())?;
     let db = Db::open(&database).await?;
-    let pending = db.pending().await.map_err(|error| sentence(&error))?;
+    let pending = db.pending().await.map_err(|error| error_message(&error))?;
     if pending.is_empty() {
         return Ok(db);
     }
@@ -76,7 +76,7 @@ async fn database() -> Result<Db, String> {
 }
 
 /// The error message for the operator, including the cause if there is one.
-fn sentence(error: &Error) -> String {
+fn error_message(error: &Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

@@ -90,9 +90,9 @@ impl From<RoleName> for Role {
 /// Runs `command` and prints one line per affected user.
 pub(super) async fn run(command: Command) -> Result<(), String> {
     let db = database().await?;
-    act(&db, command).await.map_err(|error| match error {
+    execute(&db, command).await.map_err(|error| match error {
         Failure::Message(message) => message,
-        Failure::Service(error) => super::sentence(&error),
+        Failure::Service(error) => super::error_message(&error),
     })
 }
 
@@ -107,7 +107,7 @@ impl From<Error> for Failure {
     }
 }
 
-async fn act(db: &Db, command: Command) -> Result<(), Failure> {
+async fn execute(db: &Db, command: Command) -> Result<(), Failure> {
     let actor = Actor::operator();
     // A running server is not notified. It follows when its cache entries expire.
     let authenticator = Authenticator::default();
@@ -126,19 +126,19 @@ async fn act(db: &Db, command: Command) -> Result<(), Failure> {
                 let reason = Reason::parse("created with this role").unwrap_or_default();
                 user = moderation::set_role(db, &actor, user.id, role.into(), &reason).await?;
             }
-            print(&user);
+            print_user(&user);
         }
         Command::Promote { user, role, reason } => {
             let id = users::get_by_name(db, &user).await?.id;
-            print(&moderation::set_role(db, &actor, id, role.into(), &reason).await?);
+            print_user(&moderation::set_role(db, &actor, id, role.into(), &reason).await?);
         }
         Command::Suspend { user, reason } => {
             let id = users::get_by_name(db, &user).await?.id;
-            print(&moderation::suspend(db, &authenticator, &actor, id, &reason).await?);
+            print_user(&moderation::suspend(db, &authenticator, &actor, id, &reason).await?);
         }
         Command::Restore { user, reason } => {
             let id = users::get_by_name(db, &user).await?.id;
-            print(&moderation::restore(db, &actor, id, &reason).await?);
+            print_user(&moderation::restore(db, &actor, id, &reason).await?);
         }
         Command::List => list(db).await?,
     }
@@ -150,7 +150,7 @@ async fn list(db: &Db) -> Result<(), Failure> {
     let mut skip = Skip::default();
     loop {
         let users = moderation::list_users(db, Limit::MAX, skip).await?;
-        users.iter().for_each(print);
+        users.iter().for_each(print_user);
         if (users.len() as u64) < Limit::MAX.get() {
             return Ok(());
         }
@@ -159,13 +159,13 @@ async fn list(db: &Db) -> Result<(), Failure> {
 }
 
 fn new_user(username: &str, email: &str) -> Result<NewUser, String> {
-    let named = |name: &'static str| move |invalid: Invalid| format!("{name} {invalid}");
-    let username = Username::parse(username).map_err(named("username"))?;
-    let email = Email::parse(email).map_err(named("email"))?;
-    let password = NewPassword::parse(password()?).map_err(named("password"))?;
+    let with_name = |name: &'static str| move |invalid: Invalid| format!("{name} {invalid}");
+    let username = Username::parse(username).map_err(with_name("username"))?;
+    let email = Email::parse(email).map_err(with_name("email"))?;
+    let password = NewPassword::parse(password()?).map_err(with_name("password"))?;
     password
         .check_names(Some(&email), Some(&username))
-        .map_err(named("password"))?;
+        .map_err(with_name("password"))?;
     Ok(NewUser {
         email,
         username: Some(username),
@@ -175,17 +175,17 @@ fn new_user(username: &str, email: &str) -> Result<NewUser, String> {
 
 /// Prompts without echo on a terminal. Otherwise reads one line of standard input.
 fn password() -> Result<String, String> {
-    let read = if io::stdin().is_terminal() {
+    let line = if io::stdin().is_terminal() {
         rpassword::prompt_password("Password: ")
     } else {
         let mut line = String::new();
-        let read = io::stdin().read_line(&mut line);
-        read.map(|_| line.trim_end_matches(['\r', '\n']).to_owned())
+        let result = io::stdin().read_line(&mut line);
+        result.map(|_| line.trim_end_matches(['\r', '\n']).to_owned())
     };
-    read.map_err(|error| format!("the password cannot be read: {error}"))
+    line.map_err(|error| format!("the password cannot be read: {error}"))
 }
 
-fn print(user: &Model) {
+fn print_user(user: &Model) {
     let suspended = if user.suspended_at.is_some() {
         " suspended"
     } else {

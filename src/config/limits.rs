@@ -26,7 +26,7 @@ pub struct Rate {
 
 /// The rate limits. `None` turns a limit off.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct LimitSettings {
     /// `RATE_LIMIT_REQUESTS`, per address.
     pub requests: Option<Rate>,
     /// `RATE_LIMIT_SIGN_UP`, per address.
@@ -41,7 +41,7 @@ pub struct Limits {
     pub trusted_proxies: Vec<IpNet>,
 }
 
-impl Limits {
+impl LimitSettings {
     pub(super) fn read<L: Fn(&str) -> Option<String>>(
         reader: &mut SettingsReader<L>,
     ) -> Option<Self> {

@@ -25,7 +25,7 @@ export async function signOutAlone(page) {
   await seesHeading(page, 'Posts');
   await page.route(`${api}/logout`, (route) => route.abort());
   await signOut(page);
-  await sees(page.getByRole('status').filter({ hasText: 'Signed out here. The service could not be told.' }));
+  await sees(page.getByRole('status').filter({ hasText: 'Signed out in this tab only. The service cannot be reached.' }));
   assert.equal(await kept(page), null, 'the tab has forgotten the tokens');
 }
 

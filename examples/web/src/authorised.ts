@@ -1,7 +1,7 @@
 import type { components } from './api';
 import { current, renew, type Session } from './session';
 
-/** Running exchanges of refresh tokens. */
+/** Refresh token exchanges in progress. */
 const exchanges = new WeakMap<Session, Promise<Response>>();
 
 /**
@@ -12,17 +12,17 @@ export async function authorised(request: Request): Promise<Response> {
   const session = current();
   if (!session) return fetch(request);
   const token = session.accessToken;
-  const again = request.clone();
-  const answer = await fetch(withToken(request, token));
+  const retry = request.clone();
+  const response = await fetch(withToken(request, token));
   // For a request with a token, 401 means `invalid_token`. CORS hides the header that says so.
-  if (answer.status !== 401) return answer;
+  if (response.status !== 401) return response;
   // Skipped if another request has refreshed the token meanwhile.
   if (session.accessToken === token) {
-    const trouble = await refresh(session);
-    if (trouble) return trouble;
+    const failed = await refresh(session);
+    if (failed) return failed;
   }
-  if (session.accessToken === token || session !== current()) return answer;
-  return fetch(withToken(again, session.accessToken));
+  if (session.accessToken === token || session !== current()) return response;
+  return fetch(withToken(retry, session.accessToken));
 }
 
 function withToken(request: Request, token: string): Request {
@@ -32,27 +32,27 @@ function withToken(request: Request, token: string): Request {
 
 /**
  * Gets the session's next tokens, once for all waiting requests, because a refresh token is used once.
- * Returns the response if the exchange has to be tried again later (5xx, 408, 429). Otherwise returns
- * nothing; if the session has ended, it has no new tokens.
+ * Returns the response if the exchange must be retried later (5xx, 408, 429). Otherwise returns nothing.
+ * The tokens stay the same if the session has ended.
  */
 async function refresh(session: Session): Promise<Response | undefined> {
   let exchange = exchanges.get(session);
   if (!exchange) {
-    exchange = ask(session).finally(() => exchanges.delete(session));
+    exchange = exchangeToken(session).finally(() => exchanges.delete(session));
     exchanges.set(session, exchange);
   }
   const { status } = await exchange;
-  const later = status >= 500 || status === 408 || status === 429;
-  return later ? (await exchange).clone() : undefined;
+  const retryLater = status >= 500 || status === 408 || status === 429;
+  return retryLater ? (await exchange).clone() : undefined;
 }
 
 /** The refresh token grant of OAuth 2.0. */
-async function ask(session: Session): Promise<Response> {
+async function exchangeToken(session: Session): Promise<Response> {
   const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: session.refreshToken });
-  const answer = await fetch(`${ACCLAIM_URL}/login`, { method: 'POST', body });
-  if (answer.ok) {
-    const grant: components['schemas']['Grant'] = await answer.json();
-    renew(session, { accessToken: grant.access_token, refreshToken: grant.refresh_token });
+  const response = await fetch(`${ACCLAIM_URL}/login`, { method: 'POST', body });
+  if (response.ok) {
+    const tokens: components['schemas']['TokenResponse'] = await response.json();
+    renew(session, { accessToken: tokens.access_token, refreshToken: tokens.refresh_token });
   }
-  return answer;
+  return response;
 }

@@ -1,7 +1,7 @@
 import createClient from 'openapi-fetch';
 import type { components, operations, paths } from './api';
 import { authorised } from './authorised';
-import { noAnswer, refusal } from './failure';
+import { networkFailure, responseFailure } from './failure';
 import { begin, current, end } from './session';
 
 type Schemas = components['schemas'];
@@ -16,16 +16,16 @@ const client = createClient<paths>({ baseUrl: ACCLAIM_URL, fetch: authorised });
 type Outcome<T> = { data?: T; error?: unknown; response: Response };
 
 /** Returns the body of the response or throws a Failure. A 401 while signed in means that the session ended. */
-async function answer<T>(call: Promise<Outcome<T>>): Promise<T> {
+async function bodyOf<T>(call: Promise<Outcome<T>>): Promise<T> {
   const session = current();
   let outcome: Outcome<T>;
   try {
     outcome = await call;
   } catch (cause) {
-    throw noAnswer(cause);
+    throw networkFailure(cause);
   }
   if (outcome.response.ok) return outcome.data as T;
-  const failure = refusal(outcome.response, outcome.error);
+  const failure = responseFailure(outcome.response, outcome.error);
   if (outcome.response.status === 401 && session && session === current()) {
     failure.endedSession = true;
     end(failure);
@@ -34,18 +34,18 @@ async function answer<T>(call: Promise<Outcome<T>>): Promise<T> {
 }
 
 export async function signUp(body: NewUser): Promise<void> {
-  await answer(client.POST('/users', { body }));
+  await bodyOf(client.POST('/users', { body }));
 }
 
 /** The OAuth 2.0 password grant, as a form (RFC 6749). */
 export async function signIn(username: string, password: string): Promise<void> {
-  const { access_token: accessToken, refresh_token: refreshToken } = await answer(
+  const { access_token: accessToken, refresh_token: refreshToken } = await bodyOf(
     client.POST('/login', {
       body: { grant_type: 'password', username, password },
       headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
     }),
   );
-  const me = await answer(client.GET('/users/me', { headers: { Authorization: `Bearer ${accessToken}` } }));
+  const me = await bodyOf(client.GET('/users/me', { headers: { Authorization: `Bearer ${accessToken}` } }));
   begin({ accessToken, refreshToken, user: { id: me.id, username: me.username } });
 }
 
@@ -66,23 +66,23 @@ export async function signOut(): Promise<boolean> {
 }
 
 export function listPosts(query: PostQuery): Promise<Post[]> {
-  return answer(client.GET('/posts', { params: { query } }));
+  return bodyOf(client.GET('/posts', { params: { query } }));
 }
 
 export function createPost(body: NewPost): Promise<Post> {
-  return answer(client.POST('/posts', { body }));
+  return bodyOf(client.POST('/posts', { body }));
 }
 
 export function publishPost(id: number): Promise<Post> {
-  return answer(client.PATCH('/posts/{id}', { params: { path: { id } }, body: { published: true } }));
+  return bodyOf(client.PATCH('/posts/{id}', { params: { path: { id } }, body: { published: true } }));
 }
 
 export async function deletePost(id: number): Promise<void> {
-  await answer(client.DELETE('/posts/{id}', { params: { path: { id } } }));
+  await bodyOf(client.DELETE('/posts/{id}', { params: { path: { id } } }));
 }
 
 /** Idempotent, unlike POST /vote: a vote cast in another tab is not an error. */
-export function setVote(id: number, voted: boolean): Promise<Schemas['Standing']> {
+export function setVote(id: number, voted: boolean): Promise<Schemas['VoteState']> {
   const options = { params: { path: { id } } };
-  return answer(voted ? client.PUT('/posts/{id}/vote', options) : client.DELETE('/posts/{id}/vote', options));
+  return bodyOf(voted ? client.PUT('/posts/{id}/vote', options) : client.DELETE('/posts/{id}/vote', options));
 }

@@ -5,36 +5,35 @@ type FieldError = components['schemas']['FieldError'];
 
 /** A failed call, with a message for the user: the service's own if there is one. */
 export class Failure extends Error {
-  /** The page about this problem type. */
-  readonly about: string | undefined;
-  /** Errors by field. */
-  readonly faults: FieldError[];
-  /** True if the failure ended the session. The user has then been told. */
+  /** The URL of the problem type's documentation. */
+  readonly typeUrl: string | undefined;
+  /** Errors of single fields. */
+  readonly fieldErrors: FieldError[];
+  /** True if the failure ended the session. It has then been shown to the user. */
   endedSession = false;
 
-  constructor(message: string, about?: string, faults: FieldError[] = []) {
+  constructor(message: string, typeUrl?: string, fieldErrors: FieldError[] = []) {
     super(message);
-    this.about = about;
-    this.faults = faults;
+    this.typeUrl = typeUrl;
+    this.fieldErrors = fieldErrors;
   }
 }
 
-/** The response of the service, or of a proxy in front of it, which does not send problem details. */
-export function refusal(response: Response, body: unknown): Failure {
-  if (!isProblem(body)) return new Failure(`The service at ${ACCLAIM_URL} answered ${response.status}.`);
-  // RFC 9457: `about:blank`, also the default, says no more than the status. Only http and https URLs
-  // become links.
+/** The failure for an error response. A proxy in front of the service may send one without problem details. */
+export function responseFailure(response: Response, body: unknown): Failure {
+  if (!isProblem(body)) return new Failure(`The service at ${ACCLAIM_URL} responded with status ${response.status}.`);
+  // RFC 9457: `about:blank`, also the default, has no documentation. Only http and https URLs become links.
   const base = `${ACCLAIM_URL}/`;
-  const about = body.type && URL.canParse(body.type, base) ? new URL(body.type, base) : undefined;
-  return new Failure(body.detail, about?.protocol.startsWith('http') ? about.href : undefined, body.errors);
+  const typeUrl = body.type && URL.canParse(body.type, base) ? new URL(body.type, base) : undefined;
+  return new Failure(body.detail, typeUrl?.protocol.startsWith('http') ? typeUrl.href : undefined, body.errors);
 }
 
 /**
- * The browser does not tell a page why a request failed. So the message names both possible causes: there
- * is no service at that URL, or its CORS list lacks this page's origin.
+ * The failure for a request without a usable response. Browsers hide the cause from the page, so the message
+ * names both possible causes: no service runs at that URL, or its CORS list lacks this page's origin.
  */
-export function noAnswer(cause: unknown): Failure {
-  if (!(cause instanceof TypeError)) return new Failure(`The service at ${ACCLAIM_URL} answered what this page cannot read.`);
+export function networkFailure(cause: unknown): Failure {
+  if (!(cause instanceof TypeError)) return new Failure(`The service at ${ACCLAIM_URL} sent a response that this page cannot parse.`);
   return new Failure(
     `The service at ${ACCLAIM_URL} cannot be reached; ` +
       `does its CORS_ALLOWED_ORIGINS list this page’s origin, ${location.origin}?`,

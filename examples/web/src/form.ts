@@ -3,7 +3,7 @@ import { Failure } from './failure';
 import { explanation } from './notices';
 
 export interface Field<Name extends string> {
-  /** The service's name of the field, to assign the service's errors to it. */
+  /** The name of the field in the API. Errors from the service refer to it. */
   name: Name;
   label: string;
   hint?: string;
@@ -20,7 +20,7 @@ interface Options<Name extends string> {
 
 /**
  * A form that leaves validation to the service (`novalidate`), so that each rule exists once. It shows the
- * service's errors beside the fields.
+ * service's errors next to the fields.
  */
 export function form<Name extends string>({ fields, buttons, submit }: Options<Name>): HTMLFormElement {
   const rows = fields.map(row);
@@ -39,7 +39,7 @@ export function form<Name extends string>({ fields, buttons, submit }: Options<N
     if (busy) return;
     busy = true;
     summary.replaceChildren();
-    for (const { fault } of rows) fault('');
+    for (const { showError } of rows) showError('');
     const values = Object.fromEntries(rows.map(({ name, input }) => [name, input.value]));
     const pressed = event.submitter instanceof HTMLButtonElement ? event.submitter.value : '';
     try {
@@ -47,8 +47,9 @@ export function form<Name extends string>({ fields, buttons, submit }: Options<N
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
       summary.replaceChildren(explanation(failure));
-      for (const { name, fault } of rows) {
-        fault(failure.faults.filter((f) => f.field === name).map((f) => f.message).join('; '));
+      for (const { name, showError } of rows) {
+        const errors = failure.fieldErrors.filter(({ field }) => field === name);
+        showError(errors.map(({ message }) => message).join('; '));
       }
       rows.find(({ input }) => input.ariaInvalid)?.input.focus();
     } finally {
@@ -60,18 +61,18 @@ export function form<Name extends string>({ fields, buttons, submit }: Options<N
 
 function row<Name extends string>({ name, label, hint, type = 'text', autocomplete = 'off' }: Field<Name>) {
   const id = `field-${name}`;
-  const shared = { id, name, autocomplete, 'aria-describedby': `${id}-fault${hint ? ` ${id}-hint` : ''}` };
+  const shared = { id, name, autocomplete, 'aria-describedby': `${id}-error${hint ? ` ${id}-hint` : ''}` };
   const input =
     type === 'area'
       ? h('textarea', { ...shared, rows: 8 })
       : h('input', { ...shared, type, autocapitalize: name === 'title' ? 'sentences' : 'none', spellcheck: name === 'title' });
-  const message = h('p', { id: `${id}-fault`, class: 'fault' });
+  const message = h('p', { id: `${id}-error`, class: 'error' });
   const element = h('div', { class: 'field' }, h('label', { for: id }, label), input, message);
   if (hint) element.append(h('p', { id: `${id}-hint`, class: 'hint' }, hint));
 
-  function fault(text: string): void {
+  function showError(text: string): void {
     message.textContent = text;
     input.ariaInvalid = text ? 'true' : null;
   }
-  return { name, element, input, fault };
+  return { name, element, input, showError };
 }

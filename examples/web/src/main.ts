@@ -1,6 +1,6 @@
 import { signOut } from './client';
 import { byId, button, h } from './dom';
-import { alarm, clear, say } from './notices';
+import { clear, notify, showFailure } from './notices';
 import { current, onChange } from './session';
 import { signInView, signUpView } from './views/account';
 import { composeView } from './views/compose';
@@ -15,13 +15,13 @@ function view(): HTMLElement {
   return route === 'new' ? composeView(() => go('')) : feedView();
 }
 
-function show(moved = true): void {
+function show(moveFocus = true): void {
   clear();
   main.replaceChildren(view());
   byId('account').replaceChildren(...account());
   const heading = main.querySelector('h1');
   document.title = `${heading?.textContent} · Acclaim`;
-  if (!moved) return;
+  if (!moveFocus) return;
   // Moves the focus to the top of the new view, so that screen readers announce its name.
   heading?.focus({ preventScroll: true });
   window.scrollTo(0, 0);
@@ -36,19 +36,19 @@ function account(): HTMLElement[] {
   const session = current();
   if (!session) return [];
   return [
-    h('span', { class: 'who' }, h('span', { class: 'heard' }, 'Signed in as '), session.user.username),
+    h('span', { class: 'username' }, h('span', { class: 'visually-hidden' }, 'Signed in as '), session.user.username),
     button('Sign out', 'quiet', async () => {
-      const told = await signOut();
-      say(told ? 'Signed out.' : 'Signed out here. The service could not be told.');
+      const ended = await signOut();
+      notify(ended ? 'Signed out.' : 'Signed out in this tab only. The service cannot be reached.');
     }),
     h('a', { href: '#new', class: 'primary' }, 'New post'),
   ];
 }
 
 window.addEventListener('hashchange', () => show());
-onChange((why) => {
+onChange((failure) => {
   go('');
-  if (why) alarm(why);
+  if (failure) showFailure(failure);
 });
 document.querySelector('.skip')?.addEventListener('click', (event) => {
   // The fragment names the view, so the link itself cannot move the focus.

@@ -3,41 +3,41 @@ import type { Failure } from './failure';
 
 let timer = 0;
 
-/** Shows the outcome of an action for a while. It contains nothing that the user needs later. */
-export function say(text: string): void {
+/** Shows the outcome of an action for 8 seconds. */
+export function notify(text: string): void {
   clear();
-  byId('said').textContent = text;
+  byId('notice').textContent = text;
   timer = window.setTimeout(clear, 8000);
 }
 
-/** Announces to screen readers what others can see. */
-export function whisper(text: string): void {
-  byId('whispered').textContent = text;
+/** Announces a change of the page to screen readers only. */
+export function announce(text: string): void {
+  byId('announcement').textContent = text;
 }
 
 /** Shows a failure until it is dismissed or the user does something else. */
-export function alarm(failure: Failure): void {
-  // When a session ends, the previous view reports the same failure again. It has been shown already.
-  if (failure.endedSession && byId('alarm').hasChildNodes()) return;
+export function showFailure(failure: Failure): void {
+  // When a session ends, the previous view reports the same failure a second time.
+  if (failure.endedSession && byId('failure').hasChildNodes()) return;
   clear();
   const dismiss = button('Dismiss', 'quiet', () => {
     clear();
     byId('main').focus();
   });
-  byId('alarm').append(explanation(failure), dismiss);
+  byId('failure').append(explanation(failure), dismiss);
 }
 
 export function clear(): void {
   window.clearTimeout(timer);
-  byId('said').replaceChildren();
-  byId('alarm').replaceChildren();
+  byId('notice').replaceChildren();
+  byId('failure').replaceChildren();
 }
 
-/** The service's message with the link to the page of the problem type. */
+/** The service's message with a link to the documentation of the problem type. */
 export function explanation(failure: Failure): HTMLElement {
   const paragraph = h('p', {}, failure.message);
-  if (failure.about) {
-    const link = h('a', { href: failure.about, target: '_blank', rel: 'noreferrer' }, 'About this problem');
+  if (failure.typeUrl) {
+    const link = h('a', { href: failure.typeUrl, target: '_blank', rel: 'noreferrer' }, 'About this problem');
     paragraph.append(' ', link);
   }
   return paragraph;

@@ -9,13 +9,13 @@ export interface Session {
 }
 
 const KEY = 'acclaim.session';
-let listener: (why?: Failure) => void = () => {};
+let listener: (failure?: Failure) => void = () => {};
 
 // sessionStorage survives a reload and ends with the tab. Every script of this origin can read it, and the
 // Content-Security-Policy allows only the page's own scripts.
-let session = kept();
+let session = load();
 
-function kept(): Session | undefined {
+function load(): Session | undefined {
   try {
     return JSON.parse(sessionStorage.getItem(KEY) ?? 'null') ?? undefined;
   } catch {
@@ -31,27 +31,27 @@ export function current(): Session | undefined {
 
 export function begin(next: Session): void {
   session = next;
-  keep(next);
+  store(next);
   listener();
 }
 
-/** Sets the next tokens of the session `of`. */
-export function renew(of: Session, tokens: Pick<Session, 'accessToken' | 'refreshToken'>): void {
-  Object.assign(of, tokens);
-  if (of === session) keep(of);
+/** Replaces the tokens of `target`. */
+export function renew(target: Session, tokens: Pick<Session, 'accessToken' | 'refreshToken'>): void {
+  Object.assign(target, tokens);
+  if (target === session) store(target);
 }
 
-/** Signs out. `why` is set if the service ended the session. */
-export function end(why?: Failure): void {
+/** Signs out. `failure` is set if the service ended the session. */
+export function end(failure?: Failure): void {
   session = undefined;
   sessionStorage.removeItem(KEY);
-  listener(why);
+  listener(failure);
 }
 
-export function onChange(call: (why?: Failure) => void): void {
+export function onChange(call: (failure?: Failure) => void): void {
   listener = call;
 }
 
-function keep(what: Session): void {
-  sessionStorage.setItem(KEY, JSON.stringify(what));
+function store(value: Session): void {
+  sessionStorage.setItem(KEY, JSON.stringify(value));
 }

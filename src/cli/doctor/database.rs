@@ -47,10 +47,10 @@ pub(super) async fn check(settings: &DatabaseSettings) -> Vec<Finding> {
 
 async fn migrations(settings: &DatabaseSettings) -> Finding {
     const SUBJECT: &str = "migrations";
-    let by_serve = settings.auto_migrate || matches!(settings.database, Database::Sqlite(_));
+    let serve_migrates = settings.auto_migrate || matches!(settings.database, Database::Sqlite(_));
     match migration::run(&settings.database, &Command::Status).await {
         Ok(report) if report.pending == 0 => Finding::ok(SUBJECT, "all are applied"),
-        Ok(report) if by_serve => Finding::warning(
+        Ok(report) if serve_migrates => Finding::warning(
             SUBJECT,
             format!("{} pending; `acclaim serve` applies them", report.pending),
         ),
@@ -107,10 +107,10 @@ fn postgres(facts: &Postgres) -> [Finding; 4] {
             "is off, and the database is on another machine; append ?sslmode=verify-full to DATABASE_URL, or ?sslmode=require for a self-signed certificate",
         ),
     };
-    [version, role, tls, skew(facts.ahead)]
+    [version, role, tls, clock_skew(facts.ahead)]
 }
 
-fn skew(ahead: f64) -> Finding {
+fn clock_skew(ahead: f64) -> Finding {
     const SUBJECT: &str = "database's clock";
     let message = format!("differs from this machine's clock by {ahead:+.1} s");
     let remedy = "; synchronise both with NTP";

@@ -24,12 +24,16 @@ pub(super) fn dotenv() -> Option<Finding> {
     let file = folder.ancestors().map(|folder| folder.join(".env"));
     let file = file.into_iter().find(|file| file.is_file())?;
     // It usually contains the secret that signs tokens.
-    Some(private(".env", &file, 0o006))
+    Some(check_private(".env", &file, 0o006))
 }
 
 /// Checks the permissions of `JWT_KEY_FILE`, if it is set.
 pub(super) fn keys() -> Option<Finding> {
-    Some(private("JWT_KEY_FILE", &config::key_file_path()?, 0o006))
+    Some(check_private(
+        "JWT_KEY_FILE",
+        &config::key_file_path()?,
+        0o006,
+    ))
 }
 
 /// Checks that the SQLite file is private and writable, and that its directory has free space.
@@ -43,7 +47,7 @@ pub(super) fn sqlite(file: &Path) -> Vec<Finding> {
         findings.push(Finding::fault("file", message));
     }
     // A readable file is only a warning, because its directory may deny access to others.
-    findings.push(private("file", file, 0o002));
+    findings.push(check_private("file", file, 0o002));
     findings
 }
 
@@ -90,7 +94,7 @@ pub(super) fn limit() -> Finding {
 
 /// Checks that only the owner can read and write `file`. Any permission bit in `forbidden` is a
 /// fault; other access for the group or others is a warning.
-fn private(subject: &'static str, file: &Path, forbidden: u32) -> Finding {
+fn check_private(subject: &'static str, file: &Path, forbidden: u32) -> Finding {
     let shown = file.display();
     let mode = match fs::metadata(file) {
         Ok(metadata) => metadata.mode() & 0o777,

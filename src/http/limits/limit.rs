@@ -26,7 +26,7 @@ const MAX_KEYS: u64 = 100_000;
 ///
 /// It uses the generic cell rate algorithm, which has no fixed windows that reset for all keys at
 /// once.
-pub(super) struct Limit {
+pub(super) struct RateLimit {
     /// The name in the `RateLimit` header fields.
     pub name: &'static str,
     /// The counted requests, as in "too many *sign-ins from this address*".
@@ -44,7 +44,7 @@ pub(super) struct Limit {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key(u64);
 
-impl Limit {
+impl RateLimit {
     pub(super) fn new(name: &'static str, counted: &'static str, rate: Rate) -> Self {
         let store = Store::new(rate.period);
         let interval = rate.period / rate.count.get();
@@ -78,7 +78,7 @@ impl Limit {
             .map_err(|refused| refused.wait_time_from(self.limiter.clock().now()))
     }
 
-    /// Reverts one successful [`Limit::acquire`].
+    /// Reverts one successful [`RateLimit::acquire`].
     pub(super) fn release(&self, key: Key) {
         let interval = Nanos::from(self.interval);
         let subtract = |arrival: Option<Nanos>| {
@@ -95,7 +95,7 @@ impl Limit {
     }
 }
 
-impl fmt::Debug for Limit {
+impl fmt::Debug for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}", self.name, self.rate)
     }
@@ -131,15 +131,15 @@ impl StateStore for Store {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limit, MAX_KEYS, Rate};
+    use super::{MAX_KEYS, Rate, RateLimit};
     use std::{num::NonZeroU32, time::Duration};
 
-    fn limit(count: u32, seconds: u64) -> Limit {
+    fn limit(count: u32, seconds: u64) -> RateLimit {
         let rate = Rate {
             count: NonZeroU32::new(count).unwrap(),
             period: Duration::from_secs(seconds),
         };
-        Limit::new("limit", "too many", rate)
+        RateLimit::new("limit", "too many", rate)
     }
 
     #[test]

@@ -25,7 +25,7 @@ use ipnet::IpNet;
 
 use super::Problem;
 use crate::config;
-use limit::{Key, Limit};
+use limit::{Key, RateLimit};
 
 /// The remaining requests of the tightest limit (draft-ietf-httpapi-ratelimit-headers).
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -41,20 +41,20 @@ pub struct Limits(Arc<LimitSet>);
 
 #[derive(Debug, Default)]
 struct LimitSet {
-    requests: Option<Arc<Limit>>,
-    sign_up: Option<Arc<Limit>>,
-    sign_in: Option<Arc<Limit>>,
-    sign_in_account: Option<Arc<Limit>>,
-    writes: Option<Arc<Limit>>,
+    requests: Option<Arc<RateLimit>>,
+    sign_up: Option<Arc<RateLimit>>,
+    sign_in: Option<Arc<RateLimit>>,
+    sign_in_account: Option<Arc<RateLimit>>,
+    writes: Option<Arc<RateLimit>>,
     trusted_proxies: Vec<IpNet>,
 }
 
 impl Limits {
     /// Creates the limits of `settings` with all counts at zero.
     #[must_use]
-    pub fn new(settings: &config::Limits) -> Self {
+    pub fn new(settings: &config::LimitSettings) -> Self {
         let limit = |name, counted, rate: Option<_>| {
-            rate.map(|rate| Arc::new(Limit::new(name, counted, rate)))
+            rate.map(|rate| Arc::new(RateLimit::new(name, counted, rate)))
         };
         Self(Arc::new(LimitSet {
             requests: limit("requests", "requests from this address", settings.requests),
@@ -83,7 +83,7 @@ pub enum AddressLimit {
 }
 
 impl LimitSet {
-    fn for_address(&self, limit: AddressLimit) -> Option<&Arc<Limit>> {
+    fn for_address(&self, limit: AddressLimit) -> Option<&Arc<RateLimit>> {
         match limit {
             AddressLimit::Requests => self.requests.as_ref(),
             AddressLimit::SignUp => self.sign_up.as_ref(),
@@ -94,7 +94,7 @@ impl LimitSet {
 
 /// A limit that was applied to a request.
 struct Applied {
-    limit: Arc<Limit>,
+    limit: Arc<RateLimit>,
     key: Key,
     /// The number of requests that are still allowed.
     remaining: u32,
@@ -164,7 +164,7 @@ pub(super) fn headers(request: &HttpRequest) -> Option<[(HeaderName, HeaderValue
 /// were applied earlier.
 fn acquire(
     request: &HttpRequest,
-    limit: Option<&Arc<Limit>>,
+    limit: Option<&Arc<RateLimit>>,
     subject: impl Hash,
 ) -> Result<(), Problem> {
     let Some(limit) = limit else { return Ok(()) };

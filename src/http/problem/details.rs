@@ -45,7 +45,7 @@ pub struct ProblemDetails<'a> {
 
 impl Problem {
     pub(super) fn details<'a>(&'a self, instance: &'a str) -> ProblemDetails<'a> {
-        let (uri, title) = match self.problem_type {
+        let (uri, title) = match self.definition {
             Some(problem_type) => (problem_type.uri().into(), problem_type.title),
             // RFC 9457, section 4.2.1: the title of `about:blank` is the status phrase.
             None => (

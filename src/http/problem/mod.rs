@@ -24,7 +24,7 @@ const RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(2);
 pub struct Problem {
     status: StatusCode,
     /// `None` if only the status is known (`about:blank`).
-    problem_type: Option<&'static ProblemType>,
+    definition: Option<&'static ProblemType>,
     detail: String,
     errors: Vec<FieldError>,
     /// The OAuth 2.0 error code (RFC 6749, section 5.2).
@@ -40,7 +40,7 @@ pub struct Problem {
 impl Problem {
     fn new(problem_type: &'static ProblemType, detail: impl Into<String>) -> Self {
         Self {
-            problem_type: Some(problem_type),
+            definition: Some(problem_type),
             ..Self::untyped(problem_type.status, detail)
         }
     }
@@ -48,7 +48,7 @@ impl Problem {
     fn untyped(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             status,
-            problem_type: None,
+            definition: None,
             detail: detail.into(),
             errors: Vec::new(),
             oauth_error: None,
@@ -177,7 +177,7 @@ impl Problem {
             _ => status.canonical_reason().unwrap_or("the request failed"),
         };
         Self {
-            problem_type: ProblemType::general(status),
+            definition: ProblemType::general(status),
             ..Self::untyped(status, detail)
         }
     }

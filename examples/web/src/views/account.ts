@@ -2,7 +2,7 @@ import { signIn, signUp, type Credentials, type NewUser } from '../client';
 import { h } from '../dom';
 import { form, type Field } from '../form';
 import { current } from '../session';
-import { say } from '../notices';
+import { notify } from '../notices';
 
 export function signInView(): HTMLElement {
   const fields: Field<keyof Credentials & ('username' | 'password')>[] = [
@@ -22,12 +22,12 @@ export function signInView(): HTMLElement {
 
 export function signUpView(): HTMLElement {
   const fields: Field<keyof NewUser & ('email' | 'username' | 'password')>[] = [
-    { name: 'email', label: 'E-mail', type: 'email', autocomplete: 'email', hint: 'Nobody else gets to see it.' },
+    { name: 'email', label: 'E-mail', type: 'email', autocomplete: 'email', hint: 'Visible only to you.' },
     {
       name: 'username',
       label: 'Username (optional)',
       autocomplete: 'username',
-      hint: '3 to 30 letters, digits, hyphens and underscores. You get one if you leave it empty.',
+      hint: '3 to 30 letters, digits, hyphens and underscores. Leave it empty to get a generated one.',
     },
     { name: 'password', label: 'Password', type: 'password', autocomplete: 'new-password', hint: '8 characters or more.' },
   ];
@@ -40,21 +40,21 @@ export function signUpView(): HTMLElement {
       greet();
     },
   });
-  return card('Sign up', 'It takes an e-mail address and a password.', element, 'Have an account?', '#', 'Sign in');
+  return card('Sign up', 'You need an e-mail address and a password.', element, 'Have an account?', '#', 'Sign in');
 }
 
 function greet(): void {
   const session = current();
-  if (session) say(`Signed in as ${session.user.username}.`);
+  if (session) notify(`Signed in as ${session.user.username}.`);
 }
 
-function card(title: string, lead: string, body: HTMLElement, ask: string, href: string, link: string): HTMLElement {
+function card(title: string, lead: string, body: HTMLElement, question: string, href: string, link: string): HTMLElement {
   return h(
     'section',
     { class: 'card', 'aria-labelledby': 'title' },
     h('h1', { id: 'title', tabindex: -1 }, title),
     h('p', { class: 'lead' }, lead),
     body,
-    h('p', { class: 'aside' }, ask, ' ', h('a', { href }, link)),
+    h('p', { class: 'aside' }, question, ' ', h('a', { href }, link)),
   );
 }

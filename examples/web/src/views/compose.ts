@@ -1,11 +1,11 @@
 import { createPost, type NewPost } from '../client';
 import { h } from '../dom';
 import { form, type Field } from '../form';
-import { say } from '../notices';
+import { notify } from '../notices';
 import { current } from '../session';
 
-// Keeps unsent text, so that an expired token or a visit to the feed does not lose it. Only its author gets
-// it back: another user may sign in in this tab.
+// Keeps unsent text when a token expires or the user visits the feed. Restored only for its author, because
+// another user may sign in in this tab.
 let unsent: { owner: number; title: string; content: string } | undefined;
 
 export function composeView(done: () => void): HTMLElement {
@@ -24,7 +24,7 @@ export function composeView(done: () => void): HTMLElement {
       const post = await createPost({ title, content, published: pressed !== 'draft' });
       unsent = undefined;
       done();
-      say(post.published ? `Published “${post.title}”.` : `Saved “${post.title}” as a draft. Nobody else can see it.`);
+      notify(post.published ? `Published “${post.title}”.` : `Saved “${post.title}” as a draft. Only you can see it.`);
     },
   });
   const title = element.querySelector('input');

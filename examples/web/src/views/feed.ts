@@ -1,10 +1,10 @@
 import { listPosts, type Post, type PostQuery } from '../client';
 import { button, h } from '../dom';
 import { Failure } from '../failure';
-import { alarm, clear, whisper } from '../notices';
+import { announce, clear, showFailure } from '../notices';
 import { postView } from './post';
 
-const PAGE = 10;
+const PAGE_SIZE = 10;
 
 type Sort = NonNullable<PostQuery['sort']>;
 const SORTS: [Sort, string][] = [
@@ -21,25 +21,25 @@ export function feedView(): HTMLElement {
   let skip = 0;
   let search = '';
   let sort: Sort = 'new';
-  // Number of loads. A response that arrives after a newer request started is dropped.
+  // Number of requests so far. A response is dropped if a newer request has started.
   let latest = 0;
 
   async function load(more: boolean): Promise<void> {
-    const mine = ++latest;
+    const request = ++latest;
     list.ariaBusy = 'true';
     try {
       // Requests one post more than it shows, to know whether there is a next page.
-      const query = { limit: PAGE + 1, skip: more ? skip : 0, sort, ...(search && { search }) };
+      const query = { limit: PAGE_SIZE + 1, skip: more ? skip : 0, sort, ...(search && { search }) };
       const posts = await listPosts(query);
-      if (mine === latest) show(posts, more);
+      if (request === latest) show(posts, more);
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
-      if (mine !== latest) return;
-      alarm(failure);
-      const again = button('Try again', 'plain', () => restart(more));
-      if (replaceEnd(again)) again.focus();
+      if (request !== latest) return;
+      showFailure(failure);
+      const retry = button('Try again', 'plain', () => restart(more));
+      if (replaceEnd(retry)) retry.focus();
     } finally {
-      if (mine === latest) list.ariaBusy = null;
+      if (request === latest) list.ariaBusy = null;
     }
   }
 
@@ -49,29 +49,29 @@ export function feedView(): HTMLElement {
       list.replaceChildren();
       skip = 0;
     }
-    skip += Math.min(posts.length, PAGE);
-    // A new post may have moved posts that are shown already into the next page.
-    const fresh = posts.slice(0, PAGE).filter((post) => !shown.has(post.id)).map(add);
-    const next = posts.length > PAGE;
-    const nothingMore = shown.size === 0 ? [empty()] : [];
-    const held = replaceEnd(...(next ? [button('Load more', 'plain', () => restart(true))] : nothingMore));
-    if (held) (fresh[0]?.querySelector('h2') ?? heading).focus();
-    whisper(shown.size === 0 ? nothing() : `Posts shown: ${shown.size}${next ? ', and there are more' : ''}.`);
+    skip += Math.min(posts.length, PAGE_SIZE);
+    // New posts may have moved posts that are already shown into the next page.
+    const fresh = posts.slice(0, PAGE_SIZE).filter((post) => !shown.has(post.id)).map(add);
+    const next = posts.length > PAGE_SIZE;
+    const ending = shown.size === 0 ? [emptyNotice()] : [];
+    const hadFocus = replaceEnd(...(next ? [button('Load more', 'plain', () => restart(true))] : ending));
+    if (hadFocus) (fresh[0]?.querySelector('h2') ?? heading).focus();
+    announce(shown.size === 0 ? emptyText() : `Posts shown: ${shown.size}${next ? ', and there are more' : ''}.`);
   }
 
   /** Returns true if the replaced content had the focus. The caller then has to move it. */
   function replaceEnd(...children: HTMLElement[]): boolean {
-    const held = end.contains(document.activeElement);
+    const hadFocus = end.contains(document.activeElement);
     end.replaceChildren(...children);
-    return held;
+    return hadFocus;
   }
 
   function add(post: Post): HTMLElement {
-    const element = postView(post, (gone) => {
-      const neighbour = gone.nextElementSibling ?? gone.previousElementSibling;
+    const element = postView(post, (removed) => {
+      const neighbour = removed.nextElementSibling ?? removed.previousElementSibling;
       shown.delete(post.id);
       skip -= 1;
-      gone.remove();
+      removed.remove();
       (neighbour?.querySelector('h2') ?? heading).focus();
       if (shown.size === 0) void load(false);
     });
@@ -85,12 +85,12 @@ export function feedView(): HTMLElement {
     void load(more);
   }
 
-  function nothing(): string {
+  function emptyText(): string {
     return search ? `No post has “${search}”.` : 'There are no posts yet.';
   }
 
-  function empty(): HTMLElement {
-    const paragraph = h('p', { class: 'empty' }, nothing());
+  function emptyNotice(): HTMLElement {
+    const paragraph = h('p', { class: 'empty' }, emptyText());
     if (!search) paragraph.append(' ', h('a', { href: '#new' }, 'Write the first one'));
     return paragraph;
   }
@@ -111,24 +111,24 @@ export function feedView(): HTMLElement {
   return h('section', { class: 'feed', 'aria-labelledby': 'title' }, heading, tools, list, end);
 }
 
-function searchForm(ask: (words: string) => void): HTMLElement {
+function searchForm(search: (words: string) => void): HTMLElement {
   const input = h('input', { id: 'search', type: 'search', autocomplete: 'off', maxlength: 1000, placeholder: 'Words in title or text' });
   const element = h(
     'form',
     { role: 'search', class: 'search' },
-    h('label', { for: 'search', class: 'heard' }, 'Search the posts'),
+    h('label', { for: 'search', class: 'visually-hidden' }, 'Search the posts'),
     input,
     h('button', { class: 'plain' }, 'Search'),
   );
-  let asked = '';
+  let searched = '';
   element.addEventListener('submit', (event) => {
     event.preventDefault();
-    asked = input.value.trim();
-    ask(asked);
+    searched = input.value.trim();
+    search(searched);
   });
   // Clearing the field, for example with the browser's own button, shows all posts again.
   input.addEventListener('input', () => {
-    if (input.value === '' && asked !== '') ask((asked = ''));
+    if (input.value === '' && searched !== '') search((searched = ''));
   });
   return element;
 }
@@ -139,5 +139,5 @@ function sortChoice(choose: (sort: Sort) => void): HTMLElement {
     input.addEventListener('change', () => choose(value));
     return h('label', {}, input, label);
   });
-  return h('fieldset', { class: 'sort' }, h('legend', { class: 'heard' }, 'Order'), ...choices);
+  return h('fieldset', { class: 'sort' }, h('legend', { class: 'visually-hidden' }, 'Order'), ...choices);
 }

@@ -1,7 +1,7 @@
 import { deletePost, publishPost, setVote, type Post } from '../client';
 import { button, h } from '../dom';
 import { Failure } from '../failure';
-import { alarm, clear, say, whisper } from '../notices';
+import { announce, clear, notify, showFailure } from '../notices';
 import { current } from '../session';
 import { confirmed } from './confirm';
 
@@ -9,7 +9,7 @@ const dates = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle
 
 type Removed = (element: HTMLElement) => void;
 
-/** One post of the feed. `removed` is called with the element after its owner deleted the post. */
+/** One post of the feed. Calls `removed` with the element after its owner has deleted the post. */
 export function postView(post: Post, removed: Removed): HTMLElement {
   const id = `post-${post.id}`;
   const meta = h(
@@ -37,7 +37,7 @@ function voteButton(post: Post): HTMLElement {
   const element = button('', 'vote', once(async () => {
     ({ votes, voted } = await setVote(post.id, !voted));
     show();
-    whisper(`${voted ? 'Voted.' : 'Vote taken back.'} ${counted(votes)}.`);
+    announce(`${voted ? 'Voted.' : 'Vote removed.'} ${counted(votes)}.`);
   }));
   element.append(h('span', { class: 'arrow', 'aria-hidden': 'true' }), count);
 
@@ -57,23 +57,23 @@ function ownerActions(post: Post, element: HTMLElement, removed: Removed): HTMLE
       const fresh = postView(await publishPost(post.id), removed);
       element.replaceWith(fresh);
       fresh.querySelector('h2')?.focus();
-      say(`Published “${post.title}”.`);
+      notify(`Published “${post.title}”.`);
     }));
     publish.ariaLabel = `Publish “${post.title}”`;
     actions.append(publish);
   }
   const remove = button('Delete', 'quiet', once(async () => {
-    if (!(await confirmed(`Delete “${post.title}”?`, 'The post and its votes are gone for good.', 'Delete'))) return;
+    if (!(await confirmed(`Delete “${post.title}”?`, 'This permanently deletes the post and its votes.', 'Delete'))) return;
     await deletePost(post.id);
     removed(element);
-    say(`Deleted “${post.title}”.`);
+    notify(`Deleted “${post.title}”.`);
   }));
   remove.ariaLabel = `Delete “${post.title}”`;
   actions.append(remove);
   return actions;
 }
 
-/** Runs `action` unless it is running, and shows its failure. */
+/** Runs `action` unless it is already running, and shows its failure. */
 function once(action: () => Promise<void>): () => Promise<void> {
   let busy = false;
   return async () => {
@@ -84,7 +84,7 @@ function once(action: () => Promise<void>): () => Promise<void> {
       await action();
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
-      alarm(failure);
+      showFailure(failure);
     } finally {
       busy = false;
     }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::types::{PageParameters, WithReason};
+use super::types::{ModerationReason, PageParameters};
 use crate::{
     http::{
         Body, Id, Problem, Query, Route, State,
@@ -139,13 +139,13 @@ async fn list(
 #[utoipa::path(
     put, path = "/users/{id}/suspension", tag = "moderation", operation_id = "suspendUser",
     params(Id<UserId>),
-    request_body = WithReason,
+    request_body = ModerationReason,
     responses((status = 200, description = "The user is suspended", body = Account)),
 )]
 async fn suspend(
     caller: Identity,
     Id(id): Id<UserId>,
-    Body(WithReason { reason }): Body<WithReason>,
+    Body(ModerationReason { reason }): Body<ModerationReason>,
     state: Data<State>,
 ) -> Result<Json<Account>, Problem> {
     let actor = (&caller).into();
@@ -158,13 +158,13 @@ async fn suspend(
 /// Lifts the suspension. Idempotent. For admins.
 #[utoipa::path(
     delete, path = "/users/{id}/suspension", tag = "moderation", operation_id = "restoreUser",
-    params(Id<UserId>, WithReason),
+    params(Id<UserId>, ModerationReason),
     responses((status = 200, description = "The user is not suspended", body = Account)),
 )]
 async fn restore(
     caller: Identity,
     Id(id): Id<UserId>,
-    Query(WithReason { reason }): Query<WithReason>,
+    Query(ModerationReason { reason }): Query<ModerationReason>,
     state: Data<State>,
 ) -> Result<Json<Account>, Problem> {
     let actor = (&caller).into();
@@ -174,7 +174,7 @@ async fn restore(
 
 /// Read the audit log
 ///
-/// All moderation actions, newest first. For admins.
+/// Moderation actions, newest first. For admins.
 #[utoipa::path(
     get, path = "/audit-log", tag = "moderation", operation_id = "listAuditLog",
     params(PageParameters),

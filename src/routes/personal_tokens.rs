@@ -35,7 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Deserr, ToSchema)]
 #[deserr(error = BodyErrors)]
 struct NewToken {
-    /// A name that tells the tokens of the user apart.
+    /// A name by which the owner recognises the token.
     name: TokenName,
     /// The scopes that the token is limited to.
     scopes: Scopes,

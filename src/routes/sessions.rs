@@ -62,8 +62,8 @@ impl Session {
 
 /// Sign out
 ///
-/// Ends the session: its access and refresh tokens become invalid at once on this server, and within
-/// 5 seconds on other servers.
+/// Ends the session of the access token. Takes effect at once on this server, and within 5 seconds on
+/// other servers.
 #[utoipa::path(
     post, path = "/logout", tag = "sessions", operation_id = "logOut",
     responses((status = 204, description = "The session has ended")),

@@ -9,7 +9,7 @@ use crate::http::input::QueryErrors;
 /// The reason for a moderation action.
 #[derive(Deserr, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
-pub(super) struct WithReason {
+pub(super) struct ModerationReason {
     /// The reason, for the audit log. Recorded only for actions on another user or another user's
     /// post.
     #[deserr(default, needs_predicate)]

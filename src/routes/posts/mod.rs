@@ -18,7 +18,7 @@ use self::{
     query::FeedParameters,
     types::{NewPost, Post, PostPatch},
 };
-use super::types::WithReason;
+use super::types::ModerationReason;
 use crate::{
     http::{
         Body, Id, Problem, Query, Representation, Route, State,
@@ -215,13 +215,13 @@ async fn patch(
 /// Moderators can delete any post. The audit log records the deletion of another user's post.
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", operation_id = "deletePost",
-    params(Id<PostId>, WithReason),
+    params(Id<PostId>, ModerationReason),
     responses((status = 204, description = "The post is deleted")),
 )]
 async fn delete(
     caller: Identity,
     Id(id): Id<PostId>,
-    Query(WithReason { reason }): Query<WithReason>,
+    Query(ModerationReason { reason }): Query<ModerationReason>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     posts::delete(&state.db, &caller, id, &reason).await?;

@@ -55,10 +55,10 @@ impl<'a, V: IntoValue> Object<'a, V> {
         self.read(name, value)
     }
 
-    /// Reads the member `name`. Returns `None` if it is missing, and after a fault.
+    /// Reads the member `name`. Returns `None` if it is missing or null, and after a fault.
     pub fn optional<T: Deserr<BodyErrors>>(&mut self, name: &str) -> Option<T> {
         let value = self.members.remove(name)?;
-        self.read(name, value)
+        self.read::<Option<T>>(name, value).flatten()
     }
 
     /// Adds the rules that the member `name` breaks to the faults.

@@ -55,10 +55,11 @@ impl<'a, V: IntoValue> Object<'a, V> {
         self.read(name, value)
     }
 
-    /// Reads the member `name`. Returns `None` if it is missing or null, and after a fault.
+    /// Reads the member `name`. Returns `None` if it is missing, and after a fault. Null is a fault,
+    /// unless `T` is an `Option`.
     pub fn optional<T: Deserr<BodyErrors>>(&mut self, name: &str) -> Option<T> {
         let value = self.members.remove(name)?;
-        self.read::<Option<T>>(name, value).flatten()
+        self.read(name, value)
     }
 
     /// Adds the rules that the member `name` breaks to the faults.

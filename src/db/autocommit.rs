@@ -22,9 +22,10 @@ impl Autocommit {
 
     /// Runs `statement` and yields its rows as the database sends them.
     ///
-    /// The stream holds a connection from its first row to its last, or until it is dropped. It
-    /// fails if it takes longer than the statement time-out (10 s on PostgreSQL, 12 s on SQLite),
-    /// the consumer's time included.
+    /// The stream holds a connection from its first poll to its last row, or until it is dropped.
+    /// It fails if it takes longer than the statement time-out (10 s on PostgreSQL, 12 s on SQLite),
+    /// the consumer's time included. A consumer that stops polling is not interrupted: limit its
+    /// time, and drop the stream.
     pub fn stream(&self, statement: Statement) -> Rows {
         let pool = Arc::clone(&self.pool);
         Rows::new(move |mut sender| async move {

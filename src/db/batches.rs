@@ -1,4 +1,5 @@
-//! Rows that several requests write in one transaction: a commit costs more than a row.
+//! Batched writes: several requests write their rows in one transaction, because a commit costs more
+//! than a row.
 
 use std::{marker::PhantomData, slice, sync::Arc};
 
@@ -10,11 +11,11 @@ use super::{
 };
 use crate::error::Error;
 
-/// A write that several requests make in one transaction.
+/// A write that is run once for the rows of several requests, in one transaction.
 pub trait BatchedWrite: Send + Sync + 'static {
-    /// What one request writes.
+    /// The row of one request.
     type Row: Send + Sync + 'static;
-    /// What one request gets.
+    /// The result for one request.
     type Output: Send + 'static;
 
     /// True if [`write`](Self::write) runs exactly one statement, which then commits by itself. This
@@ -66,37 +67,51 @@ impl<B: BatchedWrite> Work for Writes<B> {
     }
 
     async fn answer(self, requests: Vec<Request<Self>>, turn: Turn<Self>) {
-        let requests = requests.into_iter();
-        let (rows, answers): (Vec<_>, Vec<_>) = requests
-            .map(|Request { input, answer }| (input, answer))
-            .unzip();
-        let outputs = write_all::<B>(&self.pool, &rows).await;
-        drop(turn);
-        for (answer, output) in answers.into_iter().zip(outputs) {
-            // Fails if the request was cancelled.
-            let _ = answer.send(output);
+        let rows: Vec<_> = requests
+            .iter()
+            .map(|request| request.input.clone())
+            .collect();
+        // Sending an answer fails if its request was cancelled.
+        let (error, is_committed) = match write_together::<B>(&self.pool, &rows).await {
+            Ok(outputs) => {
+                drop(turn);
+                for (request, output) in requests.into_iter().zip(outputs) {
+                    let _ = request.answer.send(Ok(output));
+                }
+                return;
+            }
+            Err(failure) => failure,
+        };
+        if rows.len() == 1 || is_committed || !is_refusal(&error) {
+            drop(turn);
+            refuse(requests, &error);
+            return;
+        }
+        let mut requests = requests.into_iter();
+        // The turn ends with the last of them.
+        while let Some(Request { input, answer }) = requests.next() {
+            if answer.is_closed() {
+                continue;
+            }
+            let outcome = write_alone::<B>(&self.pool, &input).await;
+            if let Err(error @ Error::Unavailable(_)) = &outcome {
+                // Each of the others would wait for the same time-out.
+                refuse(requests.by_ref(), error);
+            }
+            let _ = answer.send(outcome);
         }
     }
 }
 
-/// Writes `rows` in one transaction, or each in its own if the database refuses one of them.
-async fn write_all<B: BatchedWrite>(
-    pool: &Arc<Pool>,
-    rows: &[Arc<B::Row>],
-) -> Vec<Result<B::Output, Error>> {
-    let (error, is_committed) = match write_together::<B>(pool, rows).await {
-        Ok(outputs) => return outputs.into_iter().map(Ok).collect(),
-        Err(failure) => failure,
-    };
-    let is_refused = !matches!(error, Error::TryAgain(_) | Error::Unavailable(_));
-    if rows.len() == 1 || !is_refused || is_committed {
-        return rows.iter().map(|_| Err(error.clone())).collect();
+/// True if the database refuses some of the rows. The others may succeed by themselves.
+fn is_refusal(error: &Error) -> bool {
+    !matches!(error, Error::TryAgain(_) | Error::Unavailable(_))
+}
+
+fn refuse<B: BatchedWrite>(requests: impl IntoIterator<Item = Request<Writes<B>>>, error: &Error) {
+    for request in requests {
+        let _ = request.answer.send(Err(error.clone()));
     }
-    let mut outputs = Vec::with_capacity(rows.len());
-    for row in rows {
-        outputs.push(write_alone::<B>(pool, row).await);
-    }
-    outputs
 }
 
 async fn write_alone<B: BatchedWrite>(

@@ -1,4 +1,4 @@
-//! One connection to PostgreSQL or SQLite, and what its errors say about it.
+//! One connection to PostgreSQL or SQLite, and the classification of its errors.
 
 use std::{
     io,
@@ -26,13 +26,13 @@ use super::error::is_unavailable;
 /// Time limit of one statement. It is above PostgreSQL's own `statement_timeout`, and ends waiting
 /// for a server that does not answer.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
-/// PostgreSQL cancels a statement within a second after its client has gone.
+/// PostgreSQL cancels a statement within a second after its client disconnects.
 const CHECK_FOR_CLIENT: &str = "SET client_connection_check_interval = '1s'";
 /// SQLite checks after this many virtual machine instructions, about 0.1 ms, whether its statement
 /// was abandoned.
 const SQLITE_STEPS: i32 = 10_000;
 
-/// How to connect.
+/// Options for connecting.
 #[derive(Clone)]
 pub(super) enum Options {
     Sqlite(Box<SqliteConnectOptions>),
@@ -80,8 +80,8 @@ pub(super) enum Connection {
     Postgres(PgConnection),
 }
 
-/// Tells the thread of an SQLite connection, when dropped, to interrupt its statement. Without this
-/// the thread would finish the statement, however long that takes.
+/// Interrupts the statement of an SQLite connection when dropped. Without this the connection's
+/// thread would finish the statement, however long that takes.
 #[derive(Default)]
 pub(super) struct Abandoned(Arc<AtomicBool>);
 
@@ -215,11 +215,11 @@ pub(super) fn is_reusable(error: &sqlx::Error) -> bool {
     }
 }
 
-/// True if `error` shows that the connection had ended before the statement was sent.
+/// True if `error` shows that the connection was closed before the statement was sent.
 pub(super) fn is_stale(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(cause) => cause.kind() != io::ErrorKind::TimedOut,
-        // The last message of a server that shuts down, or whose operator ended the connection.
+        // The last message of a server that shuts down or terminates the connection.
         sqlx::Error::Database(refusal) => {
             refusal.code().is_some_and(|code| code.starts_with("57P"))
         }

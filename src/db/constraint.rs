@@ -1,4 +1,4 @@
-//! What a violated constraint means to the resource that owns it.
+//! Translation of violated constraints into errors of the resource that owns them.
 
 use sea_orm::DbErr;
 use sqlx::error::{DatabaseError, ErrorKind};

@@ -2,13 +2,13 @@
 
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Select, SelectTwo};
 
-/// In place of `one()`, which binds a LIMIT: PostgreSQL and SQLite plan worse for a LIMIT that they
-/// do not see.
+/// Replaces `one()`, which binds its LIMIT as a parameter: PostgreSQL and SQLite make worse plans if
+/// they do not know the value of LIMIT.
 pub trait First {
-    /// What a row holds.
+    /// The decoded row.
     type Row;
 
-    /// Runs the query and returns its first row. The query itself must find few.
+    /// Runs the query and returns its first row. It reads all rows, so the query must find few.
     fn first<C: ConnectionTrait>(
         self,
         connection: &C,

@@ -44,17 +44,18 @@ where
         .returning(Query::returning().columns(ColumnOf::<A>::iter()))
         .take();
     let inserted = connection.query_all(&insert).await?;
-    let models = inserted
-        .iter()
-        .map(|row| ModelOf::<A>::from_query_result(row, ""));
-    let mut models = models.collect::<Result<Vec<_>, _>>()?;
+    let models = inserted.iter().map(|row| {
+        let model = ModelOf::<A>::from_query_result(row, "")?;
+        Ok((id_of(&model)?, model))
+    });
+    let mut models = models.collect::<Result<Vec<_>, DbErr>>()?;
     if models.len() != count {
         let message = format!("{count} rows were to be inserted, {} were", models.len());
         return Err(DbErr::Custom(message));
     }
     // RETURNING promises no order.
-    models.sort_by_cached_key(id_of);
-    Ok(models)
+    models.sort_by_key(|(id, _)| *id);
+    Ok(models.into_iter().map(|(_, model)| model).collect())
 }
 
 type ColumnOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Column;
@@ -86,10 +87,12 @@ fn values_of<A: ActiveModelTrait>(
     Ok((columns, table))
 }
 
-fn id_of<M: ModelTrait>(model: &M) -> Option<i64> {
-    let key = <M::Entity as EntityTrait>::PrimaryKey::iter().next()?;
-    match model.get(key.into_column()) {
-        Value::BigInt(id) => id,
-        _ => None,
+fn id_of<M: ModelTrait>(model: &M) -> Result<i64, DbErr> {
+    let mut key = <M::Entity as EntityTrait>::PrimaryKey::iter();
+    match key.next().map(|column| model.get(column.into_column())) {
+        Some(Value::BigInt(Some(id))) => Ok(id),
+        _ => Err(DbErr::Custom(
+            "the primary key is not an integer".to_owned(),
+        )),
     }
 }

@@ -1,4 +1,5 @@
-//! Requests that wait while a query of their lane runs, and are then answered together.
+//! Queues of requests that wait while a query of their lane runs. The next query answers them
+//! together.
 //!
 //! [`SingleFlight`](super::single_flight::SingleFlight) and [`Batches`](super::batches::Batches)
 //! are built on this.
@@ -14,7 +15,7 @@ use tokio::{runtime::Handle, sync::oneshot};
 /// The most rows or distinct keys of one query. Further requests wait for the next.
 pub(super) const MAX_BATCH: usize = 64;
 
-/// How requests of one lane are answered together.
+/// A query that answers several requests of one lane.
 pub(super) trait Work: Clone + Send + Sync + 'static {
     type Lane: Clone + Eq + Hash + Send + Sync + 'static;
     type Input: Send + 'static;
@@ -32,20 +33,19 @@ pub(super) trait Work: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = ()> + Send;
 }
 
-/// A request that waits. If it is dropped unanswered, as by a panic, its sender gets an error.
+/// A waiting request. If it is dropped without an answer, as by a panic, its sender gets an error.
 pub(super) struct Request<W: Work> {
     pub input: W::Input,
     pub answer: oneshot::Sender<W::Output>,
 }
 
-/// The waiting requests of each lane that has a running query. Other lanes take no memory.
-///
-/// Clones share them.
+/// The waiting requests of each lane with a running query. Other lanes take no memory. Clones share
+/// them.
 pub(super) struct Lanes<W: Work>(Arc<Mutex<Waiting<W>>>);
 
 type Waiting<W> = HashMap<<W as Work>::Lane, Vec<Request<W>>>;
 
-/// The place of a new request.
+/// The state of a new request.
 pub(super) enum Entered<W: Work> {
     /// No query of the lane runs. The caller runs its own and holds the turn until it ends.
     First(W::Input, Turn<W>),
@@ -76,7 +76,7 @@ impl<W: Work> Lanes<W> {
     }
 }
 
-/// A running query. When it is dropped, by whatever end, the next query of the lane starts.
+/// A running query. Dropping it starts the next query of its lane.
 pub(super) struct Turn<W: Work> {
     lanes: Lanes<W>,
     pub lane: W::Lane,
@@ -100,7 +100,7 @@ impl<W: Work> Turn<W> {
 
 impl<W: Work> Drop for Turn<W> {
     fn drop(&mut self) {
-        // Without a runtime nobody is left to be answered.
+        // Without a runtime no request can wait any more.
         let Ok(runtime) = Handle::try_current() else {
             self.lanes.lock().remove(&self.lane);
             return;

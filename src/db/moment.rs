@@ -6,7 +6,8 @@ use sea_orm::{
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// `column` and `moment` in a form in which they compare. `posts.created_at` has an index of it.
+/// `column` and `moment` as expressions that SQL can compare. `posts.created_at` has an index on
+/// this expression.
 ///
 /// SQLite stores RFC 3339 text in UTC without trailing zeros. A `Z` after whole seconds would sort
 /// after the dot of a fraction, so it is removed.

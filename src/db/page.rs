@@ -1,4 +1,4 @@
-//! Statements built around a statement.
+//! Pages of a statement, and columns added to its rows.
 
 use sea_orm::{
     DbBackend, Statement,
@@ -7,8 +7,8 @@ use sea_orm::{
 
 /// Appends `LIMIT limit OFFSET skip` to `statement`.
 ///
-/// Both are literals. A bound LIMIT halves the speed of a list, because the planner does not see
-/// it. Statements with a rare `skip` are the first to leave the connection's statement cache.
+/// Both are literals. A bound LIMIT halves the speed of a list, because the planner does not know
+/// its value. Statements with a rare `skip` are the first to leave the connection's statement cache.
 #[must_use]
 pub fn page(mut statement: Statement, limit: u64, skip: u64) -> Statement {
     use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! What one worker keeps of each declared query and batch.
+//! The state of one worker for each declared query and batch, by its type.
 
 use std::{
     any::{Any, TypeId},
@@ -7,18 +7,18 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// One value of each type that was asked for. Clones share them.
+/// At most one value of each type. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct PerWorker(Arc<Mutex<HashMap<TypeId, Box<dyn Any + Send>>>>);
 
 impl PerWorker {
-    /// A clone of the value of type `T`, which is its default at first.
+    /// A clone of the value of type `T`. The first call creates it by `Default`.
     pub(super) fn get<T: Clone + Default + Send + 'static>(&self) -> T {
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let value = values
             .entry(TypeId::of::<T>())
             .or_insert_with(|| Box::new(T::default()));
-        // The type is that of its key.
+        // Cannot fail: the key is the type of the value.
         value.downcast_ref().cloned().unwrap_or_default()
     }
 }

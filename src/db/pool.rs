@@ -1,19 +1,19 @@
-//! A pool of connections.
+//! A pool of connections, by `deadpool`.
 //!
 //! A connection returns to the pool only after the database has answered its last statement. In
-//! every other case dropping its [`Lease`] closes it.
+//! every other case dropping its [`Lease`] closes it, and the pool opens another when it needs one.
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
+use deadpool::managed::{
+    self, Metrics, Object, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult,
 };
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
+use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, Options, is_reusable, is_transient};
 
@@ -28,20 +28,30 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// Maximum age of a connection, less up to a tenth at random, so that connections opened together
 /// are not replaced together. PostgreSQL frees the memory of its server process, and a load
 /// balancer gets to choose again.
+///
+/// It is checked when a connection is about to be used. An idle one that later connections are
+/// preferred to may stay open up to twice as long, or as long as no query runs.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
 pub(super) struct Pool {
     pub(super) options: Options,
-    max_lifetime: Duration,
-    /// The connection used last is on top, so that a low load keeps few of them busy.
-    idle: Mutex<Vec<Idle>>,
-    permits: Arc<Semaphore>,
+    slots: managed::Pool<Manager>,
 }
 
-struct Idle {
-    connection: Connection,
+struct Manager {
+    options: Options,
+    max_lifetime: Duration,
+    /// Connections that have been idle since before this time are closed, because one that was used
+    /// more recently turned out to be dead.
+    cleared: Mutex<Option<Instant>>,
+}
+
+/// A connection in the pool.
+struct Slot {
+    /// `None` while it is leased, and after that unless it was released.
+    connection: Option<Connection>,
     expires: Instant,
-    since: Instant,
+    idle_since: Instant,
 }
 
 impl Pool {
@@ -51,68 +61,111 @@ impl Pool {
     }
 
     fn with_lifetime(options: Options, size: usize, max_lifetime: Duration) -> Arc<Self> {
-        Arc::new(Self {
-            options,
+        let manager = Manager {
+            options: options.clone(),
             max_lifetime,
-            idle: Mutex::default(),
-            permits: Arc::new(Semaphore::new(size)),
-        })
+            cleared: Mutex::default(),
+        };
+        let config = PoolConfig {
+            // The connection used last is used next, so that a low load keeps few of them busy.
+            queue_mode: QueueMode::Lifo,
+            ..PoolConfig::new(size)
+        };
+        let slots = managed::Pool::builder(manager).config(config).build();
+        #[expect(
+            clippy::expect_used,
+            reason = "fails only if deadpool's own time-outs are used"
+        )]
+        let slots = slots.expect("deadpool needs no runtime");
+        Arc::new(Self { options, slots })
     }
 
-    /// Opens the first connection.
+    /// Opens the first connection. It does not wait for a server that is starting.
     pub(super) async fn open(&self) -> Result<(), sqlx::Error> {
-        let connection = self.options.connect().await?;
-        self.push(connection, self.expiry());
-        Ok(())
+        self.get().await.map(drop)
     }
 
-    /// Takes a connection.
+    /// Takes a connection. Waits for a server that is starting or has too many connections.
     pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease, DbErr> {
-        // The usual case needs no timer.
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned()
-            && let Some(idle) = self.pop_fresh()
-        {
-            return Ok(self.lease_of(idle.connection, idle.expires, permit, true));
-        }
-        self.within_timeout(async {
-            let permit = Arc::clone(&self.permits).acquire_owned().await;
-            let permit = permit.map_err(|_| closed())?;
-            if let Some(idle) = self.pop_tested().await {
-                return Ok(self.lease_of(idle.connection, idle.expires, permit, true));
-            }
-            let connection = self.connect().await?;
-            Ok(self.lease_of(connection, self.expiry(), permit, false))
+        let mut slot = patiently(|| self.get()).await?;
+        let connection = slot.connection.take().ok_or_else(closed)?;
+        Ok(Lease {
+            connection,
+            reused: Object::metrics(&slot).recycle_count > 0,
+            pool: Arc::clone(self),
+            slot,
         })
-        .await
     }
 
-    /// An idle connection that needs no ping.
-    fn pop_fresh(&self) -> Option<Idle> {
-        let mut all = self.idle();
-        let fresh = |idle: &mut Idle| !idle.has_expired() && !idle.needs_ping();
-        all.pop_if(fresh)
+    async fn get(&self) -> Result<Object<Manager>, sqlx::Error> {
+        self.slots.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => error,
+            _ => sqlx::Error::PoolClosed,
+        })
+    }
+}
+
+impl managed::Manager for Manager {
+    type Type = Slot;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<Slot, sqlx::Error> {
+        // Boxed, because the future of connecting is large and every lease would contain it.
+        let connection = Box::pin(self.options.connect()).await?;
+        Ok(Slot {
+            connection: Some(connection),
+            expires: self.expiry(),
+            idle_since: Instant::now(),
+        })
     }
 
-    async fn pop_tested(&self) -> Option<Idle> {
-        let mut idle = self.idle().pop()?;
-        if idle.has_expired() {
-            return None;
-        }
-        if idle.needs_ping() {
-            let pinged = timeout(PING_TIMEOUT, idle.connection.ping()).await;
+    /// Checks a connection before it is used again. Without an error the usual case makes no round
+    /// trip.
+    async fn recycle(&self, slot: &mut Slot, _: &Metrics) -> RecycleResult<sqlx::Error> {
+        let now = Instant::now();
+        let is_outdated = now >= slot.expires || self.was_cleared_after(slot.idle_since);
+        let Some(connection) = slot.connection.as_mut().filter(|_| !is_outdated) else {
+            return Err(RecycleError::message("closed or outdated"));
+        };
+        if now.duration_since(slot.idle_since) > PING_IF_IDLE_FOR {
+            let pinged = timeout(PING_TIMEOUT, Box::pin(connection.ping())).await;
             if !matches!(pinged, Ok(Ok(()))) {
                 self.clear();
-                return None;
+                return Err(RecycleError::message("dead"));
             }
         }
-        Some(idle)
+        Ok(())
+    }
+}
+
+impl Manager {
+    fn expiry(&self) -> Instant {
+        Instant::now() + self.max_lifetime.mul_f64(rand::random_range(0.9..=1.0))
     }
 
-    /// Connects. Waits for a server that is starting or has too many connections.
-    async fn connect(&self) -> Result<Connection, DbErr> {
+    fn was_cleared_after(&self, time: Instant) -> bool {
+        let cleared = self.cleared.lock().unwrap_or_else(PoisonError::into_inner);
+        cleared.is_some_and(|cleared| time < cleared)
+    }
+
+    /// Closes the connections that are idle now, before their next use.
+    fn clear(&self) {
+        let mut cleared = self.cleared.lock().unwrap_or_else(PoisonError::into_inner);
+        *cleared = Some(Instant::now());
+    }
+}
+
+/// Makes attempts at connecting while the server is starting or has too many connections. Fails
+/// after [`ACQUIRE_TIMEOUT`].
+async fn patiently<T, F, R>(attempt: F) -> Result<T, DbErr>
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<T, sqlx::Error>>,
+{
+    let attempts = async {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.options.connect().await {
+            match attempt().await {
                 Err(error) if is_transient(&error) => {
                     sleep(pause).await;
                     pause = MAX_PAUSE.min(pause * 2);
@@ -123,64 +176,10 @@ impl Pool {
                 }
             }
         }
-    }
-
-    async fn within_timeout<T>(
-        &self,
-        work: impl Future<Output = Result<T, DbErr>>,
-    ) -> Result<T, DbErr> {
-        timeout(ACQUIRE_TIMEOUT, work)
-            .await
-            .unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
-    }
-
-    fn lease_of(
-        self: &Arc<Self>,
-        connection: Connection,
-        expires: Instant,
-        permit: OwnedSemaphorePermit,
-        reused: bool,
-    ) -> Lease {
-        Lease {
-            connection,
-            reused,
-            expires,
-            pool: Arc::clone(self),
-            permit,
-        }
-    }
-
-    fn expiry(&self) -> Instant {
-        Instant::now() + self.max_lifetime.mul_f64(rand::random_range(0.9..=1.0))
-    }
-
-    fn push(&self, connection: Connection, expires: Instant) {
-        self.idle().push(Idle {
-            connection,
-            expires,
-            since: Instant::now(),
-        });
-    }
-
-    /// Closes the idle connections, because one that was used more recently turned out to be dead.
-    fn clear(&self) {
-        let idle = std::mem::take(&mut *self.idle());
-        drop(idle);
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Idle {
-    fn has_expired(&self) -> bool {
-        Instant::now() >= self.expires
-    }
-
-    fn needs_ping(&self) -> bool {
-        self.since.elapsed() > PING_IF_IDLE_FOR
-    }
+    };
+    timeout(ACQUIRE_TIMEOUT, attempts)
+        .await
+        .unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
 }
 
 impl fmt::Debug for Pool {
@@ -191,33 +190,32 @@ impl fmt::Debug for Pool {
 }
 
 /// A connection in use. If it is dropped without [`release`](Self::release), as when a request is
-/// cancelled during a statement, it is closed and its permit returns to the pool.
+/// cancelled during a statement, it is closed, and its place in the pool is free.
 pub(super) struct Lease {
     pub(super) connection: Connection,
     /// True if the connection was used before and may have died since.
     pub(super) reused: bool,
-    expires: Instant,
     pool: Arc<Pool>,
-    permit: OwnedSemaphorePermit,
+    slot: Object<Manager>,
 }
 
 impl Lease {
     /// Replaces a dead connection with a new one.
     pub(super) async fn renew(&mut self) -> Result<(), DbErr> {
-        self.pool.clear();
-        self.connection = self.pool.within_timeout(self.pool.connect()).await?;
-        self.expires = self.pool.expiry();
+        let manager = self.pool.slots.manager();
+        manager.clear();
+        self.connection = patiently(|| Box::pin(manager.options.connect())).await?;
+        self.slot.expires = manager.expiry();
         self.reused = false;
         Ok(())
     }
 
     /// Returns the connection to the pool after a statement outside a transaction, or after the end
-    /// of a transaction. Closes it if it has expired or `error` shows that it cannot be used again.
-    pub(super) fn release(self, error: Option<&sqlx::Error>) {
-        if error.is_none_or(is_reusable) && Instant::now() < self.expires {
-            // Before the permit, so that the next holder of the permit finds the connection.
-            self.pool.push(self.connection, self.expires);
-            drop(self.permit);
+    /// of a transaction. Closes it if `error` shows that it cannot be used again.
+    pub(super) fn release(mut self, error: Option<&sqlx::Error>) {
+        if error.is_none_or(is_reusable) {
+            self.slot.idle_since = Instant::now();
+            self.slot.connection = Some(self.connection);
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::connection::Connection;
 
 /// The rows of one statement, from [`Autocommit::stream`](super::Autocommit::stream) or
-/// [`Transaction::stream`](super::Transaction::stream). Holds at most one row in memory, apart from
+/// [`Transaction::stream`](super::Transaction::stream). Holds at most two rows in memory, apart from
 /// the buffers of the driver.
 ///
 /// Does nothing unless polled. If it is dropped before its end, its connection is closed.

@@ -1,8 +1,8 @@
-//! Requests that arrive together share one query.
+//! Shared reads: concurrent requests share one query.
 //!
-//! A request that finds no running query in its lane runs its own at once. Requests that arrive
-//! meanwhile wait for its end, and one query then answers all of them. Nobody gets the result of a
-//! query that began before they asked: a client always reads its own writes.
+//! If no query of its lane runs, a request runs its own query at once. Requests that arrive during
+//! that query wait for its end, and one query then answers all of them. A query never answers a
+//! request that arrived after it began, so a client always reads its own writes.
 
 #[cfg(test)]
 mod tests;
@@ -27,9 +27,9 @@ pub type Found<K, V> = Result<Vec<(K, V)>, DbErr>;
 pub trait SharedRead: Send + Sync + 'static {
     /// Requests share a query only if their lanes are equal.
     type Lane: Clone + Eq + Hash + Send + Sync + 'static;
-    /// What one request asks for.
+    /// The key of one request.
     type Key: Clone + Eq + Hash + Send + Sync + 'static;
-    /// What one request gets.
+    /// The result for one request.
     type Value: Clone + Send + 'static;
 
     /// Reads 1 to 64 distinct keys. A key without an entry in the result does not exist.

@@ -7,7 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
     autocommit::{exec_error, query_error},
@@ -28,6 +28,11 @@ struct State {
     backend: DbBackend,
     /// Set at the end of the transaction. Clones must not use the connection after that.
     ended: AtomicBool,
+    /// A statement failed. PostgreSQL answers a COMMIT with success then, but rolls back.
+    failed: AtomicBool,
+    /// A stream is open. Another statement would wait for a connection that the stream keeps for as
+    /// long as its consumer waits for the statement.
+    streaming: AtomicBool,
     /// For a transaction of one statement, which commits by itself.
     single: Option<Single>,
     /// `None` if the connection is lost, or was left in the middle of a statement.
@@ -44,15 +49,17 @@ struct Single {
 /// Runs `$work` on the connection of `$state` and keeps the connection if it can be used again.
 macro_rules! with_connection {
     ($state:expr, |$connection:ident| $work:expr) => {{
-        let mut held = $state.lease.lock().await;
-        let mut lease = $state.open(held.take())?;
+        let mut slot = $state.lock().await?;
+        let mut lease = $state.open(slot.take())?;
         let $connection = &mut lease.connection;
         let outcome = $work.await;
-        if let (Some(single), Ok(_)) = (&$state.single, &outcome) {
+        if outcome.is_err() {
+            $state.failed.store(true, Ordering::SeqCst);
+        } else if let Some(single) = &$state.single {
             single.committed.store(true, Ordering::SeqCst);
         }
         if outcome.as_ref().err().is_none_or(is_reusable) && !$state.has_ended() {
-            *held = Some(lease);
+            *slot = Some(lease);
         }
         outcome
     }};
@@ -61,6 +68,17 @@ macro_rules! with_connection {
 impl State {
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+
+    async fn lock(&self) -> Result<MutexGuard<'_, Option<Lease>>, DbErr> {
+        if self.streaming.load(Ordering::SeqCst) {
+            return Err(stream_is_open());
+        }
+        Ok(self.lease.lock().await)
     }
 
     fn open(&self, lease: Option<Lease>) -> Result<Lease, DbErr> {
@@ -84,14 +102,33 @@ impl Transaction {
     /// Runs `statement` and yields its rows as the database sends them. See
     /// [`Autocommit::stream`](super::Autocommit::stream) for the limits.
     ///
-    /// Other statements of the transaction wait until the stream ends. If the stream is dropped
-    /// early, the transaction is rolled back.
+    /// Other statements of the transaction fail while the stream is open, from its first row to its
+    /// last. If the stream is dropped early, the transaction is rolled back.
     pub fn stream(&self, statement: Statement) -> Rows {
         let state = Arc::clone(&self.0);
         Rows::new(|mut sender| async move {
-            with_connection!(state, |connection| sender.send_all(connection, &statement))
-                .map_err(query_error)
+            with_connection!(state, |connection| async {
+                let _open = OpenStream::of(&state);
+                sender.send_all(connection, &statement).await
+            })
+            .map_err(query_error)
         })
+    }
+}
+
+/// Marks that a stream is open, until it is dropped.
+struct OpenStream<'a>(&'a State);
+
+impl<'a> OpenStream<'a> {
+    fn of(state: &'a State) -> Self {
+        state.streaming.store(true, Ordering::SeqCst);
+        Self(state)
+    }
+}
+
+impl Drop for OpenStream<'_> {
+    fn drop(&mut self) {
+        self.0.streaming.store(false, Ordering::SeqCst);
     }
 }
 
@@ -118,15 +155,15 @@ impl ConnectionTrait for Transaction {
     }
 }
 
-/// Runs `work` in one transaction on a connection of `pool`. Commits if `work` succeeds, rolls back
-/// otherwise.
+/// Runs `work` in one transaction on a connection of `pool`. Commits if `work` and all of its
+/// statements succeed, rolls back otherwise.
 pub(super) async fn in_transaction<T, F, R>(pool: &Arc<Pool>, work: F) -> Result<T, Error>
 where
     F: FnOnce(Transaction) -> R,
     R: Future<Output = Result<T, Error>>,
 {
     let open = Open::begin(pool).await?;
-    let outcome = work(open.transaction.clone()).await;
+    let outcome = open.run(work).await;
     if outcome.is_ok() {
         open.end("COMMIT").await?;
     } else {
@@ -146,7 +183,7 @@ where
     let lease = pool.lease().await;
     let lease = lease.map_err(|error| (error.into(), false))?;
     let open = Open::new(pool, lease, Some(Single::default()));
-    let outcome = work(open.transaction.clone()).await;
+    let outcome = open.run(work).await;
     if let Ok(Some(lease)) = open.take_lease() {
         lease.release(None);
     }
@@ -177,11 +214,26 @@ impl Open {
         Self {
             transaction: Transaction(Arc::new(State {
                 backend: pool.options.backend(),
-                ended: AtomicBool::new(false),
+                ended: AtomicBool::default(),
+                failed: AtomicBool::default(),
+                streaming: AtomicBool::default(),
                 single,
                 lease: Mutex::new(Some(lease)),
             })),
         }
+    }
+
+    /// Fails if `work` ignores the error of a statement.
+    async fn run<T, F, R>(&self, work: F) -> Result<T, Error>
+    where
+        F: FnOnce(Transaction) -> R,
+        R: Future<Output = Result<T, Error>>,
+    {
+        let done = work(self.transaction.clone()).await?;
+        if self.transaction.0.has_failed() {
+            return Err(ignored_error().into());
+        }
+        Ok(done)
     }
 
     /// If this fails, it is unknown whether the changes are committed.
@@ -200,7 +252,7 @@ impl Open {
     fn take_lease(&self) -> Result<Option<Lease>, DbErr> {
         let Transaction(state) = &self.transaction;
         state.ended.store(true, Ordering::SeqCst);
-        // A statement of a forgotten clone may still run. It closes the connection when it ends.
+        // A clone outside the closure may be running a statement. It closes the connection then.
         let mut lease = state.lease.try_lock().map_err(|_| still_busy())?;
         Ok(lease.take())
     }
@@ -216,6 +268,14 @@ fn second_statement() -> DbErr {
     DbErr::Custom("a batch that is declared as one statement ran a second one".to_owned())
 }
 
+fn stream_is_open() -> DbErr {
+    DbErr::Custom("a statement was sent while a stream of its transaction was open".to_owned())
+}
+
+fn ignored_error() -> DbErr {
+    DbErr::Custom("a statement failed, and its transaction was to be committed".to_owned())
+}
+
 fn still_busy() -> DbErr {
-    DbErr::Custom("a statement still ran at the end of its transaction".to_owned())
+    DbErr::Custom("a statement was running at the end of its transaction".to_owned())
 }

@@ -9,8 +9,8 @@ use sea_orm::{
 };
 use time::format_description::well_known::Rfc3339;
 
-/// A table built from columns of values, to join with or to insert from. Its SQL text is the same
-/// for however many rows: PostgreSQL gets an array a column, SQLite gets JSON.
+/// A table of values, to join with or to insert from. Its SQL text does not depend on the number of
+/// rows: PostgreSQL gets one array per column, SQLite gets JSON.
 ///
 /// Values are numbers, texts, booleans and points in time.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ impl ValuesTable {
         Self::default()
     }
 
-    /// With the column [`POSITION`](Self::POSITION), which numbers `rows` rows from 0.
+    /// A table with the column [`POSITION`](Self::POSITION), which numbers `rows` rows from 0.
     #[must_use]
     pub fn numbered(rows: usize) -> Self {
         let positions = (0_i64..).take(rows);
@@ -65,8 +65,8 @@ impl ValuesTable {
         self.dynamic_column(name, T::array_type(), true, values)
     }
 
-    /// Pairs each of `rows` with the one of `keys` that it was found for: `rows` have the column
-    /// [`POSITION`](Self::POSITION).
+    /// Pairs each row with its key. The column [`POSITION`](Self::POSITION) of a row is the index of
+    /// its key in `keys`.
     ///
     /// # Errors
     /// Those of `read`.
@@ -77,7 +77,9 @@ impl ValuesTable {
     ) -> Result<Vec<(K, V)>, DbErr> {
         let pair = |row: &QueryResult| {
             let position: i64 = row.try_get("", Self::POSITION)?;
-            let key = usize::try_from(position).ok().and_then(|at| keys.get(at));
+            let key = usize::try_from(position)
+                .ok()
+                .and_then(|index| keys.get(index));
             let key = key.ok_or_else(|| DbErr::Custom(format!("no key is at {position}")))?;
             Ok((key.clone(), read(row)?))
         };
@@ -109,7 +111,7 @@ impl ValuesTable {
         }
     }
 
-    /// One JSON array a row.
+    /// One JSON array per row.
     fn json_rows(self) -> SelectStatement {
         let rows = self.0.first().map_or(0, |column| column.values.len());
         let mut json = vec![Vec::with_capacity(self.0.len()); rows];
@@ -126,7 +128,7 @@ impl ValuesTable {
             .take()
     }
 
-    /// One array a column, and one of booleans for a column that may hold null: `sea-query-sqlx` panics at
+    /// One array per column, and one of booleans for a column that may hold null: `sea-query-sqlx` panics at
     /// a null in an array.
     fn arrays(self) -> SelectStatement {
         let mut arrays = Query::select();

@@ -1,4 +1,4 @@
-//! Authentication by `Authorization: Bearer` (RFC 6750), and the credentials that a route needs.
+//! Authentication by `Authorization: Bearer` (RFC 6750), and the access rule of a route.
 
 use std::future::{Ready, ready};
 
@@ -111,6 +111,9 @@ impl Access {
     }
 }
 
+/// The result of [`authenticate`], on the request.
+struct Authenticated(Option<Identity>);
+
 /// The id of the authenticated user, for the log.
 #[derive(Clone, Copy)]
 pub(super) struct LoggedUser(pub UserId);
@@ -138,20 +141,22 @@ pub(super) async fn authenticate(request: &HttpRequest, access: Access) -> Resul
         None => None,
     };
     access.check(identity.as_ref(), state.public_reads)?;
-    if let Some(identity) = identity {
-        request.extensions_mut().insert(identity);
-    }
+    request.extensions_mut().insert(Authenticated(identity));
     Ok(())
 }
 
-/// The caller. A handler takes it once; its route must not be [`Access::Public`].
+/// The caller. On a route of [`Access::Public`] this is a fault of the service, 500, and
+/// `Option<Identity>` is always `None`.
 impl FromRequest for Identity {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let identity = request.extensions_mut().remove::<Self>();
-        ready(identity.ok_or_else(Problem::unauthenticated))
+        ready(match request.extensions().get() {
+            Some(Authenticated(Some(identity))) => Ok(identity.clone()),
+            Some(Authenticated(None)) => Err(Problem::unauthenticated()),
+            None => Err(Problem::internal("a public route needs the caller")),
+        })
     }
 }
 

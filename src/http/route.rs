@@ -1,4 +1,4 @@
-//! Routes: a handler with its path, its OpenAPI operation, and what holds before it runs.
+//! Routes: a handler with its path, its OpenAPI operation, its access rule and its limit.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -33,8 +33,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(20);
 /// A named schema of the OpenAPI document.
 pub type NamedSchema = (String, RefOr<Schema>);
 
-/// A handler and its declaration, made by `route!`. Public unless a method
-/// says otherwise.
+/// A handler and its declaration, made by `route!`. [`Access::Public`] by default.
 pub struct Route {
     path: String,
     /// A further path that is no operation of its own.
@@ -48,7 +47,7 @@ pub struct Route {
     problems: &'static [&'static ProblemType],
 }
 
-/// What holds before the handler runs.
+/// Checks that run before the handler.
 #[derive(Clone, Copy)]
 struct Guard {
     access: Access,
@@ -273,10 +272,10 @@ mod tests {
     use tokio::time::{Instant, sleep};
 
     use super::{Access, Guard, TIMEOUT, guarded};
-    use crate::http::Problem;
+    use crate::{http::Problem, services::auth::Identity};
 
     /// The status for the client, and the cause for the operator.
-    async fn told(path: &str) -> (StatusCode, String) {
+    async fn answer(path: &str) -> (StatusCode, String) {
         async fn panics() -> HttpResponse {
             panic!("out of luck")
         }
@@ -284,11 +283,17 @@ mod tests {
             sleep(TIMEOUT * 2).await;
             HttpResponse::Ok().finish()
         }
+        async fn needs_the_caller(_: Identity) -> HttpResponse {
+            HttpResponse::Ok().finish()
+        }
         let guard = Guard {
             access: Access::Public,
             limit: None,
         };
         let app = App::new()
+            .service(
+                web::resource("/caller").route(guarded(web::get().to(needs_the_caller), guard)),
+            )
             .service(web::resource("/panics").route(guarded(web::get().to(panics), guard)))
             .service(web::resource("/hangs").route(guarded(web::get().to(hangs), guard)));
         let app = test::init_service(app).await;
@@ -303,15 +308,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_500() {
-        let (status, cause) = told("/panics").await;
+        let (status, cause) = answer("/panics").await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(cause, "a handler panicked: out of luck");
+    }
+
+    #[tokio::test]
+    async fn a_public_route_that_needs_the_caller_is_a_500() {
+        let (status, cause) = answer("/caller").await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(cause, "a public route needs the caller");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_handler_that_hangs_is_a_503() {
         let start = Instant::now();
-        let (status, cause) = told("/hangs").await;
+        let (status, cause) = answer("/hangs").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(cause.contains("took longer"), "{cause}");
         assert!(start.elapsed() < TIMEOUT * 2);

@@ -20,7 +20,11 @@ pub(super) async fn run(
             () = stop.cancelled() => return Ok(()),
             () = sleep(PERIOD) => {}
         }
-        let rows = delete_expired(&db, refresh_lifetime).await?;
+        let rows = tokio::select! {
+            // Drops the step that runs, which rolls back.
+            () = stop.cancelled() => return Ok(()),
+            deleted = delete_expired(&db, refresh_lifetime) => deleted?,
+        };
         if rows > 0 {
             tracing::debug!(rows, "deleted expired sessions and tokens");
         }

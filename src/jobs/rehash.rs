@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::supervisor::sentence;
 use crate::{
     db::Db,
     error::Error,
@@ -11,7 +12,8 @@ use crate::{
     },
 };
 
-/// Works off the queue. At the stop it finishes the queue first.
+/// Works off the queue. At the stop it finishes the queue first. A password that cannot be hashed or
+/// stored is dropped: the next sign-in sends it again.
 pub(super) async fn run(
     db: Db,
     passwords: Passwords,
@@ -26,6 +28,10 @@ pub(super) async fn run(
             () = stop.cancelled() => return Ok(()),
         };
         let Some(rehash) = next else { return Ok(()) };
-        replace_hash(&db, &passwords, rehash).await?;
+        let user_id = rehash.user_id().get();
+        if let Err(error) = replace_hash(&db, &passwords, rehash).await {
+            let cause = sentence(&error);
+            tracing::warn!(user_id, cause, "a password keeps its outdated hash");
+        }
     }
 }

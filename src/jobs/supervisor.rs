@@ -12,9 +12,12 @@ use crate::error::{Error, panic_message};
 
 /// Upper bound of the first pause before a restart. Each failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Upper bound of every pause. A job that ran for this long counts as healthy: after its next
-/// failure the pauses start at the first again.
+/// Upper bound of every pause.
 const MAX_PAUSE: Duration = Duration::from_mins(1);
+/// A job that ran for this long counts as healthy: after its next failure the pauses start at the
+/// first again. Must be longer than the period of every job, because a job may fail at the end of
+/// its first period each time.
+const HEALTHY_AFTER: Duration = Duration::from_mins(10);
 /// How long jobs may finish their work after [`Supervisor::stop`].
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -29,7 +32,7 @@ impl Supervisor {
     /// Starts a job on the current runtime.
     ///
     /// The job gets a token that is cancelled at the stop. It must then finish the work that it has
-    /// and return. If it returns an error or panics, it is called again after a pause.
+    /// and return. If it returns before the stop or panics, it is called again after a pause.
     pub fn start<J, F>(&self, name: &'static str, job: J)
     where
         J: Fn(CancellationToken) -> F + Send + 'static,
@@ -61,10 +64,11 @@ where
         let started = Instant::now();
         // In a task of its own, because that catches panics.
         let cause = match tasks.spawn(job(stop.clone())).await {
-            Ok(Ok(())) => {
+            Ok(Ok(())) if stop.is_cancelled() => {
                 tracing::info!(job = name, "job stopped");
                 return;
             }
+            Ok(Ok(())) => "it ended before the stop".to_owned(),
             Ok(Err(error)) => sentence(&error),
             Err(error) => panic_cause(error),
         };
@@ -72,7 +76,7 @@ where
             tracing::warn!(job = name, cause, "job failed at the stop");
             return;
         }
-        if started.elapsed() >= MAX_PAUSE {
+        if started.elapsed() >= HEALTHY_AFTER {
             longest = FIRST_PAUSE;
         }
         // Jitter keeps jobs, and servers, from restarting in step.
@@ -91,8 +95,8 @@ where
     }
 }
 
-/// The error with its cause.
-fn sentence(error: &Error) -> String {
+/// `error` with its cause, for the log.
+pub(super) fn sentence(error: &Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

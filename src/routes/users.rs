@@ -61,7 +61,7 @@ impl Deserr<BodyErrors> for NewUser {
         let mut object = ObjectReader::new(value, location)?;
         let email: Option<Email> = object.required("email");
         let password: Option<NewPassword> = object.required("password");
-        let username: Option<Username> = object.optional("username");
+        let username: Option<Username> = object.optional("username").flatten();
         let names = password
             .as_ref()
             .map(|password| password.check_names(email.as_ref(), username.as_ref()));

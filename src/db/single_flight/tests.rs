@@ -64,7 +64,7 @@ impl Query {
     /// Answers with the same value for each key.
     fn find(self, value: Value) {
         let found = self.keys.iter().map(|key| (*key, value)).collect();
-        self.answer.send(Ok(found)).expect("nobody waits");
+        self.answer.send(Ok(found)).expect("no receiver");
     }
 }
 

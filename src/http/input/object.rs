@@ -60,7 +60,7 @@ impl<'a, V: IntoValue> ObjectReader<'a, V> {
     }
 
     /// Reads the member `name`. Returns `None` if it is missing, or if it is invalid, which is an
-    /// error.
+    /// error. Null is invalid unless `T` is an `Option`.
     pub fn optional<T: Deserr<BodyErrors>>(&mut self, name: &str) -> Option<T> {
         let value = self.members.remove(name)?;
         self.read(name, value)

@@ -8,7 +8,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{DRAIN, FIRST_PAUSE, MAX_PAUSE, Supervisor};
+use super::{DRAIN, FIRST_PAUSE, HEALTHY_AFTER, MAX_PAUSE, Supervisor};
 use crate::error::Error;
 
 /// The times at which a job was called.
@@ -40,7 +40,7 @@ async fn a_job_that_fails_restarts_after_growing_pauses() {
         of_job.add();
         async { Err(Error::Overloaded) }
     });
-    sleep(Duration::from_mins(10)).await;
+    sleep(Duration::from_mins(20)).await;
     jobs.stop().await;
     let pauses = starts.pauses();
     assert!(pauses.len() > 10, "{pauses:?}");
@@ -64,15 +64,45 @@ async fn a_job_that_was_healthy_restarts_soon() {
         let healthy = of_job.add() > 8;
         async move {
             if healthy {
-                sleep(MAX_PAUSE).await;
+                sleep(HEALTHY_AFTER).await;
             }
             Err(Error::Overloaded)
         }
     });
-    sleep(Duration::from_mins(30)).await;
+    sleep(Duration::from_hours(2)).await;
     jobs.stop().await;
     let last = starts.pauses().pop().expect("no restart");
-    assert!(last <= MAX_PAUSE + FIRST_PAUSE * 2, "{last:?}");
+    assert!(last <= HEALTHY_AFTER + FIRST_PAUSE * 2, "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_fails_in_each_period_is_not_healthy() {
+    let (jobs, starts) = (Supervisor::default(), Starts::default());
+    let of_job = starts.clone();
+    jobs.start("periodic", move |_| {
+        of_job.add();
+        async {
+            sleep(MAX_PAUSE).await;
+            Err(Error::Overloaded)
+        }
+    });
+    sleep(Duration::from_hours(1)).await;
+    jobs.stop().await;
+    let last = starts.pauses().pop().expect("no restart");
+    assert!(last >= MAX_PAUSE + MAX_PAUSE / 2, "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_ends_before_the_stop_restarts() {
+    let (jobs, starts) = (Supervisor::default(), Starts::default());
+    let of_job = starts.clone();
+    jobs.start("short", move |_| {
+        of_job.add();
+        async { Ok(()) }
+    });
+    sleep(Duration::from_mins(10)).await;
+    jobs.stop().await;
+    assert!(starts.count() > 5, "{}", starts.count());
 }
 
 #[tokio::test(start_paused = true)]

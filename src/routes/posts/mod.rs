@@ -108,7 +108,11 @@ struct FeedPage {
 impl feed::Representation for FeedPage {
     fn of(page: Page<PostView, FeedCursor>) -> Self {
         let posts: Vec<Post> = page.items.iter().map(Post::from).collect();
-        let headers = format!("{:?} {:?} {:?}", page.next, page.prev, page.total);
+        let cursors =
+            [&page.next, &page.prev].map(|cursor| cursor.as_ref().map(FeedCursor::to_string));
+        let [next, prev] = cursors.map(Option::unwrap_or_default);
+        let total = page.total.map(|total| total.to_string());
+        let headers = [next, prev, total.unwrap_or_default()].join(" ");
         Self {
             representation: Representation::of(&posts, &headers),
             next: page.next,

@@ -26,6 +26,14 @@ pub struct Rehash {
     password: SecretString,
 }
 
+impl Rehash {
+    /// The user whose hash is outdated.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        self.user_id
+    }
+}
+
 /// A bounded queue from sign-ins to the job that re-hashes. Clones share it.
 #[derive(Clone)]
 pub struct RehashQueue {
@@ -72,6 +80,9 @@ impl RehashQueue {
 }
 
 /// Replaces the outdated hash, unless it was changed since the sign-in.
+///
+/// # Errors
+/// [`Error::Overloaded`] if too many passwords wait to be hashed, and [`Error::Unavailable`].
 pub async fn replace_hash(db: &Db, passwords: &Passwords, rehash: Rehash) -> Result<(), Error> {
     let Rehash {
         user_id,

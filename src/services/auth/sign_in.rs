@@ -14,13 +14,10 @@ use super::{
     sessions::{Session, add_refresh_token},
 };
 use crate::{
-    db::{Constraint, Db, OnConstraint},
+    db::Db,
     error::Error,
     services::{now, users},
 };
-
-/// The user was deleted since the verification.
-const USER: Constraint = Constraint::foreign_key("sessions_user_id_fkey");
 
 /// A request to sign in.
 pub struct SignIn {
@@ -104,8 +101,7 @@ async fn start(db: &Db, user: &User, attempt: &SignIn) -> Result<Option<Session>
             last_used_at: Set(now),
             expires_at: Set(now + attempt.lifetime),
         };
-        let inserted = session.insert(&transaction).await;
-        inserted.on_constraint([(USER, Error::InvalidToken)])?;
+        session.insert(&transaction).await?;
         let refresh_token = add_refresh_token(&transaction, id, now).await?;
         Ok(Some(Session {
             id,

@@ -1,6 +1,9 @@
 //! Rows that several requests write in one transaction.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use acclaim::{
     db::{BatchedWrite, Db, Transaction, ValuesTable, insert_all},
@@ -60,6 +63,24 @@ impl BatchedWrite for AddNames {
     }
 }
 
+/// Is refused for several rows, and unavailable for one. Counts the calls for one row.
+struct LosesTheDatabase;
+
+impl BatchedWrite for LosesTheDatabase {
+    type Row = Arc<AtomicUsize>;
+    type Output = ();
+
+    async fn write(_: &Transaction, rows: &[Arc<Self::Row>]) -> Result<Vec<()>, Error> {
+        match rows {
+            [calls] => {
+                calls.fetch_add(1, Ordering::SeqCst);
+                Err(Error::unavailable("no database"))
+            }
+            _ => Err(Error::internal("refused")),
+        }
+    }
+}
+
 /// Writes all `names` at the same time. Returns the size of each writer's batch, or `None` if it failed.
 async fn write_all(fixture: &Fixture, db: &Db, names: &[&str]) -> Vec<Option<i64>> {
     let all = names.iter().map(|name| (*name).to_owned());
@@ -108,6 +129,19 @@ async fn a_refused_row_does_not_fail_the_others(fixture: Fixture) {
     let connection = fixture.connect().await;
     let names = column(&connection, "SELECT name FROM names ORDER BY name").await;
     assert_eq!(names, ["a", "b", "c"]);
+}
+
+#[apply(behaviour)]
+async fn rows_are_not_tried_one_by_one_without_a_database(fixture: Fixture) {
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let writes = (0..10).map(|_| db.batched_write::<LosesTheDatabase>(Arc::clone(&calls)));
+    let writes = join_all(writes.collect::<Vec<_>>());
+    let answers = start_while_saturated(&fixture, &db, writes).await;
+    let is_unavailable = |answer: &_| matches!(answer, Err(Error::Unavailable(_)));
+    assert!(answers.iter().all(is_unavailable), "{answers:?}");
+    // The first request, and the first row of the batch.
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
 }
 
 #[apply(behaviour)]

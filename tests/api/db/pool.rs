@@ -258,6 +258,37 @@ async fn a_dropped_stream_closes_its_connection(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
+async fn a_statement_fails_while_a_stream_of_its_transaction_is_open(fixture: Fixture) {
+    let db = open(&fixture).await;
+    let numbers = &numbers(&fixture, 10);
+    let write = db.write(|transaction| async move {
+        rows(&transaction, ADD).await?;
+        let mut stream = transaction.stream(numbers.clone());
+        stream.next().await.unwrap().unwrap();
+        let is_refused = rows(&transaction, "SELECT 1").await.is_err();
+        let rest = stream.filter(|row| std::future::ready(row.is_ok()));
+        let rest = rest.count().await;
+        rows(&transaction, "SELECT 1").await?;
+        Ok((is_refused, rest))
+    });
+    assert_eq!(write.await.unwrap(), (true, 9));
+    assert_eq!(users(&db).await, 1);
+}
+
+#[apply(behaviour)]
+async fn a_transaction_with_an_ignored_error_is_rolled_back(fixture: Fixture) {
+    let db = open(&fixture).await;
+    let write = db.write(|transaction| async move {
+        rows(&transaction, ADD).await?;
+        let refused = rows(&transaction, "SELECT nothing FROM nowhere").await;
+        assert!(refused.is_err());
+        Ok(())
+    });
+    assert!(matches!(write.await, Err(Error::Internal(_))));
+    assert_eq!(users(&db).await, 0);
+}
+
+#[apply(behaviour)]
 async fn a_transaction_can_be_shared_between_tasks(fixture: Fixture) {
     let db = open(&fixture).await;
     let write = tokio::spawn(async move {

@@ -51,20 +51,21 @@ async fn votes_of_two_hundred_users_all_count(fixture: Fixture) {
     let votes = users
         .iter()
         .map(|user| service.post("/vote", user, body.clone()));
-    let mut told: Vec<i64> = join_all(votes)
+    let mut counts: Vec<i64> = join_all(votes)
         .await
         .into_iter()
         .map(|answer| answer.expect(201).json()["votes"].as_i64().unwrap())
         .collect();
-    told.sort_unstable();
+    counts.sort_unstable();
     // Each answer counts its own vote and all earlier ones, and may include later ones.
     assert!(
-        told.iter()
+        counts
+            .iter()
             .zip(1..)
-            .all(|(&told, least)| told >= least && told <= 200),
-        "{told:?}"
+            .all(|(&counts, least)| counts >= least && counts <= 200),
+        "{counts:?}"
     );
-    assert_eq!(told.last(), Some(&200));
+    assert_eq!(counts.last(), Some(&200));
     let post = service.get(&format!("/posts/{id}"), &ada).await.json();
     assert_eq!(post["votes"], 200);
 }
@@ -132,12 +133,12 @@ async fn concurrent_readers_get_the_answers_of_a_single_reader(fixture: Fixture)
         let answer = service.call("GET", path, *reader, None).await;
         let body = answer.json();
         // Drop `instance`, which has the request id.
-        let told = if answer.status == 200 {
+        let content = if answer.status == 200 {
             body
         } else {
             body["detail"].clone()
         };
-        (answer.status, told)
+        (answer.status, content)
     };
     let mut alone = Vec::new();
     for number in 0..reads.len() {

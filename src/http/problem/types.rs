@@ -187,7 +187,7 @@ problem_types! { GENERAL:
 
     INTERNAL_SERVER_ERROR INTERNAL_SERVER_ERROR "internal-server-error" "Internal server error",
     "The service failed unexpectedly.",
-    "Report the instance to the operator, who finds the cause in the service's log with it.",
+    "Report instance to the operator. It identifies the cause in the service's log.",
     || Problem::internal(String::new());
 
     SERVICE_UNAVAILABLE SERVICE_UNAVAILABLE "service-unavailable" "Service unavailable",

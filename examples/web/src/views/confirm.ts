@@ -1,6 +1,6 @@
 import { button, h } from '../dom';
 
-/** Asks in a modal dialog. Escape means no. The browser restores the focus afterwards. */
+/** Shows a modal dialog. Resolves to true if the user confirms. Escape cancels. */
 export function confirmed(question: string, consequence: string, yes: string): Promise<boolean> {
   return new Promise((resolve) => {
     const dialog = h(
@@ -19,6 +19,7 @@ export function confirmed(question: string, consequence: string, yes: string): P
       dialog.remove();
       resolve(dialog.returnValue === 'yes');
     });
+    // The browser restores the focus when the dialog closes.
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -1,5 +1,5 @@
-//! The one rule that decides which posts a viewer sees: published posts of users who are not
-//! suspended, and the viewer's own drafts.
+//! The visibility rule for posts. A viewer sees published posts of users who are not suspended, and
+//! their own drafts.
 
 use entity::{posts, users};
 use sea_orm::{
@@ -39,7 +39,7 @@ pub(super) fn is_owned_by(id: Expr) -> Expr {
 }
 
 fn published_or(own: Option<Expr>) -> Condition {
-    // Use the bare column. With `published = $1` PostgreSQL would plan every search anew.
+    // Not `published = $1`: PostgreSQL would then replan every search.
     let published = Expr::col((posts::Entity, posts::Column::Published));
     Condition::any().add(published).add_option(own)
 }

@@ -47,6 +47,6 @@ async fn an_operator_creates_the_first_admin(fixture: Fixture) {
     let nobody = acclaim(&fixture, &["user", "promote", "nobody"]).await;
     assert_eq!(
         (nobody.code, nobody.stderr.as_str()),
-        (Some(2), "acclaim: there is no user nobody\n")
+        (Some(2), "acclaim: user nobody does not exist\n")
     );
 }

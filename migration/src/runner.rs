@@ -36,15 +36,15 @@ pub enum Error {
         cause: DbErr,
     },
     /// A statement outside the migrations failed.
-    #[error("{database} refused, and nothing was changed: {cause}")]
-    Refused {
+    #[error("a statement failed in {database}, and nothing was changed: {cause}")]
+    StatementFailed {
         /// Description of the database, without secrets.
         database: String,
         /// Error of the database.
         cause: DbErr,
     },
     /// A statement outside the migrations failed. The caller adds the description of the database.
-    #[error("the database refused: {0}")]
+    #[error("a statement failed: {0}")]
     Database(#[from] DbErr),
 }
 
@@ -88,7 +88,7 @@ pub async fn run(database: &Database, command: &Command) -> Result<Report, Error
     // Without an explicit close the server would keep the connection until its time-out.
     connection.close().await?;
     outcome.map_err(|error| match error {
-        Error::Database(cause) => Error::Refused {
+        Error::Database(cause) => Error::StatementFailed {
             database: database.to_string(),
             cause,
         },

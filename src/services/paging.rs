@@ -15,7 +15,7 @@ use sea_orm::{
 pub struct Cursor {
     /// True for a page of rows before the position, false for rows after it.
     pub before: bool,
-    /// The key of the adjacent row; 0 if the list is ordered by id alone.
+    /// The key of the adjacent row; 0 if the list is ordered only by id.
     pub key: i64,
     /// The id of the adjacent row.
     pub id: i64,

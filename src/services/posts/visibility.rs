@@ -7,13 +7,13 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Query},
 };
 
-/// Posts that `viewer` sees, as a condition on the columns of `posts` alone. `None` is an anonymous
+/// Posts that `viewer` sees, as a condition on columns of `posts` only. `None` is an anonymous
 /// viewer.
 pub(in crate::services) fn visible_to(viewer: Option<Expr>) -> Condition {
     visible(viewer.map(is_owned_by))
 }
 
-/// Published posts and those that match `own`, as a condition on the columns of `posts` alone.
+/// Published posts and those that match `own`, as a condition on columns of `posts` only.
 pub(super) fn visible(own: Option<Expr>) -> Condition {
     // Fast: a partial index contains the few suspended users.
     let suspended = Query::select()

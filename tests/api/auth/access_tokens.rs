@@ -95,7 +95,7 @@ fn forgeries(good: &str, key: &EncodingKey) -> Vec<(&'static str, String)> {
         ("truncated signature", good[..good.len() - 2].to_owned()),
         ("no signature", format!("{message}.")),
         ("truncated payload", format!("{first}.{}", &payload[1..])),
-        ("header alone", first.to_owned()),
+        ("only the header", first.to_owned()),
     ]
 }
 

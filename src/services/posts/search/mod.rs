@@ -16,7 +16,7 @@ pub(super) use words::Words;
 /// The posts in which a search looks for the first matches.
 #[derive(Clone, Debug)]
 pub(super) struct SearchScope {
-    /// A condition on the columns of `posts` alone.
+    /// A condition on columns of `posts` only.
     pub(super) filter: Condition,
     /// True if an index finds the few posts that match `filter`, such as the posts of one owner.
     pub(super) selective: bool,

@@ -161,7 +161,7 @@ async fn a_shared_list_equals_the_list_of_a_single_viewer(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn concurrent_readers_of_a_list_share_a_query(fixture: Fixture) {
+async fn concurrent_viewers_of_a_list_share_a_query(fixture: Fixture) {
     let service = fixture.serve().await;
     for name in ["ada", "bob", "zoe"] {
         service.user(name).await;

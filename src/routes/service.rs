@@ -91,7 +91,7 @@ async fn ready(state: Data<State>) -> Result<Json<Health>, Problem> {
         Ok(Ok(_)) => Err(Problem::unavailable("the database lacks migrations", None)),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(Problem::unavailable(
-            "the database is away",
+            "the database is unavailable",
             Some(format!("the database did not answer within {TIMEOUT:?}")),
         )),
     }

@@ -10,15 +10,15 @@ from acclaim_client.api.votes import vote
 from acclaim_client.models import Grant, NewPost, NewUser, PasswordGrant, Post, Problem, User, Vote, Voted
 
 base = sys.argv[1]
-stranger = Client(base_url=base)
+anonymous = Client(base_url=base)
 
 new = NewUser(email="ada@example.com", password="correct horse", username="ada")
-user = sign_up.sync(client=stranger, body=new)
+user = sign_up.sync(client=anonymous, body=new)
 assert isinstance(user, User), user
-again = sign_up.sync(client=stranger, body=new)
+again = sign_up.sync(client=anonymous, body=new)
 assert isinstance(again, Problem) and again.status == 409, again
 
-grant = login.sync(client=stranger, body=PasswordGrant(username="ada", password="correct horse"))
+grant = login.sync(client=anonymous, body=PasswordGrant(username="ada", password="correct horse"))
 assert isinstance(grant, Grant), grant
 
 ada = AuthenticatedClient(base_url=base, token=grant.access_token)

@@ -191,7 +191,7 @@ problem_types! { GENERAL:
     SERVICE_UNAVAILABLE SERVICE_UNAVAILABLE "service-unavailable" "Service unavailable",
     "The service cannot do this now: its database is away or busy, too many sign-ins wait, or it is stopping.",
     "Send the request again after the seconds in Retry-After.",
-    || Problem::unavailable("the database is away", None);
+    || Problem::unavailable("the database is unavailable", None);
 }
 
 problem_types! { SPECIAL:

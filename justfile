@@ -38,7 +38,7 @@ ci:
 migrate *args:
     cargo run -p migration -- {{ args }}
 
-# Write the OpenAPI document after a change of a route
+# Update the OpenAPI document after a change of a route
 openapi:
     cargo run -- openapi > docs/openapi.json.new
     mv docs/openapi.json.new docs/openapi.json
@@ -48,6 +48,6 @@ contract *args:
     tests/contract/install
     cargo test --test contract {{ args }}
 
-# Run the benchmark (about 22 minutes); `just bench --quick` tries it out
+# Run the benchmark (about 22 minutes); `just bench --quick` is a short test run
 bench *args:
     bench/run {{ args }}

@@ -7,23 +7,23 @@ use entity::{
     values::{Invalid, PostId, Scope},
 };
 
-/// One fault of an input.
+/// One error in an input.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// The member, parameter or path segment; empty for the input as a whole.
     #[schema(example = "title")]
     pub field: String,
-    /// A word for programs: `required`, `type`, `length`, `blank`, `nul`, `format`, `range`,
+    /// A code for programs: `required`, `type`, `length`, `blank`, `nul`, `format`, `range`,
     /// `unknown_value`, `duplicate`, `common`, `taken`, `already_voted`, `own_account`.
     #[schema(example = "length")]
     pub code: String,
-    /// A sentence for people. It never repeats the refused value, which may be a password.
+    /// A sentence for people. It never repeats the rejected value, which may be a password.
     #[schema(example = "must be 1 to 300 characters")]
     pub message: String,
 }
 
 impl FieldError {
-    /// A fault of `field`.
+    /// An error of `field`.
     pub fn new(
         field: impl Into<String>,
         code: impl Into<String>,
@@ -36,7 +36,7 @@ impl FieldError {
         }
     }
 
-    /// The rules that `field` breaks, one each.
+    /// One error for each violation of `field`.
     pub fn all<'a>(field: &'a str, invalid: &'a Invalid) -> impl Iterator<Item = Self> + 'a {
         let violations = invalid.violations();
         violations.map(move |(code, message)| Self::new(field, code, message))
@@ -46,28 +46,28 @@ impl FieldError {
 /// The cause of an error, for the operator's log. Clones share it.
 pub type Cause = Arc<dyn StdError + Send + Sync>;
 
-/// The reason why a service refused or failed.
+/// The error of a service function. Its text is sent to clients, without the [`Cause`].
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// No such row, or none that the caller may know of.
-    #[error("{what} {id} does not exist")]
+    /// The row does not exist, or the caller must not learn that it exists.
+    #[error("{resource} {id} does not exist")]
     NotFound {
         /// `user`, `post`, `session` or `token`.
-        what: &'static str,
+        resource: &'static str,
         /// Its id.
         id: i64,
     },
     /// No user has this username or e-mail address.
-    #[error("there is no user {name}")]
-    NoUser {
+    #[error("user {name} does not exist")]
+    UserNotFound {
         /// The username or e-mail address.
         name: String,
     },
-    /// The post was deleted while the request was under way.
-    #[error("the post does not exist any more")]
-    PostGone,
+    /// The post was deleted during the request.
+    #[error("the post no longer exists")]
+    PostDeleted,
     /// Only the owner may change the post.
-    #[error("post {id} belongs to somebody else")]
+    #[error("post {id} belongs to another user")]
     NotOwner {
         /// The post.
         id: PostId,
@@ -78,19 +78,19 @@ pub enum Error {
     /// Another user has this username.
     #[error("the username is taken")]
     UsernameTaken,
-    /// The caller's vote is there already.
+    /// The caller's vote exists already.
     #[error("you voted for post {post_id} already")]
     AlreadyVoted {
         /// The post.
         post_id: PostId,
     },
-    /// The caller has no vote to take back.
-    #[error("you have no vote for post {post_id} to take back")]
+    /// The caller's vote does not exist.
+    #[error("you have no vote for post {post_id}")]
     NoVote {
         /// The post.
         post_id: PostId,
     },
-    /// No user has this name and password. An unknown name gives the same words.
+    /// No user has this name and password. The text does not tell whether the name is known.
     #[error("the username or the password is wrong")]
     BadCredentials,
     /// The refresh token is unknown, expired, or was used before.
@@ -105,40 +105,40 @@ pub enum Error {
     /// The token lacks the scope.
     #[error("the token needs the scope {}", scope.name())]
     InsufficientScope {
-        /// A scope that would do.
+        /// A scope that suffices.
         scope: Scope,
     },
     /// The request needs a session, and came with a personal access token.
-    #[error("this needs a sign-in; a personal access token cannot do it")]
+    #[error("this operation needs a sign-in; a personal access token is not accepted")]
     SessionNeeded,
     /// The user lacks the role.
-    #[error("this needs the role {role}")]
+    #[error("this operation needs the role {role}")]
     RoleNeeded {
-        /// The lowest role that would do.
+        /// The lowest role that suffices.
         role: Role,
     },
-    /// The user has as many personal access tokens as allowed.
-    #[error("you have {max} tokens already, the most there may be")]
+    /// The user has the maximum number of personal access tokens.
+    #[error("you already have {max} tokens, the maximum")]
     TokenLimit {
-        /// The most tokens of one user.
+        /// Maximum number of tokens per user.
         max: u64,
     },
-    /// The act is not allowed on one's own account.
-    #[error("you cannot do this to yourself")]
+    /// The action is not allowed on the caller's own account.
+    #[error("you cannot do this to your own account")]
     OwnAccount,
-    /// The access token is malformed, forged or expired, or its user is gone.
+    /// The access token is malformed, forged or expired, or its user was deleted.
     #[error("the access token is not valid")]
     InvalidToken,
-    /// The queue of passwords to be hashed is full.
+    /// The queue of the hashing threads is full.
     #[error("too many sign-ins at once")]
     Overloaded,
-    /// The database asks for the transaction to be tried again.
+    /// The transaction failed and can be retried.
     #[error("the database is busy")]
     TryAgain(#[source] Cause),
-    /// The database cannot be reached, or cannot do its work.
-    #[error("the database is away")]
+    /// The database cannot be reached or cannot execute statements.
+    #[error("the database is unavailable")]
     Unavailable(#[source] Cause),
-    /// A fault of the service itself.
+    /// An unexpected error inside the service.
     #[error("internal error")]
     Internal(#[source] Cause),
 }
@@ -159,10 +159,10 @@ impl Error {
         Self::Internal(cause.into().into())
     }
 
-    /// A missing row: `what` is `user`, `post`, `session` or `token`.
+    /// A missing row: `resource` is `user`, `post`, `session` or `token`.
     #[must_use]
-    pub fn not_found(what: &'static str, id: i64) -> Self {
-        Self::NotFound { what, id }
+    pub fn not_found(resource: &'static str, id: i64) -> Self {
+        Self::NotFound { resource, id }
     }
 }
 

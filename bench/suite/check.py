@@ -1,4 +1,4 @@
-"""Checks before the measurement that all contenders give the same answer to the same request."""
+"""Checks before the measurement that all contenders return the same response to the same request."""
 
 from psycopg import RawCursor
 from psycopg.rows import dict_row
@@ -13,17 +13,17 @@ MEMBERS = ("id", "title", "content", "published", "owner_id", "votes")
 
 
 class Different(Exception):
-    """Two contenders differ."""
+    """The responses of two contenders differ."""
 
 
 def plain(post: dict) -> dict:
-    """The members of a post that all contenders return, and the owner's name if it is there."""
-    told = {member: post[member] for member in MEMBERS}
-    told["published"] = bool(told["published"])
+    """The members of a post that all contenders return, and the name of the owner, if present."""
+    fields = {member: post[member] for member in MEMBERS}
+    fields["published"] = bool(fields["published"])
     username = post.get("owner_username") or (post.get("owner") or {}).get("username")
-    # Datasette has no join, and is measured without the owner's name.
-    told["owner"] = username or f"user{post['owner_id']}"
-    return told
+    # Datasette has no join. Its responses do not contain the name of the owner.
+    fields["owner"] = username or f"user{post['owner_id']}"
+    return fields
 
 
 def reads(contender: Contender) -> dict:
@@ -64,8 +64,8 @@ def writes(contender: Contender) -> dict:
         seen["a vote"] = votes() - before
         again = client.send(contender.vote(2, True).of(post), token)
         seen["a second vote is refused"] = again.status in (400, 409)
-        gone = client.send(contender.vote(2, False).of(post), token)
-        seen["a vote taken back"] = (gone.status in (200, 201), votes() - before)
+        removed = client.send(contender.vote(2, False).of(post), token)
+        seen["a vote taken back"] = (removed.status in (200, 201), votes() - before)
         client.expect(201, contender.new_post(2), token)
         page = client.expect(200, contender.first_page(), token)
         newest = plain(contender.posts_of(page)[0])
@@ -92,7 +92,7 @@ def statements(cluster: Cluster, database: str, rows: Rows, depth: int) -> dict:
     """The answers of pgbench's statements."""
     newest = rows.posts
     with cluster.connect(database) as connection:
-        # psycopg's raw cursor takes $1 and $2 as the files have them.
+        # The raw cursor of psycopg accepts $1 and $2, the parameters in the files.
         cursor = RawCursor(connection, row_factory=dict_row)
 
         def run(name: str, *values) -> list[dict]:
@@ -107,8 +107,8 @@ def statements(cluster: Cluster, database: str, rows: Rows, depth: int) -> dict:
     return seen
 
 
-def compare(what: str, one: dict, other: dict) -> None:
+def compare(label: str, one: dict, other: dict) -> None:
     """Fails if `other` differs from `one`."""
-    for name, told in other.items():
-        if name in one and one[name] != told:
-            raise Different(f"{what}: {name} is\n{told}\nand not\n{one[name]}")
+    for name, value in other.items():
+        if name in one and one[name] != value:
+            raise Different(f"{label}: {name} is\n{value}\nand not\n{one[name]}")

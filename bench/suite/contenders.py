@@ -12,7 +12,7 @@ from .http import ID, Client, Request, as_json
 from .machine import BENCH, VENV, Process, answers, free_port
 from .rows import PASSWORD, RARE, READERS, Rows
 
-SECRET = "of the benchmark alone: it guards nothing"
+SECRET = "the benchmark's secret protects nothing"
 TITLE = "A few words on what happened"
 CONTENT = " ".join(["What happened today is told here in a few plain words."] * 7)
 

@@ -72,9 +72,9 @@ def oha(url: str, arguments: list[str], share: float, rate: float, seconds: int)
 
 def oha_seen(process: subprocess.Popen) -> list[tuple[float, float]]:
     """Start (seconds from the beginning) and duration (milliseconds) of each request."""
-    output, faults = process.communicate()
+    output, errors = process.communicate()
     if process.returncode:
-        raise RuntimeError(f"oha: {faults}")
+        raise RuntimeError(f"oha: {errors}")
     rows = list(csv.DictReader(io.StringIO(output)))
     # oha draws votes at random, some of them twice. The second one is correctly rejected.
     bad = [row for row in rows if row["status"][0] != "2" and row["status"] != "409"]

@@ -67,10 +67,10 @@ class Rows:
         newest = [sum((post + user) % 3 == 0 for user in range(1, READERS + 1))
                   for post in range(last + 1, self.posts + 1)]
         shares = list(accumulate(min(chance.paretovariate(1.3), 50.0) for _ in range(last)))
-        wanted = max(0, self.votes - sum(newest))
-        given = [0, *(int(share * wanted / shares[-1]) for share in shares)]
-        given[-1] = wanted
-        return [0, *(after - before for before, after in pairwise(given)), *newest]
+        total = max(0, self.votes - sum(newest))
+        cumulated = [0, *(int(share * total / shares[-1]) for share in shares)]
+        cumulated[-1] = total
+        return [0, *(after - before for before, after in pairwise(cumulated)), *newest]
 
     def each_vote(self) -> Iterator[tuple]:
         """post's id, user's id, moment; sorted by post"""
@@ -102,8 +102,8 @@ def _vocabulary() -> tuple[list[str], list[float]]:
         words[word] = None
     total = 0.0
     weights = []
-    for place in range(1, len(words) + 1):
-        total += 1 / place
+    for rank in range(1, len(words) + 1):
+        total += 1 / rank
         weights.append(total)
     return list(words), weights
 
@@ -112,7 +112,7 @@ def uncommon(count: int) -> list[str]:
     """`count` words, each in about 1 % of the posts. None is a prefix of another."""
     words, weights = _vocabulary()
     # A post has about 60 words.
-    place = int(60 / 0.01 / weights[-1])
-    alone = [word for word in words[place - 2 * count:place + 2 * count]
+    rank = int(60 / 0.01 / weights[-1])
+    unique = [word for word in words[rank - 2 * count:rank + 2 * count]
              if sum(other.startswith(word) for other in words) == 1]
-    return alone[:count]
+    return unique[:count]

@@ -1,7 +1,7 @@
 """Formats the measurements as Markdown."""
 
 from .growth import WORKS as GROWING
-from .promises import PROMISES
+from .targets import TARGETS
 from .results import LABELS, Results
 from .work import WORKS
 
@@ -74,24 +74,24 @@ def extras(results: Results) -> list[str]:
                 lines.append(f"| {database} | {part.replace('_', ' ')} | "
                              f"{name.replace('_', ' ')} | {text} |")
     if lines:
-        lines = ["| database | what | | |", "| --- | --- | --- | --- |", *lines]
+        lines = ["| database | measurement | | |", "| --- | --- | --- | --- |", *lines]
     return lines
 
 
-def promises(results: Results) -> list[str]:
+def targets(results: Results) -> list[str]:
     """Targets and results."""
-    lines = ["| what was promised | target | measured | met |", "| --- | ---: | ---: | --- |"]
-    for promise in PROMISES:
-        value = promise.measured(results)
+    lines = ["| measurement | target | measured | met |", "| --- | ---: | ---: | --- |"]
+    for row in TARGETS:
+        value = row.measured(results)
         target = "not set"
-        if promise.target is not None:
-            target = ("at least " if promise.at_least else "at most ") + (
-                f"{number(promise.target)} {promise.unit}".strip())
+        if row.target is not None:
+            target = ("at least " if row.at_least else "at most ") + (
+                f"{number(row.target)} {row.unit}".strip())
         met = "–"
-        if value is not None and promise.target is not None:
-            met = "yes" if promise.met(value) else "no"
-        measured = "not measured" if value is None else f"{number(value)} {promise.unit}".strip()
-        lines.append(f"| {promise.text} | {target} | {measured} | {met} |")
+        if value is not None and row.target is not None:
+            met = "yes" if row.met(value) else "no"
+        measured = "not measured" if value is None else f"{number(value)} {row.unit}".strip()
+        lines.append(f"| {row.text} | {target} | {measured} | {met} |")
     return lines
 
 
@@ -108,7 +108,7 @@ def document(results: Results) -> str:
         ("More about Acclaim", extras(results)),
         ("Cost by the number of posts, PostgreSQL", growth(results, "postgres")),
         ("Cost by the number of posts, SQLite", growth(results, "sqlite")),
-        ("What was promised", promises(results)),
+        ("Targets", targets(results)),
     ):
         if table:
             parts += [f"## {title}", "\n".join(table)]

@@ -1,4 +1,4 @@
-//! The audit log: acts of moderation.
+//! The audit log: actions of moderators, admins and the operator.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::values::{AuditEntryId, Reason, UserId};
 
-/// A row of `audit_log`: one act. It outlives the users and posts that it names.
+/// A row of `audit_log`: one action. It remains when the user or the post is deleted.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_log")]
@@ -14,14 +14,14 @@ pub struct Model {
     /// Later entries have higher ids.
     #[sea_orm(primary_key)]
     pub id: AuditEntryId,
-    /// The time of the act, in UTC.
+    /// The time of the action, in UTC.
     pub at: TimeDateTimeWithTimeZone,
     /// The moderator or admin; none for the operator's command line.
     pub actor_id: Option<UserId>,
     /// The username of the moderator or admin, or `operator`.
     #[sea_orm(column_type = "Text")]
     pub actor: String,
-    /// The kind of act.
+    /// The kind of action.
     pub action: Action,
     /// The id of the post or user.
     pub subject_id: i64,
@@ -36,7 +36,7 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A kind of act.
+/// A kind of action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 pub enum Action {

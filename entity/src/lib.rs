@@ -1,4 +1,4 @@
-//! The tables of Acclaim as SeaORM entities, one file a table.
+//! The tables of Acclaim as SeaORM entities, one file per table.
 
 pub mod audit_log;
 pub mod personal_tokens;

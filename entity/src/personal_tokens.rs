@@ -4,12 +4,12 @@ use sea_orm::entity::prelude::*;
 
 use crate::values::{Scopes, TokenId, TokenName, UserId};
 
-/// A row of `tokens`: one personal access token. The token itself is stored nowhere.
+/// A row of `tokens`: one personal access token. The token itself is not stored.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tokens")]
 pub struct Model {
-    /// Never given twice.
+    /// Never reused.
     #[sea_orm(primary_key)]
     pub id: TokenId,
     /// The owner.

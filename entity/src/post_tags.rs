@@ -1,10 +1,10 @@
-//! The index of tags.
+//! The tags of all posts, indexed by tag.
 
 use sea_orm::entity::prelude::*;
 
 use crate::values::{PostId, Tag};
 
-/// A row of `post_tags`: one tag of a post. Triggers alone write it.
+/// A row of `post_tags`: one tag of a post. Only triggers write it.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "post_tags")]
@@ -12,10 +12,10 @@ pub struct Model {
     /// The tag.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tag: Tag,
-    /// The post that has it.
+    /// The post.
     #[sea_orm(primary_key, auto_increment = false)]
     pub post_id: PostId,
-    /// The post that has it.
+    /// The post.
     #[sea_orm(belongs_to, from = "post_id", to = "id")]
     pub post: BelongsTo<super::posts::Entity>,
 }

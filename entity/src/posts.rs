@@ -9,7 +9,7 @@ use crate::values::{Content, PostId, Tags, Title, UserId};
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "posts")]
 pub struct Model {
-    /// Never given twice; later posts have higher ids.
+    /// Never reused; later posts have higher ids.
     #[sea_orm(primary_key)]
     pub id: PostId,
     /// The author.
@@ -20,26 +20,26 @@ pub struct Model {
     pub content: Content,
     /// False for a draft, which only its owner can see.
     pub published: bool,
-    /// The number of rows of `votes` for this post. Triggers alone write it.
+    /// The number of rows of `votes` for this post. Only triggers write it.
     pub votes: i64,
     /// In UTC, whole microseconds.
     pub created_at: TimeDateTimeWithTimeZone,
     /// In UTC, whole microseconds. A vote does not change it.
     pub updated_at: TimeDateTimeWithTimeZone,
-    /// The tags. Triggers copy them to `post_tags`, one a row.
+    /// The tags. Triggers copy them to `post_tags`, one per row.
     pub tags: Tags,
     /// Starts at 1 and grows by one with each change by the owner.
     pub version: i64,
     /// The author.
     #[sea_orm(belongs_to, from = "owner_id", to = "id")]
     pub owner: BelongsTo<super::users::Entity>,
-    /// The votes for it.
+    /// The votes for the post.
     #[sea_orm(has_many)]
     pub voters: HasMany<super::votes::Entity>,
-    /// Its place in `top` and `hot`.
+    /// The sort keys of `top` and `hot`.
     #[sea_orm(has_one)]
     pub rank: HasOne<super::ranks::Entity>,
-    /// Its tags, one a row.
+    /// The tags, one per row.
     #[sea_orm(has_many)]
     pub tagged: HasMany<super::post_tags::Entity>,
 }

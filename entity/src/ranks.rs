@@ -1,10 +1,10 @@
-//! The keys of the orders `top` and `hot`.
+//! The sort keys of the orders `top` and `hot`.
 
 use sea_orm::entity::prelude::*;
 
 use crate::values::PostId;
 
-/// A row of `ranks`: one for each post. Triggers alone write it.
+/// A row of `ranks`: one per post. Only triggers write it.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "ranks")]
@@ -14,7 +14,7 @@ pub struct Model {
     pub post_id: PostId,
     /// The number of votes for the post.
     pub votes: i64,
-    /// The creation time in seconds since 1970, plus 45,000 for each ten-fold of votes + 1.
+    /// The creation time in seconds since 1970, plus 45,000 for each power of ten in votes + 1.
     pub hot: i64,
     /// The post.
     #[sea_orm(belongs_to, from = "post_id", to = "id")]

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::values::{SessionId, UserId};
 
-/// A row of `sessions`: one sign-in, until it is ended or expires.
+/// A row of `sessions`: one sign-in. It is deleted when the session ends or has expired.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
@@ -21,7 +21,7 @@ pub struct Model {
     pub created_at: TimeDateTimeWithTimeZone,
     /// In UTC, exact to a minute.
     pub last_used_at: TimeDateTimeWithTimeZone,
-    /// In UTC; each refresh moves it on.
+    /// In UTC; each refresh postpones it.
     pub expires_at: TimeDateTimeWithTimeZone,
     /// The user.
     #[sea_orm(belongs_to, from = "user_id", to = "id")]

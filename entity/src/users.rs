@@ -6,12 +6,12 @@ use sea_orm::entity::prelude::*;
 
 use crate::values::{Email, UserId, Username};
 
-/// A row of `users`. It cannot be serialised: each answer chooses its members.
+/// A row of `users`. It does not implement `Serialize`: each response type selects its members.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
-    /// Never given twice.
+    /// Never reused.
     #[sea_orm(primary_key)]
     pub id: UserId,
     /// Unique.
@@ -40,7 +40,7 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The rights of a user, the lowest first.
+/// The rights of a user, in ascending order.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
@@ -49,9 +49,9 @@ pub enum Role {
     /// May act on their own posts and account.
     #[default]
     User,
-    /// May delete any post too.
+    /// May also delete any post.
     Moderator,
-    /// May suspend and restore users, and read the audit log too.
+    /// May also suspend and restore users, and read the audit log.
     Admin,
 }
 
@@ -61,7 +61,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// An Argon2id hash in PHC string format. Its `Debug` does not show it.
+/// An Argon2id hash in PHC string format. `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq, DeriveValueType)]
 pub struct PasswordHash(pub String);
 

@@ -27,33 +27,34 @@ pub enum Database {
 impl Database {
     /// Parses a `sqlite:`, `postgres:` or `postgresql:` URL.
     ///
-    /// The error describes the expected format. It never contains the URL, which may hold a password.
+    /// The error describes the expected format. It never contains the URL, which may contain a
+    /// password.
     pub fn parse(url: &str) -> Result<Self, String> {
-        const RIGHT: &str =
+        const EXPECTED: &str =
             "expected `sqlite://FILE` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`";
         let scheme = url.split(':').next().unwrap_or_default();
         match scheme {
             "sqlite" if url.contains(":memory:") || url.contains("mode=memory") => Err(
-                "an in-memory database would be lost at every stop; name a file: `sqlite://FILE`"
+                "an in-memory database is lost when the service stops; use a file: `sqlite://FILE`"
                     .to_owned(),
             ),
             "sqlite" => {
                 let options = SqliteConnectOptions::from_str(url)
-                    .map_err(|_| format!("the SQLite URL cannot be read; {RIGHT}"))?;
+                    .map_err(|_| format!("the SQLite URL is invalid; {EXPECTED}"))?;
                 if options.get_filename().as_os_str().is_empty() {
-                    return Err(format!("the URL names no file; {RIGHT}"));
+                    return Err(format!("the URL has no file name; {EXPECTED}"));
                 }
                 Ok(Self::Sqlite(Box::new(options.disable_statement_logging())))
             }
             "postgres" | "postgresql" => {
                 let options = PgConnectOptions::from_str(url)
-                    .map_err(|_| format!("the PostgreSQL URL cannot be read; {RIGHT}"))?;
+                    .map_err(|_| format!("the PostgreSQL URL is invalid; {EXPECTED}"))?;
                 let options = options
                     .application_name("acclaim")
                     .disable_statement_logging();
                 Ok(Self::Postgres(Box::new(options)))
             }
-            _ => Err(format!("neither SQLite nor PostgreSQL; {RIGHT}")),
+            _ => Err(format!("neither SQLite nor PostgreSQL; {EXPECTED}")),
         }
     }
 
@@ -63,11 +64,11 @@ impl Database {
     /// needs that. The runner checks all foreign keys before it commits. The error is one sentence
     /// for the operator.
     pub(crate) async fn connect(&self, create: bool) -> Result<DatabaseConnection, String> {
-        self.reach().await?;
+        self.check_connection().await?;
         let connected = match self {
             Self::Sqlite(options) => {
                 if !create && !options.get_filename().exists() {
-                    return Err(format!("{self} does not exist; `migrate up` makes it"));
+                    return Err(format!("{self} does not exist; `migrate up` creates it"));
                 }
                 let options = SqliteConnectOptions::clone(options)
                     .create_if_missing(create)
@@ -91,7 +92,7 @@ impl Database {
 
     /// Connects to the server once, to get its own error message. A pool would retry and report only a
     /// time-out. Does nothing for SQLite. The error is one sentence for the operator.
-    pub async fn reach(&self) -> Result<(), String> {
+    pub async fn check_connection(&self) -> Result<(), String> {
         let Self::Postgres(options) = self else {
             return Ok(());
         };
@@ -111,9 +112,7 @@ impl Database {
             sqlx::Error::PoolTimedOut => {
                 format!("cannot reach {self}: no answer within {CONNECT_TIMEOUT:?}")
             }
-            sqlx::Error::Database(refusal) => {
-                format!("cannot open {self}: {}", refusal.message())
-            }
+            sqlx::Error::Database(error) => format!("cannot open {self}: {}", error.message()),
             other => format!("cannot open {self}: {other}"),
         }
     }
@@ -141,7 +140,7 @@ impl fmt::Display for Database {
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The options hold the password.
+        // The options contain the password.
         write!(f, "Database({self})")
     }
 }

@@ -1,7 +1,7 @@
 //! The parts of the DDL that differ between the two databases.
 //!
-//! Landed migrations use these texts. Never change one that exists: it would change what those
-//! migrations do on a new database. Add a new field or function instead.
+//! Landed migrations use these fragments. Never change an existing one: landed migrations would
+//! behave differently on a new database. Add a new field or function instead.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 

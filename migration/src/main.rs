@@ -24,7 +24,7 @@ enum Action {
     Run(Command),
     /// Write a new, empty migration
     Generate {
-        /// Its name, of [a-z0-9_]: `add_tags`
+        /// Its name, from [a-z0-9_], such as `add_tags`
         name: String,
     },
 }
@@ -35,8 +35,8 @@ async fn main() -> ExitCode {
         Action::Generate { name } => generate(&name).map(|()| 0),
         Action::Run(command) => migrate(&command).await,
     };
-    ExitCode::from(outcome.unwrap_or_else(|sentence| {
-        eprintln!("migration: {sentence}");
+    ExitCode::from(outcome.unwrap_or_else(|error| {
+        eprintln!("migration: {error}");
         2
     }))
 }
@@ -47,7 +47,7 @@ async fn migrate(command: &Command) -> Result<u8, String> {
         Some(url) if !url.is_empty() => url,
         _ => from_dotenv()?.unwrap_or_else(|| "sqlite://acclaim.db".to_owned()),
     };
-    let database = Database::parse(&url).map_err(|fault| format!("DATABASE_URL: {fault}"))?;
+    let database = Database::parse(&url).map_err(|error| format!("DATABASE_URL: {error}"))?;
     let report = run(&database, command)
         .await
         .map_err(|error| error.to_string())?;
@@ -62,7 +62,7 @@ fn from_dotenv() -> Result<Option<String>, String> {
         Err(error) => return Err(format!(".env cannot be read: {error}")),
     };
     for pair in file {
-        // dotenvy's error message contains the line, which may hold a secret.
+        // dotenvy's error message contains the line, which may contain a secret.
         let (name, value) = pair.map_err(|_| ".env has a line that is not NAME=VALUE")?;
         if name == "DATABASE_URL" && !value.is_empty() {
             return Ok(Some(value));
@@ -80,7 +80,7 @@ fn generate(name: &str) -> Result<(), String> {
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
     {
-        return Err(format!("`{name}` is not a name of [a-z0-9_]"));
+        return Err(format!("the name `{name}` must consist of [a-z0-9_]"));
     }
     let failed = |error: &dyn Error| format!("could not write the migration: {error}");
     let root = env!("CARGO_MANIFEST_DIR");

@@ -16,15 +16,15 @@ use crate::{Command, Database, Migrator};
 /// Key of the advisory lock that a run holds on PostgreSQL: `acclaim` in ASCII.
 const LOCK: i64 = 0x61_6363_6c61_696d;
 
-/// Why a run failed. A failed run changes nothing.
+/// The error of a run. A failed run changes nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database cannot be opened. Holds one sentence for the operator.
+    /// The database cannot be opened. Contains one sentence for the operator.
     #[error("{0}")]
     Connect(String),
     /// A newer version of this program applied a migration that this version does not know.
     #[error(
-        "the database is newer than this program: it holds the migration `{0}`; run a newer acclaim"
+        "the database is newer than this program: it has the migration `{0}`; run a newer acclaim"
     )]
     Newer(String),
     /// A migration failed. The whole run is rolled back.
@@ -36,19 +36,19 @@ pub enum Error {
         cause: DbErr,
     },
     /// A statement outside the migrations failed.
-    #[error("{database} refused, and nothing was changed: {cause}")]
-    Refused {
+    #[error("a statement failed in {database}, and nothing was changed: {cause}")]
+    StatementFailed {
         /// Description of the database, without secrets.
         database: String,
         /// Error of the database.
         cause: DbErr,
     },
-    /// The same, where the caller knows the database.
-    #[error("the database refused: {0}")]
+    /// A statement outside the migrations failed. The caller adds the description of the database.
+    #[error("a statement failed: {0}")]
     Database(#[from] DbErr),
 }
 
-/// The outcome of a run: one line per migration.
+/// The result of a run: one line per migration.
 #[derive(Debug, Default)]
 pub struct Report {
     lines: Vec<String>,
@@ -57,8 +57,8 @@ pub struct Report {
 }
 
 impl Report {
-    fn add(&mut self, what: &str, name: &str) {
-        self.lines.push(format!("{what:<8} {name}"));
+    fn add(&mut self, action: &str, name: &str) {
+        self.lines.push(format!("{action:<8} {name}"));
     }
 }
 
@@ -88,7 +88,7 @@ pub async fn run(database: &Database, command: &Command) -> Result<Report, Error
     // Without an explicit close the server would keep the connection until its time-out.
     connection.close().await?;
     outcome.map_err(|error| match error {
-        Error::Database(cause) => Error::Refused {
+        Error::Database(cause) => Error::StatementFailed {
             database: database.to_string(),
             cause,
         },
@@ -220,20 +220,20 @@ async fn with_status(db: &impl ConnectionTrait) -> Result<Vec<(String, Migration
         .collect())
 }
 
-fn names(all: &[(String, MigrationStatus)], wanted: MigrationStatus) -> Vec<String> {
+fn names(all: &[(String, MigrationStatus)], status: MigrationStatus) -> Vec<String> {
     all.iter()
-        .filter(|(_, status)| *status == wanted)
+        .filter(|(_, other)| *other == status)
         .map(|(name, _)| name.clone())
         .collect()
 }
 
 async fn check_foreign_keys(db: &DatabaseTransaction) -> Result<(), Error> {
     let check = Statement::from_string(DbBackend::Sqlite, "PRAGMA foreign_key_check");
-    let broken = db.query_all_raw(check).await?.len();
-    if broken == 0 {
+    let violations = db.query_all_raw(check).await?.len();
+    if violations == 0 {
         return Ok(());
     }
     Err(Error::Database(DbErr::Migration(format!(
-        "{broken} rows would refer to rows that do not exist"
+        "{violations} rows would refer to rows that do not exist"
     ))))
 }

@@ -58,7 +58,7 @@ pub struct Postgres {
 /// Inspects `database`. The error is one sentence for the operator.
 pub async fn inspect(database: &Database) -> Result<Inspection, String> {
     // Has the clearest message if the server cannot be reached.
-    database.reach().await?;
+    database.check_connection().await?;
     let looked = match database {
         Database::Sqlite(options) => {
             let options = options.as_ref().clone().read_only(true);

@@ -69,7 +69,7 @@ pub struct Db {
 impl Db {
     /// Connects. The error is one sentence for the operator.
     pub async fn open(database: &Database) -> Result<Self, String> {
-        database.reach().await?;
+        database.check_connection().await?;
         let db = match database {
             Database::Sqlite(options) => Self::sqlite(options),
             Database::Postgres(options) => Self::postgres(options),

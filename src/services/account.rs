@@ -38,7 +38,8 @@ pub struct Changes {
 /// `verified` is the result of [`verify_password`], if the change needs the password.
 ///
 /// # Errors
-/// [`Error::EmailTaken`]; [`Error::UsernameTaken`]; [`Error::WrongPassword`] if the password was changed since the verification.
+/// [`Error::EmailTaken`]; [`Error::UsernameTaken`]; [`Error::WrongPassword`] if the password was
+/// changed since the verification.
 pub async fn change(
     db: &Db,
     passwords: &Passwords,
@@ -99,8 +100,7 @@ pub async fn verify_password(
     Err(Error::WrongPassword)
 }
 
-/// Locks the caller's row until `transaction` ends, and checks that the password is the `verified`
-/// one.
+/// Locks the caller's row until `transaction` ends, and checks that the password hash is `verified`.
 async fn lock_verified(
     transaction: &Transaction,
     caller: &Identity,
@@ -158,9 +158,9 @@ pub struct Export {
 pub async fn export(db: &Db, id: UserId) -> Result<Export, Error> {
     use audit_log::Action::{ChangeRole, RestoreUser, SuspendUser};
     let user = user_rules::get(db, id).await?;
-    let of_users = audit_log::Column::Action.is_in([ChangeRole, RestoreUser, SuspendUser]);
-    let about = of_users.and(audit_log::Column::SubjectId.eq(id.get()));
-    let about = about.or(audit_log::Column::OwnerId.eq(id));
+    let affects_a_user = audit_log::Column::Action.is_in([ChangeRole, RestoreUser, SuspendUser]);
+    let affects_user = affects_a_user.and(audit_log::Column::SubjectId.eq(id.get()));
+    let affects_user = affects_user.or(audit_log::Column::OwnerId.eq(id));
     Ok(Export {
         user,
         posts: posts::Entity::find()
@@ -176,7 +176,7 @@ pub async fn export(db: &Db, id: UserId) -> Result<Export, Error> {
         sessions: session_rules::list(db, id).await?,
         tokens: personal_tokens::list(db, id).await?,
         audit_log: audit_log::Entity::find()
-            .filter(about.or(audit_log::Column::ActorId.eq(id)))
+            .filter(affects_user.or(audit_log::Column::ActorId.eq(id)))
             .order_by_asc(audit_log::Column::Id)
             .all(db.read())
             .await?,

@@ -1,4 +1,4 @@
-//! The rules and the queries of each resource. This layer knows no HTTP.
+//! The rules and the queries of each resource. This layer does not depend on HTTP.
 
 pub mod account;
 pub mod auth;
@@ -10,8 +10,8 @@ pub mod votes;
 
 use time::OffsetDateTime;
 
-/// The current time in UTC, in whole microseconds: the precision that both databases store, so that
-/// a value is read back as it was written.
+/// The current time in UTC, in whole microseconds. Both databases store this precision, so that a
+/// value does not change when it is read back.
 fn now() -> OffsetDateTime {
     let now = OffsetDateTime::now_utc();
     now.replace_nanosecond(now.microsecond() * 1_000)

@@ -1,7 +1,7 @@
-//! Keyset pagination for any list: cursors, pages and the SQL between them.
+//! Keyset pagination for any list: cursors, pages and their SQL.
 //!
-//! A list is ordered by an optional key and by an id, which breaks ties. A page is read with one row
-//! more than its limit, which tells whether the list continues.
+//! A list is ordered by an optional key and by an id, which breaks ties. A page is read with one
+//! extra row, which shows whether the list continues.
 
 use std::fmt::{self, Display};
 
@@ -13,9 +13,9 @@ use sea_orm::{
 /// A position between two rows of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
-    /// True for the rows before the position, false for those after it.
+    /// True for a page of rows before the position, false for rows after it.
     pub before: bool,
-    /// The key of the adjacent row; 0 if the list is ordered by id alone.
+    /// The key of the adjacent row; 0 if the list is ordered only by id.
     pub key: i64,
     /// The id of the adjacent row.
     pub id: i64,
@@ -56,9 +56,9 @@ impl Cursor {
 pub struct Page<T, C = Cursor> {
     /// The rows in order.
     pub items: Vec<T>,
-    /// Where the next page starts, if there is one.
+    /// The start of the next page, if there is one.
     pub next: Option<C>,
-    /// Where the previous page ends, if there is one.
+    /// The end of the previous page, if there is one.
     pub prev: Option<C>,
     /// Number of rows of the whole list, if the request asked for it.
     pub total: Option<u64>,
@@ -86,9 +86,9 @@ impl<T, C> Page<T, C> {
     }
 }
 
-/// How a page is read.
+/// Size, direction and start of a page.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Walk {
+pub(super) struct PageRequest {
     /// Maximum number of rows of the page.
     pub(super) limit: u64,
     /// True if the page ends at a cursor. Its rows are read in the opposite order.
@@ -97,14 +97,14 @@ pub(super) struct Walk {
     pub(super) resumed: bool,
 }
 
-impl Walk {
+impl PageRequest {
     /// Number of rows to read: one more than the limit.
     pub(super) fn rows(self) -> u64 {
         self.limit.saturating_add(1)
     }
 
-    /// Makes a page of `rows`, as they were read. `cursor` gets the adjacent row, and true for the
-    /// rows before it.
+    /// Makes a page of `rows` in the order of the query. `cursor` makes a cursor from the adjacent
+    /// row and [`Cursor::before`].
     pub(super) fn page<T, C>(self, mut rows: Vec<T>, cursor: impl Fn(&T, bool) -> C) -> Page<T, C> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
@@ -130,42 +130,42 @@ impl Walk {
 pub(super) struct Keyset {
     /// The first sort key, and its value at the cursor. Lists that are ordered by id have none.
     pub(super) key: Option<(Expr, Expr)>,
-    /// The id, in the table whose index the database walks.
+    /// The id, in the table whose index the database scans.
     pub(super) id: Expr,
     /// The direction of key and id.
     pub(super) direction: Order,
 }
 
 impl Keyset {
-    /// Orders `select`, and starts it beyond the row with id `start`.
+    /// Orders `select`, and starts it after the row with id `start_id`.
     pub(super) fn apply<E: EntityTrait>(
         self,
         mut select: Select<E>,
-        start: Option<i64>,
+        start_id: Option<i64>,
     ) -> Select<E> {
         let Self { key, id, direction } = self;
         let ascending = direction == Order::Asc;
-        let beyond = |row: Expr, start: Expr| {
+        let is_after = |row: Expr, start: Expr| {
             if ascending {
                 row.gt(start)
             } else {
                 row.lt(start)
             }
         };
-        if let Some(start) = start.map(Expr::value) {
+        if let Some(start_id) = start_id.map(Expr::value) {
             select = match key.clone() {
-                None => select.filter(beyond(id.clone(), start)),
-                // SQLite starts an index walk only at a bound on the first column, not at a row
+                None => select.filter(is_after(id.clone(), start_id)),
+                // SQLite starts an index scan only at a bound on the first column, not at a row
                 // value, and only if that bound comes first.
-                Some((key, at)) => select
+                Some((key, start_key)) => select
                     .filter(if ascending {
-                        key.clone().gte(at.clone())
+                        key.clone().gte(start_key.clone())
                     } else {
-                        key.clone().lte(at.clone())
+                        key.clone().lte(start_key.clone())
                     })
-                    .filter(beyond(
+                    .filter(is_after(
                         Expr::tuple([key, id.clone()]),
-                        Expr::tuple([at, start]),
+                        Expr::tuple([start_key, start_id]),
                     )),
             };
         }
@@ -178,13 +178,13 @@ impl Keyset {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cursor, Page, Walk};
+    use super::{Cursor, Page, PageRequest};
 
     const CURSOR: fn(&i64, bool) -> (i64, bool) = |id, before| (*id, before);
 
     #[test]
-    fn the_extra_row_tells_whether_the_list_continues() {
-        let first = Walk {
+    fn the_extra_row_shows_whether_the_list_continues() {
+        let first = PageRequest {
             limit: 2,
             backwards: false,
             resumed: false,
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_page_before_a_cursor_is_reversed() {
-        let back = Walk {
+        let back = PageRequest {
             limit: 2,
             backwards: true,
             resumed: true,
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_a_cursor_is_read_again() {
+    fn a_cursor_is_parsed_from_its_text_form() {
         for text in ["a0.1", "b0.42", "b-1.999999999999999999"] {
             let cursor = Cursor::parse(text).expect(text);
             assert_eq!(cursor.to_string(), text);

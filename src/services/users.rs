@@ -1,4 +1,4 @@
-//! Finding users.
+//! Queries for users.
 
 use entity::{
     users::{Column, Entity, Model},
@@ -32,14 +32,14 @@ pub async fn get(db: &Db, id: UserId) -> Result<Model, Error> {
 /// The user with this e-mail address or username.
 ///
 /// # Errors
-/// [`Error::NoUser`].
+/// [`Error::UserNotFound`].
 pub async fn get_by_name(db: &Db, name: &SignInName) -> Result<Model, Error> {
     let name = name.normalised();
     let found = find_by_name(db, &name).await?;
-    found.ok_or(Error::NoUser { name })
+    found.ok_or(Error::UserNotFound { name })
 }
 
-/// The user with this e-mail address or username, which is normalised.
+/// The user with this normalised e-mail address or username.
 pub(super) async fn find_by_name(db: &Db, name: &str) -> Result<Option<Model>, Error> {
     // Every e-mail address contains an `@`, no username does.
     let column = if name.contains('@') {

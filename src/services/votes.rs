@@ -1,4 +1,4 @@
-//! Votes. The statements cope with a vote that exists already.
+//! Votes. Adding an existing vote and removing a missing one change nothing.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -24,7 +24,7 @@ use crate::{
 /// The voter was deleted after the token was checked.
 const USER: Constraint = Constraint::foreign_key("votes_user_id_fkey");
 /// The post was deleted after the statement found it. SQLite has one writer, so that this happens
-/// on PostgreSQL alone.
+/// only on PostgreSQL.
 const POST: Constraint = Constraint::foreign_key("votes_post_id_fkey");
 
 /// A post's votes after the caller's vote was added or removed.
@@ -32,7 +32,7 @@ const POST: Constraint = Constraint::foreign_key("votes_post_id_fkey");
 pub struct Tally {
     /// The number of votes for the post.
     pub votes: i64,
-    /// True if this call changed anything.
+    /// True if this call added or removed a vote.
     pub changed: bool,
 }
 
@@ -46,7 +46,7 @@ struct Vote {
 /// Adds `caller`'s vote for post `post_id`, unless it exists.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::PostGone`]; [`Error::InvalidToken`] if the caller was deleted
+/// [`Error::NotFound`]; [`Error::PostDeleted`]; [`Error::InvalidToken`] if the caller was deleted
 /// meanwhile.
 pub async fn add(db: &Db, caller: UserId, post_id: PostId) -> Result<Tally, Error> {
     let vote = Vote {
@@ -79,11 +79,14 @@ impl BatchedWrite for AddVotes {
     type Row = Vote;
     type Output = bool;
 
+    /// Remove this to let [`write`](BatchedWrite::write) run a second statement.
     const ONE_STATEMENT: bool = true;
 
-    async fn write(transaction: &Transaction, wanted: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
-        let wanted: Vec<Vote> = wanted.iter().map(|vote| **vote).collect();
-        let visible = locked(transaction, &wanted).expr(Expr::value(now())).take();
+    async fn write(transaction: &Transaction, requested: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
+        let requested: Vec<Vote> = requested.iter().map(|vote| **vote).collect();
+        let select = select_and_lock(transaction, &requested)
+            .expr(Expr::value(now()))
+            .take();
         let columns = [
             votes::Column::PostId,
             votes::Column::UserId,
@@ -92,15 +95,15 @@ impl BatchedWrite for AddVotes {
         let insert = Query::insert()
             .into_table(votes::Entity)
             .columns(columns)
-            .select_from(visible)
+            .select_from(select)
             .map_err(Error::internal)?
             .on_conflict(OnConflict::columns(KEY).do_nothing().to_owned())
             .returning(Query::returning().columns(KEY))
             .take();
         let inserted = transaction.query_all(&insert).await;
         let inserted =
-            inserted.on_constraint([(USER, Error::InvalidToken), (POST, Error::PostGone)])?;
-        Ok(changed(&inserted, &wanted)?)
+            inserted.on_constraint([(USER, Error::InvalidToken), (POST, Error::PostDeleted)])?;
+        Ok(is_changed(&inserted, &requested)?)
     }
 }
 
@@ -110,59 +113,61 @@ impl BatchedWrite for RemoveVotes {
     type Row = Vote;
     type Output = bool;
 
+    /// Remove this to let [`write`](BatchedWrite::write) run a second statement.
     const ONE_STATEMENT: bool = true;
 
-    /// A vote for a post that became a draft stays.
-    async fn write(transaction: &Transaction, wanted: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
-        let wanted: Vec<Vote> = wanted.iter().map(|vote| **vote).collect();
+    /// Does not delete a vote for a post that the user cannot see, such as one that became a draft.
+    async fn write(transaction: &Transaction, requested: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
+        let requested: Vec<Vote> = requested.iter().map(|vote| **vote).collect();
         let vote = Expr::tuple([
             Expr::col(votes::Column::PostId),
             Expr::col(votes::Column::UserId),
         ]);
         let delete = Query::delete()
             .from_table(votes::Entity)
-            .and_where(vote.in_subquery(locked(transaction, &wanted)))
+            .and_where(vote.in_subquery(select_and_lock(transaction, &requested)))
             .returning(Query::returning().columns(KEY))
             .take();
         let deleted = transaction.query_all(&delete).await?;
-        Ok(changed(&deleted, &wanted)?)
+        Ok(is_changed(&deleted, &requested)?)
     }
 }
 
-/// Selects the posts and users of those of `wanted` whose post the user may see.
-fn visible(connection: &impl ConnectionTrait, wanted: &[Vote]) -> SelectStatement {
+/// Selects post id and user id of the `requested` votes whose post is visible to the user.
+fn select_visible(connection: &impl ConnectionTrait, requested: &[Vote]) -> SelectStatement {
     let id = (posts::Entity, posts::Column::Id);
-    let wanted = ValuesTable::numbered(wanted.len())
-        .column("id", wanted.iter().map(|vote| vote.post_id))
-        .column("reader", wanted.iter().map(|vote| vote.user_id));
+    let requested = ValuesTable::numbered(requested.len())
+        .column("post_id", requested.iter().map(|vote| vote.post_id))
+        .column("user_id", requested.iter().map(|vote| vote.user_id));
     Query::select()
-        .columns([("want", "id"), ("want", "reader")])
+        .columns([("requested", "post_id"), ("requested", "user_id")])
         .from(posts::Entity)
         .join_subquery(
             JoinType::InnerJoin,
-            wanted.select(connection.get_database_backend()),
-            "want",
-            Expr::col(id).equals(("want", "id")),
+            requested.select(connection.get_database_backend()),
+            "requested",
+            Expr::col(id).equals(("requested", "post_id")),
         )
-        .cond_where(visible_to(Some(Expr::col(("want", "reader")))))
+        .cond_where(visible_to(Some(Expr::col(("requested", "user_id")))))
         .take()
 }
 
-/// The same, and locks the posts until the transaction ends, always in the same order: transactions
-/// wait for each other before they hold anything that another waits for.
+/// Like [`select_visible`], and locks the posts until the transaction ends. All transactions lock
+/// posts in the same order, so that they cannot deadlock.
 ///
-/// PostgreSQL takes four times as long if many transactions lock a post for the foreign key of a
-/// vote first.
-fn locked(connection: &impl ConnectionTrait, wanted: &[Vote]) -> SelectStatement {
-    visible(connection, wanted)
-        .order_by(("want", "id"), Order::Asc)
-        .order_by(("want", "reader"), Order::Asc)
+/// Without this lock PostgreSQL takes four times as long when many transactions vote for one post,
+/// because each locks the post for the foreign key of its vote.
+fn select_and_lock(connection: &impl ConnectionTrait, requested: &[Vote]) -> SelectStatement {
+    select_visible(connection, requested)
+        .order_by(("requested", "post_id"), Order::Asc)
+        .order_by(("requested", "user_id"), Order::Asc)
         .lock_with_tables(LockType::NoKeyUpdate, [posts::Entity])
         .take()
 }
 
-/// Tells for each of `wanted` if it is in `rows`. Of equal votes only the first is.
-fn changed(rows: &[QueryResult], wanted: &[Vote]) -> Result<Vec<bool>, DbErr> {
+/// For each of the `requested` votes, true if it is in `rows`. For equal votes, only the first is
+/// true.
+fn is_changed(rows: &[QueryResult], requested: &[Vote]) -> Result<Vec<bool>, DbErr> {
     let mut changed = HashSet::with_capacity(rows.len());
     for row in rows {
         changed.insert(Vote {
@@ -170,7 +175,7 @@ fn changed(rows: &[QueryResult], wanted: &[Vote]) -> Result<Vec<bool>, DbErr> {
             user_id: row.try_get("", "user_id")?,
         });
     }
-    Ok(wanted.iter().map(|vote| changed.remove(vote)).collect())
+    Ok(requested.iter().map(|vote| changed.remove(vote)).collect())
 }
 
 /// Reads the number of votes after the commit, so that it includes the votes of others.
@@ -187,12 +192,12 @@ impl SharedRead for VoteCounts {
     type Key = Vote;
     type Value = i64;
 
-    async fn read(connection: Autocommit, (): (), wanted: Vec<Vote>) -> Found<Vote, i64> {
-        let counts = visible(&connection, &wanted)
-            .column(("want", ValuesTable::POSITION))
+    async fn read(connection: Autocommit, (): (), requested: Vec<Vote>) -> Found<Vote, i64> {
+        let counts = select_visible(&connection, &requested)
+            .column(("requested", ValuesTable::POSITION))
             .column((posts::Entity, posts::Column::Votes))
             .take();
         let rows = connection.query_all(&counts).await?;
-        ValuesTable::by_position(&wanted, &rows, |row| row.try_get("", "votes"))
+        ValuesTable::by_position(&requested, &rows, |row| row.try_get("", "votes"))
     }
 }

@@ -60,8 +60,8 @@ async fn a_username_changes_without_a_password_and_an_email_with_one(fixture: Fi
         );
     }
     let nulls = json!({"username": null, "email": null, "password": null});
-    let faults = ["email type", "password type", "username type"];
-    assert_eq!(patch(&service, &ada, nulls).await.field_errors(), faults);
+    let errors = ["email type", "password type", "username type"];
+    assert_eq!(patch(&service, &ada, nulls).await.field_errors(), errors);
     let nothing = patch(&service, &ada, json!({})).await.expect(200).json();
     assert_eq!(nothing["username"], "countess");
 }
@@ -162,22 +162,22 @@ async fn an_export_contains_all_data_of_the_user(fixture: Fixture) {
             .unwrap()
             .contains("acclaim.json")
     );
-    let told = export.json();
-    assert_eq!(told["user"]["email"], "ada@example.com");
-    let titles: Vec<_> = told["posts"]
+    let data = export.json();
+    assert_eq!(data["user"]["email"], "ada@example.com");
+    let titles: Vec<_> = data["posts"]
         .as_array()
         .unwrap()
         .iter()
         .map(|post| &post["title"])
         .collect();
     assert_eq!(titles, ["Title", "Draft"]);
-    assert_eq!(told["votes"][0]["post_id"], id);
-    for moment in [&told["votes"][0]["created_at"], &told["user"]["updated_at"]] {
+    assert_eq!(data["votes"][0]["post_id"], id);
+    for moment in [&data["votes"][0]["created_at"], &data["user"]["updated_at"]] {
         assert!(moment.as_str().unwrap().ends_with('Z'));
     }
-    assert_eq!(told["sessions"][0]["current"], true);
+    assert_eq!(data["sessions"][0]["current"], true);
     assert_eq!(
-        told["tokens"][0]["scopes"],
+        data["tokens"][0]["scopes"],
         json!(["posts:read", "votes:write"])
     );
     assert!(!export.text.contains("argon2") && !export.text.contains("acl_"));

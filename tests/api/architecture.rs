@@ -56,22 +56,22 @@ fn layer(module: &str) -> Option<usize> {
 fn modules_used(text: &str) -> Vec<String> {
     let mut used = Vec::new();
     for root in ["crate::", "acclaim::"] {
-        for (at, _) in text.match_indices(root) {
-            let rest = &text[at + root.len()..];
+        for (index, _) in text.match_indices(root) {
+            let rest = &text[index + root.len()..];
             let Some(list) = rest.strip_prefix('{') else {
                 used.push(word(rest));
                 continue;
             };
             let mut depth = 0;
             let mut start = true;
-            for (at, letter) in list.char_indices() {
+            for (index, letter) in list.char_indices() {
                 match letter {
                     '{' => depth += 1,
                     '}' if depth == 0 => break,
                     '}' => depth -= 1,
                     ',' if depth == 0 => start = true,
                     letter if start && letter.is_alphabetic() => {
-                        used.push(word(&list[at..]));
+                        used.push(word(&list[index..]));
                         start = false;
                     }
                     _ => {}

@@ -34,14 +34,14 @@ async fn a_suspended_user_is_locked_out_until_restored(fixture: Fixture) {
     };
     service.get("/posts", &bot).await.expect(200);
     let path = format!("/users/{}/suspension", eve.id);
-    let why = json!({"reason": "Advertising"});
-    let told = service
-        .call("PUT", &path, Some(&root), Some(why.clone()))
+    let reason = json!({"reason": "Advertising"});
+    let suspended = service
+        .call("PUT", &path, Some(&root), Some(reason.clone()))
         .await;
-    assert!(told.expect(200).json()["suspended_at"].is_string());
+    assert!(suspended.expect(200).json()["suspended_at"].is_string());
     // A second suspension changes nothing.
     service
-        .call("PUT", &path, Some(&root), Some(why))
+        .call("PUT", &path, Some(&root), Some(reason))
         .await
         .expect(200);
 
@@ -112,9 +112,9 @@ async fn moderation_is_recorded_in_the_audit_log(fixture: Fixture) {
         .await
         .expect(204);
     let path = format!("/users/{}/suspension", eve.id);
-    let why = json!({"reason": "For the third time"});
+    let reason = json!({"reason": "For the third time"});
     service
-        .call("PUT", &path, Some(&root), Some(why))
+        .call("PUT", &path, Some(&root), Some(reason))
         .await
         .expect(200);
     service
@@ -124,12 +124,12 @@ async fn moderation_is_recorded_in_the_audit_log(fixture: Fixture) {
     let log = service.get("/audit-log", &root).await.expect(200);
     assert_eq!(log.header("cache-control"), Some("no-store"));
     let log = log.json();
-    let told: Vec<String> = log
+    let entries: Vec<String> = log
         .as_array()
         .unwrap()
         .iter()
-        .map(|act| {
-            let text = |name: &str| act[name].as_str().unwrap().to_owned();
+        .map(|entry| {
+            let text = |name: &str| entry[name].as_str().unwrap().to_owned();
             assert!(text("at").ends_with('Z'));
             [
                 text("actor"),
@@ -141,7 +141,7 @@ async fn moderation_is_recorded_in_the_audit_log(fixture: Fixture) {
         })
         .collect();
     assert_eq!(
-        told,
+        entries,
         [
             "root | restore_user | eve | Sorry",
             "root | suspend_user | eve | For the third time",

@@ -13,10 +13,10 @@ use crate::harness::{
 /// The callers that a route accepts.
 #[derive(Clone, Copy, PartialEq)]
 enum Callers {
-    /// Everybody. A token is ignored.
-    Anybody,
-    /// Everybody, but a given token must be valid.
-    AnybodyWithValidToken,
+    /// Any caller. A token is ignored.
+    Public,
+    /// Any caller. A token, if sent, must be valid.
+    PublicWithValidToken,
     /// All users.
     Users,
     /// All users with a session. Personal access tokens are refused.
@@ -28,9 +28,9 @@ enum Callers {
     /// Admins with a session.
     Admins,
 }
-use Callers::{Admins, Anybody, AnybodyWithValidToken, Owner, OwnerOrModerator, SignedIn, Users};
+use Callers::{Admins, Owner, OwnerOrModerator, Public, PublicWithValidToken, SignedIn, Users};
 
-/// Method and path, accepted callers, scopes of which a personal access token needs one, and body.
+/// Method and path, accepted callers, scopes and body. A personal access token needs one of the scopes.
 type Row = (&'static str, Callers, &'static [&'static str], &'static str);
 
 const READ: &[&str] = &["posts:read"];
@@ -38,22 +38,22 @@ const ACCOUNT: &[&str] = &["account"];
 const VOTE: &[&str] = &["votes:write"];
 const POST: &str = r#"{"title": "t", "content": "c"}"#;
 
-/// An `{id}` that does not exist, for paths other than those of posts.
-const NOBODY: &str = "999999999";
+/// An `{id}` that does not exist, for all paths except those of posts.
+const UNKNOWN_ID: &str = "999999999";
 
 const ROWS: [Row; 34] = [
-    ("GET /", Anybody, &[], ""),
-    ("GET /.well-known/jwks.json", Anybody, &[], ""),
-    ("GET /docs", Anybody, &[], ""),
-    ("GET /health/live", Anybody, &[], ""),
-    ("GET /health/ready", Anybody, &[], ""),
-    ("GET /openapi.json", Anybody, &[], ""),
-    ("GET /problems/{slug}", Anybody, &[], ""),
-    ("POST /login", Anybody, &[], r#"{"username": "nobody"}"#),
-    ("POST /users", Anybody, &[], r#"{"username": "nobody"}"#),
+    ("GET /", Public, &[], ""),
+    ("GET /.well-known/jwks.json", Public, &[], ""),
+    ("GET /docs", Public, &[], ""),
+    ("GET /health/live", Public, &[], ""),
+    ("GET /health/ready", Public, &[], ""),
+    ("GET /openapi.json", Public, &[], ""),
+    ("GET /problems/{slug}", Public, &[], ""),
+    ("POST /login", Public, &[], r#"{"username": "nobody"}"#),
+    ("POST /users", Public, &[], r#"{"username": "nobody"}"#),
     (
         "GET /users/{id}",
-        AnybodyWithValidToken,
+        PublicWithValidToken,
         &["posts:read", "account"],
         "",
     ),
@@ -94,7 +94,7 @@ const ROWS: [Row; 34] = [
     ("PUT /users/{id}/suspension", Admins, &[], "{}"),
     ("DELETE /users/{id}/suspension", Admins, &[], ""),
     ("GET /audit-log", Admins, &[], ""),
-    // These two end the session that calls them.
+    // These two end the session of the caller.
     ("DELETE /sessions", Users, ACCOUNT, ""),
     ("POST /logout", SignedIn, &[], ""),
 ];
@@ -105,7 +105,7 @@ async fn call(service: &Service, row: &Row, user: Option<&User>, post: i64) -> A
     let id = if path.starts_with("/posts") {
         post.to_string()
     } else {
-        NOBODY.to_owned()
+        UNKNOWN_ID.to_owned()
     };
     let path = path.replace("{id}", &id).replace("{slug}", "not-found");
     let body = (!body.is_empty()).then(|| serde_json::from_str(body).expect("not JSON"));
@@ -169,15 +169,15 @@ async fn every_route_accepts_its_scopes_and_no_others(fixture: Fixture) {
         for (scope, bearer) in &tokens {
             let post = service.new_post(&writer, "Title").await;
             let answer = call(&service, row, Some(bearer), post).await;
-            let allowed = matches!(row.1, Anybody) || row.2.contains(scope);
-            let what = format!("{} with {scope}: {}", row.0, answer.text);
+            let allowed = matches!(row.1, Public) || row.2.contains(scope);
+            let context = format!("{} with {scope}: {}", row.0, answer.text);
             if allowed {
-                assert_eq!(answer.header("www-authenticate"), None, "{what}");
-                assert_ne!(answer.status, 403, "{what}");
+                assert_eq!(answer.header("www-authenticate"), None, "{context}");
+                assert_ne!(answer.status, 403, "{context}");
             } else {
-                assert_eq!(answer.status, 403, "{what}");
+                assert_eq!(answer.status, 403, "{context}");
                 let challenge = Some(r#"Bearer error="insufficient_scope""#);
-                assert_eq!(answer.header("www-authenticate"), challenge, "{what}");
+                assert_eq!(answer.header("www-authenticate"), challenge, "{context}");
             }
         }
     }
@@ -187,7 +187,7 @@ async fn every_route_accepts_its_scopes_and_no_others(fixture: Fixture) {
 async fn every_route_accepts_its_callers_and_no_others(fixture: Fixture) {
     let service = fixture.serve().await;
     let owner = service.user("owner").await;
-    let mut people = vec![("anonymous", None)];
+    let mut callers = vec![("anonymous", None)];
     for name in ["owner", "other", "moderator", "admin", "suspended"] {
         if name != "owner" {
             service.user(name).await;
@@ -195,9 +195,9 @@ async fn every_route_accepts_its_callers_and_no_others(fixture: Fixture) {
         if ["moderator", "admin"].contains(&name) {
             become_role(&fixture, name, name).await;
         }
-        people.push((name, Some(service.sign_in(name, PASSWORD).await)));
+        callers.push((name, Some(service.sign_in(name, PASSWORD).await)));
     }
-    let known = |name| people.iter().find(|(known, _)| *known == name);
+    let known = |name| callers.iter().find(|(known, _)| *known == name);
     let known = |name| known(name).and_then(|(_, user)| user.as_ref()).expect(name);
     let (admin, suspended) = (known("admin"), known("suspended"));
     let path = format!("/users/{}/suspension", suspended.id);
@@ -206,7 +206,7 @@ async fn every_route_accepts_its_callers_and_no_others(fixture: Fixture) {
         .await
         .expect(200);
     for row in &ROWS {
-        for (name, user) in &people {
+        for (name, user) in &callers {
             let post = service.new_post(&owner, "Title").await;
             let mut user = user.clone();
             if ["POST /logout", "DELETE /sessions"].contains(&row.0)
@@ -221,18 +221,18 @@ async fn every_route_accepts_its_callers_and_no_others(fixture: Fixture) {
             let answer = call(&service, row, user.as_ref(), post).await;
             let staff = ["moderator", "admin"].contains(name);
             let expected = match (row.1, *name) {
-                (Anybody, _) | (AnybodyWithValidToken, "anonymous") => None,
+                (Public, _) | (PublicWithValidToken, "anonymous") => None,
                 (_, "anonymous" | "suspended") => Some(401),
                 (Owner, _) => (*name != "owner").then_some(403),
                 (OwnerOrModerator, _) => (*name != "owner" && !staff).then_some(403),
                 (Admins, _) => (*name != "admin").then_some(403),
-                (Users | SignedIn | AnybodyWithValidToken, _) => None,
+                (Users | SignedIn | PublicWithValidToken, _) => None,
             };
-            let what = format!("{} by {name}: {}", row.0, answer.text);
+            let context = format!("{} by {name}: {}", row.0, answer.text);
             if let Some(status) = expected {
-                assert_eq!(answer.status, status, "{what}");
+                assert_eq!(answer.status, status, "{context}");
             } else {
-                assert!(![401, 403].contains(&answer.status), "{what}");
+                assert!(![401, 403].contains(&answer.status), "{context}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The README's curl tour.
+//! The curl commands of the README.
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::process::Command;
@@ -37,12 +37,12 @@ async fn the_readme_tour_prints_the_documented_answers(fixture: Fixture) {
     let answers: Vec<&str> = output.split(MARK).map(str::trim).collect();
     assert_eq!(answers.len(), expected.len() + 1, "{output}");
     for (answer, expected) in answers.iter().zip(&expected) {
-        assert_eq!(lasting(answer), lasting(expected));
+        assert_eq!(with_placeholders(answer), with_placeholders(expected));
     }
 }
 
 /// `text` with placeholders for dates, tokens and request ids, which differ in every run.
-fn lasting(text: &str) -> String {
+fn with_placeholders(text: &str) -> String {
     let parts = text.split('"').map(|part| {
         if OffsetDateTime::parse(part, &Rfc3339).is_ok() {
             "MOMENT"

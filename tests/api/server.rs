@@ -13,8 +13,8 @@ use crate::harness::{
 
 const SECRET: (&str, &str) = ("JWT_SECRET", "a secret of the tests of enough bytes");
 
-/// Clients send requests in a loop, on kept and on new connections. After the stop, new connections
-/// may be refused, but every request on an accepted connection must be answered.
+/// Clients send requests in a loop, on persistent and on new connections. During the stop, new
+/// connections may be refused, but every request on an accepted connection must be answered.
 #[apply(behaviour)]
 async fn shutdown_answers_every_accepted_request(fixture: Fixture) {
     fixture.migrate().await;

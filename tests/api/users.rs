@@ -80,7 +80,7 @@ async fn taken_emails_and_usernames_conflict(fixture: Fixture) {
 #[apply(behaviour)]
 async fn every_invalid_field_of_a_sign_up_is_reported(fixture: Fixture) {
     let service = fixture.serve().await;
-    for (body, faults) in [
+    for (body, errors) in [
         (json!({}), vec!["email required", "password required"]),
         (
             json!({"email": 1, "password": 12_345_678}),
@@ -97,7 +97,7 @@ async fn every_invalid_field_of_a_sign_up_is_reported(fixture: Fixture) {
         (json!([]), vec![" type"]),
     ] {
         let answer = service.call("POST", "/users", None, Some(body)).await;
-        assert_eq!(answer.field_errors(), faults);
+        assert_eq!(answer.field_errors(), errors);
         for secret in ["12345678", "short", "with"] {
             assert!(!answer.text.contains(secret), "{}", answer.text);
         }
@@ -160,12 +160,12 @@ async fn only_the_owner_sees_an_email_address(fixture: Fixture) {
     let others = service.get(&path, &bob).await.expect(200).json();
     assert_eq!(others["username"], "ada");
     assert_eq!(others.get("email"), None);
-    let nobodys = service
+    let anonymous = service
         .call("GET", &path, None, None)
         .await
         .expect(200)
         .json();
-    assert_eq!(nobodys, others);
+    assert_eq!(anonymous, others);
 }
 
 #[apply(behaviour)]
@@ -203,7 +203,7 @@ async fn common_passwords_and_own_names_are_refused(fixture: Fixture) {
         assert_eq!(answer.field_errors(), ["password common"], "{password}");
         assert!(!answer.text.contains(password), "{}", answer.text);
     }
-    // Other faults are reported beside it.
+    // Other errors of the request are reported too.
     for (email, username, other) in [
         ("bad", json!("correcthorse1"), "email format"),
         ("correcthorse1@example.com", json!("x"), "username length"),

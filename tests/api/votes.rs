@@ -79,7 +79,7 @@ async fn put_and_delete_are_idempotent(fixture: Fixture) {
 async fn invalid_fields_of_a_vote_are_reported(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
-    for (body, faults) in [
+    for (body, errors) in [
         (json!({}), vec!["dir required", "post_id required"]),
         (json!({"post_id": 1, "dir": 2}), vec!["dir range"]),
         (
@@ -97,7 +97,7 @@ async fn invalid_fields_of_a_vote_are_reported(fixture: Fixture) {
     ] {
         assert_eq!(
             service.post("/vote", &ada, body).await.field_errors(),
-            faults
+            errors
         );
     }
     let missing = service

@@ -38,7 +38,7 @@ async fn a_page_of_a_listed_origin_works(fixture: Fixture) {
     println!("{}", succeeds(&mut browser).await.trim());
 }
 
-/// The folder for screenshots, to inspect by hand.
+/// The folder for screenshots.
 fn screenshots(fixture: &Fixture) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join("screenshots")

@@ -10,15 +10,15 @@ from acclaim_client.api.votes import vote
 from acclaim_client.models import NewPost, NewUser, PasswordGrant, Post, Problem, TokenResponse, User, Vote, VoteResult
 
 base = sys.argv[1]
-stranger = Client(base_url=base)
+anonymous = Client(base_url=base)
 
 new = NewUser(email="ada@example.com", password="correct horse", username="ada")
-user = sign_up.sync(client=stranger, body=new)
+user = sign_up.sync(client=anonymous, body=new)
 assert isinstance(user, User), user
-again = sign_up.sync(client=stranger, body=new)
+again = sign_up.sync(client=anonymous, body=new)
 assert isinstance(again, Problem) and again.status == 409, again
 
-tokens = login.sync(client=stranger, body=PasswordGrant(username="ada", password="correct horse"))
+tokens = login.sync(client=anonymous, body=PasswordGrant(username="ada", password="correct horse"))
 assert isinstance(tokens, TokenResponse), tokens
 
 ada = AuthenticatedClient(base_url=base, token=tokens.access_token)

@@ -6,16 +6,16 @@ const [, , baseUrl] = process.argv;
 const client = createClient<paths>({ baseUrl });
 
 const credentials = { username: "ada", password: "correct horse" };
-const { data: user, error: refused } = await client.POST("/users", {
+const { data: user, error: signUpError } = await client.POST("/users", {
   body: { email: "ada@example.com", ...credentials },
 });
-if (!user) throw new Error(refused.detail);
+if (!user) throw new Error(signUpError.detail);
 
 const again = await client.POST("/users", {
   body: { email: "ada@example.com", password: credentials.password },
 });
 if (again.error?.status !== 409 || again.error.type !== "/problems/email-taken") {
-  throw new Error("a taken address was not refused");
+  throw new Error("a sign-up with a taken e-mail address did not fail");
 }
 
 const { data: tokens } = await client.POST("/login", {

@@ -21,7 +21,7 @@ fn the_document_passes_a_linter() {
     );
 }
 
-/// The types of the page are generated from the document, and the compiler checks every call.
+/// The types of the page are generated from the document. The TypeScript compiler checks every call.
 #[apply(check)]
 fn the_example_page_matches_the_document() {
     let mut npm = tool("npm", &project("examples/web"));

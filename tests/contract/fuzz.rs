@@ -10,14 +10,14 @@ use crate::{
     tools::{project, succeeds, tool},
 };
 
-/// Operations that end the session. They run separately, or the others would run without a session.
-const LEAVING: [&str; 3] = ["logOut", "endSession", "endSessions"];
+/// Operations that end the session. They run separately, because the others need the session.
+const SESSION_ENDING: [&str; 3] = ["logOut", "endSession", "endSessions"];
 
 #[apply(behaviour)]
 async fn fuzzing_while_signed_in_finds_nothing(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = sign_in(&fixture, &service).await;
-    let without = LEAVING.map(|operation| ["--exclude-operation-id", operation]);
+    let without = SESSION_ENDING.map(|operation| ["--exclude-operation-id", operation]);
     run(&fixture, &service, "signed-in", without.as_flattened()).await;
     // No posts would mean that the run was not signed in.
     let posts = service.get("/posts?published=true", &ada).await.expect(200);
@@ -28,12 +28,12 @@ async fn fuzzing_while_signed_in_finds_nothing(fixture: Fixture) {
 async fn fuzzing_the_operations_that_end_sessions_finds_nothing(fixture: Fixture) {
     let service = fixture.serve().await;
     sign_in(&fixture, &service).await;
-    let with = LEAVING.map(|operation| ["--include-operation-id", operation]);
+    let with = SESSION_ENDING.map(|operation| ["--include-operation-id", operation]);
     run(&fixture, &service, "signed-in", with.as_flattened()).await;
 }
 
-/// Creates ada and grace for the settings of the run, and returns ada. The document's examples have
-/// another password, or the fuzzer would delete the accounts.
+/// Creates ada and grace, writes `users.json` for the configuration of the run, and returns ada. Their
+/// password differs from the examples of the document, so that the fuzzer cannot delete the accounts.
 async fn sign_in(fixture: &Fixture, service: &Service) -> User {
     let mut users = Vec::new();
     for name in ["ada", "grace"] {
@@ -58,19 +58,19 @@ async fn sign_in(fixture: &Fixture, service: &Service) -> User {
 #[apply(behaviour)]
 async fn fuzzing_without_a_token_finds_nothing(fixture: Fixture) {
     let service = fixture.serve().await;
-    run(&fixture, &service, "strangers", &[]).await;
+    run(&fixture, &service, "anonymous", &[]).await;
 }
 
-/// Runs Schemathesis with `tests/contract/schemathesis/{who}.toml`.
-async fn run(fixture: &Fixture, service: &Service, who: &str, what: &[&str]) {
-    let settings = project(&format!("tests/contract/schemathesis/{who}.toml"));
+/// Runs Schemathesis with `tests/contract/schemathesis/{name}.toml` and more `arguments`.
+async fn run(fixture: &Fixture, service: &Service, name: &str, arguments: &[&str]) {
+    let settings = project(&format!("tests/contract/schemathesis/{name}.toml"));
     let mut schemathesis = tool("schemathesis", fixture.folder());
     schemathesis
         .arg("--no-color")
         .arg("--config-file")
         .arg(settings)
         .arg("run")
-        .args(what)
+        .args(arguments)
         .arg(format!("{}/openapi.json", service.base));
     let printed = succeeds(&mut schemathesis).await;
     let tried = printed.lines().skip_while(|line| *line != "Test cases:");
@@ -78,5 +78,5 @@ async fn run(fixture: &Fixture, service: &Service, who: &str, what: &[&str]) {
     let (cases, _) = tried.trim().split_once(" generated").expect(&printed);
     assert!(cases.parse::<u32>().expect(&printed) > 100, "{printed}");
     assert!(!tried.contains("errored"), "{printed}");
-    println!("schemathesis, {who} on {}: {}", fixture.kind, tried.trim());
+    println!("schemathesis, {name} on {}: {}", fixture.kind, tried.trim());
 }

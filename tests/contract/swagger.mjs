@@ -8,14 +8,14 @@ const { API_URL, SCREENSHOTS } = process.env;
 const browser = await launch();
 try {
   const page = await browser.newPage({ viewport: { width: 1200, height: 1000 } });
-  const elsewhere = [];
+  const otherHosts = [];
   page.on("request", (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (protocol !== "data:" && origin !== API_URL) elsewhere.push(request.url());
+    if (protocol !== "data:" && origin !== API_URL) otherHosts.push(request.url());
   });
-  const faults = [];
-  page.on("pageerror", (error) => faults.push(error.message));
-  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
 
   await page.goto(`${API_URL}/docs`);
   assert.equal(await page.title(), "Acclaim API");
@@ -43,10 +43,10 @@ try {
   assert.deepEqual([listed.title, listed.votes, listed.voted], ["Note G", 1, true]);
   await page.screenshot({ path: join(SCREENSHOTS, "swagger-tried.png") });
 
-  const kept = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage]));
-  assert.ok(!kept.includes("correct horse"), "the browser keeps the password");
-  assert.deepEqual(elsewhere, [], "fetched from elsewhere");
-  assert.deepEqual(faults, []);
+  const stored = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage]));
+  assert.ok(!stored.includes("correct horse"), "the browser stores the password");
+  assert.deepEqual(otherHosts, [], "requests to other hosts");
+  assert.deepEqual(errors, []);
   console.log("Swagger UI: authorised, created a post, voted, read the count 1");
 
   // Executes the operation, with `body` if given, and returns the response that the page shows.

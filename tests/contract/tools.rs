@@ -10,7 +10,7 @@ use std::{
 use tokio::process::Command;
 
 /// The time limit of each tool.
-const PATIENCE: Duration = Duration::from_mins(8);
+const TIMEOUT: Duration = Duration::from_mins(8);
 
 /// A path in the project.
 pub fn project(path: &str) -> PathBuf {
@@ -24,16 +24,16 @@ pub fn document() -> PathBuf {
 
 /// A command for `name` in `folder`.
 pub fn tool(name: &str, folder: &Path) -> Command {
-    let ours = [
+    let folders = [
         "tests/contract/.venv/bin",
         "tests/contract/node_modules/.bin",
     ]
     .map(project);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path: OsString =
-        std::env::join_paths(ours.iter().cloned().chain(std::env::split_paths(&path)))
+        std::env::join_paths(folders.iter().cloned().chain(std::env::split_paths(&path)))
             .expect("a folder name contains a colon");
-    let program = ours.iter().map(|folder| folder.join(name));
+    let program = folders.iter().map(|folder| folder.join(name));
     let program = program.into_iter().find(|program| program.exists());
     let mut command = Command::new(program.unwrap_or_else(|| name.into()));
     command
@@ -50,7 +50,7 @@ pub fn tool(name: &str, folder: &Path) -> Command {
 /// Asserts that `command` succeeds and returns its output.
 pub async fn succeeds(command: &mut Command) -> String {
     let running = command.output();
-    let output = tokio::time::timeout(PATIENCE, running)
+    let output = tokio::time::timeout(TIMEOUT, running)
         .await
         .expect("the tool took too long")
         .expect("the tool did not start: run tests/contract/install");

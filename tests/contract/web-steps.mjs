@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 
 const { API_URL } = process.env;
-assert.ok(API_URL, 'API_URL has to be set');
+assert.ok(API_URL, 'API_URL must be set');
 export const api = API_URL.replace(/\/$/, '');
 export const PASSWORD = 'correct horse';
 
-export const step = (what) => console.log(`web: ${what}`);
+export const step = (name) => console.log(`web: ${name}`);
 
 export const sees = (locator) => locator.waitFor({ state: 'visible' });
 export const seesHeading = (page, name) => sees(page.getByRole('heading', { name }));
@@ -53,11 +53,11 @@ export async function remove(page, title) {
   await post(page, title).waitFor({ state: 'detached' });
 }
 
-/** The session stored in the tab, before `changes` are applied to it. */
-export function kept(page, changes = {}) {
-  return page.evaluate((made) => {
+/** Applies `changes` to the session stored in the tab, and returns the previous one. */
+export function storedSession(page, changes = {}) {
+  return page.evaluate((values) => {
     const session = JSON.parse(sessionStorage.getItem('acclaim.session'));
-    if (session) sessionStorage.setItem('acclaim.session', JSON.stringify({ ...session, ...made }));
+    if (session) sessionStorage.setItem('acclaim.session', JSON.stringify({ ...session, ...values }));
     return session;
   }, changes);
 }

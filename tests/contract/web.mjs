@@ -4,11 +4,11 @@
 import assert from 'node:assert/strict';
 import { serve } from '../../examples/web/serve.mjs';
 import { launch } from './browser.mjs';
-import { refresh, signOutAlone, signOutForGood } from './web-sessions.mjs';
-import { PASSWORD, api, click, described, focused, join, kept, post, remove, sees, seesAlert, seesHeading, signIn, signOut, signUp, step, voteButton, write } from './web-steps.mjs';
+import { refresh, signOutOffline, signOutRevokesTokens } from './web-sessions.mjs';
+import { PASSWORD, api, click, described, focused, join, post, remove, sees, seesAlert, seesHeading, signIn, signOut, signUp, step, storedSession, voteButton, write } from './web-steps.mjs';
 
 const { WEB_PORT, SCREENSHOTS } = process.env;
-assert.ok(WEB_PORT && SCREENSHOTS, 'WEB_PORT and SCREENSHOTS have to be set');
+assert.ok(WEB_PORT && SCREENSHOTS, 'WEB_PORT and SCREENSHOTS must be set');
 const POSTS = {
   ada: [
     ['Notes on the Analytical Engine', 'The Engine weaves algebraic patterns just as the Jacquard loom weaves flowers and leaves. It has no pretensions to originate anything: it can do whatever we know how to order it to perform.'],
@@ -35,25 +35,25 @@ async function open(browser, url) {
   return seen;
 }
 
-/** Fails if a third host was contacted. */
+/** Fails if the page sent requests to a third host. */
 function assertTwoHosts(origins, web) {
-  assert.deepEqual([...origins].sort(), [new URL(api).origin, web].sort(), 'the page talks to itself and the service alone');
+  assert.deepEqual([...origins].sort(), [new URL(api).origin, web].sort(), 'the page sends requests only to its own host and the service');
 }
 
 async function account(page) {
-  step('a sign up that the service refuses');
+  step('a sign-up that the service rejects');
   await signUp(page, { 'E-mail': 'ada', Username: 'a' });
   await sees(page.getByText('must be an e-mail address', { exact: true }));
   for (const [label, words] of [['E-mail', 'must be an e-mail address'], ['Username', '3 to 30'], ['Password', 'must be 8 to 128 characters']]) {
     assert.equal(await page.getByLabel(label).getAttribute('aria-invalid'), 'true', `${label} is marked`);
     assert.ok((await described(page.getByLabel(label))).includes(words), `${label} is described by “${words}”`);
   }
-  assert.ok(await focused(page.getByLabel('E-mail')), 'the first refused field has the focus');
+  assert.ok(await focused(page.getByLabel('E-mail')), 'the first invalid field has the focus');
   await sees(page.getByRole('alert').locator(`a[href="${api}/problems/unprocessable-content"]`));
   await click(page, 'link', 'Sign in');
   await seesHeading(page, 'Sign in');
 
-  step('sign up, which signs in');
+  step('a sign-up signs in');
   await join(page, 'ada');
   await sees(page.getByText('There are no posts yet.').and(page.locator(':not([role])')));
   await signOut(page);
@@ -73,7 +73,7 @@ async function postsAndVotes(page) {
   await sees(page.getByText('must be 1 to 300 characters', { exact: true }));
   for (const [name, words] of POSTS.ada) await write(page, name, words);
 
-  step('vote, take back, vote again');
+  step('add a vote, remove it, add it again');
   await voteButton(page, title, '0 votes', false).click();
   await voteButton(page, title, '1 vote', true).click();
   await voteButton(page, title, '0 votes', false).click();
@@ -109,8 +109,8 @@ async function drafts(page) {
   await remove(page, title);
 }
 
-async function keyboardAlone(page, title) {
-  step('the keyboard alone');
+async function keyboardOnly(page, title) {
+  step('keyboard only');
   await page.reload();
   const vote = voteButton(page, title, '1 vote', false);
   await sees(vote);
@@ -131,20 +131,20 @@ async function pictures(page) {
     await page.reload();
     await sees(page.getByRole('article').first());
     const wide = await page.locator('body *').evaluateAll((all) => all.filter((el) => el.getBoundingClientRect().right > innerWidth).map((el) => el.outerHTML));
-    assert.deepEqual(wide, [], `${name}: nothing sticks out sideways`);
+    assert.deepEqual(wide, [], `${name}: no element is wider than the window`);
     await page.screenshot({ path: `${SCREENSHOTS}/web-${name}.png` });
   }
 }
 
-const closing = [];
+const cleanups = [];
 const visits = [];
 try {
   const allowed = await serve({ api, port: Number(WEB_PORT) });
-  closing.push(allowed.close);
-  const refused = await serve({ api, port: 0 });
-  closing.push(refused.close);
+  cleanups.push(allowed.close);
+  const unlisted = await serve({ api, port: 0 });
+  cleanups.push(unlisted.close);
   const browser = await launch();
-  closing.push(() => browser.close());
+  cleanups.push(() => browser.close());
 
   const visit = await open(browser, allowed.url);
   const { page } = visit;
@@ -152,13 +152,13 @@ try {
   await postsAndVotes(page);
   await drafts(page);
   await refresh(page);
-  await signOutForGood(page);
-  await signOutAlone((await open(browser, allowed.url)).page);
+  await signOutRevokesTokens(page);
+  await signOutOffline((await open(browser, allowed.url)).page);
 
   await join(page, 'grace');
   for (const [title, text] of POSTS.grace) await write(page, title, text);
-  await keyboardAlone(page, POSTS.ada[0][0]);
-  assert.equal(await post(page, POSTS.ada[0][0]).getByRole('button', { name: 'Delete' }).count(), 0, 'others’ posts have no Delete');
+  await keyboardOnly(page, POSTS.ada[0][0]);
+  assert.equal(await post(page, POSTS.ada[0][0]).getByRole('button', { name: 'Delete' }).count(), 0, 'posts of other users have no Delete button');
 
   step('load more');
   const cards = Array.from({ length: 11 }, (_, i) => `Card ${i + 1} of the deck`);
@@ -179,26 +179,26 @@ try {
   await write(page, 'Music, some day', 'If the relations of pitched sounds could be expressed as operations, the Engine might compose.', 'Save as draft');
   await pictures(page);
 
-  step('tokens that are no good');
-  await kept(page, { accessToken: 'stale', refreshToken: 'stale' });
+  step('invalid tokens');
+  await storedSession(page, { accessToken: 'stale', refreshToken: 'stale' });
   await page.reload();
   await seesAlert(page, 'the access token is not valid');
   await seesHeading(page, 'Sign in');
   assertTwoHosts(visit.origins, allowed.url);
   const unexpected = visit.errors.filter((text) => !/^Failed to load resource: .* status of 4\d\d /.test(text));
-  assert.deepEqual(unexpected, [], 'the console has no errors but the refusals that were provoked');
+  assert.deepEqual(unexpected, [], 'the console has only the expected errors');
 
-  step('an origin that is not on the list');
-  const other = await open(browser, refused.url);
+  step('an origin that is not listed');
+  const other = await open(browser, unlisted.url);
   await signIn(other.page, 'ada', PASSWORD);
-  await seesAlert(other.page, `The service at ${api} cannot be reached; does its CORS_ALLOWED_ORIGINS list this page’s origin, ${refused.url}?`);
+  await seesAlert(other.page, `The service at ${api} cannot be reached; does its CORS_ALLOWED_ORIGINS list this page’s origin, ${unlisted.url}?`);
   assert.ok(other.errors.some((text) => text.includes('blocked by CORS policy')), 'the browser names CORS in the console');
-  assertTwoHosts(other.origins, refused.url);
-  step('all is well');
+  assertTwoHosts(other.origins, unlisted.url);
+  step('passed');
 } catch (error) {
   console.error(`web: ${error.stack ?? error}`);
-  for (const { errors } of visits) for (const text of errors) console.error(`web: the console said: ${text}`);
+  for (const { errors } of visits) for (const text of errors) console.error(`web: console error: ${text}`);
   process.exitCode = 1;
 } finally {
-  for (const close of closing.reverse()) await close();
+  for (const cleanUp of cleanups.reverse()) await cleanUp();
 }

@@ -1,4 +1,4 @@
-//! Ids of rows: one type a table, so that a post's id cannot stand for a user's.
+//! Ids of rows: one type per table, so that a post's id cannot be used as a user's id.
 
 use std::{fmt, str::FromStr};
 
@@ -24,7 +24,7 @@ macro_rules! id {
                 Ok(Self(id))
             }
 
-            /// The bare number.
+            /// The number.
             #[must_use]
             pub const fn get(self) -> i64 {
                 self.0
@@ -41,12 +41,12 @@ macro_rules! id {
             type Err = Invalid;
 
             fn from_str(text: &str) -> Result<Self, Invalid> {
-                let wrong = || {
+                let invalid = || {
                     let message = "must be a whole number from 1 to 9223372036854775807";
                     Invalid::new("type", message)
                 };
-                let id = text.parse().map_err(|_| wrong())?;
-                Self::parse(id).map_err(|_| wrong())
+                let id = text.parse().map_err(|_| invalid())?;
+                Self::parse(id).map_err(|_| invalid())
             }
         }
 
@@ -63,7 +63,7 @@ id! {
     PostId
 }
 id! {
-    /// The id of a session: random, below 2^53, so that every JSON reader keeps it exact.
+    /// The id of a session: random, and below 2^53, so that every JSON parser represents it exactly.
     SessionId
 }
 id! {

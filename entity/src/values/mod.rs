@@ -1,10 +1,10 @@
-//! Values that are valid by type.
+//! Types that accept only valid values.
 //!
-//! Each value has one rule, which its `parse`, its OpenAPI schema and its reader share, and one
-//! database mapping. A value read from the database is trusted: the schema's constraints hold there.
+//! Each type has one rule and one database mapping. `parse`, the OpenAPI schema and `Deserr` share
+//! the rule. Values from the database are not checked: the constraints of the schema apply there.
 
-/// Implements reading and the OpenAPI schema of a value. `$read` is [`read_text`], [`read_integer`]
-/// or `read_sequence`; it calls the `parse` of the value.
+/// Implements `Deserr` and the OpenAPI schema of a type. `$read` is [`read_text`], [`read_integer`]
+/// or `read_sequence`; it calls the `parse` of the type.
 macro_rules! input_value {
     ($name:ident, $read:ident, $schema:expr) => {
         impl utoipa::PartialSchema for $name {
@@ -50,12 +50,12 @@ pub use scope::{Scope, Scopes};
 pub use tags::Tags;
 pub use text::*;
 
-/// The rules that an input breaks, at least one. No message repeats the input.
+/// The violations of an input, at least one. Messages do not repeat the input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invalid(Vec<ValidationError>);
 
 impl Invalid {
-    /// One broken rule: a `code` for programs and a `message` for people.
+    /// One violation: a `code` for programs and a `message` for people.
     #[must_use]
     pub fn new(code: &'static str, message: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         Self(vec![
@@ -63,7 +63,7 @@ impl Invalid {
         ])
     }
 
-    /// The code and the message of each broken rule.
+    /// The code and the message of each violation.
     pub fn violations(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|violation| {
             let message = violation.message.as_deref().unwrap_or("is not valid");
@@ -74,8 +74,8 @@ impl Invalid {
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (_, message)) in self.violations().enumerate() {
-            let separator = if at == 0 { "" } else { "; " };
+        for (index, (_, message)) in self.violations().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{message}")?;
         }
         Ok(())
@@ -84,26 +84,28 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-/// The error of an input: it collects the broken rules of every member.
+/// The error of an input: it collects the violations of every member.
 pub trait InputError: DeserializeError + MergeWithError<Invalid> {
-    /// True if every value arrives as text, as in a query string or a form.
+    /// True if the format has only text values: a query string or a form.
     const TEXT: bool;
 }
 
-/// Reads text and parses it, for a `Deserr` of a value.
+/// Reads text and parses it, for an implementation of `Deserr`.
 pub fn read_text<T, E: InputError, V: IntoValue>(
     value: Value<V>,
     location: ValuePointerRef<'_>,
     parse: impl FnOnce(String) -> Result<T, Invalid>,
 ) -> Result<T, E> {
     match value {
-        Value::String(text) => parse(text).map_err(|invalid| refuse(invalid, location)),
+        Value::String(text) => parse(text).map_err(|invalid| invalid_value(invalid, location)),
         other => Err(wrong_kind(other, &[ValueKind::String], location)),
     }
 }
 
-/// Reads a whole number and parses it, for a `Deserr` of a value. JSON has one kind of number, so
-/// that 1.0 is 1; beyond 2^53 a float is ambiguous and refused.
+/// Reads a whole number and parses it, for an implementation of `Deserr`.
+///
+/// JSON has one type of number, so 1.0 is accepted as 1. Floats above 2^53 are rejected, because
+/// they do not represent every whole number.
 pub fn read_integer<T, E: InputError, V: IntoValue>(
     value: Value<V>,
     location: ValuePointerRef<'_>,
@@ -126,10 +128,10 @@ pub fn read_integer<T, E: InputError, V: IntoValue>(
     };
     number
         .and_then(parse)
-        .map_err(|invalid| refuse(invalid, location))
+        .map_err(|invalid| invalid_value(invalid, location))
 }
 
-/// Reads a sequence of items and parses it. Errors of an item are at the location of the sequence.
+/// Reads a sequence of items and parses it. Errors of items have the location of the sequence.
 fn read_sequence<Item: Deserr<E>, T, E: InputError, V: IntoValue>(
     value: Value<V>,
     location: ValuePointerRef<'_>,
@@ -141,10 +143,10 @@ fn read_sequence<Item: Deserr<E>, T, E: InputError, V: IntoValue>(
     };
     let items = items.map(|item| Item::deserialize_from_value(item.into_value(), location));
     let items = items.collect::<Result<Vec<_>, E>>()?;
-    parse(&items).map_err(|invalid| refuse(invalid, location))
+    parse(&items).map_err(|invalid| invalid_value(invalid, location))
 }
 
-fn refuse<E: InputError>(invalid: Invalid, location: ValuePointerRef<'_>) -> E {
+fn invalid_value<E: InputError>(invalid: Invalid, location: ValuePointerRef<'_>) -> E {
     take_cf_content(E::merge(None, invalid, location))
 }
 

@@ -1,4 +1,4 @@
-//! Numbers with a bound.
+//! Numbers with bounds.
 
 use utoipa::openapi::{
     ObjectBuilder,
@@ -40,7 +40,7 @@ macro_rules! number {
                 Ok(Self(number))
             }
 
-            /// The bare number.
+            /// The number.
             #[must_use]
             pub const fn get(self) -> u64 {
                 self.0.unsigned_abs()
@@ -65,11 +65,11 @@ macro_rules! number {
 }
 
 number! {
-    /// The most rows of a page.
+    /// Maximum number of rows of a page.
     Limit: 1 to 100, default 10
 }
 number! {
-    /// How many rows to pass over first.
+    /// Number of rows to skip.
     Skip: 0 to i64::MAX, default 0
 }
 number! {

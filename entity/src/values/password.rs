@@ -1,4 +1,4 @@
-//! Passwords and other secrets that come in a request. None of them shows in a `Debug`.
+//! Passwords and other secrets in requests. `Debug` does not print them.
 
 use secrecy::{ExposeSecret, SecretString};
 use utoipa::openapi::schema::KnownFormat;
@@ -6,19 +6,18 @@ use zxcvbn::zxcvbn;
 
 use super::{
     Email, Invalid, Username,
-    text::{Form, Rule},
+    text::{CharacterRule, Rule},
 };
 
-/// A password to be set: 8 to 128 characters, and not one of the most common ones.
+/// A password to set: 8 to 128 characters, and not one of the most common passwords.
 #[derive(Clone, Debug)]
 pub struct NewPassword(SecretString);
 
-/// A password to be checked. It may be wrong, but the bound of 128 characters keeps the check
-/// cheap.
+/// A password to verify. The limit of 128 characters bounds the cost of the check.
 #[derive(Clone, Debug)]
 pub struct Password(SecretString);
 
-/// A refresh token to be checked, at most 128 characters.
+/// A refresh token to verify, at most 128 characters.
 #[derive(Clone, Debug)]
 pub struct RefreshToken(SecretString);
 
@@ -29,18 +28,19 @@ impl NewPassword {
         example: Some("correct horse"),
         ..Rule::up_to(128)
     };
-    /// The guesses that a password must outlast. The most common ones fall sooner.
-    const GUESSES: u64 = 10_000;
-    /// The longest password whose guesses are estimated, in characters. The estimator takes 2 ms
-    /// for 16 and half a second for 100; hardly any common password is longer.
-    const ESTIMATED: usize = 16;
+    /// Minimum number of estimated guesses for a password. Common passwords need fewer.
+    const MIN_GUESSES: u64 = 10_000;
+    /// Maximum length of a password that is estimated, in characters. The estimator takes 2 ms for
+    /// 16 and half a second for 100. Few common passwords are longer.
+    const MAX_ESTIMATED: usize = 16;
 
     /// Checks `password`.
     pub fn parse(password: impl Into<SecretString>) -> Result<Self, Invalid> {
         let password = password.into();
         let text = password.expose_secret();
         Self::RULE.check(text)?;
-        if text.chars().count() <= Self::ESTIMATED && zxcvbn(text, &[]).guesses() < Self::GUESSES {
+        let short = text.chars().count() <= Self::MAX_ESTIMATED;
+        if short && zxcvbn(text, &[]).guesses() < Self::MIN_GUESSES {
             return Err(Invalid::new(
                 "common",
                 "is one of the most common passwords; choose another one",
@@ -49,8 +49,7 @@ impl NewPassword {
         Ok(Self(password))
     }
 
-    /// Refuses the user's own e-mail address, its local part, and username. Letters compare without
-    /// case.
+    /// Rejects the user's own e-mail address, its local part, and the username. Ignores case.
     pub fn check_names(
         &self,
         email: Option<&Email>,
@@ -80,7 +79,7 @@ impl Password {
         ..SECRET
     };
 
-    /// Checks the length of `password` alone.
+    /// Checks only the length of `password`.
     pub fn parse(password: impl Into<SecretString>) -> Result<Self, Invalid> {
         let password = password.into();
         Self::RULE.check(password.expose_secret())?;
@@ -94,7 +93,7 @@ impl RefreshToken {
         ..SECRET
     };
 
-    /// Checks the length of `token` alone.
+    /// Checks only the length of `token`.
     pub fn parse(token: impl Into<SecretString>) -> Result<Self, Invalid> {
         let token = token.into();
         Self::RULE.check(token.expose_secret())?;
@@ -102,9 +101,9 @@ impl RefreshToken {
     }
 }
 
-/// The rule of a secret that is compared, never stored.
+/// The rule of a secret that is compared and not stored.
 const SECRET: Rule = Rule {
-    form: Form::Any,
+    characters: CharacterRule::Any,
     format: Some(KnownFormat::Password),
     ..Rule::up_to(128)
 };

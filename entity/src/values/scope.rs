@@ -33,7 +33,7 @@ macro_rules! scopes {
         }
 
         impl Scope {
-            /// Every scope, in the order in which sets name them.
+            /// Every scope, in the order of the text form of [`Scopes`].
             pub const ALL: &[Self] = &[$(Self::$variant),*];
             const NAMES: &[&'static str] = &[$($name),*];
 
@@ -45,7 +45,7 @@ macro_rules! scopes {
                 }
             }
 
-            /// One sentence for people.
+            /// A description for people.
             #[must_use]
             pub const fn meaning(self) -> &'static str {
                 match self {
@@ -65,7 +65,7 @@ scopes! {
     Account = "account", "See and change the account, its sessions and tokens";
 }
 
-/// An unknown scope's name.
+/// The error for an unknown scope name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownScope;
 
@@ -114,7 +114,7 @@ impl<E: InputError> Deserr<E> for Scope {
     }
 }
 
-/// A set of scopes. As text, and in the database, it is the names with a space between them.
+/// A set of scopes. The text form, also in the database, is the names separated by spaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, DeriveValueType)]
 #[sea_orm(value_type = "String", column_type = "Text")]
 pub struct Scopes(u16);
@@ -138,9 +138,9 @@ impl Scopes {
 
     /// Accepts one scope to all of them, in any order.
     pub fn parse(scopes: &[Scope]) -> Result<Self, Invalid> {
-        let most = Scope::ALL.len();
-        if !scopes.validate_length(Some(1), u64::try_from(most).ok(), None) {
-            let message = format!("must be 1 to {most} scopes");
+        let max = Scope::ALL.len();
+        if !scopes.validate_length(Some(1), u64::try_from(max).ok(), None) {
+            let message = format!("must be 1 to {max} scopes");
             return Err(Invalid::new("length", message));
         }
         Ok(Self::of(scopes))
@@ -165,15 +165,15 @@ impl Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, scope) in self.iter().enumerate() {
-            let separator = if at == 0 { "" } else { " " };
+        for (index, scope) in self.iter().enumerate() {
+            let separator = if index == 0 { "" } else { " " };
             write!(f, "{separator}{}", scope.name())?;
         }
         Ok(())
     }
 }
 
-/// Reads what the database has. A name that this version does not know grants nothing.
+/// Parses the text form from the database. Ignores names that this version does not know.
 impl FromStr for Scopes {
     type Err = Infallible;
 

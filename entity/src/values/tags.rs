@@ -7,36 +7,36 @@ use validator::ValidateLength;
 
 use super::{Invalid, Tag};
 
-/// At most 10 different tags, in the order in which they were given. The database has them in one
-/// column, with a space between them.
+/// At most 10 different tags, in the order of the request. The database stores them in one column,
+/// separated by spaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, DeriveValueType)]
 #[sea_orm(column_type = "Text")]
 pub struct Tags(String);
 
 impl Tags {
-    /// The most tags of one post.
+    /// Maximum number of tags of a post.
     const MAX: u64 = 10;
 
-    /// Checks `tags`. A tag that is given twice counts once.
+    /// Checks `tags` and removes duplicates. The maximum applies before duplicates are removed.
     pub fn parse(tags: &[String]) -> Result<Self, Invalid> {
         if !tags.validate_length(None, Some(Self::MAX), None) {
             let message = format!("must be at most {} tags", Self::MAX);
             return Err(Invalid::new("length", message));
         }
-        let mut different: Vec<&str> = Vec::with_capacity(tags.len());
+        let mut distinct: Vec<&str> = Vec::with_capacity(tags.len());
         for tag in tags {
             if Tag::RULE.check(tag).is_err() {
-                let message = "must be tags of 1 to 30 characters, of a to z, 0 to 9 and `-`";
+                let message = "each tag must have 1 to 30 characters, of a to z, 0 to 9 and `-`";
                 return Err(Invalid::new("format", message));
             }
-            if !different.contains(&tag.as_str()) {
-                different.push(tag);
+            if !distinct.contains(&tag.as_str()) {
+                distinct.push(tag);
             }
         }
-        Ok(Self(different.join(" ")))
+        Ok(Self(distinct.join(" ")))
     }
 
-    /// The tags, one by one.
+    /// The tags in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.split_whitespace()
     }

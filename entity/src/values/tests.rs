@@ -13,7 +13,7 @@ fn every_broken_rule_of_a_text_is_reported() {
     assert_eq!(codes(Title::parse("\u{1f600}".repeat(300))), [""; 0]);
     assert_eq!(codes(Title::parse(" ".repeat(301))), ["length", "blank"]);
     assert_eq!(codes(Title::parse("\0".repeat(301))), ["length", "nul"]);
-    // A pattern says nothing new about a text of the wrong length.
+    // The pattern is checked only if the length is right.
     assert_eq!(codes(Username::parse("\u{e4}")), ["length"]);
     assert_eq!(codes(Username::parse("\u{e4}da")), ["format"]);
 }
@@ -41,7 +41,7 @@ fn a_repeated_tag_counts_once() {
 }
 
 #[test]
-fn a_password_is_none_of_its_users_names() {
+fn a_password_must_differ_from_the_names_of_its_user() {
     let password = NewPassword::parse("AdaLovelace").unwrap();
     let names = |email, username| {
         let (email, username) = (

@@ -16,14 +16,14 @@ use super::Invalid;
 pub(super) struct Rule {
     pub(super) min: u64,
     pub(super) max: u64,
-    pub(super) form: Form,
+    pub(super) characters: CharacterRule,
     /// OpenAPI's `format`.
     pub(super) format: Option<KnownFormat>,
     pub(super) example: Option<&'static str>,
 }
 
-/// What characters a text may have, in which order.
-pub(super) enum Form {
+/// The characters that a text may contain.
+pub(super) enum CharacterRule {
     /// Any.
     Any,
     /// All but U+0000, which PostgreSQL cannot store.
@@ -44,22 +44,22 @@ impl Rule {
         Self {
             min: 0,
             max,
-            form: Form::NoNul,
+            characters: CharacterRule::NoNul,
             format: None,
             example: None,
         }
     }
 
-    /// Checks `text`; every broken rule is reported.
+    /// Checks `text` and reports every violation.
     pub(super) fn check(&self, text: &str) -> Result<(), Invalid> {
         let mut violations = Vec::new();
-        let mut broken = |code, message: String| {
+        let mut report = |code, message: String| {
             violations.push(ValidationError::new(code).with_message(message.into()));
         };
         let (min, max) = (self.min, self.max);
         let fits = text.validate_length(Some(min), Some(max), None);
         if !fits {
-            broken(
+            report(
                 "length",
                 match min {
                     0 => format!("must be at most {max} characters"),
@@ -67,24 +67,28 @@ impl Rule {
                 },
             );
         }
-        match &self.form {
-            Form::Any | Form::NoNul => {}
-            Form::NotBlank => {
+        match &self.characters {
+            CharacterRule::Any | CharacterRule::NoNul => {}
+            CharacterRule::NotBlank => {
                 if !text.is_empty() && text.trim().is_empty() {
-                    broken("blank", "must not be blank".to_owned());
+                    report("blank", "must not be blank".to_owned());
                 }
             }
-            Form::Pattern { regex, message, .. } => {
+            CharacterRule::Pattern { regex, message, .. } => {
                 let matches = regex
                     .as_ref()
                     .is_some_and(|regex| text.validate_regex(regex));
                 if fits && !matches {
-                    broken("format", (*message).to_owned());
+                    report("format", (*message).to_owned());
                 }
             }
         }
-        if matches!(self.form, Form::NoNul | Form::NotBlank) && text.contains('\0') {
-            broken("nul", "must not contain U+0000".to_owned());
+        let no_nul = matches!(
+            self.characters,
+            CharacterRule::NoNul | CharacterRule::NotBlank
+        );
+        if no_nul && text.contains('\0') {
+            report("nul", "must not contain U+0000".to_owned());
         }
         if violations.is_empty() {
             return Ok(());
@@ -93,15 +97,15 @@ impl Rule {
     }
 
     fn pattern(&self) -> Option<&'static str> {
-        match self.form {
-            Form::Any => None,
-            Form::NoNul => Some(r"^[^\u0000]*$"),
-            Form::NotBlank => Some(concat!(
+        match self.characters {
+            CharacterRule::Any => None,
+            CharacterRule::NoNul => Some(r"^[^\u0000]*$"),
+            CharacterRule::NotBlank => Some(concat!(
                 r"^[^\u0000]*",
                 r"[^\u0000\t-\r\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
                 r"[^\u0000]*$"
             )),
-            Form::Pattern { pattern, .. } => Some(pattern),
+            CharacterRule::Pattern { pattern, .. } => Some(pattern),
         }
     }
 
@@ -167,11 +171,11 @@ macro_rules! text {
     };
 }
 
-/// A form from a regular expression that stands here alone.
+/// A [`CharacterRule::Pattern`]. Its regular expression is compiled once.
 macro_rules! pattern {
     ($pattern:expr, $message:literal) => {{
         static REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($pattern).ok());
-        Form::Pattern {
+        CharacterRule::Pattern {
             pattern: $pattern,
             regex: &REGEX,
             message: $message,
@@ -184,7 +188,7 @@ text! {
     Title,
     Rule {
         min: 1,
-        form: Form::NotBlank,
+        characters: CharacterRule::NotBlank,
         example: Some("Notes on the Analytical Engine"),
         ..Rule::up_to(300)
     }
@@ -194,26 +198,26 @@ text! {
     Content,
     Rule {
         min: 1,
-        form: Form::NotBlank,
+        characters: CharacterRule::NotBlank,
         example: Some("It weaves algebraic patterns."),
         ..Rule::up_to(40_000)
     }
 }
 text! {
-    /// A word that posts can be found by.
+    /// A keyword of a post. Lists can be filtered by it.
     Tag,
     Rule {
         min: 1,
-        form: pattern!("^[a-z0-9-]+$", "must be of a to z, 0 to 9 and `-`"),
+        characters: pattern!("^[a-z0-9-]+$", "must consist of a to z, 0 to 9 and `-`"),
         ..Rule::up_to(30)
     }
 }
 text! {
-    /// An e-mail address as HTML's `input type=email` accepts it (section 4.10.5.1.5), which is
-    /// ASCII alone. Trimmed and lower-cased.
+    /// An e-mail address as HTML's `input type=email` accepts it (section 4.10.5.1.5): ASCII only.
+    /// Trimmed and lower-cased.
     Email,
     Rule {
-        form: pattern!(
+        characters: pattern!(
             r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$",
             "must be an e-mail address"
         ),
@@ -228,15 +232,15 @@ text! {
     Username,
     Rule {
         min: 3,
-        form: pattern!("^[A-Za-z0-9_-]+$", "must be of a to z, 0 to 9, `_` and `-`"),
+        characters: pattern!("^[A-Za-z0-9_-]+$", "must consist of a to z, 0 to 9, `_` and `-`"),
         example: Some("ada"),
         ..Rule::up_to(30)
     },
-    // No other letter is folded: some would become one of a to z.
+    // Unicode lower-casing would turn other letters into a to z, such as U+212A into `k`.
     |text| text.to_ascii_lowercase()
 }
 text! {
-    /// A name to sign in with: an e-mail address or a username, or neither.
+    /// The name in a sign-in request. It can be an e-mail address, a username or an unknown name.
     SignInName,
     Rule {
         example: Some("ada@example.com"),
@@ -244,7 +248,7 @@ text! {
     }
 }
 text! {
-    /// The reason for an act of moderation, for the audit log. May be empty.
+    /// The reason for an action of moderation, for the audit log. May be empty.
     #[derive(Default)]
     Reason,
     Rule {
@@ -257,7 +261,7 @@ text! {
     TokenName,
     Rule {
         min: 1,
-        form: Form::NotBlank,
+        characters: CharacterRule::NotBlank,
         example: Some("Weather station"),
         ..Rule::up_to(100)
     }
@@ -270,24 +274,24 @@ text! {
 }
 
 impl Username {
-    /// How many random characters a generated name has: 36^12 names, so that a collision is negligible.
+    /// Number of random characters in a generated name. 36^12 names make a collision negligible.
     const RANDOM: usize = 12;
 
-    /// `user-` and random letters and digits. Nothing of the e-mail address goes into it, because a
-    /// username is public.
+    /// `user-` and random letters and digits. It contains no part of the e-mail address, because
+    /// usernames are public.
     #[must_use]
     pub fn generate() -> Self {
         const CHARACTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
         let random = (0..Self::RANDOM).map(|_| {
-            let at = rand::random_range(0..CHARACTERS.len());
-            CHARACTERS.get(at).copied().map_or('0', char::from)
+            let index = rand::random_range(0..CHARACTERS.len());
+            CHARACTERS.get(index).copied().map_or('0', char::from)
         });
         Self("user-".chars().chain(random).collect())
     }
 }
 
 impl SignInName {
-    /// The name as stored names are: trimmed, A to Z lower-cased.
+    /// The name in the form that the database stores: trimmed, A to Z lower-cased.
     #[must_use]
     pub fn normalised(&self) -> String {
         self.0.trim().to_ascii_lowercase()

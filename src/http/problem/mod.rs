@@ -206,7 +206,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = error.to_string();
         match error {
-            Error::NotFound { .. } | Error::NoUser { .. } | Error::PostGone => {
+            Error::NotFound { .. } | Error::UserNotFound { .. } | Error::PostDeleted => {
                 Self::new(types::NOT_FOUND, detail)
             }
             Error::NoVote { .. } => Self::new(types::NO_VOTE, detail),

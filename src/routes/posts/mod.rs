@@ -105,7 +105,7 @@ struct FeedPage {
     total: Option<u64>,
 }
 
-impl feed::Representation for FeedPage {
+impl feed::FeedRepresentation for FeedPage {
     fn of(page: Page<PostView, FeedCursor>) -> Self {
         let posts: Vec<Post> = page.items.iter().map(Post::from).collect();
         let cursors =

@@ -1,7 +1,8 @@
 //! Authentication of requests by access tokens and personal access tokens.
 //!
-//! Rows of sessions and tokens are cached for 4 s. A credential that this process ends
-//! stops at once; one that another process ends stops when the cache entry expires.
+//! Rows of sessions and tokens are cached for 4 s. If this process ends a credential, it rejects
+//! the credential at once. If another process ends it, this one accepts it until the cache entry
+//! expires.
 
 use std::{fmt, time::Duration};
 
@@ -21,8 +22,8 @@ use crate::{
     services::now,
 };
 
-/// Lifetime of a cache entry. Together with the duration of a request it must stay below 5 s, the
-/// promised time until a credential that another process ends stops here.
+/// Lifetime of a cache entry. Together with the duration of a request it must stay below 5 s: the
+/// documented time until all processes reject an ended credential.
 const CACHE_LIFETIME: Duration = Duration::from_secs(4);
 /// How long an ended credential is remembered. Must outlast any request that could still cache a
 /// stale row.
@@ -77,12 +78,12 @@ impl fmt::Debug for Credential {
 }
 
 /// An identity and the time at which its credential expires.
-type Entry = (Identity, Option<OffsetDateTime>);
+type CachedIdentity = (Identity, Option<OffsetDateTime>);
 
 /// Authenticates requests. Clones share the caches.
 #[derive(Clone, Debug)]
 pub struct Authenticator {
-    live: Cache<Credential, Entry>,
+    live: Cache<Credential, CachedIdentity>,
     ended: Cache<Credential, ()>,
 }
 
@@ -104,7 +105,7 @@ impl Default for Authenticator {
 }
 
 impl Authenticator {
-    /// The identity that `token`, an access token or a personal access token, belongs to.
+    /// The identity of `token`, an access token or a personal access token.
     ///
     /// # Errors
     /// [`Error::InvalidToken`] if the token is unknown, malformed, expired or ended, or if its user
@@ -156,7 +157,7 @@ impl Authenticator {
     }
 }
 
-async fn read(db: &Db, credential: &Credential) -> Result<Option<Entry>, Error> {
+async fn read(db: &Db, credential: &Credential) -> Result<Option<CachedIdentity>, Error> {
     let now = now();
     let (user, scopes, last_used_at, expires_at) = match credential {
         Credential::Session(id) => {

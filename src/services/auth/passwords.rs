@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 use crate::error::Error;
 
 /// Maximum number of waiting passwords: about 2.5 s of work for two cores at 50 hashes a second each.
-/// Further requests fail at once, instead of after a long wait.
+/// Further requests fail at once instead of after a long wait.
 pub const QUEUE: usize = 256;
 
 /// Hashes and verifies passwords.
@@ -48,7 +48,7 @@ struct Job {
 
 enum Work {
     Hash(oneshot::Sender<Result<PasswordHash, Error>>),
-    /// `None` for an unknown user: takes as long as for a known one.
+    /// `None` for an unknown user. The work is the same as for a known user.
     Verify(Option<PasswordHash>, oneshot::Sender<Result<bool, Error>>),
 }
 
@@ -65,7 +65,7 @@ impl Passwords {
             let receiver = Arc::clone(&receiver);
             thread::Builder::new()
                 .name(format!("password {number}"))
-                .spawn(move || work_off(&receiver))?;
+                .spawn(move || run_jobs(&receiver))?;
         }
         Ok(Self { queue: sender })
     }
@@ -114,15 +114,15 @@ pub(super) fn is_outdated(hash: &PasswordHash) -> bool {
     let Ok(phc) = Phc::new(&hash.0) else {
         return true;
     };
-    let Ok(of) = Params::try_from(&phc) else {
+    let Ok(stored) = Params::try_from(&phc) else {
         return true;
     };
     let current = params();
     phc.algorithm != Algorithm::Argon2id.ident()
         || phc.version != Some(Version::V0x13.into())
-        || of.m_cost() < current.m_cost()
-        || of.t_cost() < current.t_cost()
-        || of.p_cost() < current.p_cost()
+        || stored.m_cost() < current.m_cost()
+        || stored.t_cost() < current.t_cost()
+        || stored.p_cost() < current.p_cost()
 }
 
 /// Added to the niceness of hashing threads. Under load they get a third of the time of a server
@@ -133,7 +133,8 @@ const NICENESS: i32 = 5;
 /// A thread that is idle for this long frees its memory.
 const IDLE: Duration = Duration::from_secs(2);
 
-fn work_off(queue: &Mutex<Receiver<Job>>) {
+/// The main function of a hashing thread.
+fn run_jobs(queue: &Mutex<Receiver<Job>>) {
     // Affects only this thread on Linux. Raising the niceness cannot fail.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICENESS);
@@ -152,19 +153,19 @@ fn work_off(queue: &Mutex<Receiver<Job>>) {
             Err(RecvTimeoutError::Disconnected) => return,
         };
         let password = password.expose_secret().as_bytes();
-        // The receiver is gone if the client has disconnected: then skip the work.
+        // The channel is closed if the client has disconnected. Then skip the work.
         match work {
             Work::Hash(reply) if !reply.is_closed() => {
                 let _ = reply.send(hash(password, &mut memory).map_err(Error::internal));
             }
-            Work::Verify(of, reply) if !reply.is_closed() => {
-                let same = match of {
-                    Some(of) => verify(password, &of, &mut memory).map_err(Error::internal),
+            Work::Verify(stored, reply) if !reply.is_closed() => {
+                let matches = match stored {
+                    Some(stored) => verify(password, &stored, &mut memory).map_err(Error::internal),
                     None => hash(password, &mut memory)
                         .map(|_| false)
                         .map_err(Error::internal),
                 };
-                let _ = reply.send(same);
+                let _ = reply.send(matches);
             }
             Work::Hash(_) | Work::Verify(..) => {}
         }
@@ -198,8 +199,12 @@ fn hash(password: &[u8], memory: &mut Vec<Block>) -> Result<PasswordHash, Failur
     Ok(PasswordHash(phc.to_string()))
 }
 
-fn verify(password: &[u8], of: &PasswordHash, memory: &mut Vec<Block>) -> Result<bool, Failure> {
-    let phc = Phc::new(&of.0)?;
+fn verify(
+    password: &[u8],
+    stored: &PasswordHash,
+    memory: &mut Vec<Block>,
+) -> Result<bool, Failure> {
+    let phc = Phc::new(&stored.0)?;
     let (Some(salt), Some(expected)) = (&phc.salt, &phc.hash) else {
         return Ok(false);
     };

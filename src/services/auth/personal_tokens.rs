@@ -38,7 +38,7 @@ pub struct NewToken {
     pub name: TokenName,
     /// Its rights.
     pub scopes: Scopes,
-    /// Its lifetime; `None` until it is revoked.
+    /// Its lifetime; `None` for a token that does not expire.
     pub lifetime: Option<TokenLifetime>,
 }
 
@@ -56,7 +56,7 @@ pub async fn create(db: &Db, new: NewToken) -> Result<(Model, SecretString), Err
     let token = SecretString::from(new_personal_token());
     let now = now();
     let lifetime = new.lifetime.map(|lifetime| {
-        // At most a year, which fits.
+        // At most one year, so the conversion cannot fail.
         Duration::seconds(i64::try_from(lifetime.get()).unwrap_or_default())
     });
     let row = ActiveModel {

@@ -28,13 +28,13 @@ use crate::{
 /// The session ended meanwhile.
 const SESSION: Constraint = Constraint::foreign_key("refresh_tokens_session_id_fkey");
 
-/// How long a used refresh token stays valid: two browser tabs may send it at once, and an answer
+/// How long a used refresh token stays valid. Two browser tabs may send it at once, and a response
 /// may be lost.
 const GRACE: Duration = Duration::seconds(10);
 
-/// A started or refreshed session.
+/// A started or refreshed session with its new refresh token.
 #[derive(Debug)]
-pub struct Session {
+pub struct IssuedSession {
     /// The session's id.
     pub id: SessionId,
     /// The user's id.
@@ -73,13 +73,13 @@ pub async fn refresh(
     authenticator: &Authenticator,
     token: RefreshToken,
     lifetime: Duration,
-) -> Result<Session, Error> {
+) -> Result<IssuedSession, Error> {
     let hash = hash(token.into_secret().expose_secret());
     let (hash, now) = (hash.as_str(), now());
     let outcome = db
         .write(|transaction| async move {
             use refresh_tokens::{Column, Entity as Tokens};
-            // Keep the time of the first use, also if several requests come at once.
+            // Keeps the time of the first use, also for concurrent requests.
             let first = Func::coalesce([Expr::col(Column::ReplacedAt), Expr::value(now)]);
             let used = Tokens::update_many()
                 .col_expr(Column::ReplacedAt, first.into())
@@ -103,7 +103,7 @@ pub async fn refresh(
 }
 
 enum Outcome {
-    Refreshed(Session),
+    Refreshed(IssuedSession),
     /// The session with this id was ended, because its token was used again.
     Ended(SessionId),
     Unknown,
@@ -142,7 +142,7 @@ async fn exchange(
         .filter(Column::Id.eq(id))
         .exec(transaction)
         .await?;
-    Ok(Outcome::Refreshed(Session {
+    Ok(Outcome::Refreshed(IssuedSession {
         id,
         user_id: session.user_id,
         refresh_token: add_refresh_token(transaction, id, now).await?,
@@ -170,17 +170,17 @@ pub async fn end(
     user_id: UserId,
     id: SessionId,
 ) -> Result<(), Error> {
-    let gone = db
+    let deleted = db
         .write(|transaction| async move {
-            let gone = Entity::delete_many()
+            let deleted = Entity::delete_many()
                 .filter(Column::Id.eq(id))
                 .filter(Column::UserId.eq(user_id))
                 .exec(&transaction)
                 .await?;
-            Ok(gone.rows_affected)
+            Ok(deleted.rows_affected)
         })
         .await?;
-    if gone == 0 {
+    if deleted == 0 {
         return Err(Error::not_found("session", id.get()));
     }
     authenticator.end([Credential::Session(id)]);
@@ -189,26 +189,26 @@ pub async fn end(
 
 /// Ends every session of user `user_id`.
 pub async fn end_all(db: &Db, authenticator: &Authenticator, user_id: UserId) -> Result<(), Error> {
-    let gone = db
+    let ended = db
         .write(|transaction| async move { end_all_in(&transaction, user_id, None).await })
         .await?;
-    authenticator.end(gone);
+    authenticator.end(ended);
     Ok(())
 }
 
-/// Deletes every session of user `user_id` except `but`. Pass the result to [`Authenticator::end`]
-/// after the commit.
+/// Deletes every session of user `user_id` except `except`. Pass the result to
+/// [`Authenticator::end`] after the commit.
 pub(in crate::services) async fn end_all_in(
     transaction: &Transaction,
     user_id: UserId,
-    but: Option<SessionId>,
+    except: Option<SessionId>,
 ) -> Result<Vec<Credential>, Error> {
     let mut sessions = Entity::delete_many().filter(Column::UserId.eq(user_id));
-    if let Some(but) = but {
-        sessions = sessions.filter(Column::Id.ne(but));
+    if let Some(except) = except {
+        sessions = sessions.filter(Column::Id.ne(except));
     }
-    let gone = sessions.exec_with_returning(transaction).await?;
-    Ok(gone
+    let deleted = sessions.exec_with_returning(transaction).await?;
+    Ok(deleted
         .iter()
         .map(|session| Credential::Session(session.id))
         .collect())

@@ -11,7 +11,7 @@ use time::Duration;
 use super::{
     passwords::Passwords,
     rehash::RehashQueue,
-    sessions::{Session, add_refresh_token},
+    sessions::{IssuedSession, add_refresh_token},
 };
 use crate::{
     db::Db,
@@ -47,7 +47,7 @@ pub async fn sign_in<E: From<Error>>(
     rehashes: &RehashQueue,
     attempt: SignIn,
     admit: impl FnOnce(&str) -> Result<(), E>,
-) -> Result<Session, E> {
+) -> Result<IssuedSession, E> {
     let name = attempt.name.normalised();
     let user = users::find_by_name(db, &name).await?;
     admit(user.as_ref().map_or(&name, |user| user.username.as_str()))?;
@@ -60,7 +60,7 @@ async fn verify(
     rehashes: &RehashQueue,
     attempt: SignIn,
     mut user: Option<User>,
-) -> Result<Session, Error> {
+) -> Result<IssuedSession, Error> {
     // The hash can change while it is verified: a new password, or a re-hash. Then try once more.
     let password = attempt.password.clone().into_secret();
     for _ in 0..2 {
@@ -83,7 +83,7 @@ async fn verify(
 
 /// Starts a session, unless the user was suspended or has another password hash since the
 /// verification.
-async fn start(db: &Db, user: &User, attempt: &SignIn) -> Result<Option<Session>, Error> {
+async fn start(db: &Db, user: &User, attempt: &SignIn) -> Result<Option<IssuedSession>, Error> {
     let (id, now) = (SessionId::random(), now());
     db.write(|transaction| async move {
         let locked = users::lock_user(&transaction, user.id).await?;
@@ -103,7 +103,7 @@ async fn start(db: &Db, user: &User, attempt: &SignIn) -> Result<Option<Session>
         };
         session.insert(&transaction).await?;
         let refresh_token = add_refresh_token(&transaction, id, now).await?;
-        Ok(Some(Session {
+        Ok(Some(IssuedSession {
             id,
             user_id: user.id,
             refresh_token,

@@ -46,7 +46,7 @@ impl From<&Identity> for Actor {
 }
 
 /// A new entry of the audit log.
-pub(in crate::services) struct Entry<'a> {
+pub(in crate::services) struct NewAuditEntry<'a> {
     pub actor: &'a Actor,
     pub action: Action,
     /// The id of the user or post that the action affects.
@@ -58,7 +58,7 @@ pub(in crate::services) struct Entry<'a> {
     pub reason: &'a Reason,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> NewAuditEntry<'a> {
     /// An action that affects `user`.
     pub(super) fn about_user(
         actor: &'a Actor,
@@ -80,7 +80,7 @@ impl<'a> Entry<'a> {
 /// Adds an entry in the transaction of the action.
 pub(in crate::services) async fn record(
     transaction: &Transaction,
-    entry: Entry<'_>,
+    entry: NewAuditEntry<'_>,
 ) -> Result<(), Error> {
     let row = ActiveModel {
         at: Set(now()),

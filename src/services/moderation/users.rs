@@ -8,7 +8,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait, sea_query::Expr,
 };
 
-use super::audit_log::{Action, Actor, Entry, record};
+use super::audit_log::{Action, Actor, NewAuditEntry, record};
 use crate::{
     db::{Db, Transaction, page},
     error::Error,
@@ -42,10 +42,10 @@ pub async fn suspend(
                 return Ok((user, Vec::new(), Vec::new()));
             }
             user.suspended_at = Some(now());
-            let since = Expr::value(user.suspended_at);
-            set(&transaction, id, Column::SuspendedAt, since).await?;
+            let value = Expr::value(user.suspended_at);
+            set(&transaction, id, Column::SuspendedAt, value).await?;
             let ended = sessions::end_all_in(&transaction, id, None).await?;
-            let entry = Entry::about_user(actor, Action::SuspendUser, &user, reason);
+            let entry = NewAuditEntry::about_user(actor, Action::SuspendUser, &user, reason);
             record(&transaction, entry).await?;
             let tokens = personal_tokens::credentials_of(&transaction, id).await?;
             Ok((user, ended, tokens))
@@ -71,9 +71,9 @@ pub async fn restore(db: &Db, actor: &Actor, id: UserId, reason: &Reason) -> Res
         if user.suspended_at.take().is_none() {
             return Ok(user);
         }
-        let never = Expr::value(user.suspended_at);
-        set(&transaction, id, Column::SuspendedAt, never).await?;
-        let entry = Entry::about_user(actor, Action::RestoreUser, &user, reason);
+        let value = Expr::value(user.suspended_at);
+        set(&transaction, id, Column::SuspendedAt, value).await?;
+        let entry = NewAuditEntry::about_user(actor, Action::RestoreUser, &user, reason);
         record(&transaction, entry).await?;
         Ok(user)
     })
@@ -95,7 +95,7 @@ pub async fn set_role(
         let mut user = lock(&transaction, id).await?;
         user.role = role;
         set(&transaction, id, Column::Role, Expr::value(role)).await?;
-        let entry = Entry::about_user(actor, Action::ChangeRole, &user, reason);
+        let entry = NewAuditEntry::about_user(actor, Action::ChangeRole, &user, reason);
         record(&transaction, entry).await?;
         Ok(user)
     })
@@ -127,8 +127,8 @@ pub(in crate::services) async fn require_role(
         return Ok(());
     };
     let actor = lock_user(transaction, id).await?;
-    let may = actor.is_some_and(|actor| actor.role >= role && actor.suspended_at.is_none());
-    may.then_some(()).ok_or(Error::RoleNeeded { role })
+    let permitted = actor.is_some_and(|actor| actor.role >= role && actor.suspended_at.is_none());
+    permitted.then_some(()).ok_or(Error::RoleNeeded { role })
 }
 
 async fn lock(transaction: &Transaction, id: UserId) -> Result<Model, Error> {

@@ -1,4 +1,4 @@
-//! One post.
+//! Reading a single post.
 
 use entity::{
     posts,
@@ -46,18 +46,18 @@ impl SharedRead for OnePost {
             let post = post.one(&connection).await?;
             return Ok(post.into_iter().map(|post| (key, post)).collect());
         }
-        let wanted = ValuesTable::numbered(keys.len())
+        let requested = ValuesTable::numbered(keys.len())
             .column("id", keys.iter().map(|key| key.id))
             .nullable_column("viewer", keys.iter().map(|key| key.viewer));
-        let mut select = select_visible(Some(Expr::col(("want", "viewer"))));
-        let is_wanted = Expr::col((posts::Entity, posts::Column::Id)).equals(("want", "id"));
+        let mut select = select_visible(Some(Expr::col(("requested", "viewer"))));
+        let post_id = Expr::col((posts::Entity, posts::Column::Id));
         QueryTrait::query(&mut select)
-            .column(("want", ValuesTable::POSITION))
+            .column(("requested", ValuesTable::POSITION))
             .join_subquery(
                 JoinType::InnerJoin,
-                wanted.select(backend),
-                "want",
-                is_wanted,
+                requested.select(backend),
+                "requested",
+                post_id.equals(("requested", "id")),
             );
         let rows = connection.query_all_raw(select.build(backend)).await?;
         ValuesTable::by_position(&keys, &rows, |row| PostView::from_query_result(row, ""))

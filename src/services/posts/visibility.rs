@@ -1,5 +1,5 @@
-//! The one rule that decides which posts a viewer sees: published posts of users who are not
-//! suspended, and the viewer's own drafts.
+//! The visibility rule for posts. A viewer sees published posts of users who are not suspended, and
+//! their own drafts.
 
 use entity::{posts, users};
 use sea_orm::{
@@ -7,13 +7,13 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Query},
 };
 
-/// Posts that `viewer` sees, as a condition on the columns of `posts` alone. `None` is an anonymous
+/// Posts that `viewer` sees, as a condition on columns of `posts` only. `None` is an anonymous
 /// viewer.
 pub(in crate::services) fn visible_to(viewer: Option<Expr>) -> Condition {
     visible(viewer.map(is_owned_by))
 }
 
-/// Published posts and those that match `own`, as a condition on the columns of `posts` alone.
+/// Published posts and those that match `own`, as a condition on columns of `posts` only.
 pub(super) fn visible(own: Option<Expr>) -> Condition {
     // Fast: a partial index contains the few suspended users.
     let suspended = Query::select()
@@ -39,7 +39,7 @@ pub(super) fn is_owned_by(id: Expr) -> Expr {
 }
 
 fn published_or(own: Option<Expr>) -> Condition {
-    // Use the bare column. With `published = $1` PostgreSQL would plan every search anew.
+    // Not `published = $1`: PostgreSQL would then replan every search.
     let published = Expr::col((posts::Entity, posts::Column::Published));
     Condition::any().add(published).add_option(own)
 }

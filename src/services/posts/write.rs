@@ -22,7 +22,7 @@ use crate::{
     services::{
         auth::Identity,
         moderation::{
-            audit_log::{Action, Entry, record},
+            audit_log::{Action, NewAuditEntry, record},
             require_role,
         },
         now,
@@ -32,7 +32,7 @@ use crate::{
 /// The owner was deleted after the token was checked.
 const OWNER: Constraint = Constraint::foreign_key("posts_owner_id_fkey");
 
-/// Creates a post of `owner`. `new` has every member that a client can set.
+/// Creates a post of `owner`. `new` has every field that a client can set.
 ///
 /// # Errors
 /// [`Error::InvalidToken`] if the owner was deleted meanwhile.
@@ -54,6 +54,7 @@ impl BatchedWrite for CreatePosts {
     type Row = ActiveModel;
     type Output = Model;
 
+    /// Remove this to let [`write`](BatchedWrite::write) run a second statement.
     const ONE_STATEMENT: bool = true;
 
     async fn write(
@@ -72,7 +73,7 @@ impl BatchedWrite for CreatePosts {
     }
 }
 
-/// Changes post `id` of `caller` and returns the new version. `changes` has the members to change.
+/// Changes post `id` of `caller` and returns the new version. `changes` has the fields to change.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`].
@@ -124,7 +125,7 @@ pub async fn delete(db: &Db, caller: &Identity, id: PostId, reason: &Reason) -> 
         };
         if post.owner_id != caller.id {
             require_role(&transaction, Some(caller.id), Role::Moderator).await?;
-            let entry = Entry {
+            let entry = NewAuditEntry {
                 actor: &caller.into(),
                 action: Action::DeletePost,
                 subject_id: id.get(),

@@ -97,8 +97,8 @@ fn find_cycle(edges: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>>
         path: &mut Vec<String>,
         done: &mut BTreeSet<String>,
     ) -> Option<Vec<String>> {
-        if let Some(at) = path.iter().position(|other| other == node) {
-            let mut cycle = path[at..].to_vec();
+        if let Some(index) = path.iter().position(|other| other == node) {
+            let mut cycle = path[index..].to_vec();
             cycle.push(node.clone());
             return Some(cycle);
         }
@@ -126,21 +126,21 @@ fn defining_module(
     modules: &BTreeSet<Module>,
     exports: &BTreeMap<Module, Module>,
 ) -> Option<Module> {
-    let mut here = Module::new();
-    for (at, name) in path.iter().enumerate() {
-        let mut next = here.clone();
+    let mut module = Module::new();
+    for (index, name) in path.iter().enumerate() {
+        let mut next = module.clone();
         next.push(name.clone());
         if modules.contains(&next) {
-            here = next;
+            module = next;
         } else if let Some(exported) = exports.get(&next) {
             let mut exported = exported.clone();
-            exported.extend_from_slice(&path[at + 1..]);
+            exported.extend_from_slice(&path[index + 1..]);
             return defining_module(&exported, modules, exports);
         } else {
             break;
         }
     }
-    (!here.is_empty()).then_some(here)
+    (!module.is_empty()).then_some(module)
 }
 
 /// Every path that begins with `crate`, `super`, `self` or the name of a child module.
@@ -153,11 +153,11 @@ fn used_paths(text: &str, module: &Module, modules: &BTreeSet<Module>) -> Vec<Us
         .join("\n");
     let mut used = Vec::new();
     let mut from = 0;
-    while let Some(at) = code[from..].find("::").map(|at| from + at) {
-        from = at + 2;
-        let before = &code[..at];
+    while let Some(index) = code[from..].find("::").map(|offset| from + offset) {
+        from = index + 2;
+        let before = &code[..index];
         let first = before
-            .rfind(|letter: char| !is_of_name(letter))
+            .rfind(|letter: char| !is_name_character(letter))
             .map_or(before, |end| &before[end + 1..]);
         let before = &before[..before.len() - first.len()];
         if before.ends_with("::") {
@@ -188,7 +188,7 @@ fn used_paths(text: &str, module: &Module, modules: &BTreeSet<Module>) -> Vec<Us
 /// The paths of `a::b`, `{a, b::c}` and so on, which begin with `start`.
 fn tree(code: &str, mut start: Module) -> Vec<Module> {
     let Some(list) = code.strip_prefix('{') else {
-        let end = code.find(|letter| !is_of_name(letter));
+        let end = code.find(|letter| !is_name_character(letter));
         let (name, rest) = code.split_at(end.unwrap_or(code.len()));
         match name {
             "super" => drop(start.pop()),
@@ -200,14 +200,14 @@ fn tree(code: &str, mut start: Module) -> Vec<Module> {
             None => vec![start],
         };
     };
-    let (mut depth, mut begins, mut paths) = (0, 0, Vec::new());
-    for (at, letter) in list.char_indices() {
+    let (mut depth, mut begin, mut paths) = (0, 0, Vec::new());
+    for (index, letter) in list.char_indices() {
         if depth == 0 && (letter == ',' || letter == '}') {
-            let member = list[begins..at].trim();
+            let member = list[begin..index].trim();
             if !member.is_empty() {
                 paths.extend(tree(member, start.clone()));
             }
-            begins = at + 1;
+            begin = index + 1;
         }
         match letter {
             '{' => depth += 1,
@@ -219,6 +219,6 @@ fn tree(code: &str, mut start: Module) -> Vec<Module> {
     paths
 }
 
-fn is_of_name(letter: char) -> bool {
+fn is_name_character(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }

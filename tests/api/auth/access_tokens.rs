@@ -38,7 +38,7 @@ pub fn decoded(token: &str) -> (Header, Value) {
     (token.header, token.claims)
 }
 
-/// Variants of `good` with one defect each, by name. Changed tokens are signed with `key`.
+/// Invalid variants of the token `good`, each with a name. Changed tokens are signed with `key`.
 fn forgeries(good: &str, key: &EncodingKey) -> Vec<(&'static str, String)> {
     let (header, claims) = decoded(good);
     let now = get_current_timestamp();
@@ -81,7 +81,10 @@ fn forgeries(good: &str, key: &EncodingKey) -> Vec<(&'static str, String)> {
         ("missing exp", without("exp")),
         ("missing sub", without("sub")),
         ("missing sid", without("sid")),
-        ("sub of nobody", with("sub", json!("9223372036854775807"))),
+        (
+            "sub of an unknown user",
+            with("sub", json!("9223372036854775807")),
+        ),
         ("sub not a number", with("sub", json!("x"))),
         ("sid not a number", with("sid", json!("x"))),
         ("tampered payload", format!("{first}.{other}.{signature}")),
@@ -92,7 +95,7 @@ fn forgeries(good: &str, key: &EncodingKey) -> Vec<(&'static str, String)> {
         ("truncated signature", good[..good.len() - 2].to_owned()),
         ("no signature", format!("{message}.")),
         ("truncated payload", format!("{first}.{}", &payload[1..])),
-        ("header alone", first.to_owned()),
+        ("only the header", first.to_owned()),
     ]
 }
 

@@ -39,8 +39,8 @@ async fn a_missing_and_an_invalid_token_are_challenged_differently(fixture: Fixt
 
 async fn delete(service: &Service, user: &User) {
     let body = json!({"current_password": PASSWORD});
-    let gone = service.call("DELETE", "/users/me", Some(user), Some(body));
-    gone.await.expect(204);
+    let deletion = service.call("DELETE", "/users/me", Some(user), Some(body));
+    deletion.await.expect(204);
 }
 
 #[apply(behaviour)]

@@ -43,7 +43,7 @@ async fn concurrent_refreshes_both_succeed(fixture: Fixture) {
         );
         seen.push(tab);
     }
-    // Each tab continues with its own refresh token. The first access token stays valid until it
+    // Each tab continues with its own refresh token. The first access token remains valid until it
     // expires.
     for tab in &seen[1..] {
         refresh(&service, &tab.refresh_token).await.expect(200);
@@ -61,20 +61,17 @@ async fn reusing_an_old_refresh_token_ends_the_session(fixture: Fixture) {
     let next = with_tokens(&ada, &next.json());
     service.get("/users/me", &next).await.expect(200);
     // Move the rotation 11 seconds into the past, beyond the grace period of 10 seconds.
-    let earlier = "UPDATE refresh_tokens SET replaced_at = ";
-    let earlier = if fixture.is_postgres() {
-        format!("{earlier} replaced_at - interval '11 s' WHERE replaced_at IS NOT NULL")
+    let update = "UPDATE refresh_tokens SET replaced_at = ";
+    let update = if fixture.is_postgres() {
+        format!("{update} replaced_at - interval '11 s' WHERE replaced_at IS NOT NULL")
     } else {
         format!(
-            "{earlier} strftime('%Y-%m-%dT%H:%M:%fZ', replaced_at, '-11 seconds') \
+            "{update} strftime('%Y-%m-%dT%H:%M:%fZ', replaced_at, '-11 seconds') \
              WHERE replaced_at IS NOT NULL"
         )
     };
     let connection = fixture.connect().await;
-    connection
-        .execute_unprepared(&earlier)
-        .await
-        .expect(&earlier);
+    connection.execute_unprepared(&update).await.expect(&update);
     let stolen = refresh(&service, &ada.refresh_token).await;
     assert_eq!(stolen.problem(401)["error"], "invalid_grant");
     for user in [&ada, &next] {
@@ -99,9 +96,9 @@ async fn invalid_refresh_tokens_are_refused(fixture: Fixture) {
     let ada = service.user("ada").await;
     for token in ["x", &ada.token] {
         let refused = refresh(&service, &token[..token.len().min(128)]).await;
-        let told = refused.problem(401);
-        assert_eq!(told["error"], "invalid_grant");
-        assert_eq!(told["detail"], "the refresh token is not valid");
+        let problem = refused.problem(401);
+        assert_eq!(problem["error"], "invalid_grant");
+        assert_eq!(problem["detail"], "the refresh token is not valid");
     }
     let empty = json!({"grant_type": "refresh_token"});
     let missing = service.call("POST", "/login", None, Some(empty)).await;
@@ -113,8 +110,8 @@ async fn invalid_refresh_tokens_are_refused(fixture: Fixture) {
     };
     service.get("/users/me", &swapped).await.problem(401);
     let connection = fixture.connect().await;
-    let kept = column(&connection, "SELECT hash FROM refresh_tokens").await;
-    assert!(!kept.contains(&ada.refresh_token));
+    let stored = column(&connection, "SELECT hash FROM refresh_tokens").await;
+    assert!(!stored.contains(&ada.refresh_token));
     let past = "UPDATE sessions SET expires_at = created_at";
     connection.execute_unprepared(past).await.expect(past);
     refresh(&service, &ada.refresh_token).await.problem(401);

@@ -78,13 +78,13 @@ async fn users_list_and_end_their_own_sessions(fixture: Fixture) {
     let listed = service.get("/sessions", &ada).await.expect(200);
     assert_eq!(listed.header("cache-control"), Some("no-store"));
     let listed = listed.json();
-    let told: Vec<_> = listed
+    let sessions: Vec<_> = listed
         .as_array()
         .unwrap()
         .iter()
         .map(|session| (session["user_agent"].as_str().unwrap(), &session["current"]))
         .collect();
-    assert_eq!(told, [("A phone", &json!(false)), ("", &json!(true))]);
+    assert_eq!(sessions, [("A phone", &json!(false)), ("", &json!(true))]);
     let path = format!("/sessions/{}", listed[0]["id"]);
     service
         .call("DELETE", &path, Some(&grace), None)

@@ -52,7 +52,7 @@ async fn forms_multipart_forms_and_json_can_sign_in(fixture: Fixture) {
 async fn an_unknown_user_and_a_wrong_password_get_the_same_answer(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
-    let mut told = Vec::new();
+    let mut problems = Vec::new();
     for (name, password) in [
         ("ada", "wrong password"),
         ("nobody", PASSWORD),
@@ -64,16 +64,16 @@ async fn an_unknown_user_and_a_wrong_password_get_the_same_answer(fixture: Fixtu
         assert_eq!(problem["error"], "invalid_grant");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
         problem["instance"] = json!(null);
-        told.push(problem);
+        problems.push(problem);
     }
-    assert!(told[0] == told[1] && told[1] == told[2]);
+    assert!(problems[0] == problems[1] && problems[1] == problems[2]);
 }
 
 #[apply(behaviour)]
 async fn invalid_fields_of_a_sign_in_are_reported(fixture: Fixture) {
     let service = fixture.serve().await;
     let long = "p".repeat(129);
-    for (form, faults) in [
+    for (form, errors) in [
         (vec![], vec!["password required", "username required"]),
         (
             vec![("username", "a"), ("password", &long)],
@@ -94,7 +94,7 @@ async fn invalid_fields_of_a_sign_in_are_reported(fixture: Fixture) {
     ] {
         let request = service.request("POST", "/login").form(&form);
         let answer = Answer::of(request.send().await.unwrap()).await;
-        assert_eq!(answer.field_errors(), faults);
+        assert_eq!(answer.field_errors(), errors);
         assert!(!answer.text.contains(&long));
     }
     let request = service

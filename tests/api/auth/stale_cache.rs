@@ -1,4 +1,4 @@
-//! Sessions and users that another process changed while this one still caches them.
+//! Cached sessions and users that another process has changed.
 
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -77,11 +77,11 @@ async fn sign_ins_with_the_old_password_do_not_survive_its_change(fixture: Fixtu
     for answer in answers {
         if answer.status == 200 {
             let token = answer.json()["access_token"].as_str().unwrap().to_owned();
-            let then = User {
+            let user = User {
                 token,
                 ..ada.clone()
             };
-            service.get("/users/me", &then).await.problem(401);
+            service.get("/users/me", &user).await.problem(401);
         } else {
             answer.problem(401);
         }

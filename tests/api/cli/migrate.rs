@@ -24,10 +24,10 @@ async fn lines(fixture: &Fixture, arguments: &[&str]) -> Vec<String> {
     ended.stdout.lines().map(str::to_owned).collect()
 }
 
-fn each(what: &str, names: &[String]) -> Vec<String> {
+fn report_lines(action: &str, names: &[String]) -> Vec<String> {
     names
         .iter()
-        .map(|name| format!("{what:<8} {name}"))
+        .map(|name| format!("{action:<8} {name}"))
         .collect()
 }
 
@@ -90,9 +90,12 @@ async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
     let newest_first = newest_first(&all);
     assert_eq!(
         lines(&fixture, &["up", "-n", "2"]).await,
-        each("applied", &all[..2])
+        report_lines("applied", &all[..2])
     );
-    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &all[2..]));
+    assert_eq!(
+        lines(&fixture, &["up"]).await,
+        report_lines("applied", &all[2..])
+    );
     let first = schema(&fixture).await;
     assert!(
         first.iter().any(|line| line.contains("votes_user_id_fkey")),
@@ -101,11 +104,11 @@ async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
     assert_eq!(lines(&fixture, &["up"]).await, ["nothing to do"]);
     assert_eq!(
         lines(&fixture, &["down", "-n", "1"]).await,
-        each("reverted", &newest_first[..1])
+        report_lines("reverted", &newest_first[..1])
     );
     assert_eq!(
         lines(&fixture, &["down"]).await,
-        each("reverted", &newest_first[1..2])
+        report_lines("reverted", &newest_first[1..2])
     );
     assert_eq!(
         lines(
@@ -113,7 +116,7 @@ async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
             &["down", "-n", &newest_first[2..].len().to_string()]
         )
         .await,
-        each("reverted", &newest_first[2..])
+        report_lines("reverted", &newest_first[2..])
     );
     let empty = schema(&fixture).await;
     assert!(
@@ -123,7 +126,10 @@ async fn up_down_and_up_again_leave_the_same_schema(fixture: Fixture) {
         "{empty:#?}"
     );
     assert_eq!(lines(&fixture, &["down"]).await, ["nothing to do"]);
-    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &all));
+    assert_eq!(
+        lines(&fixture, &["up"]).await,
+        report_lines("applied", &all)
+    );
     assert_eq!(schema(&fixture).await, first);
 }
 
@@ -134,13 +140,16 @@ async fn each_migration_reverts_to_the_schema_before_it(fixture: Fixture) {
     let mut before = Vec::new();
     for name in &all {
         let applied = lines(&fixture, &["up", "-n", "1"]).await;
-        assert_eq!(applied, each("applied", std::slice::from_ref(name)));
+        assert_eq!(applied, report_lines("applied", std::slice::from_ref(name)));
         before.push(schema(&fixture).await);
     }
     before.pop();
     for (name, before) in newest_first.iter().zip(before.into_iter().rev()) {
         let reverted = lines(&fixture, &["down"]).await;
-        assert_eq!(reverted, each("reverted", std::slice::from_ref(name)));
+        assert_eq!(
+            reverted,
+            report_lines("reverted", std::slice::from_ref(name))
+        );
         assert_eq!(schema(&fixture).await, before, "{name}");
     }
 }
@@ -150,11 +159,18 @@ async fn status_lists_applied_and_pending_migrations(fixture: Fixture) {
     let all = all(&fixture).await;
     lines(&fixture, &["up", "-n", "1"]).await;
     let some = migrate(&fixture, &["status"]).await;
-    let expected = [each("applied", &all[..1]), each("pending", &all[1..])].concat();
+    let expected = [
+        report_lines("applied", &all[..1]),
+        report_lines("pending", &all[1..]),
+    ]
+    .concat();
     assert_eq!(some.stdout.lines().collect::<Vec<_>>(), expected);
     assert_eq!(some.code, Some(1));
     lines(&fixture, &["up"]).await;
-    assert_eq!(lines(&fixture, &["status"]).await, each("applied", &all));
+    assert_eq!(
+        lines(&fixture, &["status"]).await,
+        report_lines("applied", &all)
+    );
 }
 
 #[apply(behaviour)]
@@ -168,7 +184,7 @@ async fn concurrent_runs_wait_for_each_other(fixture: Fixture) {
     let mut printed = runs.join_all().await;
     printed.sort();
     let mut expected = vec![vec!["nothing to do".to_owned()]; 3];
-    expected.insert(0, each("applied", &all));
+    expected.insert(0, report_lines("applied", &all));
     assert_eq!(printed, expected);
 }
 
@@ -203,7 +219,10 @@ async fn a_failing_migration_changes_nothing(fixture: Fixture) {
     );
     execute(&connection, "DROP TABLE votes").await;
     assert_eq!(schema(&fixture).await, before);
-    assert_eq!(lines(&fixture, &["up"]).await, each("applied", &all[1..]));
+    assert_eq!(
+        lines(&fixture, &["up"]).await,
+        report_lines("applied", &all[1..])
+    );
 }
 
 #[apply(behaviour)]
@@ -223,18 +242,22 @@ async fn fresh_refresh_and_reset_work_on_a_filled_database(fixture: Fixture) {
     filled().await;
     let dropped = [
         vec!["dropped  every table".to_owned()],
-        each("applied", &all),
+        report_lines("applied", &all),
     ]
     .concat();
     assert_eq!(lines(&fixture, &["fresh"]).await, dropped);
     filled().await;
-    let again = [each("reverted", &newest_first), each("applied", &all)].concat();
+    let again = [
+        report_lines("reverted", &newest_first),
+        report_lines("applied", &all),
+    ]
+    .concat();
     assert_eq!(lines(&fixture, &["refresh"]).await, again);
     assert_eq!(schema(&fixture).await, first);
     filled().await;
     assert_eq!(
         lines(&fixture, &["reset"]).await,
-        each("reverted", &newest_first)
+        report_lines("reverted", &newest_first)
     );
     let left = schema(&fixture).await;
     assert!(

@@ -42,9 +42,9 @@ async fn an_unreachable_database_is_reported_in_one_line(fixture: Fixture) {
             format!("sqlite://{}", none.display()),
         )
     };
-    for (url, why) in [(unknown, "does not exist"), (refused, "refused")] {
-        let why = if fixture.is_postgres() {
-            why
+    for (url, message) in [(unknown, "does not exist"), (refused, "refused")] {
+        let message = if fixture.is_postgres() {
+            message
         } else {
             "does not exist"
         };
@@ -56,7 +56,7 @@ async fn an_unreachable_database_is_reported_in_one_line(fixture: Fixture) {
         .await;
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
         assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
-        assert!(ended.stderr.contains(why), "{}", ended.stderr);
+        assert!(ended.stderr.contains(message), "{}", ended.stderr);
         assert!(
             ended.stderr.starts_with("acclaim: ") && !ended.stderr.contains("hidden"),
             "{}",

@@ -44,9 +44,9 @@ async fn an_operator_creates_the_first_admin(fixture: Fixture) {
         (again.code, again.stderr.as_str()),
         (Some(2), "acclaim: the email is taken\n")
     );
-    let nobody = acclaim(&fixture, &["user", "promote", "nobody"]).await;
+    let unknown = acclaim(&fixture, &["user", "promote", "nobody"]).await;
     assert_eq!(
-        (nobody.code, nobody.stderr.as_str()),
-        (Some(2), "acclaim: there is no user nobody\n")
+        (unknown.code, unknown.stderr.as_str()),
+        (Some(2), "acclaim: user nobody does not exist\n")
     );
 }

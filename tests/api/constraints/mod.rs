@@ -1,6 +1,6 @@
 //! The service enforces the schemas of the OpenAPI document.
 
-mod places;
+mod input_fields;
 
 use regex::Regex;
 use sea_orm::ConnectionTrait;
@@ -11,12 +11,12 @@ use crate::harness::{
     service::{Service, User},
 };
 
-/// Texts that rules may treat differently. Each is tried at every length around a bound.
+/// Characters that rules may treat differently. Each is tested at every length around a bound.
 const TEXTS: [&str; 12] = [
     "a", "Z", "0", "_", "!", "ä", " ", "\u{85}", "\u{3000}", "\u{feff}", "\u{212a}", "\0",
 ];
 
-/// RFC 3339 dates and near misses, with whether each is valid.
+/// RFC 3339 dates and similar texts. The second value is true if the text is valid.
 const MOMENTS: [(&str, bool); 14] = [
     ("2026-11-21T06:00:42Z", true),
     ("2026-11-21t06:00:42.915716123z", true),
@@ -35,19 +35,19 @@ const MOMENTS: [(&str, bool); 14] = [
 ];
 
 /// A parameter or a body member.
-struct Place<'a> {
+struct InputField<'a> {
     method: String,
     path: &'a str,
     /// The example body, or `None` if the value is in the path or the query string.
     body: Option<Map<String, Value>>,
     name: String,
-    /// Without `$ref`s.
+    /// With all `$ref`s resolved.
     schema: Value,
     required: bool,
 }
 
-impl Place<'_> {
-    /// True if the service reports an error for `value`, or for its absence.
+impl InputField<'_> {
+    /// True if the service reports an error for `value`, or, with `None`, for the missing field.
     async fn refused(&self, service: &Service, user: &User, value: Option<&Value>) -> bool {
         let mut path = self.path.to_owned();
         let mut query = Vec::new();
@@ -77,20 +77,20 @@ impl Place<'_> {
         let status = answer.status().as_u16();
         let problem: Value = answer.json().await.unwrap_or_default();
         assert!(status < 500 && status != 400, "{value:?}: {problem}");
-        let faults = problem["errors"].as_array().into_iter().flatten();
-        // A schema cannot express that a password is common. Only its description does.
-        let counts = |fault: &&Value| fault["field"] == self.name && fault["code"] != "common";
-        status == 422 && faults.filter(counts).count() > 0
+        let errors = problem["errors"].as_array().into_iter().flatten();
+        // A schema cannot express that a password is common. Only the description mentions it.
+        let counts = |error: &&Value| error["field"] == self.name && error["code"] != "common";
+        status == 422 && errors.filter(counts).count() > 0
     }
 
-    /// Values on both sides of every bound, with whether the document allows each.
+    /// Values on both sides of every bound, each with true if the document allows it.
     fn values(&self) -> Vec<(Value, bool)> {
         let schema = &self.schema;
         let is = |kind: &str| {
             schema["type"] == kind
                 || schema["type"]
                     .as_array()
-                    .is_some_and(|of| of.contains(&json!(kind)))
+                    .is_some_and(|kinds| kinds.contains(&json!(kind)))
         };
         let known = schema["enum"].as_array();
         let mut values = Vec::new();
@@ -124,7 +124,7 @@ impl Place<'_> {
                     .map(|few| (json!(vec![item; few]), false)),
             );
             values.push((json!(vec![item; bound("maxItems") + 1]), false));
-            // Neither a scope nor short enough for a tag.
+            // Not a scope, and too long for a tag.
             values.push((json!(["magic".repeat(7)]), false));
             values.push((json!(["A"]), false));
             values.push((json!([1]), false));
@@ -161,14 +161,14 @@ impl Place<'_> {
         let pattern = Regex::new(pattern).expect(pattern);
         if self.schema["format"] == "email" {
             // No white space around addresses: the service trims it, which a pattern cannot express.
-            let of = |length: usize| {
+            let address = |length: usize| {
                 let (local, label) = ("a".repeat(60), "b".repeat(60));
                 let rest = length - 4 * 61;
                 format!("{local}@{label}.{label}.{label}.{}", "c".repeat(rest))
             };
             let texts = [
-                &of(max),
-                &of(max + 1),
+                &address(max),
+                &address(max + 1),
                 "a@example.com",
                 "a@b",
                 "a@ex\u{e4}mple.com",
@@ -213,22 +213,22 @@ async fn the_service_accepts_exactly_the_values_that_the_document_allows(fixture
         .call("GET", "/openapi.json", None, None)
         .await
         .json();
-    let places = places::of(&document);
-    assert!(places.len() >= 60, "only {} places", places.len());
-    for place in places {
-        let which = format!("{} {} {}", place.method, place.path, place.name);
-        // Without the discriminator, the service reports members of the other variant instead.
-        let chooses = place.schema["enum"]
+    let fields = input_fields::all(&document);
+    assert!(fields.len() >= 60, "only {} fields", fields.len());
+    for field in fields {
+        let name = format!("{} {} {}", field.method, field.path, field.name);
+        // If the discriminator is missing, the service reports errors of the other variant.
+        let is_discriminator = field.schema["enum"]
             .as_array()
             .is_some_and(|known| known.len() == 1);
-        if place.body.is_some() && !chooses {
-            let refused = place.refused(&service, &user, None).await;
-            assert_eq!(refused, place.required, "{which} left out");
+        if field.body.is_some() && !is_discriminator {
+            let refused = field.refused(&service, &user, None).await;
+            assert_eq!(refused, field.required, "{name} is missing");
         }
-        for (value, allowed) in place.values() {
-            let refused = place.refused(&service, &user, Some(&value)).await;
+        for (value, allowed) in field.values() {
+            let refused = field.refused(&service, &user, Some(&value)).await;
             let shown: String = value.to_string().chars().take(40).collect();
-            assert_eq!(refused, !allowed, "{which} = {shown}");
+            assert_eq!(refused, !allowed, "{name} = {shown}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `#[apply(behaviour)]` turns an async function with a [`Fixture`] parameter into a test on SQLite
 //! and on PostgreSQL. `#[apply(check)]` turns a function without parameters into a test without a
-//! database. Neither has to be listed anywhere.
+//! database. Both register themselves.
 
 pub mod nginx;
 pub mod postgres;
@@ -163,7 +163,7 @@ impl Fixture {
         self.start_with(state, origins, routes::configure)
     }
 
-    /// The same, with other routes.
+    /// Like [`start`](Self::start), with other routes.
     pub fn start_with(
         &self,
         state: State,

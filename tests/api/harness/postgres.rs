@@ -118,7 +118,7 @@ fn start(programs: &Path) -> Server {
     server
 }
 
-/// The user and group id to run PostgreSQL with if we are root, because it refuses to run as root.
+/// The user and group id for PostgreSQL if this process runs as root. PostgreSQL does not run as root.
 fn unprivileged() -> Option<(u32, u32)> {
     let root = tempfile::tempfile().is_ok_and(|file| {
         use std::os::unix::fs::MetadataExt;

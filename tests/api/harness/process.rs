@@ -32,7 +32,7 @@ pub fn acclaim(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> 
     command
 }
 
-/// The output and the exit code of an ended `acclaim`.
+/// The output and the exit code of a finished `acclaim` process.
 pub struct Ended {
     pub code: Option<i32>,
     pub stdout: String,
@@ -55,24 +55,24 @@ pub async fn run(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -
     output.expect("acclaim did not start").into()
 }
 
-/// The same, with `typed` on its standard input.
+/// Like [`run`], with `input` on the standard input.
 pub async fn run_with(
     folder: &Path,
     arguments: &[&str],
     settings: &[(&str, &str)],
-    typed: &str,
+    input: &str,
 ) -> Ended {
     let mut command = acclaim(folder, arguments, settings);
     let mut process = command
         .stdin(Stdio::piped())
         .spawn()
         .expect("acclaim did not start");
-    let mut input = process.stdin.take().expect("no stdin");
-    input
-        .write_all(typed.as_bytes())
+    let mut stdin = process.stdin.take().expect("no stdin");
+    stdin
+        .write_all(input.as_bytes())
         .await
         .expect("cannot write to stdin");
-    drop(input);
+    drop(stdin);
     process
         .wait_with_output()
         .await

@@ -22,7 +22,7 @@ pub struct User {
     pub refresh_token: String,
 }
 
-/// An answer with its body.
+/// A response with its body.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -47,7 +47,7 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Asserts the status and returns the answer.
+    /// Asserts the status and returns the response.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
@@ -82,12 +82,12 @@ impl Answer {
     #[track_caller]
     pub fn field_errors(&self) -> Vec<String> {
         let problem = self.problem(422);
-        let faults = problem["errors"].as_array().expect("no errors");
-        let text = |fault: &Value, member: &str| fault[member].as_str().unwrap().to_owned();
-        faults
+        let errors = problem["errors"].as_array().expect("no errors");
+        let text = |error: &Value, member: &str| error[member].as_str().unwrap().to_owned();
+        errors
             .iter()
-            .inspect(|fault| assert_ne!(text(fault, "message"), ""))
-            .map(|fault| format!("{} {}", text(fault, "field"), text(fault, "code")))
+            .inspect(|error| assert_ne!(text(error, "message"), ""))
+            .map(|error| format!("{} {}", text(error, "field"), text(error, "code")))
             .collect()
     }
 }

@@ -1,8 +1,8 @@
-//! Which client a limit applies to, with forged headers and behind proxies.
+//! The client that a limit applies to, with forged headers and behind proxies.
 
 use std::collections::BTreeMap;
 
-use super::{guess, refused, serve};
+use super::{assert_limited, guess, serve};
 use crate::harness::{
     Fixture, apply, behaviour,
     nginx::Nginx,
@@ -69,7 +69,7 @@ async fn an_account_is_limited_across_all_addresses(fixture: Fixture) {
         ("TRUSTED_PROXIES", "127.0.0.1"),
     ];
     let service = serve(&fixture, &settings).await;
-    let mut told = Vec::new();
+    let mut header_names = Vec::new();
     for names in [["ada", " ADA "], ["nobody", "noBody\t"]] {
         let mut answers = Vec::new();
         for n in 0..20 {
@@ -77,13 +77,13 @@ async fn an_account_is_limited_across_all_addresses(fixture: Fixture) {
         }
         assert_eq!(counted(&answers), BTreeMap::from([(401, 5), (429, 15)]));
         let last = answers.pop().unwrap();
-        let wait = refused(&last, "sign-in-account", "sign-ins for this account");
+        let wait = assert_limited(&last, "sign-in-account", "sign-ins for this account");
         assert!((600..=720).contains(&wait), "{wait}");
         let mut names: Vec<_> = last.headers.keys().map(ToString::to_string).collect();
         names.sort();
-        told.push(names);
+        header_names.push(names);
     }
-    assert_eq!(told[0], told[1]);
+    assert_eq!(header_names[0], header_names[1]);
     let sign_in = async |service: &Service, name: &str| {
         let form = [("username", name), ("password", PASSWORD)];
         let request = service.request("POST", "/login").form(&form);

@@ -29,7 +29,7 @@ async fn guess(service: &Service, name: &str, address: &str) -> Answer {
     Answer::of(request.send().await.expect("no answer")).await
 }
 
-/// The parameter `name` of the `RateLimit` field.
+/// The parameter `name` of the `RateLimit` header.
 #[track_caller]
 fn ratelimit(answer: &Answer, name: &str) -> u64 {
     let field = answer.header("ratelimit").expect("no RateLimit");
@@ -38,9 +38,9 @@ fn ratelimit(answer: &Answer, name: &str) -> u64 {
     values.next().expect(name).1.parse().expect(field)
 }
 
-/// The `Retry-After` seconds of a 429. Its other fields and its body must agree with them.
+/// Asserts a complete 429 of `limit` and returns the seconds of `Retry-After`.
 #[track_caller]
-fn refused(answer: &Answer, limit: &str, words: &str) -> u64 {
+fn assert_limited(answer: &Answer, limit: &str, words: &str) -> u64 {
     let problem = answer.problem(429);
     assert_eq!(problem["type"], "/problems/too-many-requests");
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -119,7 +119,7 @@ async fn each_limit_refuses_requests_beyond_its_count(fixture: Fixture) {
         }
         for _ in 0..3 {
             let answer = call().await;
-            let wait = refused(&answer, limit, words);
+            let wait = assert_limited(&answer, limit, words);
             assert!((1000..=1200).contains(&wait), "{wait}");
             assert_eq!(answer.header("ratelimit-policy"), Some(policy.as_str()));
         }
@@ -144,7 +144,7 @@ async fn a_refused_request_succeeds_after_retry_after(fixture: Fixture) {
         let wait = loop {
             let answer = service.call("GET", "/", None, None).await;
             if answer.status != 200 {
-                break refused(&answer, "requests", "requests from this address");
+                break assert_limited(&answer, "requests", "requests from this address");
             }
         };
         assert_eq!(wait, 1);

@@ -1,8 +1,8 @@
-//! The order of limits, before other checks and among each other.
+//! The order of the limits, relative to other checks and to each other.
 
 use serde_json::json;
 
-use super::{guess, ratelimit, refused, serve};
+use super::{assert_limited, guess, ratelimit, serve};
 use crate::harness::{Fixture, apply, behaviour, service::Answer};
 
 #[apply(behaviour)]
@@ -29,8 +29,8 @@ async fn refused_requests_are_not_counted(fixture: Fixture) {
     assert_eq!(statuses[2..5], [(); 3].map(|()| account.clone()));
     assert_eq!(statuses[7], account);
     assert_eq!(statuses[9..], [(); 2].map(|()| address.clone()));
-    for at in [0, 1, 5, 6, 8] {
-        assert_eq!(statuses[at].0, 401, "{statuses:?}");
+    for index in [0, 1, 5, 6, 8] {
+        assert_eq!(statuses[index].0, 401, "{statuses:?}");
     }
     // Five of seven requests passed and six were refused.
     for rest in [1, 0] {
@@ -38,7 +38,7 @@ async fn refused_requests_are_not_counted(fixture: Fixture) {
         assert_eq!(ratelimit(&answer, "r"), rest);
     }
     let answer = service.call("GET", "/", None, None).await;
-    refused(&answer, "requests", "requests from this address");
+    assert_limited(&answer, "requests", "requests from this address");
 }
 
 #[apply(behaviour)]
@@ -74,7 +74,7 @@ async fn limits_are_checked_before_anything_else(fixture: Fixture) {
         .bearer_auth("bad")
         .header("origin", "https://app.example");
     let refusal = send(refusal).await;
-    refused(&refusal, "requests", "requests from this address");
+    assert_limited(&refusal, "requests", "requests from this address");
     assert_eq!(
         refusal.header("access-control-allow-origin"),
         Some("https://app.example")

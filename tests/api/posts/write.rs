@@ -78,7 +78,7 @@ async fn patch_changes_only_the_given_fields(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn a_deleted_post_is_gone(fixture: Fixture) {
+async fn a_deleted_post_is_not_found(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let path = format!("/posts/{}", service.new_post(&ada, "Title").await);
@@ -119,7 +119,7 @@ async fn only_the_owner_may_change_a_post(fixture: Fixture) {
 async fn every_invalid_field_of_a_post_is_reported(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
-    for (body, faults) in [
+    for (body, errors) in [
         (json!({}), vec!["content required", "title required"]),
         (
             json!({"title": 1, "published": "x"}),
@@ -141,7 +141,7 @@ async fn every_invalid_field_of_a_post_is_reported(fixture: Fixture) {
     ] {
         assert_eq!(
             service.post("/posts", &ada, body).await.field_errors(),
-            faults
+            errors
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Problem details of every error, from every place in the code that reports one.
+//! Problem details of every error, one for each place in the code that reports one.
 
 mod sources;
 
@@ -45,8 +45,8 @@ fn with_failures(config: &mut ServiceConfig) {
     route::configure(config, &failures);
 }
 
-/// Appends the status, the fields and the body of `answer` to `seen`.
-fn note(seen: &mut String, source: &str, answer: &Answer) {
+/// Appends the status, the fields and the body of `answer` to `snapshot`.
+fn record(snapshot: &mut String, source: &str, answer: &Answer) {
     let mut problem = answer.problem(answer.status);
     problem["instance"] = json!("(the request id)");
     let mut text = format!("## {source}\n\n{}\n", answer.status);
@@ -66,7 +66,7 @@ fn note(seen: &mut String, source: &str, answer: &Answer) {
     if let (429, Some(seconds)) = (answer.status, answer.header("retry-after")) {
         text = text.replace(seconds, "(seconds)");
     }
-    writeln!(seen, "{text}\n").unwrap();
+    writeln!(snapshot, "{text}\n").unwrap();
 }
 
 #[apply(behaviour)]
@@ -84,10 +84,10 @@ async fn every_error_answers_as_in_its_snapshot(fixture: Fixture) {
         .await
         .expect(200);
 
-    let mut seen = String::new();
+    let mut snapshot = String::new();
     for (source, request) in sources::requests(&service, &ada, &grace) {
         let answer = Answer::of(request.send().await.expect(source)).await;
-        note(&mut seen, source, &answer);
+        record(&mut snapshot, source, &answer);
     }
     let mut state = fixture.state(&fixture.database()).await;
     state.limits = limits(&[("RATE_LIMIT_SIGN_IN", "2/hour")]);
@@ -98,25 +98,25 @@ async fn every_error_answers_as_in_its_snapshot(fixture: Fixture) {
         answer.problem(422);
     }
     let limited = limited.call("POST", "/login", None, None).await;
-    note(&mut seen, "more sign-ins than are allowed", &limited);
+    record(&mut snapshot, "more sign-ins than are allowed", &limited);
     let (hung, slow) = tokio::join!(service.call("GET", "/hangs", None, None), slow(&service));
-    note(&mut seen, "a handler that takes too long", &hung);
-    writeln!(seen, "## a body that does not arrive\n\n{slow}\n").unwrap();
+    record(&mut snapshot, "a handler that takes too long", &hung);
+    writeln!(snapshot, "## a body that does not arrive\n\n{slow}\n").unwrap();
 
     let down = migration::Command::Reset;
     migration::run(&fixture.database(), &down).await.unwrap();
-    note(
-        &mut seen,
+    record(
+        &mut snapshot,
         "a database that lacks a table",
         &service.get("/posts", &ada).await,
     );
     let ready = service.call("GET", "/health/ready", None, None).await;
-    note(&mut seen, "a database that lacks migrations", &ready);
+    record(&mut snapshot, "a database that lacks migrations", &ready);
     drain.stop();
     let ready = service.call("GET", "/health/ready", None, None).await;
-    note(&mut seen, "a server that is stopping", &ready);
+    record(&mut snapshot, "a server that is stopping", &ready);
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-        insta::assert_snapshot!("problems", seen);
+        insta::assert_snapshot!("problems", snapshot);
     });
 }
 
@@ -150,11 +150,11 @@ async fn every_problem_type_has_a_page(fixture: Fixture) {
         let uri = problem_type.uri();
         let json = page(&uri, "*/*").await;
         assert!(json.header("vary").unwrap().starts_with("Accept,"));
-        let told = json.json();
-        assert_eq!(told["type"], uri);
-        assert_eq!(told["status"], problem_type.status.as_u16());
+        let description = json.json();
+        assert_eq!(description["type"], uri);
+        assert_eq!(description["status"], problem_type.status.as_u16());
         for member in ["type", "title", "status"] {
-            assert_eq!(told[member], told["example"][member]);
+            assert_eq!(description[member], description["example"][member]);
         }
         let html = page(&uri, "text/html,application/xhtml+xml,*/*;q=0.8").await;
         assert_eq!(
@@ -162,7 +162,7 @@ async fn every_problem_type_has_a_page(fixture: Fixture) {
             Some("text/html; charset=utf-8")
         );
         for member in ["title", "meaning", "advice"] {
-            let text = told[member].as_str().unwrap();
+            let text = description[member].as_str().unwrap();
             assert!(text.len() > 4 && html.text.contains(text), "{}", html.text);
         }
     }

@@ -87,7 +87,7 @@ fn invalid(service: &Service, ada: &User) -> Sources {
             ),
         ),
         (
-            "everything wrong with a user",
+            "a user with only invalid fields",
             call("POST", "/users")
                 .json(&json!({"email": "ada", "password": "short", "username": "!"})),
         ),
@@ -103,15 +103,15 @@ fn invalid(service: &Service, ada: &User) -> Sources {
             ),
         ),
         (
-            "a vote that is neither",
+            "a vote with an invalid direction",
             as_ada("POST", "/vote").json(&json!({"post_id": 0, "dir": 2})),
         ),
         ("a body that is not an object", post(&json!([]))),
         (
-            "everything wrong with a post",
+            "a post with only invalid fields",
             post(&json!({"title": " ", "content": "\0", "published": 1})),
         ),
-        ("nothing in a post", post(&json!({}))),
+        ("an empty post", post(&json!({}))),
     ]
 }
 
@@ -138,23 +138,23 @@ fn refused(service: &Service, ada: &User, grace: &User) -> Sources {
             ),
         ),
         (
-            "somebody else's post",
+            "another user's post",
             call("DELETE", "/posts/1").bearer_auth(&grace.token),
         ),
         ("no such post", as_ada("GET", "/posts/42")),
         ("no such user", as_ada("GET", "/users/42")),
         (
-            "voted already",
+            "a vote that exists already",
             as_ada("POST", "/vote").json(&json!({"post_id": 1, "dir": 1})),
         ),
         (
-            "no vote to take back",
+            "a vote that does not exist",
             call("POST", "/vote")
                 .bearer_auth(&grace.token)
                 .json(&json!({"post_id": 1, "dir": 0})),
         ),
         ("no such path", call("GET", "/nothing")),
-        ("no such kind of problem", call("GET", "/problems/nothing")),
+        ("no such problem type", call("GET", "/problems/nothing")),
         ("no such file of a page", call("GET", "/docs/nothing.js")),
         ("another method", call("PATCH", "/posts")),
         ("a handler that panics", call("GET", "/panics")),

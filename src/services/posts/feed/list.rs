@@ -1,4 +1,4 @@
-//! The list of one viewer.
+//! The query for one page of one viewer.
 
 use entity::values::UserId;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, sea_query::Expr};

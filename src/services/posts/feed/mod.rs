@@ -10,4 +10,4 @@ mod source;
 
 pub use order::{FeedCursor, Sort};
 pub use query::FeedQuery;
-pub use shared::{Representation, page};
+pub use shared::{FeedRepresentation, page};

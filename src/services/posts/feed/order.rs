@@ -78,7 +78,7 @@ mod tests {
     use super::{FeedCursor, Sort};
 
     #[test]
-    fn the_text_of_a_cursor_is_read_again() {
+    fn a_cursor_is_parsed_from_its_text_form() {
         for text in ["na0.1", "ob0.42", "ta12.7", "hb-1.9", "ba1.3"] {
             let cursor = FeedCursor::parse(text).expect(text);
             assert_eq!(cursor.to_string(), text);

@@ -7,7 +7,7 @@ use super::{
     order::{FeedCursor, Sort},
     source::FeedSource,
 };
-use crate::services::paging::Walk;
+use crate::services::paging::PageRequest;
 
 /// The parameters of a list of posts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ pub struct FeedQuery {
     pub skip: Skip,
     /// The order, unless `cursor` has one.
     pub sort: Sort,
-    /// Where the page starts or ends.
+    /// The position at which the page starts or ends.
     pub cursor: Option<FeedCursor>,
     /// Words that must all occur in the title or the content. Empty for no search.
     pub search: SearchText,
@@ -44,21 +44,21 @@ impl FeedQuery {
         self.cursor.map_or(self.sort, |cursor| cursor.sort)
     }
 
-    /// How the page is read.
-    pub(super) fn walk(&self) -> Walk {
-        Walk {
+    /// Size, direction and start of the page.
+    pub(super) fn page_request(&self) -> PageRequest {
+        PageRequest {
             limit: self.limit.get(),
             backwards: self.cursor.is_some_and(|cursor| cursor.cursor.before),
             resumed: self.cursor.is_some() || self.skip.get() > 0,
         }
     }
 
-    /// True if the list is bounded in time. It is then ordered by time and not by id.
+    /// True if the list has time bounds. `new` and `old` then order by time and not by id.
     pub(super) fn has_time_bounds(&self) -> bool {
         self.created_after.is_some() || self.created_before.is_some()
     }
 
-    /// True if only the words of the search and ids order the list.
+    /// True if the order depends only on ids and, for `best`, on matches in the title.
     pub(super) fn is_ordered_by_id(&self) -> bool {
         match self.sort() {
             Sort::Best => true,
@@ -67,15 +67,15 @@ impl FeedQuery {
         }
     }
 
-    /// True if results differ only by the viewer's drafts and votes.
+    /// True if the pages of different viewers differ only by their drafts and votes.
     pub(super) fn is_shareable(&self) -> bool {
         let personal = self.voted.is_some() || self.published == Some(false);
         // A viewer's drafts change which posts are skipped and counted.
         !personal && self.skip.get() == 0 && !self.count
     }
 
-    /// The sources whose intersection is listed; none for all posts. `None` if the list is empty
-    /// because it depends on a viewer and there is none.
+    /// The sources whose intersection is listed; empty for all posts. `None` if the list needs a
+    /// viewer and the request is anonymous: no post matches.
     pub(super) fn sources(&self, viewer: Option<UserId>) -> Option<Vec<FeedSource>> {
         let mut sources = Vec::new();
         sources.extend(self.owner_id.map(FeedSource::Owner));
@@ -83,7 +83,7 @@ impl FeedQuery {
             sources.push(FeedSource::Drafts(viewer?));
         }
         if self.voted == Some(true) {
-            sources.push(FeedSource::Voted(viewer?));
+            sources.push(FeedSource::VotedBy(viewer?));
         }
         sources.extend(self.tag.clone().map(FeedSource::Tag));
         Some(sources)

@@ -24,7 +24,7 @@ use crate::{
         paging::{Cursor, Keyset, Page},
         posts::{
             post::PostView,
-            search::{BestPosition, Scope, Words},
+            search::{BestPosition, SearchScope, Words},
             visibility::{visible, visible_with_owner},
         },
     },
@@ -42,7 +42,7 @@ pub(super) struct FeedRow {
 /// Builds the statement of a list.
 pub(super) struct FeedSelect<'a> {
     query: &'a FeedQuery,
-    /// True for drafts that the list includes.
+    /// SQL condition: true for drafts that the list includes.
     own: Option<Expr>,
     /// Maximum number of rows.
     pub(super) rows: u64,
@@ -68,7 +68,7 @@ impl<'a> FeedSelect<'a> {
         Some(Self {
             query,
             own,
-            rows: query.walk().rows(),
+            rows: query.page_request().rows(),
             filter: filter(viewer, query, &sources, backend),
             sources,
             words,
@@ -115,13 +115,13 @@ impl<'a> FeedSelect<'a> {
 
     fn direction(&self) -> Order {
         let query = self.query;
-        query.sort().direction(query.walk().backwards)
+        query.sort().direction(query.page_request().backwards)
     }
 
     fn ordered(&self, mut select: Select<Entity>) -> Select<Entity> {
         let Self { query, backend, .. } = *self;
         let cursor = query.cursor.map(|cursor| cursor.cursor);
-        let key_at = cursor.map_or(0, |cursor| cursor.key);
+        let start_key = cursor.map_or(0, |cursor| cursor.key);
         let id = self.sources.iter().rev().find_map(FeedSource::id);
         let mut id = id.unwrap_or_else(|| Column::Id.into_simple_expr());
         let rank = match query.sort() {
@@ -133,11 +133,11 @@ impl<'a> FeedSelect<'a> {
             Some(rank) => {
                 id = ranks::Column::PostId.into_simple_expr();
                 select = select.inner_join(ranks::Entity);
-                Some((rank.clone(), Expr::value(key_at)))
+                Some((rank.clone(), Expr::value(start_key)))
             }
             None if query.has_time_bounds() => {
                 let created = COLUMN.created_at.into_simple_expr();
-                Some(comparable(backend, created, from_microseconds(key_at)))
+                Some(comparable(backend, created, from_microseconds(start_key)))
             }
             None => None,
         };
@@ -159,7 +159,7 @@ impl<'a> FeedSelect<'a> {
             tables = tables.add(subquery);
         }
         let direction = self.direction();
-        let mut scope = Scope {
+        let mut scope = SearchScope {
             filter: visible(self.own.clone())
                 .add(self.filter.clone())
                 .add(tables),
@@ -193,10 +193,10 @@ impl<'a> FeedSelect<'a> {
     }
 }
 
-/// Makes a page of `rows`, as they were read.
+/// Makes a page of `rows` in the order of the query.
 pub(super) fn page_of(rows: Vec<FeedRow>, query: &FeedQuery) -> Page<PostView, FeedCursor> {
     let sort = query.sort();
-    let page = query.walk().page(rows, |row, before| FeedCursor {
+    let page = query.page_request().page(rows, |row, before| FeedCursor {
         sort,
         cursor: Cursor {
             before,
@@ -213,12 +213,12 @@ pub(super) fn page_of(rows: Vec<FeedRow>, query: &FeedQuery) -> Page<PostView, F
     page.map(|row| row.post)
 }
 
-/// Since 1970.
+/// Microseconds since 1970.
 fn to_microseconds(time: OffsetDateTime) -> i64 {
     i64::try_from(time.unix_timestamp_nanos() / 1000).unwrap_or_default()
 }
 
-/// `microseconds` since 1970; 1970 itself for times outside the years 0 to 9999.
+/// The time `microseconds` since 1970; 1970-01-01 for times outside the years 0 to 9999.
 fn from_microseconds(microseconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1000)
         .ok()

@@ -1,4 +1,4 @@
-//! Lists that concurrent requests share.
+//! Concurrent requests for the same list share a query.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -31,23 +31,23 @@ use crate::{
     },
 };
 
-/// Number of extra rows of a shared query, because drafts of other viewers may be among the rows.
+/// Number of extra rows of a shared query. They replace drafts of other viewers.
 const EXTRA_ROWS: u64 = 5;
 
 /// A user's id; `None` for an anonymous viewer.
 type Viewer = Option<UserId>;
 
-/// What becomes of a page of posts. It is made once for all viewers who share the page.
-pub trait Representation: Send + Sync + 'static {
-    /// The representation of `page`.
+/// The result of [`page`], such as a serialised response. Viewers with equal pages share one.
+pub trait FeedRepresentation: Send + Sync + 'static {
+    /// Converts `page`.
     fn of(page: Page<PostView, FeedCursor>) -> Self;
 }
 
 /// Reads the page of `query` that `viewer` sees.
 ///
 /// Concurrent requests for the same list share a query. Viewers with the same posts and votes share
-/// its representation `R`.
-pub async fn page<R: Representation>(
+/// the representation `R`.
+pub async fn page<R: FeedRepresentation>(
     db: &Db,
     viewer: Viewer,
     query: FeedQuery,
@@ -64,10 +64,10 @@ pub async fn page<R: Representation>(
     page.ok_or_else(|| Error::internal("a list has no page"))
 }
 
-/// The page of one viewer, for all requests of that viewer.
+/// The page of one viewer. Concurrent requests of that viewer share it.
 struct OwnPage<R>(PhantomData<fn() -> R>);
 
-impl<R: Representation> SharedRead for OwnPage<R> {
+impl<R: FeedRepresentation> SharedRead for OwnPage<R> {
     type Lane = (FeedQuery, Viewer);
     type Key = ();
     type Value = Arc<R>;
@@ -86,7 +86,7 @@ impl<R: Representation> SharedRead for OwnPage<R> {
 /// missing and must be read separately.
 struct SharedPage<R>(PhantomData<fn() -> R>);
 
-impl<R: Representation> SharedRead for SharedPage<R> {
+impl<R: FeedRepresentation> SharedRead for SharedPage<R> {
     type Lane = FeedQuery;
     type Key = Viewer;
     type Value = Arc<R>;
@@ -111,8 +111,8 @@ impl<R: Representation> SharedRead for SharedPage<R> {
             let page = match distinct.entry(selection) {
                 Entry::Occupied(page) => Arc::clone(page.get()),
                 Entry::Vacant(vacant) => {
-                    // A page can have 4 MB: do not block the thread for several of them. Meanwhile
-                    // more requests arrive for the next query.
+                    // Serialising a page takes long: it can have 4 MB. Yield before each page, so
+                    // that other tasks run and more requests join the next query.
                     yield_now().await;
                     let page = page_of(rows.copy(vacant.key()), &query);
                     Arc::clone(vacant.insert(Arc::new(R::of(page))))
@@ -128,16 +128,16 @@ impl<R: Representation> SharedRead for SharedPage<R> {
 #[derive(Default)]
 struct SharedRows {
     rows: Vec<(FeedRow, Voters)>,
-    /// Number of rows that a page needs: its limit and one more.
+    /// Number of rows for a page: its limit and one more.
     needed: usize,
     /// True if the list may continue after `rows`.
-    more: bool,
+    may_continue: bool,
 }
 
 /// The viewers who voted for a post.
 type Voters = Vec<UserId>;
 
-/// The rows that a viewer gets, by index, and whether the viewer voted for each.
+/// For each row of a viewer's page: its index, and true if the viewer voted for the post.
 type Selection = Vec<(usize, bool)>;
 
 impl SharedRows {
@@ -147,13 +147,13 @@ impl SharedRows {
         viewers: &[Viewer],
     ) -> Result<Self, DbErr> {
         let backend = connection.get_database_backend();
-        let known = viewers.iter().flatten().copied();
-        let viewers = ValuesTable::new().column("viewer", known).select(backend);
+        let user_ids = viewers.iter().flatten().copied();
+        let viewers = ValuesTable::new().column("id", user_ids).select(backend);
         let own = Column::OwnerId.in_subquery(viewers.clone());
         let voters = Query::select()
-            .expr(Expr::cust("string_agg(CAST(viewer AS text), ' ')"))
-            .from_subquery(viewers, "want")
-            .and_where(voted_by(Expr::col(("want", "viewer"))))
+            .expr(Expr::cust("string_agg(CAST(viewers.id AS text), ' ')"))
+            .from_subquery(viewers, "viewers")
+            .and_where(voted_by(Expr::col(("viewers", "id"))))
             .take();
         let Some(mut select) = FeedSelect::new(query, None, Some(own.clone()), backend) else {
             return Ok(Self::default());
@@ -165,13 +165,13 @@ impl SharedRows {
         let statement = with_column(select.statement(posts), "posts", voters, "voters");
         let rows = connection.query_all_raw(statement).await?;
         Ok(Self {
-            more: u64::try_from(rows.len()) == Ok(select.rows),
+            may_continue: u64::try_from(rows.len()) == Ok(select.rows),
             rows: rows.iter().map(row_and_voters).collect::<Result<_, _>>()?,
             needed,
         })
     }
 
-    /// The rows of `viewer`; `None` if these rows are too few to be sure.
+    /// The rows of `viewer`'s page; `None` if the query returned too few rows for it.
     fn select(&self, viewer: Viewer) -> Option<Selection> {
         let visible = |post: &PostView| post.row.published || Some(post.row.owner_id) == viewer;
         let rows = self.rows.iter().enumerate();
@@ -183,7 +183,7 @@ impl SharedRows {
             })
             .take(self.needed)
             .collect();
-        (!self.more || selection.len() == self.needed).then_some(selection)
+        (!self.may_continue || selection.len() == self.needed).then_some(selection)
     }
 
     fn copy(&self, selection: &Selection) -> Vec<FeedRow> {

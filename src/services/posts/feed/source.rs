@@ -1,4 +1,4 @@
-//! The sources of a list of posts. A source decides which index the database walks.
+//! The sources of a list of posts. A source decides which index the database scans.
 
 use entity::{
     post_tags,
@@ -18,18 +18,18 @@ pub(super) enum FeedSource {
     /// The drafts of a user.
     Drafts(UserId),
     /// The posts that a user voted for.
-    Voted(UserId),
+    VotedBy(UserId),
     /// The posts with a tag.
     Tag(Tag),
 }
 
 impl FeedSource {
     /// The post's id in the table that [`join`](Self::join) adds, if it adds one. A list that is
-    /// ordered by this column walks the index of that table.
+    /// ordered by this column scans the index of that table.
     pub(super) fn id(&self) -> Option<Expr> {
         match self {
             Self::Owner(_) | Self::Drafts(_) => None,
-            Self::Voted(_) => Some(votes::Column::PostId.into_simple_expr()),
+            Self::VotedBy(_) => Some(votes::Column::PostId.into_simple_expr()),
             Self::Tag(_) => Some(post_tags::Column::PostId.into_simple_expr()),
         }
     }
@@ -38,7 +38,7 @@ impl FeedSource {
     pub(super) fn join(&self, select: Select<Entity>) -> Select<Entity> {
         match self {
             Self::Owner(_) | Self::Drafts(_) => select,
-            Self::Voted(user_id) => select
+            Self::VotedBy(user_id) => select
                 .inner_join(votes::Entity)
                 .filter(votes::Column::UserId.eq(*user_id)),
             Self::Tag(tag) => select
@@ -51,11 +51,11 @@ impl FeedSource {
     pub(super) fn conditions(&self) -> Vec<Expr> {
         match self {
             Self::Owner(user_id) => vec![Column::OwnerId.eq(*user_id)],
-            // Every draft that a viewer sees is the viewer's. No planner can infer this.
+            // A viewer sees only their own drafts. The query planner cannot infer this.
             Self::Drafts(user_id) => {
                 vec![COLUMN.published.eq(false), Column::OwnerId.eq(*user_id)]
             }
-            Self::Voted(_) | Self::Tag(_) => Vec::new(),
+            Self::VotedBy(_) | Self::Tag(_) => Vec::new(),
         }
     }
 
@@ -63,7 +63,7 @@ impl FeedSource {
     pub(super) fn subquery(&self) -> Option<Expr> {
         let ids: SelectStatement = match self {
             Self::Owner(_) | Self::Drafts(_) => return None,
-            Self::Voted(user_id) => Query::select()
+            Self::VotedBy(user_id) => Query::select()
                 .column(votes::Column::PostId)
                 .from(votes::Entity)
                 .and_where(votes::Column::UserId.eq(*user_id))

@@ -1,6 +1,6 @@
 //! Full-text search: the SQL of both databases for posts that contain all words of a search.
 //!
-//! Both databases index the same words (`migration::unicode61`), so that they find the same posts.
+//! Both databases index the same words (`migration::unicode61`) and therefore find the same posts.
 
 mod stream;
 mod words;
@@ -10,13 +10,13 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use stream::{Matches, Stream, Writer};
+use stream::{Matches, SqlWriter, Stream};
 pub(super) use words::Words;
 
 /// The posts in which a search looks for the first matches.
 #[derive(Clone, Debug)]
-pub(super) struct Scope {
-    /// A condition on the columns of `posts` alone.
+pub(super) struct SearchScope {
+    /// A condition on columns of `posts` only.
     pub(super) filter: Condition,
     /// True if an index finds the few posts that match `filter`, such as the posts of one owner.
     pub(super) selective: bool,
@@ -38,7 +38,7 @@ pub(super) struct BestPosition {
 impl Words {
     /// True for posts that contain all words. Slow when many posts match.
     pub(super) fn all(&self, backend: DbBackend) -> Expr {
-        let mut writer = Writer::new(backend);
+        let mut writer = SqlWriter::new(backend);
         if backend == DbBackend::Postgres {
             writer.text("posts.search @@ (SELECT CAST(");
             writer.bind(self.tsquery(""));
@@ -52,12 +52,12 @@ impl Words {
     }
 
     /// True for the first posts of `scope`, by id, that contain all words.
-    pub(super) fn first(&self, backend: DbBackend, scope: &Scope) -> Expr {
+    pub(super) fn first(&self, backend: DbBackend, scope: &SearchScope) -> Expr {
         let stream = Stream {
             name: "hits",
             matches: Matches::All,
-            beyond: None,
-            after: None,
+            start_after: None,
+            previous: None,
         };
         self.union(backend, scope, &[stream])
     }
@@ -70,14 +70,14 @@ impl Words {
     pub(super) fn best(
         &self,
         backend: DbBackend,
-        scope: &Scope,
+        scope: &SearchScope,
         position: Option<BestPosition>,
     ) -> Expr {
         let stream = |name, matches| Stream {
             name,
             matches,
-            beyond: None,
-            after: None,
+            start_after: None,
+            previous: None,
         };
         let mut streams = vec![
             stream("titles", Matches::Title),
@@ -89,22 +89,22 @@ impl Words {
         }
         if let Some(position) = position {
             if position.in_title == ascending {
-                // The position is in the second stream: the first is finished.
+                // The position is in the second stream, so the first one is complete.
                 streams.remove(0);
             }
             if let Some(first) = streams.first_mut() {
-                first.beyond = Some(position.id);
+                first.start_after = Some(position.id);
             }
         }
         if let [first, second] = streams.as_mut_slice() {
-            second.after = Some(first.name);
+            second.previous = Some(first.name);
         }
         self.union(backend, scope, &streams)
     }
 
     /// True if the title of the post contains all words.
     pub(super) fn in_title(&self, backend: DbBackend) -> Expr {
-        let mut writer = Writer::new(backend);
+        let mut writer = SqlWriter::new(backend);
         if backend == DbBackend::Postgres {
             writer.text("posts.search @@ (SELECT CAST(");
             writer.bind(self.tsquery("="));
@@ -117,23 +117,23 @@ impl Words {
         writer.expression()
     }
 
-    fn union(&self, backend: DbBackend, scope: &Scope, streams: &[Stream]) -> Expr {
+    fn union(&self, backend: DbBackend, scope: &SearchScope, streams: &[Stream]) -> Expr {
         let mut base = Query::select();
         base.column("id").from("posts");
         base.cond_where(scope.filter.clone());
         if backend == DbBackend::Postgres {
             base.column("search");
         }
-        let mut writer = Writer::new(backend);
+        let mut writer = SqlWriter::new(backend);
         writer.text("posts.id IN (WITH base AS NOT MATERIALIZED ");
         writer.bind(Expr::SubQuery(None, Box::new(base.into())));
         for stream in streams {
             writer.text(", ");
             stream.write(&mut writer, self, scope);
         }
-        for (at, stream) in streams.iter().enumerate() {
-            let word = if at == 0 { "" } else { " UNION ALL" };
-            writer.text(&format!("{word} SELECT id FROM {}", stream.name));
+        for (index, stream) in streams.iter().enumerate() {
+            let union = if index == 0 { "" } else { " UNION ALL" };
+            writer.text(&format!("{union} SELECT id FROM {}", stream.name));
         }
         writer.text(")");
         writer.expression()

@@ -1,14 +1,13 @@
-//! A query for the first matching posts. Its cost is bounded, whether a word is in every post or in
-//! none.
+//! A query for the first matching posts, fast for common and for rare words.
 //!
-//! No planner knows how common a word is. So the query first checks a bounded number of posts in
-//! order, which finds enough matches for a common word. Only if it finds too few, it reads all
-//! matches from the index and sorts them. FTS5 returns its matches by rowid and stops early: there
-//! the first step is not needed, unless a selective filter comes with the search.
+//! No query planner knows how common a word is. So the query first checks a bounded number of posts
+//! in order, which finds enough matches of a common word. If it finds too few, it reads all matches
+//! from the index and sorts them. FTS5 returns matches by rowid and stops early. The first step is
+//! then not needed, unless the search has a selective filter.
 
 use sea_orm::{DbBackend, Order, sea_query::Expr};
 
-use super::{Scope, Words};
+use super::{SearchScope, Words};
 
 /// Number of posts checked in order. PostgreSQL takes 0.16 us for each, and 0.6 us for a post from
 /// the index.
@@ -22,9 +21,9 @@ pub(super) struct Stream {
     pub(super) name: &'static str,
     pub(super) matches: Matches,
     /// Starts after the post with this id.
-    pub(super) beyond: Option<i64>,
-    /// The stream that comes before this one. If it has enough rows, this one is not read.
-    pub(super) after: Option<&'static str>,
+    pub(super) start_after: Option<i64>,
+    /// The name of the stream before this one. If it has enough rows, this one is not read.
+    pub(super) previous: Option<&'static str>,
 }
 
 /// Where a post must contain the words.
@@ -39,13 +38,13 @@ pub(super) enum Matches {
 }
 
 /// SQL text with bound values.
-pub(super) struct Writer {
+pub(super) struct SqlWriter {
     postgres: bool,
     sql: String,
     bound: Vec<Expr>,
 }
 
-impl Writer {
+impl SqlWriter {
     pub(super) fn new(backend: DbBackend) -> Self {
         Self {
             postgres: backend == DbBackend::Postgres,
@@ -75,9 +74,9 @@ impl Writer {
 
 impl Stream {
     /// Writes the common table expressions of this stream, which read from `base`.
-    pub(super) fn write(&self, sql: &mut Writer, words: &Words, scope: &Scope) {
+    pub(super) fn write(&self, sql: &mut SqlWriter, words: &Words, scope: &SearchScope) {
         let rows = scope.rows.min(i64::MAX.unsigned_abs());
-        let (beyond, direction) = match scope.direction {
+        let (operator, direction) = match scope.direction {
             Order::Asc => ('>', "ASC"),
             _ => ('<', "DESC"),
         };
@@ -86,10 +85,10 @@ impl Stream {
             words,
             rows,
             direction,
-            beyond: self.beyond.map(|id| format!(" {beyond} {id}")),
+            start: self.start_after.map(|id| format!(" {operator} {id}")),
             needed: self
-                .after
-                .map(|first| format!("(SELECT count(*) FROM {first}) < {rows}")),
+                .previous
+                .map(|previous| format!("(SELECT count(*) FROM {previous}) < {rows}")),
         };
         match (sql.postgres, scope.selective) {
             (true, _) => parts.write_postgres(sql),
@@ -105,31 +104,31 @@ struct Parts<'a> {
     words: &'a Words,
     rows: u64,
     direction: &'static str,
-    /// Compares an id with that of the start.
-    beyond: Option<String>,
-    /// True if the stream before this one has too few rows.
+    /// The operator and the id of the start, such as ` > 1`.
+    start: Option<String>,
+    /// SQL condition: the previous stream has too few rows.
     needed: Option<String>,
 }
 
 impl Parts<'_> {
-    fn write_postgres(&self, sql: &mut Writer) {
+    fn write_postgres(&self, sql: &mut SqlWriter) {
         let Self {
             rows, direction, ..
         } = self;
-        let (name, beyond) = (self.stream.name, self.beyond("id"));
+        let (name, start) = (self.stream.name, self.and_start("id"));
         let needed = self.needed.as_deref().unwrap_or("TRUE");
         sql.text(&format!(
             "{name}_near AS MATERIALIZED (SELECT id FROM (SELECT * FROM base
-                WHERE {needed}{beyond} ORDER BY id {direction} LIMIT {CHECKED_POSTGRES}) AS post WHERE search @@ "
+                WHERE {needed}{start} ORDER BY id {direction} LIMIT {CHECKED_POSTGRES}) AS post WHERE search @@ "
         ));
         self.write_tsquery(sql);
         let few = format!("(SELECT count(*) FROM {name}_near) < {rows}");
-        // OFFSET 0 keeps the planner from walking all posts in order again.
+        // OFFSET 0 keeps the planner from scanning all posts in order again.
         sql.text(&format!(
             " ORDER BY id {direction} LIMIT {rows}), {name} AS MATERIALIZED (
             SELECT id FROM {name}_near WHERE NOT {few}
             UNION ALL SELECT id FROM (SELECT id FROM (SELECT * FROM base
-                WHERE {needed} AND {few}{beyond} AND search @@ "
+                WHERE {needed} AND {few}{start} AND search @@ "
         ));
         self.write_tsquery(sql);
         sql.text(&format!(
@@ -137,8 +136,8 @@ impl Parts<'_> {
         ));
     }
 
-    /// Writes the words as a subquery, which PostgreSQL evaluates once and not for each row.
-    fn write_tsquery(&self, sql: &mut Writer) {
+    /// Writes the words as a subquery, so that PostgreSQL evaluates them once and not for each row.
+    fn write_tsquery(&self, sql: &mut SqlWriter) {
         let (all, title) = (self.words.tsquery(""), self.words.tsquery("="));
         sql.text("(SELECT CAST(");
         sql.bind(match self.stream.matches {
@@ -149,7 +148,7 @@ impl Parts<'_> {
         sql.text(" AS tsquery))");
     }
 
-    fn write_sqlite_by_rowid(&self, sql: &mut Writer) {
+    fn write_sqlite_by_rowid(&self, sql: &mut SqlWriter) {
         let Self {
             rows, direction, ..
         } = self;
@@ -159,20 +158,20 @@ impl Parts<'_> {
             CROSS JOIN base AS post ON post.id = {table}.rowid WHERE {table} MATCH "
         ));
         self.write_fts5(sql, self.needed.as_deref());
-        sql.text(&self.beyond(&format!("{table}.rowid")));
+        sql.text(&self.and_start(&format!("{table}.rowid")));
         self.write_not_in_title(sql);
         sql.text(&format!(
             " ORDER BY {table}.rowid {direction} LIMIT {rows}))"
         ));
     }
 
-    fn write_sqlite(&self, sql: &mut Writer) {
+    fn write_sqlite(&self, sql: &mut SqlWriter) {
         let Self {
             rows, direction, ..
         } = self;
-        let (name, table, beyond) = (self.stream.name, self.table(), self.beyond("id"));
+        let (name, table, start) = (self.stream.name, self.table(), self.and_start("id"));
         sql.text(&format!(
-            "{name}_near AS MATERIALIZED (SELECT id FROM (SELECT * FROM base WHERE TRUE{beyond}
+            "{name}_near AS MATERIALIZED (SELECT id FROM (SELECT * FROM base WHERE TRUE{start}
             ORDER BY id {direction} LIMIT {CHECKED_SQLITE}) AS post
             WHERE EXISTS (SELECT 1 FROM {table} WHERE {table} MATCH "
         ));
@@ -188,15 +187,15 @@ impl Parts<'_> {
         ));
         let needed = self.needed.as_deref().unwrap_or("TRUE");
         self.write_fts5(sql, Some(&format!("{few} AND {needed}")));
-        sql.text(&format!("){beyond}"));
+        sql.text(&format!("){start}"));
         self.write_not_in_title(sql);
         sql.text(&format!(" ORDER BY id {direction} LIMIT {rows}))"));
     }
 
-    /// ` AND id > 1`, or nothing.
-    fn beyond(&self, id: &str) -> String {
-        let beyond = self.beyond.as_ref();
-        beyond.map_or(String::new(), |beyond| format!(" AND {id}{beyond}"))
+    /// The condition on the start, such as ` AND id > 1`, or nothing.
+    fn and_start(&self, column: &str) -> String {
+        let start = self.start.as_ref();
+        start.map_or(String::new(), |start| format!(" AND {column}{start}"))
     }
 
     fn table(&self) -> &'static str {
@@ -206,9 +205,9 @@ impl Parts<'_> {
         }
     }
 
-    /// Writes the words, or a query without matches unless `needed`. SQLite would evaluate a
+    /// Writes the words, or a query without matches if `needed` is false. SQLite would evaluate a
     /// separate condition once for each row.
-    fn write_fts5(&self, sql: &mut Writer, needed: Option<&str>) {
+    fn write_fts5(&self, sql: &mut SqlWriter, needed: Option<&str>) {
         if let Some(needed) = needed {
             sql.text(&format!("CASE WHEN {needed} THEN "));
         }
@@ -218,7 +217,7 @@ impl Parts<'_> {
         }
     }
 
-    fn write_not_in_title(&self, sql: &mut Writer) {
+    fn write_not_in_title(&self, sql: &mut SqlWriter) {
         if self.stream.matches == Matches::NotTitle {
             sql.text(" AND NOT EXISTS (SELECT 1 FROM posts_titles WHERE posts_titles MATCH ");
             sql.bind(self.words.fts5());

@@ -11,7 +11,7 @@ pub(in crate::services::posts) struct Words(Vec<Word>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Word {
-    /// Folded. Only letters and digits, which are no operators in either database.
+    /// Folded. Only letters and digits, which are not operators in either database.
     letters: String,
     /// True if longer words that start with these letters match too.
     prefix: bool,
@@ -20,8 +20,8 @@ struct Word {
 impl Words {
     /// Splits `text` into words; `None` if it is blank.
     ///
-    /// The last word also matches as a prefix. Text that contains only separators has no words, and
-    /// no post matches. The number of words is at most half the number of characters.
+    /// The last word also matches as a prefix. A text of separators has no words, and no post
+    /// matches. The number of words is at most half the number of characters, rounded up.
     pub(in crate::services::posts) fn parse(text: &str) -> Option<Self> {
         if text.trim().is_empty() {
             return None;
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_parted_folded_and_counted_once() {
+    fn words_are_split_folded_and_deduplicated() {
         assert_eq!(tsquery(" \t"), "none");
         assert_eq!(tsquery("'\\ \":*&|!(%_"), "");
         assert_eq!(

@@ -15,9 +15,9 @@ async fn pending_migrations_are_reported(fixture: Fixture) {
     let url = [("DATABASE_URL", fixture.url.as_str())];
     let one = run(fixture.folder(), &["migrate", "up", "-n", "1"], &url).await;
     assert_eq!(one.code, Some(0), "{}", one.stderr);
-    let told = doctor(&fixture, &[SECRET, ("AUTO_MIGRATE", "true")]).await;
+    let ended = doctor(&fixture, &[SECRET, ("AUTO_MIGRATE", "true")]).await;
     assert_line(
-        &told,
+        &ended,
         "warning",
         "migrations",
         &["pending", "`acclaim serve`"],
@@ -127,11 +127,14 @@ async fn the_role_of_postgresql_is_checked(fixture: Fixture) {
     // The privileges that docs/security.md lists for the service.
     let name = column(&connection, "SELECT current_database()::text").await;
     let name = &name[0];
-    let make = format!(
+    let create_role = format!(
         "CREATE ROLE {name} LOGIN NOSUPERUSER PASSWORD 'hidden'; \
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}"
     );
-    connection.execute_unprepared(&make).await.expect(&make);
+    connection
+        .execute_unprepared(&create_role)
+        .await
+        .expect(&create_role);
     let mut url = url::Url::parse(&fixture.url).expect("no URL");
     url.set_username(name).expect("no user");
     url.set_password(Some("hidden")).expect("no password");

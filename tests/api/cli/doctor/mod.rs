@@ -1,4 +1,4 @@
-//! Runs `acclaim doctor` as an operator would.
+//! `acclaim doctor`: settings and files.
 
 mod database;
 
@@ -32,10 +32,10 @@ fn lines_of<'a>(ended: &'a Ended, level: &str) -> Vec<&'a str> {
     lines.filter(|line| line.starts_with(level)).collect()
 }
 
-/// Asserts that exactly one line has `level` and `what`, and that it contains all of `words`.
+/// Asserts that exactly one line has `level` and `subject`, and that it contains all of `words`.
 #[track_caller]
-fn assert_line(ended: &Ended, level: &str, what: &str, words: &[&str]) {
-    let start = format!("{level:<7} {what}: ");
+fn assert_line(ended: &Ended, level: &str, subject: &str, words: &[&str]) {
+    let start = format!("{level:<7} {subject}: ");
     let lines = ended.stdout.lines();
     let lines: Vec<_> = lines.filter(|line| line.starts_with(&start)).collect();
     assert!(
@@ -81,8 +81,8 @@ async fn a_healthy_installation_has_no_fault(fixture: Fixture) {
         assert_eq!(lines_of(&ended, "warning"), [""; 0]);
         &["folder", "file", "WAL", "quick_check"]
     };
-    for what in common.iter().chain(own) {
-        assert_line(&ended, "ok", what, &[]);
+    for subject in common.iter().chain(own) {
+        assert_line(&ended, "ok", subject, &[]);
     }
     assert!(ended.stdout.contains(" open files: "), "{}", ended.stdout);
 }

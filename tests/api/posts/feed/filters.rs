@@ -79,9 +79,9 @@ async fn filtered_lists_are_paged_by_cursor(fixture: Fixture) {
     );
     let path = "/posts?voted=true&count=exact";
     let public = fixture.serve_as(true, acclaim::config::Origins::Any).await;
-    let nobody = public.call("GET", path, None, None).await.expect(200);
+    let anonymous = public.call("GET", path, None, None).await.expect(200);
     assert_eq!(
-        (nobody.text.as_str(), nobody.header("x-total-count")),
+        (anonymous.text.as_str(), anonymous.header("x-total-count")),
         ("[]", Some("0"))
     );
 }

@@ -99,7 +99,7 @@ async fn invalid_query_parameters_are_reported(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let long = format!("search={}", "x".repeat(1001));
-    for (query, faults) in [
+    for (query, errors) in [
         ("limit=0&skip=-1", vec!["limit range", "skip range"]),
         ("limit=101", vec!["limit range"]),
         (
@@ -122,7 +122,7 @@ async fn invalid_query_parameters_are_reported(fixture: Fixture) {
                 .get(&format!("/posts?{query}"), &ada)
                 .await
                 .field_errors(),
-            faults
+            errors
         );
     }
 }

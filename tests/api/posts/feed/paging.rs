@@ -58,8 +58,8 @@ pub fn ids(answer: &Answer) -> Vec<i64> {
 pub async fn every_page(service: &Service, user: &User, path: &str) -> Vec<i64> {
     let mut found = Vec::new();
     let mut path = Some(path.to_owned());
-    while let Some(at) = path {
-        let page = service.get(&at, user).await.expect(200);
+    while let Some(current) = path {
+        let page = service.get(&current, user).await.expect(200);
         found.extend(ids(&page));
         path = linked(&page, "next");
     }
@@ -89,8 +89,8 @@ async fn every_order_is_paged_by_cursor_during_inserts(fixture: Fixture) {
         let known: HashSet<i64> = expected.iter().copied().collect();
         let mut found = Vec::new();
         let mut path = Some(format!("/posts?limit=100&sort={sort}"));
-        while let Some(at) = path {
-            let page = service.get(&at, &bob).await.expect(200);
+        while let Some(current) = path {
+            let page = service.get(&current, &bob).await.expect(200);
             found.extend(ids(&page).into_iter().filter(|id| known.contains(id)));
             path = linked(&page, "next");
             if found.len() < expected.len() {

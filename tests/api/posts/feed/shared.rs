@@ -1,4 +1,4 @@
-//! Lists that several readers request at the same time.
+//! Lists that several viewers request at the same time.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use acclaim::{
         paging::Page,
         posts::{
             PostView,
-            feed::{self, FeedCursor, FeedQuery, Representation, Sort},
+            feed::{self, FeedCursor, FeedQuery, FeedRepresentation, Sort},
         },
     },
 };
@@ -23,37 +23,37 @@ use crate::{
     harness::{Fixture, apply, behaviour},
 };
 
-/// No user; ada, with a draft among every fifty posts; bob, with votes; zoe, without either; fay,
-/// suspended; eve, with more drafts at the top of the list than fit on a page.
-const READERS: [Option<i64>; 6] = [None, Some(1), Some(2), Some(3), Some(4), Some(5)];
+/// Anonymous; ada, with a draft in every fifty posts; bob, with votes; zoe, without drafts and votes;
+/// fay, suspended; eve, with more drafts at the top of the list than fit on a page.
+const VIEWERS: [Option<i64>; 6] = [None, Some(1), Some(2), Some(3), Some(4), Some(5)];
 const ZOE: usize = 3;
 const EVE: usize = 5;
 
-type Given = Arc<Whole>;
+type SharedPage = Arc<PageRepresentation>;
 
-/// The page itself as its representation.
-struct Whole(Page<PostView, FeedCursor>);
+/// The page, unchanged.
+struct PageRepresentation(Page<PostView, FeedCursor>);
 
-impl Representation for Whole {
+impl FeedRepresentation for PageRepresentation {
     fn of(page: Page<PostView, FeedCursor>) -> Self {
         Self(page)
     }
 }
 
-/// The pages of all `readers`, requested at the same time.
-async fn at_once(db: &Db, query: &FeedQuery, readers: &[Option<i64>]) -> Vec<Given> {
+/// The pages of all `viewers`, requested at the same time.
+async fn read_concurrently(db: &Db, query: &FeedQuery, viewers: &[Option<i64>]) -> Vec<SharedPage> {
     // The first request runs alone. The following ones share a query.
-    let all = [&None].into_iter().chain(readers);
-    let all = all.map(|reader| given(db, *reader, query));
+    let all = [&None].into_iter().chain(viewers);
+    let all = all.map(|viewer| read_page(db, *viewer, query));
     join_all(all).await.into_iter().skip(1).collect()
 }
 
-fn told(pages: &[Given]) -> Vec<String> {
+fn debug_texts(pages: &[SharedPage]) -> Vec<String> {
     pages.iter().map(|page| format!("{:#?}", page.0)).collect()
 }
 
-async fn given(db: &Db, reader: Option<i64>, query: &FeedQuery) -> Given {
-    let viewer = reader.map(user);
+async fn read_page(db: &Db, viewer: Option<i64>, query: &FeedQuery) -> SharedPage {
+    let viewer = viewer.map(user);
     feed::page(db, viewer, query.clone()).await.unwrap()
 }
 
@@ -114,7 +114,7 @@ fn query(change: fn(&mut FeedQuery)) -> FeedQuery {
 }
 
 #[apply(behaviour)]
-async fn a_shared_list_equals_the_list_of_a_single_reader(fixture: Fixture) {
+async fn a_shared_list_equals_the_list_of_a_single_viewer(fixture: Fixture) {
     let service = fixture.serve().await;
     for name in ["ada", "bob", "zoe", "fay", "eve"] {
         service.user(name).await;
@@ -133,27 +133,27 @@ async fn a_shared_list_equals_the_list_of_a_single_reader(fixture: Fixture) {
     }
     let db = Db::open(&fixture.database()).await.unwrap();
     for mut query in CHANGES.map(query) {
-        let mut forth = true;
+        let mut forward = true;
         for _ in 0..4 {
-            let mut alone = Vec::new();
-            for reader in READERS {
-                alone.push(given(&db, reader, &query).await);
+            let mut separate = Vec::new();
+            for viewer in VIEWERS {
+                separate.push(read_page(&db, viewer, &query).await);
             }
-            let expected = told(&alone);
-            let all = at_once(&db, &query, &READERS).await;
-            assert_eq!(told(&all), expected, "{query:?}");
+            let expected = debug_texts(&separate);
+            let all = read_concurrently(&db, &query, &VIEWERS).await;
+            assert_eq!(debug_texts(&all), expected, "{query:?}");
             // Without Eve, because her drafts leave every shared page short.
-            let others = at_once(&db, &query, &READERS[..EVE]).await;
-            assert_eq!(told(&others), expected[..EVE], "{query:?}");
+            let others = read_concurrently(&db, &query, &VIEWERS[..EVE]).await;
+            assert_eq!(debug_texts(&others), expected[..EVE], "{query:?}");
             // Two pages forward and one back.
-            let place = if forth {
-                alone[ZOE].0.next
+            let cursor = if forward {
+                separate[ZOE].0.next
             } else {
-                alone[ZOE].0.prev
+                separate[ZOE].0.prev
             };
-            forth = query.cursor.is_none();
-            query.cursor = place;
-            if place.is_none() {
+            forward = query.cursor.is_none();
+            query.cursor = cursor;
+            if cursor.is_none() {
                 break;
             }
         }
@@ -161,7 +161,7 @@ async fn a_shared_list_equals_the_list_of_a_single_reader(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
-async fn concurrent_readers_of_a_list_share_a_query(fixture: Fixture) {
+async fn concurrent_viewers_of_a_list_share_a_query(fixture: Fixture) {
     let service = fixture.serve().await;
     for name in ["ada", "bob", "zoe"] {
         service.user(name).await;
@@ -169,7 +169,7 @@ async fn concurrent_readers_of_a_list_share_a_query(fixture: Fixture) {
     fill(&fixture, &fixture.connect().await).await;
     let db = Db::open(&fixture.database()).await.unwrap();
     let query = query(|_| ());
-    let all = [Some(2), None, Some(3)].map(|reader| given(&db, reader, &query));
+    let all = [Some(2), None, Some(3)].map(|viewer| read_page(&db, viewer, &query));
     let all = start_while_saturated(&fixture, &db, join_all(all)).await;
     assert_eq!(all[0].0, all[1].0);
     assert!(!Arc::ptr_eq(&all[0], &all[1]));

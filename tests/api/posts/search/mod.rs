@@ -212,14 +212,14 @@ async fn every_word_of_the_longest_query_is_matched(fixture: Fixture) {
     let ada = service.user("ada").await;
     let letters: Vec<String> = ('\u{4e00}'..).take(500).map(String::from).collect();
     let all = write(&service, &ada, "All", &letters.join(" ")).await;
-    let but_one = write(&service, &ada, "But one", &letters[1..].join(" ")).await;
+    let all_except_one = write(&service, &ada, "But one", &letters[1..].join(" ")).await;
     assert_eq!(
         found(&service, &ada, &letters.join(" ")[..1999 - 4], "").await,
         [all]
     );
     assert_eq!(
         found(&service, &ada, &letters[1..].join(" "), "").await,
-        [but_one, all]
+        [all_except_one, all]
     );
     assert_eq!(found(&service, &ada, &"all ".repeat(250), "").await, [all]);
 }

@@ -116,7 +116,7 @@ async fn the_index_follows_changes_and_deletions(fixture: Fixture) {
     assert!(found(&service, &ada, "second", "").await.is_empty());
 }
 
-/// Adds more posts than the first scan reads before the search falls back to the index.
+/// Adds more posts than a search checks before it reads the index.
 #[apply(behaviour)]
 async fn matches_beyond_the_first_scan_are_found(fixture: Fixture) {
     let service = fixture.serve().await;
@@ -178,26 +178,26 @@ async fn the_best_matches_are_paged_by_cursor(fixture: Fixture) {
     let expected: Vec<i64> = titles.into_iter().chain(others).collect();
     let path = "/posts?search=words&limit=100";
     assert_eq!(every_page(&service, &bob, path).await, expected);
-    let mut at = service
+    let mut page = service
         .get("/posts?search=words&limit=70", &bob)
         .await
         .expect(200);
-    assert_eq!(ids(&at), expected[..70]);
+    assert_eq!(ids(&page), expected[..70]);
     for begin in [70, 140] {
-        at = service
-            .get(&linked(&at, "next").unwrap(), &bob)
+        page = service
+            .get(&linked(&page, "next").unwrap(), &bob)
             .await
             .expect(200);
-        assert_eq!(ids(&at), expected[begin..begin + 70]);
+        assert_eq!(ids(&page), expected[begin..begin + 70]);
     }
     for begin in [70, 0] {
-        at = service
-            .get(&linked(&at, "prev").unwrap(), &bob)
+        page = service
+            .get(&linked(&page, "prev").unwrap(), &bob)
             .await
             .expect(200);
-        assert_eq!(ids(&at), expected[begin..begin + 70]);
+        assert_eq!(ids(&page), expected[begin..begin + 70]);
     }
-    assert_eq!(linked(&at, "prev"), None);
+    assert_eq!(linked(&page, "prev"), None);
     for sort in ["old", "top", "hot"] {
         let path = format!("/posts?search=some&limit=7&sort={sort}&count=exact");
         let mut found = every_page(&service, &bob, &path).await;

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Place;
+use super::InputField;
 
-/// The schema that `$ref`s of `schema` lead to. Members beside a `$ref` override those of its target.
+/// `schema` with its `$ref`s resolved. Members next to a `$ref` override those of the target.
 fn resolved(document: &Value, schema: &Value) -> Value {
     let mut schema = schema.clone();
     while let Some(reference) = schema["$ref"].as_str() {
@@ -34,7 +34,7 @@ fn nullable(schema: &Value) -> Option<&Value> {
     }
 }
 
-/// The example of a resolved schema, or the only value that it allows.
+/// The example of a resolved schema, or its only allowed value.
 fn example(schema: &Value) -> Option<Value> {
     let only = schema["enum"].as_array().filter(|all| all.len() == 1);
     let only = only.and_then(|all| all.first());
@@ -42,22 +42,22 @@ fn example(schema: &Value) -> Option<Value> {
     example.or(only).cloned()
 }
 
-/// True if a value makes an optional member required, which only the description can express.
+/// True if a value of this member requires another member. Only the description can express that.
 fn needs_another(schema: &Value) -> bool {
     let description = schema["description"].as_str();
-    description.is_some_and(|text| text.contains("Needs `"))
+    description.is_some_and(|text| text.contains("Requires `"))
 }
 
 /// Every value that a client can send to a route.
-pub fn of(document: &Value) -> Vec<Place<'_>> {
-    let mut places = Vec::new();
+pub fn all(document: &Value) -> Vec<InputField<'_>> {
+    let mut fields = Vec::new();
     for (path, item) in document["paths"].as_object().expect("no paths") {
         for (method, operation) in item.as_object().expect("no operations") {
             let method = method.to_uppercase();
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 let name = parameter["name"].as_str().expect("no name");
                 if name != "slug" {
-                    places.push(Place {
+                    fields.push(InputField {
                         method: method.clone(),
                         path,
                         body: None,
@@ -68,7 +68,7 @@ pub fn of(document: &Value) -> Vec<Place<'_>> {
                 }
             }
             let content = operation["requestBody"]["content"].as_object();
-            // Where a form is accepted, JSON with the same members is too.
+            // Operations that accept forms also accept JSON with the same members.
             let Some(content) = content.and_then(|content| content.values().next()) else {
                 continue;
             };
@@ -90,7 +90,7 @@ pub fn of(document: &Value) -> Vec<Place<'_>> {
                 let body: Map<_, _> = examples.collect();
                 for (name, property) in properties {
                     let required = schema["required"].as_array();
-                    places.push(Place {
+                    fields.push(InputField {
                         method: method.clone(),
                         path,
                         body: Some(body.clone()),
@@ -102,5 +102,5 @@ pub fn of(document: &Value) -> Vec<Place<'_>> {
             }
         }
     }
-    places
+    fields
 }

@@ -43,8 +43,8 @@ struct AccountPatch {
     #[deserr(default, from(Username) = Some)]
     #[schema(nullable = false)]
     username: Option<Username>,
-    /// Trimmed and converted to lower case. Must be unique. Visible only to the user. Requires
-    /// `current_password`.
+    /// Trimmed and converted to lower case. Must be unique. Visible only to the user.
+    /// Requires `current_password`.
     #[deserr(default, from(Email) = Some)]
     #[schema(nullable = false)]
     email: Option<Email>,

@@ -159,6 +159,15 @@ impl Error {
         Self::Internal(cause.into().into())
     }
 
+    /// The text for the operator: the error with its cause, if it has one.
+    #[must_use]
+    pub fn with_cause(&self) -> String {
+        match self.source() {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
+
     /// A missing row: `resource` is `user`, `post`, `session` or `token`.
     #[must_use]
     pub fn not_found(resource: &'static str, id: i64) -> Self {

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{config, db::Db, error::Error};
+use crate::{config, db::Db};
 
 /// A self-hosted social posting service
 ///
@@ -65,7 +65,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 async fn database() -> Result<Db, String> {
     let database = config::load_database().map_err(|errors| errors.to_string())?;
     let db = Db::open(&database).await?;
-    let pending = db.pending().await.map_err(|error| error_message(&error))?;
+    let pending = db.pending().await.map_err(|error| error.with_cause())?;
     if pending.is_empty() {
         return Ok(db);
     }
@@ -73,12 +73,4 @@ async fn database() -> Result<Db, String> {
         "{database} has {} pending migrations; run `acclaim migrate up`",
         pending.len()
     ))
-}
-
-/// The error message for the operator, including the cause if there is one.
-fn error_message(error: &Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }

@@ -46,7 +46,7 @@ pub(super) async fn run(command: Command) -> Result<(), String> {
     let db = database().await?;
     create(&db, command)
         .await
-        .map_err(|error| super::error_message(&error))
+        .map_err(|error| error.with_cause())
 }
 
 async fn create(db: &Db, command: Command) -> Result<(), Error> {

@@ -92,7 +92,7 @@ pub(super) async fn run(command: Command) -> Result<(), String> {
     let db = database().await?;
     execute(&db, command).await.map_err(|error| match error {
         Failure::Message(message) => message,
-        Failure::Service(error) => super::error_message(&error),
+        Failure::Service(error) => error.with_cause(),
     })
 }
 

@@ -2,7 +2,6 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::supervisor::sentence;
 use crate::{
     db::Db,
     error::Error,
@@ -30,7 +29,7 @@ pub(super) async fn run(
         let Some(rehash) = next else { return Ok(()) };
         let user_id = rehash.user_id().get();
         if let Err(error) = replace_hash(&db, &passwords, rehash).await {
-            let cause = sentence(&error);
+            let cause = error.with_cause();
             tracing::warn!(user_id, cause, "a password keeps its outdated hash");
         }
     }

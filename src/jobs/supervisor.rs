@@ -1,6 +1,6 @@
 //! Starts, restarts and stops jobs.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use tokio::{
     task::JoinError,
@@ -31,8 +31,9 @@ pub struct Supervisor {
 impl Supervisor {
     /// Starts a job on the current runtime.
     ///
-    /// The job gets a token that is cancelled at the stop. It must then finish the work that it has
-    /// and return. If it returns before the stop or panics, it is called again after a pause.
+    /// The job gets a token that is cancelled at the stop. It must then complete its queue, or drop
+    /// a step that can be repeated, and return. If it returns before the stop or panics, it is
+    /// called again after a pause.
     pub fn start<J, F>(&self, name: &'static str, job: J)
     where
         J: Fn(CancellationToken) -> F + Send + 'static,
@@ -69,7 +70,7 @@ where
                 return;
             }
             Ok(Ok(())) => "it ended before the stop".to_owned(),
-            Ok(Err(error)) => sentence(&error),
+            Ok(Err(error)) => error.with_cause(),
             Err(error) => panic_cause(error),
         };
         if stop.is_cancelled() {
@@ -92,14 +93,6 @@ where
             () = sleep(pause) => {}
             () = stop.cancelled() => return,
         }
-    }
-}
-
-/// `error` with its cause, for the log.
-pub(super) fn sentence(error: &Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }
 

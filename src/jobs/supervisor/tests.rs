@@ -32,16 +32,23 @@ impl Starts {
     }
 }
 
+/// Runs `job` for `time` and stops it. `job` gets the number of its call.
+async fn starts_of<F>(time: Duration, job: fn(usize, CancellationToken) -> F) -> Starts
+where
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let (jobs, starts) = (Supervisor::default(), Starts::default());
+    let recorded = starts.clone();
+    jobs.start("tested", move |stop| job(recorded.add(), stop));
+    sleep(time).await;
+    jobs.stop().await;
+    starts
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_job_that_fails_restarts_after_growing_pauses() {
-    let (jobs, starts) = (Supervisor::default(), Starts::default());
-    let of_job = starts.clone();
-    jobs.start("failing", move |_| {
-        of_job.add();
-        async { Err(Error::Overloaded) }
-    });
-    sleep(Duration::from_mins(20)).await;
-    jobs.stop().await;
+    let job = |_, _| async { Err(Error::Overloaded) };
+    let starts = starts_of(Duration::from_mins(20), job).await;
     let pauses = starts.pauses();
     assert!(pauses.len() > 10, "{pauses:?}");
     let mut longest = FIRST_PAUSE;
@@ -58,67 +65,42 @@ async fn a_job_that_fails_restarts_after_growing_pauses() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_was_healthy_restarts_soon() {
-    let (jobs, starts) = (Supervisor::default(), Starts::default());
-    let of_job = starts.clone();
-    jobs.start("flaky", move |_| {
-        let healthy = of_job.add() > 8;
-        async move {
-            if healthy {
-                sleep(HEALTHY_AFTER).await;
-            }
-            Err(Error::Overloaded)
+    let job = |call, _| async move {
+        if call > 8 {
+            sleep(HEALTHY_AFTER).await;
         }
-    });
-    sleep(Duration::from_hours(2)).await;
-    jobs.stop().await;
+        Err(Error::Overloaded)
+    };
+    let starts = starts_of(Duration::from_hours(2), job).await;
     let last = starts.pauses().pop().expect("no restart");
     assert!(last <= HEALTHY_AFTER + FIRST_PAUSE * 2, "{last:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_fails_in_each_period_is_not_healthy() {
-    let (jobs, starts) = (Supervisor::default(), Starts::default());
-    let of_job = starts.clone();
-    jobs.start("periodic", move |_| {
-        of_job.add();
-        async {
-            sleep(MAX_PAUSE).await;
-            Err(Error::Overloaded)
-        }
-    });
-    sleep(Duration::from_hours(1)).await;
-    jobs.stop().await;
+    let job = |_, _| async {
+        sleep(MAX_PAUSE).await;
+        Err(Error::Overloaded)
+    };
+    let starts = starts_of(Duration::from_hours(1), job).await;
     let last = starts.pauses().pop().expect("no restart");
     assert!(last >= MAX_PAUSE + MAX_PAUSE / 2, "{last:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_ends_before_the_stop_restarts() {
-    let (jobs, starts) = (Supervisor::default(), Starts::default());
-    let of_job = starts.clone();
-    jobs.start("short", move |_| {
-        of_job.add();
-        async { Ok(()) }
-    });
-    sleep(Duration::from_mins(10)).await;
-    jobs.stop().await;
+    let starts = starts_of(Duration::from_mins(10), |_, _| async { Ok(()) }).await;
     assert!(starts.count() > 5, "{}", starts.count());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_panics_restarts() {
-    let (jobs, starts) = (Supervisor::default(), Starts::default());
-    let of_job = starts.clone();
-    jobs.start("panicking", move |stop: CancellationToken| {
-        let call = of_job.add();
-        async move {
-            assert!(call > 2, "call {call}");
-            stop.cancelled().await;
-            Ok(())
-        }
-    });
-    sleep(Duration::from_mins(10)).await;
-    jobs.stop().await;
+    let job = |call, stop: CancellationToken| async move {
+        assert!(call > 2, "call {call}");
+        stop.cancelled().await;
+        Ok(())
+    };
+    let starts = starts_of(Duration::from_mins(10), job).await;
     assert_eq!(starts.count(), 3);
 }
 

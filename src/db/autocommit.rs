@@ -22,7 +22,7 @@ impl Autocommit {
 
     /// Runs `statement` and yields its rows as the database sends them.
     ///
-    /// The stream holds a connection from its first poll to its last row, or until it is dropped.
+    /// The stream holds a connection from its first poll until it yields `None` or is dropped.
     /// It fails if it takes longer than the statement time-out (10 s on PostgreSQL, 12 s on SQLite),
     /// the consumer's time included. A consumer that stops polling is not interrupted: limit its
     /// time, and drop the stream.
@@ -44,7 +44,7 @@ impl Autocommit {
 #[async_trait]
 impl ConnectionTrait for Autocommit {
     fn get_database_backend(&self) -> DbBackend {
-        self.pool.options.backend()
+        self.pool.options().backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {

@@ -84,7 +84,7 @@ impl<B: BatchedWrite> Work for Writes<B> {
         };
         if rows.len() == 1 || is_committed || !is_refusal(&error) {
             drop(turn);
-            refuse(requests, &error);
+            fail_all(requests, &error);
             return;
         }
         let mut requests = requests.into_iter();
@@ -96,7 +96,7 @@ impl<B: BatchedWrite> Work for Writes<B> {
             let outcome = write_alone::<B>(&self.pool, &input).await;
             if let Err(error @ Error::Unavailable(_)) = &outcome {
                 // Each of the others would wait for the same time-out.
-                refuse(requests.by_ref(), error);
+                fail_all(requests.by_ref(), error);
             }
             let _ = answer.send(outcome);
         }
@@ -108,7 +108,10 @@ fn is_refusal(error: &Error) -> bool {
     !matches!(error, Error::TryAgain(_) | Error::Unavailable(_))
 }
 
-fn refuse<B: BatchedWrite>(requests: impl IntoIterator<Item = Request<Writes<B>>>, error: &Error) {
+fn fail_all<B: BatchedWrite>(
+    requests: impl IntoIterator<Item = Request<Writes<B>>>,
+    error: &Error,
+) {
     for request in requests {
         let _ = request.answer.send(Err(error.clone()));
     }

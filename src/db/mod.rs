@@ -123,7 +123,7 @@ impl Db {
     /// workers share the one writer.
     #[must_use]
     pub fn for_worker(&self) -> Self {
-        match &self.writer.options {
+        match self.writer.options() {
             Options::Sqlite(_) => Self {
                 shared: PerWorker::default(),
                 ..self.clone()

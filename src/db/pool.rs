@@ -29,12 +29,11 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// are not replaced together. PostgreSQL frees the memory of its server process, and a load
 /// balancer gets to choose again.
 ///
-/// It is checked when a connection is about to be used. An idle one that later connections are
-/// preferred to may stay open up to twice as long, or as long as no query runs.
+/// It is checked when a connection is about to be used. An idle connection is not used before those
+/// that were used later, so it may stay open for twice as long, or for as long as no query runs.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
 pub(super) struct Pool {
-    pub(super) options: Options,
     slots: managed::Pool<Manager>,
 }
 
@@ -62,7 +61,7 @@ impl Pool {
 
     fn with_lifetime(options: Options, size: usize, max_lifetime: Duration) -> Arc<Self> {
         let manager = Manager {
-            options: options.clone(),
+            options,
             max_lifetime,
             cleared: Mutex::default(),
         };
@@ -77,7 +76,11 @@ impl Pool {
             reason = "fails only if deadpool's own time-outs are used"
         )]
         let slots = slots.expect("deadpool needs no runtime");
-        Arc::new(Self { options, slots })
+        Arc::new(Self { slots })
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.slots.manager().options
     }
 
     /// Opens the first connection. It does not wait for a server that is starting.

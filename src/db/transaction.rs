@@ -49,8 +49,8 @@ struct Single {
 /// Runs `$work` on the connection of `$state` and keeps the connection if it can be used again.
 macro_rules! with_connection {
     ($state:expr, |$connection:ident| $work:expr) => {{
-        let mut slot = $state.lock().await?;
-        let mut lease = $state.open(slot.take())?;
+        let mut guard = $state.lock().await?;
+        let mut lease = $state.open(guard.take())?;
         let $connection = &mut lease.connection;
         let outcome = $work.await;
         if outcome.is_err() {
@@ -59,7 +59,7 @@ macro_rules! with_connection {
             single.committed.store(true, Ordering::SeqCst);
         }
         if outcome.as_ref().err().is_none_or(is_reusable) && !$state.has_ended() {
-            *slot = Some(lease);
+            *guard = Some(lease);
         }
         outcome
     }};
@@ -102,8 +102,9 @@ impl Transaction {
     /// Runs `statement` and yields its rows as the database sends them. See
     /// [`Autocommit::stream`](super::Autocommit::stream) for the limits.
     ///
-    /// Other statements of the transaction fail while the stream is open, from its first row to its
-    /// last. If the stream is dropped early, the transaction is rolled back.
+    /// Other statements of the transaction fail while the stream is open: from its first poll until
+    /// it yields `None`, so read it to the end. If it is dropped early, the transaction is rolled
+    /// back.
     pub fn stream(&self, statement: Statement) -> Rows {
         let state = Arc::clone(&self.0);
         Rows::new(|mut sender| async move {
@@ -155,8 +156,8 @@ impl ConnectionTrait for Transaction {
     }
 }
 
-/// Runs `work` in one transaction on a connection of `pool`. Commits if `work` and all of its
-/// statements succeed, rolls back otherwise.
+/// Runs `work` in one transaction on a connection of `pool`. Commits if `work` and all statements
+/// that it sent to the database succeed, rolls back otherwise.
 pub(super) async fn in_transaction<T, F, R>(pool: &Arc<Pool>, work: F) -> Result<T, Error>
 where
     F: FnOnce(Transaction) -> R,
@@ -213,7 +214,7 @@ impl Open {
     fn new(pool: &Pool, lease: Lease, single: Option<Single>) -> Self {
         Self {
             transaction: Transaction(Arc::new(State {
-                backend: pool.options.backend(),
+                backend: pool.options().backend(),
                 ended: AtomicBool::default(),
                 failed: AtomicBool::default(),
                 streaming: AtomicBool::default(),
@@ -223,7 +224,7 @@ impl Open {
         }
     }
 
-    /// Fails if `work` ignores the error of a statement.
+    /// Fails if `work` ignores the error of a statement that was sent to the database.
     async fn run<T, F, R>(&self, work: F) -> Result<T, Error>
     where
         F: FnOnce(Transaction) -> R,

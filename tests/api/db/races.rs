@@ -62,7 +62,7 @@ async fn votes_of_two_hundred_users_all_count(fixture: Fixture) {
         counts
             .iter()
             .zip(1..)
-            .all(|(&counts, least)| counts >= least && counts <= 200),
+            .all(|(&count, least)| count >= least && count <= 200),
         "{counts:?}"
     );
     assert_eq!(counts.last(), Some(&200));

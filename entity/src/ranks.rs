@@ -14,7 +14,8 @@ pub struct Model {
     pub post_id: PostId,
     /// The number of votes for the post.
     pub votes: i64,
-    /// The creation time in seconds since 1970, plus 45,000 for each power of ten in votes + 1.
+    /// The creation time in seconds since 1970, plus 45,000 for each power of ten in votes + 1,
+    /// interpolated linearly between the powers.
     pub hot: i64,
     /// The post.
     #[sea_orm(belongs_to, from = "post_id", to = "id")]

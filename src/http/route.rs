@@ -102,7 +102,7 @@ impl Route {
         self.access(Access::ScopeOrPublicReads(scope))
     }
 
-    /// Needs no token; one that comes must be valid and have one of `scopes`.
+    /// Needs no token. If one is sent, it must be valid and have one of `scopes`.
     #[must_use]
     pub fn accepts(self, scopes: [Scope; 2]) -> Self {
         self.access(Access::Optional(scopes))

@@ -46,7 +46,7 @@ impl State {
             .ok_or_else(|| Problem::internal("the server was built without its state"))
     }
 
-    /// The state for another worker, which has its own part of the database connections.
+    /// The state for another worker. On PostgreSQL it has a connection pool of its own.
     #[must_use]
     pub fn for_worker(&self) -> Self {
         Self {

@@ -15,7 +15,7 @@ use deadpool::managed::{
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use tokio::time::{sleep, timeout};
 
-use super::connection::{Connection, Options, is_reusable, is_transient};
+use super::connection::{Connection, Options, is_reusable, is_stale, is_transient};
 
 /// Total time to queue, connect and ping.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -98,6 +98,11 @@ impl Pool {
             pool: Arc::clone(self),
             slot,
         })
+    }
+
+    /// Closes the idle connections.
+    fn clear(&self) {
+        self.slots.retain(|_, _| false);
     }
 
     async fn get(&self) -> Result<Object<Manager>, sqlx::Error> {
@@ -206,7 +211,7 @@ impl Lease {
     /// Replaces a dead connection with a new one.
     pub(super) async fn renew(&mut self) -> Result<(), DbErr> {
         let manager = self.pool.slots.manager();
-        manager.clear();
+        self.pool.clear();
         self.connection = patiently(|| Box::pin(manager.options.connect())).await?;
         self.slot.expires = manager.expiry();
         self.reused = false;
@@ -214,11 +219,14 @@ impl Lease {
     }
 
     /// Returns the connection to the pool after a statement outside a transaction, or after the end
-    /// of a transaction. Closes it if `error` shows that it cannot be used again.
+    /// of a transaction. Closes it if `error` shows that it cannot be used again, and with it the
+    /// idle ones if it turned out to be dead.
     pub(super) fn release(mut self, error: Option<&sqlx::Error>) {
         if error.is_none_or(is_reusable) {
             self.slot.idle_since = Instant::now();
             self.slot.connection = Some(self.connection);
+        } else if error.is_some_and(is_stale) {
+            self.pool.clear();
         }
     }
 }

@@ -28,7 +28,8 @@ struct State {
     backend: DbBackend,
     /// Set at the end of the transaction. Clones must not use the connection after that.
     ended: AtomicBool,
-    /// A statement failed. PostgreSQL answers a COMMIT with success then, but rolls back.
+    /// A statement failed or was refused. After a failed one PostgreSQL answers COMMIT with success,
+    /// but rolls back.
     failed: AtomicBool,
     /// A stream is open. Another statement would wait for a connection that the stream keeps for as
     /// long as its consumer waits for the statement.
@@ -58,8 +59,10 @@ macro_rules! with_connection {
         } else if let Some(single) = &$state.single {
             single.committed.store(true, Ordering::SeqCst);
         }
-        if outcome.as_ref().err().is_none_or(is_reusable) && !$state.has_ended() {
-            *guard = Some(lease);
+        match &outcome {
+            Err(error) if !is_reusable(error) => lease.release(Some(error)),
+            _ if $state.has_ended() => {}
+            _ => *guard = Some(lease),
         }
         outcome
     }};
@@ -76,7 +79,7 @@ impl State {
 
     async fn lock(&self) -> Result<MutexGuard<'_, Option<Lease>>, DbErr> {
         if self.streaming.load(Ordering::SeqCst) {
-            return Err(stream_is_open());
+            return Err(self.refuse(stream_is_open()));
         }
         Ok(self.lease.lock().await)
     }
@@ -87,9 +90,14 @@ impl State {
             && single.started.swap(true, Ordering::SeqCst)
         {
             lease.release(None);
-            return Err(second_statement());
+            return Err(self.refuse(second_statement()));
         }
         Ok(lease)
+    }
+
+    fn refuse(&self, error: DbErr) -> DbErr {
+        self.failed.store(true, Ordering::SeqCst);
+        error
     }
 
     fn is_committed(&self) -> bool {
@@ -103,8 +111,8 @@ impl Transaction {
     /// [`Autocommit::stream`](super::Autocommit::stream) for the limits.
     ///
     /// Other statements of the transaction fail while the stream is open: from its first poll until
-    /// it yields `None`, so read it to the end. If it is dropped early, the transaction is rolled
-    /// back.
+    /// it yields `None`, so read it to the end. If one fails, or the stream is dropped early, the
+    /// transaction is rolled back.
     pub fn stream(&self, statement: Statement) -> Rows {
         let state = Arc::clone(&self.0);
         Rows::new(|mut sender| async move {
@@ -156,8 +164,8 @@ impl ConnectionTrait for Transaction {
     }
 }
 
-/// Runs `work` in one transaction on a connection of `pool`. Commits if `work` and all statements
-/// that it sent to the database succeed, rolls back otherwise.
+/// Runs `work` in one transaction on a connection of `pool`. Commits if `work` and all its statements
+/// succeed, rolls back otherwise.
 pub(super) async fn in_transaction<T, F, R>(pool: &Arc<Pool>, work: F) -> Result<T, Error>
 where
     F: FnOnce(Transaction) -> R,
@@ -224,7 +232,7 @@ impl Open {
         }
     }
 
-    /// Fails if `work` ignores the error of a statement that was sent to the database.
+    /// Fails if `work` ignores the error of a statement.
     async fn run<T, F, R>(&self, work: F) -> Result<T, Error>
     where
         F: FnOnce(Transaction) -> R,

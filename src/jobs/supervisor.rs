@@ -1,6 +1,6 @@
 //! Starts, restarts and stops jobs.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinError,
@@ -36,7 +36,7 @@ impl Supervisor {
     /// called again after a pause.
     pub fn start<J, F>(&self, name: &'static str, job: J)
     where
-        J: Fn(CancellationToken) -> F + Send + 'static,
+        J: Fn(CancellationToken) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let (tasks, stop) = (self.tasks.clone(), self.stop.clone());
@@ -56,15 +56,20 @@ impl Supervisor {
 
 async fn supervise<J, F>(name: &'static str, job: J, tasks: TaskTracker, stop: CancellationToken)
 where
-    J: Fn(CancellationToken) -> F + Send + 'static,
+    J: Fn(CancellationToken) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
+    let job = Arc::new(job);
     let mut longest = FIRST_PAUSE;
     loop {
         tracing::info!(job = name, "job started");
         let started = Instant::now();
         // In a task of its own, because that catches panics.
-        let cause = match tasks.spawn(job(stop.clone())).await {
+        let run = {
+            let (job, stop) = (Arc::clone(&job), stop.clone());
+            async move { job(stop).await }
+        };
+        let cause = match tasks.spawn(run).await {
             Ok(Ok(())) if stop.is_cancelled() => {
                 tracing::info!(job = name, "job stopped");
                 return;

@@ -191,8 +191,8 @@ problem_types! { GENERAL:
     || Problem::internal(String::new());
 
     SERVICE_UNAVAILABLE SERVICE_UNAVAILABLE "service-unavailable" "Service unavailable",
-    "The service cannot handle the request now: its database is unavailable or busy, too many sign-ins are waiting, or it is stopping.",
-    "Repeat the request after the number of seconds in Retry-After.",
+    "The service cannot handle the request now: its database is unavailable or busy, too many sign-ins are waiting, or it is stopping. A write may have taken effect nevertheless.",
+    "Wait for the number of seconds in Retry-After. Then repeat the request, after checking that a write did not take effect.",
     || Error::unavailable(String::new()).into();
 }
 

@@ -105,6 +105,14 @@ async fn a_job_that_panics_restarts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_panics_before_its_first_await_restarts() {
+    let starts = starts_of::<std::future::Ready<_>>(Duration::from_mins(10), |call, _| {
+        panic!("call {call}")
+    });
+    assert!(starts.await.count() > 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_waits_until_the_queue_is_empty() {
     let jobs = Supervisor::default();
     let (sender, receiver) = mpsc::channel(3);

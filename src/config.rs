@@ -10,7 +10,7 @@ use migration::Database;
 use tracing_subscriber::EnvFilter;
 
 use crate::keys::Keys;
-pub use limits::{LimitSettings, Rate};
+pub use limits::{ConnectionSettings, LimitSettings, Rate};
 use parse::{boolean, days, key_file, minutes, origins, parsed, secrets};
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_URL, HOST,
@@ -59,6 +59,8 @@ pub struct Config {
     pub public_reads: bool,
     /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
     pub limits: LimitSettings,
+    /// `MAX_CONNECTIONS…` and `TRUSTED_PROXIES`.
+    pub connections: ConnectionSettings,
     /// `RUST_LOG`, a valid `EnvFilter` string.
     pub log_filter: String,
     /// `LOG_FORMAT`.
@@ -112,6 +114,7 @@ impl Config {
         let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
         let public_reads = reader.read(&PUBLIC_READS, boolean);
         let limits = LimitSettings::read(&mut reader);
+        let connections = ConnectionSettings::read(&mut reader);
         let log_filter = reader.read(&RUST_LOG, |text| {
             EnvFilter::from_str(text)
                 .map(|_| text.to_owned())
@@ -145,6 +148,7 @@ impl Config {
             Some(auto_migrate),
             Some(public_reads),
             Some(limits),
+            Some(connections),
             Some(log_filter),
             Some(log_format),
             [],
@@ -158,6 +162,7 @@ impl Config {
             auto_migrate,
             public_reads,
             limits,
+            connections,
             log_filter,
             log_format,
             reader.errors.as_slice(),
@@ -175,6 +180,10 @@ impl Config {
             origins,
             auto_migrate,
             public_reads,
+            connections: ConnectionSettings {
+                trusted_proxies: limits.trusted_proxies.clone(),
+                ..connections
+            },
             limits,
             log_filter,
             log_format,

@@ -3,13 +3,17 @@
 use std::{
     io,
     net::{Shutdown, TcpListener},
+    rc::Rc,
     time::Duration,
 };
 
 use actix_cors::Cors;
+use actix_http::{HttpService, Protocol};
+use actix_server::{Server, ServerHandle};
+use actix_service::{Service, apply_fn_factory, map_config};
 use actix_web::{
-    App, HttpResponse, HttpServer,
-    dev::{Server, ServerHandle},
+    App, HttpResponse,
+    dev::AppConfig,
     http::header::{
         AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER,
     },
@@ -17,12 +21,14 @@ use actix_web::{
     web::{self, Data, PayloadConfig, ServiceConfig},
 };
 use socket2::SockRef;
+use tokio::net::TcpStream;
 use tracing_actix_web::TracingLogger;
 
 use crate::{
     config::Origins,
     http::{
-        Drain, MAX_BODY_BYTES, Problem, State,
+        Connections, Drain, MAX_BODY_BYTES, Problem, State,
+        connections::{HEAD_TIMEOUT, KEEP_ALIVE, Stream},
         envelope::envelope,
         limits::{RATE_LIMIT, RATE_LIMIT_POLICY},
         link::X_TOTAL_COUNT,
@@ -33,10 +39,14 @@ use crate::{
     telemetry,
 };
 
-/// Timeout for the head of the first request on a connection, and for the client to close it.
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of an idle connection between requests.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Timeout for the client to close a connection.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// TCP closes a connection if the client acknowledges nothing for this time (`TCP_USER_TIMEOUT`),
+/// also after the server closed it.
+const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Size of the kernel's send buffer, in bytes; Linux doubles it. Its own maximum is 4 MiB, of which
+/// some hundred clients that do not read could use up all memory for TCP.
+const SEND_BUFFER: usize = 128 * 1024;
 /// Maximum time that a stopping server waits for open requests. Must exceed `route::TIMEOUT`.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum time for connections to close after [`DRAIN_TIMEOUT`], in seconds.
@@ -51,13 +61,17 @@ const PREFLIGHT_MAX_AGE: usize = 3600;
 pub fn build(
     listener: TcpListener,
     state: State,
+    connections: Connections,
     origins: Origins,
     workers: usize,
     routes: fn(&mut ServiceConfig),
 ) -> io::Result<Server> {
-    let server = HttpServer::new(move || {
+    let address = listener.local_addr()?;
+    let server = Server::build();
+    let shutdown = server.graceful_shutdown_signal();
+    let service = move || {
         // The last middleware is the outermost.
-        App::new()
+        let app = App::new()
             .app_data(Data::new(state.for_worker()))
             .app_data(PayloadConfig::new(MAX_BODY_BYTES))
             .configure(routes)
@@ -68,16 +82,46 @@ pub fn build(
             .wrap(NormalizePath::trim())
             .wrap(cors(&origins))
             .wrap(TracingLogger::<RequestLog>::new())
-            .wrap(from_fn(envelope))
-    });
+            .wrap(from_fn(envelope));
+        let shutdown = shutdown.clone();
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let shutdown = shutdown.clone();
+                async move { shutdown.notified().await }
+            })
+            .client_request_timeout(HEAD_TIMEOUT)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .keep_alive(KEEP_ALIVE)
+            .local_addr(address)
+            .on_connect_ext(|stream: &Stream, extensions| {
+                extensions.insert(Rc::clone(stream.activity()));
+            })
+            .finish(map_config(app, |()| AppConfig::default()));
+        let connections = connections.clone();
+        apply_fn_factory(http, move |tcp: TcpStream, http| {
+            let peer = tcp.peer_addr().ok();
+            let activity = peer.and_then(|peer| connections.admit(peer.ip()));
+            let connection = activity.map(|activity| {
+                let socket = SockRef::from(&tcp);
+                let _ = socket.set_tcp_user_timeout(Some(ACKNOWLEDGE_TIMEOUT));
+                let _ = socket.set_send_buffer_size(SEND_BUFFER);
+                let stream = Stream::new(tcp, Rc::clone(&activity));
+                (http.call((stream, Protocol::Http1, peer)), activity)
+            });
+            async move {
+                let Some((http, activity)) = connection else {
+                    tracing::debug!("a connection was refused, because all others are in use");
+                    return Ok(());
+                };
+                activity.limit(http).await.unwrap_or(Ok(()))
+            }
+        })
+    };
     let server = server
         .workers(workers)
-        .client_request_timeout(CLIENT_TIMEOUT)
-        .client_disconnect_timeout(CLIENT_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(CLOSE_TIMEOUT_SECONDS)
         .disable_signals()
-        .listen(listener)?;
+        .listen("http", listener, service)?;
     Ok(server.run())
 }
 

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     config::Config,
     db::{self, Db},
-    http::{Drain, Limits, State},
+    http::{Connections, Drain, Limits, State},
     jobs,
     keys::Keys,
     routes, server,
@@ -82,8 +82,17 @@ pub(super) async fn run() -> Result<(), String> {
     let cannot_serve = |error| format!("cannot serve on {address}: {error}");
     let stop_listener = listener.try_clone().map_err(cannot_serve)?;
     let workers = db::workers();
-    let server = server::build(listener, state, config.origins, workers, routes::configure)
-        .map_err(cannot_serve)?;
+    let connections = Connections::new(config.connections);
+    let origins = config.origins;
+    let server = server::build(
+        listener,
+        state,
+        connections,
+        origins,
+        workers,
+        routes::configure,
+    )
+    .map_err(cannot_serve)?;
     let handle = server.handle();
     tokio::spawn(async move {
         wait_for_signal(&mut signals).await;

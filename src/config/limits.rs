@@ -1,4 +1,4 @@
-//! Rate limits and trusted proxies.
+//! Rate limits, limits of connections, and trusted proxies.
 
 use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
@@ -7,8 +7,8 @@ use ipnet::{IpNet, Ipv4Net};
 use super::{
     SettingsReader,
     settings::{
-        RATE_LIMIT_REQUESTS, RATE_LIMIT_SIGN_IN, RATE_LIMIT_SIGN_IN_ACCOUNT, RATE_LIMIT_SIGN_UP,
-        RATE_LIMIT_WRITES, TRUSTED_PROXIES,
+        MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, RATE_LIMIT_REQUESTS, RATE_LIMIT_SIGN_IN,
+        RATE_LIMIT_SIGN_IN_ACCOUNT, RATE_LIMIT_SIGN_UP, RATE_LIMIT_WRITES, TRUSTED_PROXIES,
     },
 };
 
@@ -60,6 +60,38 @@ impl LimitSettings {
             trusted_proxies: trusted_proxies?,
         })
     }
+}
+
+/// The limits of open connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionSettings {
+    /// `MAX_CONNECTIONS`.
+    pub total: usize,
+    /// `MAX_CONNECTIONS_PER_ADDRESS`.
+    pub per_address: usize,
+    /// `TRUSTED_PROXIES`, which have no limit per address: many clients share their addresses.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl ConnectionSettings {
+    pub(super) fn read<L: Fn(&str) -> Option<String>>(
+        reader: &mut SettingsReader<L>,
+    ) -> Option<Self> {
+        let total = reader.read(&MAX_CONNECTIONS, connections);
+        let per_address = reader.read(&MAX_CONNECTIONS_PER_ADDRESS, connections);
+        Some(Self {
+            total: total?,
+            per_address: per_address?,
+            trusted_proxies: Vec::new(),
+        })
+    }
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok();
+    count
+        .filter(|count| (1..=MAX_COUNT as usize).contains(count))
+        .ok_or_else(|| format!("`{text}` is not an integer from 1 to {MAX_COUNT}"))
 }
 
 fn rate(text: &str) -> Result<Option<Rate>, String> {

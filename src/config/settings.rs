@@ -89,6 +89,16 @@ pub(super) const RATE_LIMIT_WRITES: Setting = setting(
     "600/minute",
     "The limit of requests other than GET and HEAD per user",
 );
+pub(super) const MAX_CONNECTIONS: Setting = setting(
+    "MAX_CONNECTIONS",
+    "4096",
+    "The maximum number of open connections. At the limit, a new connection replaces the one that has been idle for longest",
+);
+pub(super) const MAX_CONNECTIONS_PER_ADDRESS: Setting = setting(
+    "MAX_CONNECTIONS_PER_ADDRESS",
+    "256",
+    "The maximum number of open connections per IP address; it does not apply to TRUSTED_PROXIES",
+);
 pub(super) const TRUSTED_PROXIES: Setting = setting(
     "TRUSTED_PROXIES",
     "",
@@ -103,7 +113,7 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "The log format: text or json");
 
 /// All settings, in the order of the documentation.
-pub const SETTINGS: [&Setting; 18] = [
+pub const SETTINGS: [&Setting; 20] = [
     &DATABASE_URL,
     &HOST,
     &PORT,
@@ -119,6 +129,8 @@ pub const SETTINGS: [&Setting; 18] = [
     &RATE_LIMIT_SIGN_IN,
     &RATE_LIMIT_SIGN_IN_ACCOUNT,
     &RATE_LIMIT_WRITES,
+    &MAX_CONNECTIONS,
+    &MAX_CONNECTIONS_PER_ADDRESS,
     &TRUSTED_PROXIES,
     &RUST_LOG,
     &LOG_FORMAT,

@@ -1,25 +1,33 @@
 //! The outermost middleware.
 
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use actix_web::{
     Error, HttpMessage,
-    body::{BoxBody, MessageBody},
+    body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
         ConnectionType,
         header::{HeaderValue, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::Next,
-    web::Data,
+    web::{Bytes, Data},
 };
 
 use super::{
-    State, problem,
+    State,
+    connections::OpenRequest,
+    drain::RequestGuard,
+    problem,
     request_id::{RequestId, X_REQUEST_ID},
 };
 
 /// Adds `X-Request-Id` and `X-Content-Type-Options: nosniff` to every response. Replaces the body of
-/// every 4xx and 5xx by problem details. Counts open requests. Closes the connection if the server is
-/// stopping.
+/// every 4xx and 5xx by problem details. Counts open requests, until the last byte of a streamed
+/// response. Closes the connection if the server is stopping.
 pub async fn envelope(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -28,7 +36,8 @@ pub async fn envelope(
         .app_data::<Data<State>>()
         .map(|state| state.drain.clone())
         .unwrap_or_default();
-    let _guard = drain.begin();
+    let guard = drain.begin();
+    let open = OpenRequest::begin(request.request());
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let mut response = next.call(request).await?.map_into_boxed_body();
@@ -45,5 +54,40 @@ pub async fn envelope(
     if let Some(id) = id.header() {
         headers.insert(X_REQUEST_ID, id);
     }
-    Ok(response)
+    Ok(match response.response().body().size() {
+        BodySize::Stream => response.map_body(|_, body| {
+            BoxBody::new(Streamed {
+                body,
+                _guards: (guard, open),
+            })
+        }),
+        BodySize::Sized(bytes) => {
+            if let Some(open) = open {
+                open.end(bytes);
+            }
+            response
+        }
+        BodySize::None => response,
+    })
+}
+
+/// A body of unknown length. Its request is open until it is dropped.
+struct Streamed {
+    body: BoxBody,
+    _guards: (RequestGuard, Option<OpenRequest>),
+}
+
+impl MessageBody for Streamed {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
 }

@@ -2,6 +2,7 @@
 //! and middleware.
 
 pub mod authentication;
+pub mod connections;
 pub mod drain;
 pub mod envelope;
 pub mod input;
@@ -16,6 +17,7 @@ pub mod state;
 pub mod trace;
 
 pub use authentication::CurrentSession;
+pub use connections::Connections;
 pub use drain::Drain;
 pub use input::{Body, Form, Id, Query};
 pub use limits::Limits;

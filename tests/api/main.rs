@@ -17,6 +17,7 @@ mod architecture;
 mod auth;
 mod cli;
 mod config;
+mod connections;
 mod constraints;
 mod conventions;
 mod cors;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::FieldError,
-    http::{MAX_BODY_BYTES, Problem},
+    http::{MAX_BODY_BYTES, Problem, connections::body_was_read},
 };
 
 /// Maximum time for the whole body to arrive.
@@ -68,6 +68,7 @@ async fn read<T: Deserr<BodyErrors>>(
             Some(PayloadError::Overflow) => Problem::too_large(MAX_BODY_BYTES),
             _ => Problem::malformed("the request body is incomplete"),
         })?;
+    body_was_read(request);
     let value = match format {
         Format::Json => read_members(json(&bytes)?),
         Format::Urlencoded => read_pairs(pairs(&bytes)?),

@@ -50,7 +50,8 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     })
 }
 
-fn network_address(address: IpAddr) -> IpAddr {
+/// An IPv6 address reduced to the first address of its /64.
+pub(in crate::http) fn network_address(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {

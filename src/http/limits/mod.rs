@@ -25,6 +25,7 @@ use ipnet::IpNet;
 
 use super::Problem;
 use crate::config;
+pub(super) use address::network_address;
 use limit::{Key, RateLimit};
 
 /// The remaining requests of the tightest limit (draft-ietf-httpapi-ratelimit-headers).

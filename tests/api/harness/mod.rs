@@ -20,9 +20,9 @@ use std::{
 };
 
 use acclaim::{
-    config::{Config, Origins},
+    config::{Config, ConnectionSettings, Origins},
     db::Db,
-    http::{Drain, Limits, State},
+    http::{Connections, Drain, Limits, State},
     jobs::{self, Supervisor},
     keys::Keys,
     routes, server,
@@ -178,7 +178,13 @@ impl Fixture {
             &state.rehashes,
             state.refresh_lifetime,
         );
-        let server = server::build(listener, state, origins, 2, routes).expect("no server");
+        let connections = Connections::new(ConnectionSettings {
+            total: 1000,
+            per_address: 1000,
+            trusted_proxies: Vec::new(),
+        });
+        let server = server::build(listener, state, connections, origins, 2, routes);
+        let server = server.expect("no server");
         self.servers.lock().unwrap().push((server.handle(), jobs));
         tokio::spawn(server);
         Service::new(format!("http://{address}"))

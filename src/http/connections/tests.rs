@@ -1,0 +1,212 @@
+//! Deadlines, replacement of waiting connections, and a reset after bytes. The clock of the first
+//! tests is paused.
+
+use std::{
+    future::{pending, poll_fn},
+    io::ErrorKind,
+    net::IpAddr,
+    pin::Pin,
+    rc::Rc,
+    time::Duration,
+};
+
+use actix_web::{HttpRequest, test::TestRequest};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep},
+};
+
+use super::{
+    Activity, Connections, MAX_UNSENT, OpenRequest, STALLED_AFTER, Stream,
+    activity::{HEAD_TIMEOUT, KEEP_ALIVE, MIN_TAKEN, SLACK, WRITE_TIMEOUT},
+};
+use crate::config::ConnectionSettings;
+
+/// Longer than every deadline.
+const LONG: Duration = Duration::from_hours(1);
+
+fn connections(total: usize, per_address: usize) -> Connections {
+    Connections::new(ConnectionSettings {
+        total,
+        per_address,
+        trusted_proxies: vec!["10.0.0.0/8".parse().expect("not a network")],
+    })
+}
+
+fn admit(connections: &Connections, address: &str) -> Option<Rc<Activity>> {
+    connections.admit(address.parse::<IpAddr>().expect("not an address"))
+}
+
+/// The time after which the connection is closed, during which `work` happens.
+async fn lifetime<F: Future<Output = ()>>(work: impl FnOnce(Rc<Activity>) -> F) -> Duration {
+    let activity = admit(&connections(1, 1), "192.0.2.1").expect("refused");
+    let start = Instant::now();
+    let served = async {
+        work(Rc::clone(&activity)).await;
+        pending::<()>().await;
+    };
+    assert_eq!(activity.limit(served).await, None);
+    start.elapsed()
+}
+
+/// The timer has a resolution of 1 ms.
+#[track_caller]
+fn assert_about(measured: Duration, expected: Duration) {
+    let tick = Duration::from_millis(2);
+    assert!(
+        (expected..=expected + tick).contains(&measured),
+        "{measured:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_closed() {
+    let measured = lifetime(async |_| {}).await;
+    assert_about(measured, KEEP_ALIVE + SLACK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_incomplete_head_is_closed_after_its_first_byte() {
+    let measured = lifetime(async |activity| {
+        for _ in 0..5 {
+            sleep(Duration::from_secs(1)).await;
+            activity.received();
+        }
+    });
+    assert_about(
+        measured.await,
+        Duration::from_secs(1) + HEAD_TIMEOUT + SLACK,
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_disconnected() {
+    let measured = lifetime(async |activity| {
+        activity.block();
+        sleep(WRITE_TIMEOUT / 2).await;
+        activity.sent(MIN_TAKEN - 1);
+        activity.block();
+    });
+    assert_about(measured.await, WRITE_TIMEOUT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_is_served() {
+    let measured = lifetime(async |activity| {
+        activity.block();
+        for _ in 0..100 {
+            sleep(WRITE_TIMEOUT / 2).await;
+            activity.sent(MIN_TAKEN);
+        }
+        activity.flushed();
+    });
+    assert_about(measured.await, WRITE_TIMEOUT * 50 + KEEP_ALIVE + SLACK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_may_take_longer_than_the_deadlines_of_a_connection() {
+    let measured = lifetime(async |activity| {
+        let open = OpenRequest::of(Rc::clone(&activity), &request("0"));
+        sleep(LONG).await;
+        drop(open);
+    });
+    assert_about(measured.await, LONG + KEEP_ALIVE + SLACK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_no_handler_reads_must_arrive_soon() {
+    let measured = lifetime(async |activity| {
+        drop(OpenRequest::of(activity, &request("5")));
+    });
+    assert_about(measured.await, HEAD_TIMEOUT + SLACK);
+}
+
+fn request(length: &str) -> HttpRequest {
+    let length = ("content-length", length);
+    TestRequest::default()
+        .insert_header(length)
+        .to_http_request()
+}
+
+fn is_closed(activity: &Activity) -> bool {
+    activity.entry.closed.load(super::Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn at_the_limit_the_connection_that_waits_longest_is_replaced() {
+    for (connections, other) in [
+        (connections(2, 2), "192.0.2.1"),
+        (connections(2, 9), "192.0.2.2"),
+    ] {
+        let busy = admit(&connections, "192.0.2.1").expect("refused");
+        let request = OpenRequest::of(Rc::clone(&busy), &request("0"));
+        let idle = admit(&connections, other).expect("refused");
+        let newest = admit(&connections, other).expect("refused");
+        assert!(is_closed(&idle) && !is_closed(&busy));
+        assert_eq!(connections.count(), 2);
+        let second = OpenRequest::of(Rc::clone(&newest), &self::request("0"));
+        assert!(admit(&connections, other).is_none());
+        drop((request, second, busy, idle, newest));
+        assert_eq!(connections.count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_has_no_limit_of_its_own() {
+    let connections = connections(9, 1);
+    let first = admit(&connections, "10.1.2.3").expect("refused");
+    let second = admit(&connections, "10.1.2.3").expect("refused");
+    assert!(!is_closed(&first) && !is_closed(&second));
+}
+
+#[tokio::test]
+async fn unread_responses_are_bounded_in_all() {
+    let connections = connections(9, 9);
+    let answer = |activity: &Rc<Activity>| {
+        OpenRequest::of(Rc::clone(activity), &request("0")).end(MAX_UNSENT as u64 / 2 + 1);
+        activity.block();
+    };
+    let stalled = admit(&connections, "192.0.2.1").expect("refused");
+    answer(&stalled);
+    let stalled_since = connections.now();
+    let long_after = u64::try_from(STALLED_AFTER.as_micros()).expect("too long") + 1;
+    while connections.now() < stalled_since + long_after {
+        sleep(STALLED_AFTER / 8).await;
+    }
+    let idle = admit(&connections, "192.0.2.1").expect("refused");
+    let reading = admit(&connections, "192.0.2.1").expect("refused");
+    answer(&reading);
+    assert!(is_closed(&stalled));
+    assert!(!is_closed(&idle) && !is_closed(&reading));
+    reading.flushed();
+    drop(stalled);
+    assert_eq!(connections.0.unsent.load(super::Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_reset_after_bytes_is_an_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("no port");
+    let address = listener.local_addr().expect("no address");
+    let mut client = TcpStream::connect(address).await.expect("no connection");
+    client.write_all(b"GET").await.expect("cannot write");
+    socket2::SockRef::from(&client)
+        .set_linger(Some(Duration::ZERO))
+        .expect("no linger");
+    drop(client);
+    let (tcp, peer) = listener.accept().await.expect("no connection");
+    let activity = connections(1, 1).admit(peer.ip()).expect("refused");
+    let mut stream = Stream::new(tcp, activity);
+    let mut bytes = [0; 16];
+    assert_eq!(stream.read(&mut bytes).await.expect("no bytes"), 3);
+    // actix-http reads until there is nothing more.
+    let mut first = true;
+    let error = poll_fn(|context| {
+        let polled = Pin::new(&mut stream).poll_read(context, &mut ReadBuf::new(&mut bytes));
+        if std::mem::take(&mut first) {
+            assert!(polled.is_pending(), "{polled:?}");
+        }
+        polled
+    });
+    assert_eq!(error.await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}

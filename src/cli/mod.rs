@@ -2,6 +2,7 @@
 
 mod doctor;
 mod migrate;
+mod open_files;
 mod openapi;
 mod serve;
 mod token;

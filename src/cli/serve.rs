@@ -11,8 +11,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::open_files;
 use crate::{
-    config::Config,
+    config::{Config, ConnectionSettings},
     db::{self, Db},
     http::{Connections, Drain, Limits, State},
     jobs,
@@ -82,7 +83,7 @@ pub(super) async fn run() -> Result<(), String> {
     let cannot_serve = |error| format!("cannot serve on {address}: {error}");
     let stop_listener = listener.try_clone().map_err(cannot_serve)?;
     let workers = db::workers();
-    let connections = Connections::new(config.connections);
+    let connections = Connections::new(with_open_files(config.connections));
     let origins = config.origins;
     let server = server::build(
         listener,
@@ -132,6 +133,21 @@ async fn open(config: &Config) -> Result<Db, String> {
         "{database} has {} pending migrations; run `acclaim migrate up`, or set AUTO_MIGRATE=true",
         pending.len()
     ))
+}
+
+/// Lowers `MAX_CONNECTIONS` to the number that the limit of open files allows. Without this, the
+/// server could not accept a connection to replace an idle one.
+fn with_open_files(mut settings: ConnectionSettings) -> ConnectionSettings {
+    if let Some(allowed) = open_files::allow_connections()
+        && allowed < settings.total
+    {
+        tracing::warn!(
+            "the limit of open files allows {allowed} connections; MAX_CONNECTIONS is {}",
+            settings.total
+        );
+        settings.total = allowed;
+    }
+    settings
 }
 
 /// Binds `address` without listening yet.

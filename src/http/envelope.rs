@@ -18,8 +18,8 @@ use actix_web::{
 };
 
 use super::{
-    State,
-    connections::OpenRequest,
+    Problem, State,
+    connections::{LARGE, OpenRequest, Sliced},
     drain::RequestGuard,
     problem,
     request_id::{RequestId, X_REQUEST_ID},
@@ -41,6 +41,7 @@ pub async fn envelope(
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let mut response = next.call(request).await?.map_into_boxed_body();
+    response = reserve(response, open.as_ref()).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         response = problem::render(response, &id);
@@ -61,13 +62,30 @@ pub async fn envelope(
                 _guards: (guard, open),
             })
         }),
-        BodySize::Sized(bytes) => {
-            if let Some(open) = open {
-                open.end(bytes);
-            }
-            response
-        }
-        BodySize::None => response,
+        _ => response,
+    })
+}
+
+/// Takes a place in the budget of large responses for `response`, or replaces it with a 503.
+async fn reserve(
+    response: ServiceResponse<BoxBody>,
+    open: Option<&OpenRequest>,
+) -> ServiceResponse<BoxBody> {
+    let BodySize::Sized(size) = response.response().body().size() else {
+        return response;
+    };
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let Some(open) = open.filter(|_| size >= LARGE) else {
+        return response;
+    };
+    let Some(reservation) = open.reserve(size).await else {
+        let cause = "the budget for large responses is used up".to_owned();
+        let problem = Problem::unavailable("too many large responses are being sent", Some(cause));
+        return ServiceResponse::from_err(problem, response.into_parts().0);
+    };
+    response.map_body(|_, body| match body.try_into_bytes() {
+        Ok(bytes) => BoxBody::new(Sliced { bytes, reservation }),
+        Err(body) => body,
     })
 }
 

@@ -77,10 +77,10 @@ pub(super) fn folder(file: &Path) -> Vec<Finding> {
     vec![Finding::new(level, SUBJECT, message)]
 }
 
-/// Checks the limit of open files.
+/// Checks the maximum of the limit of open files. `serve` raises the limit to it.
 pub(super) fn limit() -> Finding {
     const SUBJECT: &str = "open files";
-    match getrlimit(Resource::Nofile).current {
+    match getrlimit(Resource::Nofile).maximum {
         Some(limit) if limit < MIN_OPEN_FILES => Finding::warning(
             SUBJECT,
             format!(

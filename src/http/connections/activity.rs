@@ -13,7 +13,7 @@ use std::{
 use actix_web::{HttpRequest, http::header};
 use tokio::time::{Instant, sleep};
 
-use super::{BUSY, Connections, Entry, STALLED_AFTER};
+use super::{BUSY, Connections, Entry, Reservation};
 
 /// Time-out of an idle connection between requests. actix-web closes it.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -26,8 +26,6 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// See [`WRITE_TIMEOUT`]. Together they are a minimum rate of 3.2 KiB/s.
 pub(super) const MIN_TAKEN: usize = 64 * 1024;
-/// Responses from this size on count towards [`super::MAX_UNSENT`].
-const LARGE: usize = 64 * 1024;
 
 /// The activity of one connection. All methods run in the task of the connection.
 pub struct Activity {
@@ -107,12 +105,7 @@ impl Activity {
     /// limits of the handler apply then (`http::route`).
     fn deadline(&self) -> Option<Instant> {
         if let Some(blocked) = self.blocked.get() {
-            let timeout = if self.connections.has_too_many_unsent() {
-                STALLED_AFTER
-            } else {
-                WRITE_TIMEOUT
-            };
-            return Some(blocked.since + timeout);
+            return Some(blocked.since + WRITE_TIMEOUT);
         }
         if self.requests.get() > 0 {
             return None;
@@ -133,9 +126,6 @@ impl Activity {
 
     /// The client took `bytes` of a response.
     pub(super) fn sent(&self, bytes: usize) {
-        if self.entry.unsent.load(Ordering::Relaxed) > 0 {
-            self.connections.remove_unsent(&self.entry, bytes);
-        }
         if let Some(mut blocked) = self.blocked.get() {
             blocked.taken += bytes;
             if blocked.taken >= MIN_TAKEN {
@@ -156,7 +146,6 @@ impl Activity {
 
     /// The client took all bytes that there are.
     pub(super) fn flushed(&self) {
-        self.connections.clear_unsent(&self.entry);
         if self.blocked.take().is_some() {
             if self.requests.get() > 0 {
                 self.entry.waiting_since.store(BUSY, Ordering::Relaxed);
@@ -210,16 +199,13 @@ impl OpenRequest {
         Self(activity)
     }
 
-    /// The response is complete, and its body has `bytes`.
-    pub fn end(self, bytes: u64) {
-        if let Ok(bytes) = usize::try_from(bytes)
-            && bytes >= LARGE
-        {
-            let Activity {
-                connections, entry, ..
-            } = &*self.0;
-            connections.add_unsent(entry, bytes);
-        }
+    /// Reserves a place for a response of `bytes`. Waits up to 1 s for clients of other connections
+    /// to read. `None` if the budget stays used up.
+    pub async fn reserve(&self, bytes: usize) -> Option<Reservation> {
+        let Activity {
+            connections, entry, ..
+        } = &*self.0;
+        connections.reserve(entry, bytes).await
     }
 }
 

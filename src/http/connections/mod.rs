@@ -5,6 +5,7 @@
 //! only. [`Activity`] adds the others.
 
 mod activity;
+mod budget;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -18,22 +19,19 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures_util::task::AtomicWaker;
+use tokio::sync::Semaphore;
 
 use super::limits::network_address;
 use crate::config::ConnectionSettings;
 pub use activity::{Activity, HEAD_TIMEOUT, KEEP_ALIVE, OpenRequest, body_was_read};
+pub use budget::{LARGE, Reservation, Sliced};
+use budget::{MAX_UNSENT, MAX_WAITING};
 pub use stream::Stream;
 
-/// Maximum number of bytes of responses that wait for their clients, in all connections together.
-/// Over it, connections whose client takes no bytes for [`STALLED_AFTER`] are closed, those that
-/// wait longest first.
-const MAX_UNSENT: usize = 32 * 1024 * 1024;
-/// See [`MAX_UNSENT`]. A shorter time would also close connections of clients that read.
-const STALLED_AFTER: Duration = Duration::from_millis(50);
 /// The value of [`Entry::waiting_since`] while the server works on a request.
 const BUSY: u64 = u64::MAX;
 
@@ -45,7 +43,10 @@ struct Shared {
     settings: ConnectionSettings,
     started: Instant,
     open: Mutex<Open>,
-    unsent: AtomicUsize,
+    /// A permit for each byte of the budget.
+    budget: Arc<Semaphore>,
+    /// A permit for each byte that may wait for the budget.
+    waiting: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -60,7 +61,7 @@ struct Entry {
     /// Microseconds after [`Shared::started`] since which the connection waits for its client: for
     /// a request, or until the client reads. [`BUSY`] if it does not wait.
     waiting_since: AtomicU64,
-    /// Bytes of the response that the client has not taken.
+    /// Bytes of the budget that its response holds.
     unsent: AtomicUsize,
     closed: AtomicBool,
     waker: AtomicWaker,
@@ -85,7 +86,8 @@ impl Connections {
             settings,
             started: Instant::now(),
             open: Mutex::default(),
-            unsent: AtomicUsize::default(),
+            budget: Arc::new(Semaphore::new(MAX_UNSENT)),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
         }))
     }
 
@@ -129,59 +131,12 @@ impl Connections {
         self.open().count
     }
 
-    /// Adds `bytes` to the response of `entry` that its client must read.
-    fn add_unsent(&self, entry: &Entry, bytes: usize) {
-        entry.unsent.fetch_add(bytes, Ordering::Relaxed);
-        let total = self.0.unsent.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if total <= MAX_UNSENT {
-            return;
-        }
-        let stalled = u64::try_from(STALLED_AFTER.as_micros()).unwrap_or(BUSY);
-        let before = self.now().saturating_sub(stalled);
-        let mut open = self.open();
-        while self.has_too_many_unsent() {
-            let stalled = |entry: &Entry| {
-                entry.waiting_since() < before && entry.unsent.load(Ordering::Relaxed) > 0
-            };
-            let Some(longest) = longest_waiting(open.by_address.values().flatten(), stalled) else {
-                return;
-            };
-            self.clear_unsent(&longest);
-            open.close(&longest);
-        }
-    }
-
-    fn has_too_many_unsent(&self) -> bool {
-        self.0.unsent.load(Ordering::Relaxed) > MAX_UNSENT
-    }
-
-    /// Subtracts up to `bytes` that the client of `entry` has taken.
-    fn remove_unsent(&self, entry: &Entry, bytes: usize) {
-        let subtract = |unsent: usize| Some(unsent.saturating_sub(bytes));
-        let update = entry
-            .unsent
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract);
-        if let Ok(before) = update {
-            let taken = before.min(bytes);
-            self.0.unsent.fetch_sub(taken, Ordering::Relaxed);
-        }
-    }
-
-    fn clear_unsent(&self, entry: &Entry) {
-        if entry.unsent.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        let left = entry.unsent.swap(0, Ordering::Relaxed);
-        self.0.unsent.fetch_sub(left, Ordering::Relaxed);
-    }
-
     fn now(&self) -> u64 {
         let time = self.0.started.elapsed().as_micros();
         u64::try_from(time).unwrap_or(BUSY - 1)
     }
 
     fn remove(&self, entry: &Arc<Entry>) {
-        self.clear_unsent(entry);
         self.open().remove(entry);
     }
 

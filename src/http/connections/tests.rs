@@ -18,8 +18,9 @@ use tokio::{
 };
 
 use super::{
-    Activity, Connections, MAX_UNSENT, OpenRequest, STALLED_AFTER, Stream,
+    Activity, Connections, MAX_UNSENT, OpenRequest, Stream,
     activity::{HEAD_TIMEOUT, KEEP_ALIVE, MIN_TAKEN, SLACK, WRITE_TIMEOUT},
+    budget::STALLED_AFTER,
 };
 use crate::config::ConnectionSettings;
 
@@ -163,25 +164,30 @@ async fn a_trusted_proxy_has_no_limit_of_its_own() {
 #[tokio::test]
 async fn unread_responses_are_bounded_in_all() {
     let connections = connections(9, 9);
-    let answer = |activity: &Rc<Activity>| {
-        OpenRequest::of(Rc::clone(activity), &request("0")).end(MAX_UNSENT as u64 / 2 + 1);
-        activity.block();
-    };
-    let stalled = admit(&connections, "192.0.2.1").expect("refused");
-    answer(&stalled);
-    let stalled_since = connections.now();
-    let long_after = u64::try_from(STALLED_AFTER.as_micros()).expect("too long") + 1;
-    while connections.now() < stalled_since + long_after {
-        sleep(STALLED_AFTER / 8).await;
-    }
-    let idle = admit(&connections, "192.0.2.1").expect("refused");
-    let reading = admit(&connections, "192.0.2.1").expect("refused");
-    answer(&reading);
-    assert!(is_closed(&stalled));
+    let open = |activity: &Rc<Activity>| OpenRequest::of(Rc::clone(activity), &request("0"));
+    let [stalled, idle, reading, late] =
+        [(); 4].map(|()| admit(&connections, "192.0.2.1").expect("refused"));
+    let held = open(&stalled)
+        .reserve(MAX_UNSENT / 2 + 1)
+        .await
+        .expect("full");
+    stalled.block();
+    // The second waits until the first counts as stalled.
+    let request = open(&reading);
+    let (second, ()) = tokio::join!(request.reserve(MAX_UNSENT / 2), async {
+        while !is_closed(&stalled) {
+            sleep(STALLED_AFTER / 8).await;
+        }
+        drop(held);
+    });
+    drop(request);
+    let second = second.expect("full");
     assert!(!is_closed(&idle) && !is_closed(&reading));
-    reading.flushed();
-    drop(stalled);
-    assert_eq!(connections.0.unsent.load(super::Ordering::Relaxed), 0);
+    // A response that is being produced, or read, is not cut off for another.
+    let busy = open(&reading);
+    assert!(open(&late).reserve(MAX_UNSENT).await.is_none());
+    drop((busy, second));
+    assert!(open(&late).reserve(MAX_UNSENT * 2).await.is_some());
 }
 
 #[tokio::test]

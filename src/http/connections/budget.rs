@@ -1,0 +1,135 @@
+//! A budget of bytes for large responses, until their clients have taken them.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use actix_web::{
+    body::{BodySize, MessageBody},
+    web::Bytes,
+};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{sleep, timeout},
+};
+
+use super::{Connections, Entry};
+
+/// Responses from this size on need a place in the budget, in bytes.
+pub const LARGE: usize = 64 * 1024;
+/// Maximum size of all large responses that are being sent, in bytes. A larger response is sent
+/// alone.
+pub(super) const MAX_UNSENT: usize = 32 * 1024 * 1024;
+/// Maximum size of all large responses that wait for their place, in bytes.
+pub(super) const MAX_WAITING: usize = 32 * 1024 * 1024;
+/// Maximum time to wait for a place.
+const WAIT: Duration = Duration::from_secs(1);
+/// If the budget is used up, connections whose client takes no bytes for this time are closed. A
+/// shorter time would also close connections of clients that read.
+pub(super) const STALLED_AFTER: Duration = Duration::from_millis(50);
+
+/// A place in the budget.
+pub struct Reservation {
+    entry: Arc<Entry>,
+    bytes: usize,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.entry.unsent.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Connections {
+    /// Reserves `bytes` for a response to the client of `entry`. Waits up to 1 s for a place, and
+    /// closes connections whose clients do not read. `None` if the budget stays used up.
+    pub(super) async fn reserve(&self, entry: &Arc<Entry>, bytes: usize) -> Option<Reservation> {
+        let bytes = bytes.min(MAX_UNSENT);
+        let budget = Arc::clone(&self.0.budget);
+        let permits = u32::try_from(bytes).ok()?;
+        let permit = if let Ok(permit) = Arc::clone(&budget).try_acquire_many_owned(permits) {
+            permit
+        } else {
+            let _waiting = self.wait(bytes)?;
+            let permit = budget.acquire_many_owned(permits);
+            let make_room = async {
+                loop {
+                    self.close_stalled(bytes);
+                    sleep(STALLED_AFTER).await;
+                }
+            };
+            let permit = async {
+                tokio::select! {
+                    permit = permit => permit.ok(),
+                    () = make_room => None,
+                }
+            };
+            timeout(WAIT, permit).await.ok().flatten()?
+        };
+        entry.unsent.fetch_add(bytes, Ordering::Relaxed);
+        Some(Reservation {
+            entry: Arc::clone(entry),
+            bytes,
+            _permit: permit,
+        })
+    }
+
+    /// Counts a response that waits for its place. `None` if too many wait.
+    fn wait(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let waiting = Arc::clone(&self.0.waiting);
+        waiting
+            .try_acquire_many_owned(u32::try_from(bytes).ok()?)
+            .ok()
+    }
+
+    /// Closes stalled connections that together hold `bytes` of the budget, those that wait longest
+    /// first.
+    fn close_stalled(&self, bytes: usize) {
+        let stalled = u64::try_from(STALLED_AFTER.as_micros()).unwrap_or_default();
+        let before = self.now().saturating_sub(stalled);
+        let mut open = self.open();
+        let mut closed = 0;
+        while closed < bytes {
+            let is_stalled = |entry: &Entry| {
+                entry.waiting_since() < before && entry.unsent.load(Ordering::Relaxed) > 0
+            };
+            let entries = open.by_address.values().flatten();
+            let Some(longest) = super::longest_waiting(entries, is_stalled) else {
+                return;
+            };
+            closed += longest.unsent.load(Ordering::Relaxed);
+            open.close(&longest);
+        }
+    }
+}
+
+/// A large body in slices, so that the connection copies a small part of it at a time.
+pub struct Sliced {
+    /// The rest of the body.
+    pub bytes: Bytes,
+    /// Its place in the budget.
+    pub reservation: Reservation,
+}
+
+impl MessageBody for Sliced {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        self.bytes.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        if self.bytes.is_empty() {
+            return Poll::Ready(None);
+        }
+        let length = self.bytes.len().min(LARGE);
+        Poll::Ready(Some(Ok(self.bytes.split_to(length))))
+    }
+}

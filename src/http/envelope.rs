@@ -83,10 +83,7 @@ async fn reserve(
         let problem = Problem::unavailable("too many large responses are being sent", Some(cause));
         return ServiceResponse::from_err(problem, response.into_parts().0);
     };
-    response.map_body(|_, body| match body.try_into_bytes() {
-        Ok(bytes) => BoxBody::new(Sliced { bytes, reservation }),
-        Err(body) => body,
-    })
+    response.map_body(|_, body| BoxBody::new(Sliced::new(body, reservation)))
 }
 
 /// A body of unknown length. Its request is open until it is dropped.

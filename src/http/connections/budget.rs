@@ -3,12 +3,12 @@
 use std::{
     pin::Pin,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use actix_web::{
-    body::{BodySize, MessageBody},
+    body::{BodySize, BoxBody, MessageBody},
     web::Bytes,
 };
 use tokio::{
@@ -107,29 +107,45 @@ impl Connections {
     }
 }
 
-/// A large body in slices, so that the connection copies a small part of it at a time.
+/// A large body in slices, so that the connection copies a small part of it at a time. Holds its
+/// place in the budget until the last slice.
 pub struct Sliced {
-    /// The rest of the body.
-    pub bytes: Bytes,
-    /// Its place in the budget.
-    pub reservation: Reservation,
+    body: BoxBody,
+    /// The rest of the last chunk of `body`.
+    chunk: Bytes,
+    _reservation: Reservation,
+}
+
+impl Sliced {
+    /// Slices `body`.
+    #[must_use]
+    pub fn new(body: BoxBody, reservation: Reservation) -> Self {
+        Self {
+            body,
+            chunk: Bytes::new(),
+            _reservation: reservation,
+        }
+    }
 }
 
 impl MessageBody for Sliced {
-    type Error = std::convert::Infallible;
+    type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
-        self.bytes.size()
+        self.body.size()
     }
 
     fn poll_next(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        if self.bytes.is_empty() {
-            return Poll::Ready(None);
+        if self.chunk.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_next(context)) {
+                Some(Ok(chunk)) => self.chunk = chunk,
+                end => return Poll::Ready(end),
+            }
         }
-        let length = self.bytes.len().min(LARGE);
-        Poll::Ready(Some(Ok(self.bytes.split_to(length))))
+        let length = self.chunk.len().min(LARGE);
+        Poll::Ready(Some(Ok(self.chunk.split_to(length))))
     }
 }

@@ -184,7 +184,8 @@ impl FromRequest for CurrentSession {
 
 /// The token of `Authorization`. Another scheme than Bearer counts as no credentials.
 fn bearer(request: &HttpRequest) -> Result<Option<&str>, Problem> {
-    let Some(value) = request.headers().get(AUTHORIZATION) else {
+    let mut values = request.headers().get_all(AUTHORIZATION);
+    let Some(value) = values.next() else {
         return Ok(None);
     };
     let value = value
@@ -193,5 +194,10 @@ fn bearer(request: &HttpRequest) -> Result<Option<&str>, Problem> {
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     Ok(scheme
         .eq_ignore_ascii_case("bearer")
+    if values.next().is_some() {
+        return Err(Problem::malformed(
+            "the header `Authorization` must occur only once",
+        ));
+    }
         .then(|| token.trim_matches(' ')))
 }

@@ -25,6 +25,7 @@ mod db;
 mod documents;
 mod harness;
 mod limits;
+mod input;
 mod moderation;
 mod permissions;
 mod posts;

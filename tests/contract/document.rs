@@ -21,6 +21,12 @@ fn the_document_passes_a_linter() {
     );
 }
 
+#[apply(check)]
+fn the_patterns_are_ecma_262() {
+    let mut node = tool("node", &project("tests/contract"));
+    run(node.arg("patterns.mjs").arg(document()));
+}
+
 /// The types of the page are generated from the document. The TypeScript compiler checks every call.
 #[apply(check)]
 fn the_example_page_matches_the_document() {

@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr};
 use sea_orm::DeriveValueType;
 use serde::Serialize;
 
-use super::{Invalid, number::integer};
+use super::{
+    Invalid,
+    number::{decimal, integer},
+};
 
 macro_rules! id {
     ($(#[$meta:meta])* $name:ident) => {
@@ -42,10 +45,10 @@ macro_rules! id {
 
             fn from_str(text: &str) -> Result<Self, Invalid> {
                 let invalid = || {
-                    let message = "must be a whole number from 1 to 9223372036854775807";
+                    let message = "must be a whole number from 1 to 9223372036854775807, without leading zeros";
                     Invalid::new("type", message)
                 };
-                let id = text.parse().map_err(|_| invalid())?;
+                let id = decimal(text).ok_or_else(invalid)?;
                 Self::parse(id).map_err(|_| invalid())
             }
         }

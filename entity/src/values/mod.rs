@@ -26,6 +26,7 @@ macro_rules! input_value {
     };
 }
 
+mod blank;
 mod id;
 mod number;
 mod password;
@@ -121,9 +122,10 @@ pub fn read_integer<T, E: InputError, V: IntoValue>(
             let number = number as i64;
             Ok(number)
         }
-        Value::String(text) if E::TEXT => text
-            .parse()
-            .map_err(|_| Invalid::new("type", "must be a whole number of 64 bits")),
+        Value::String(text) if E::TEXT => number::decimal(&text).ok_or_else(|| {
+            let message = "must be a whole number of 64 bits, without leading zeros";
+            Invalid::new("type", message)
+        }),
         other => return Err(wrong_kind(other, &[ValueKind::Integer], location)),
     };
     number

@@ -17,6 +17,14 @@ pub(super) fn integer(min: i64, max: i64) -> ObjectBuilder {
         .maximum(Some(max))
 }
 
+/// Parses a whole number in decimal digits as in JSON: without a plus sign or leading zeros, so that
+/// a number has one text.
+pub(super) fn decimal(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let canonical = !digits.starts_with(['+', '0']) || text == "0";
+    canonical.then(|| text.parse().ok()).flatten()
+}
+
 macro_rules! number {
     ($(#[$meta:meta])* $name:ident: $min:literal to $max:expr $(, default $default:literal)? $(, example $example:literal)?) => {
         $(#[$meta])*

@@ -13,11 +13,11 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct NewPassword(SecretString);
 
-/// A password to verify. The limit of 128 characters bounds the cost of the check.
+/// A password to verify, 1 to 128 characters. The limit bounds the cost of the check.
 #[derive(Clone, Debug)]
 pub struct Password(SecretString);
 
-/// A refresh token to verify, at most 128 characters.
+/// A refresh token to verify, 1 to 128 characters.
 #[derive(Clone, Debug)]
 pub struct RefreshToken(SecretString);
 
@@ -103,6 +103,7 @@ impl RefreshToken {
 
 /// The rule of a secret that is compared and not stored.
 const SECRET: Rule = Rule {
+    min: 1,
     characters: CharacterRule::Any,
     format: Some(KnownFormat::Password),
     ..Rule::up_to(128)

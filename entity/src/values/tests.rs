@@ -68,7 +68,11 @@ fn numbers_keep_their_bounds() {
         i64::MAX
     );
     assert_eq!(codes("9223372036854775808".parse::<PostId>()), ["type"]);
-    assert_eq!(codes("-1".parse::<PostId>()), ["type"]);
+    for text in [
+        "-1", "+1", "01", "0001", "0", "-0", "1 ", "1.0", "\u{661}", "",
+    ] {
+        assert_eq!(codes(text.parse::<PostId>()), ["type"], "{text}");
+    }
     assert_eq!(TokenLifetime::parse(31_536_000).unwrap().get(), 31_536_000);
     assert_eq!(codes(TokenLifetime::parse(31_536_001)), ["range"]);
 }

@@ -1,6 +1,6 @@
 //! Texts with a rule.
 
-use std::{fmt, str::FromStr, sync::LazyLock};
+use std::{borrow::Cow, fmt, str::FromStr, sync::LazyLock};
 
 use regex::Regex;
 use sea_orm::{DbErr, DeriveValueType, TryFromU64};
@@ -10,7 +10,10 @@ use utoipa::openapi::{
 };
 use validator::{ValidateLength, ValidateRegex, ValidationError};
 
-use super::Invalid;
+use super::{
+    Invalid,
+    blank::{is_blank, not_blank_pattern},
+};
 
 /// The rule of a text. Lengths count Unicode scalar values.
 pub(super) struct Rule {
@@ -28,7 +31,7 @@ pub(super) enum CharacterRule {
     Any,
     /// All but U+0000, which PostgreSQL cannot store.
     NoNul,
-    /// All but U+0000, and at least one that is not white space (Unicode's `White_Space`).
+    /// All but U+0000, and at least one that shows something.
     NotBlank,
     /// A regular expression, in the syntax that ECMA-262 and the `regex` crate share.
     Pattern {
@@ -70,7 +73,7 @@ impl Rule {
         match &self.characters {
             CharacterRule::Any | CharacterRule::NoNul => {}
             CharacterRule::NotBlank => {
-                if !text.is_empty() && text.trim().is_empty() {
+                if !text.is_empty() && is_blank(text) {
                     report("blank", "must not be blank".to_owned());
                 }
             }
@@ -96,16 +99,12 @@ impl Rule {
         Err(Invalid(violations))
     }
 
-    fn pattern(&self) -> Option<&'static str> {
+    fn pattern(&self) -> Option<Cow<'static, str>> {
         match self.characters {
             CharacterRule::Any => None,
-            CharacterRule::NoNul => Some(r"^[^\u0000]*$"),
-            CharacterRule::NotBlank => Some(concat!(
-                r"^[^\u0000]*",
-                r"[^\u0000\t-\r\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
-                r"[^\u0000]*$"
-            )),
-            CharacterRule::Pattern { pattern, .. } => Some(pattern),
+            CharacterRule::NoNul => Some(r"^[^\u0000]*$".into()),
+            CharacterRule::NotBlank => Some(not_blank_pattern().into()),
+            CharacterRule::Pattern { pattern, .. } => Some(pattern.into()),
         }
     }
 
@@ -243,6 +242,7 @@ text! {
     /// The name in a sign-in request. It can be an e-mail address, a username or an unknown name.
     SignInName,
     Rule {
+        min: 1,
         example: Some("ada@example.com"),
         ..Rule::up_to(254)
     }

@@ -12,8 +12,8 @@ use futures_util::{StreamExt, future::LocalBoxFuture, stream};
 use serde_json::{Map, Value};
 
 use super::{
-    BodyErrors,
-    members::{pairs, read_members, read_pairs},
+    BodyErrors, json,
+    members::{pairs, read_object, read_pairs},
 };
 use crate::{
     error::FieldError,
@@ -26,7 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// A valid JSON object. Unknown members are ignored. Rejects with 400, 408, 413, 415 or 422.
 pub struct Body<T>(pub T);
 
-/// A valid form (urlencoded or multipart) or JSON object. Rejects like [`Body`].
+/// A valid form (urlencoded or multipart) or JSON object. A member with an empty text counts as
+/// missing (RFC 6749, section 3.2). Rejects like [`Body`].
 pub struct Form<T>(pub T);
 
 impl<T: Deserr<BodyErrors> + 'static> FromRequest for Body<T> {
@@ -70,9 +71,15 @@ async fn read<T: Deserr<BodyErrors>>(
         })?;
     body_was_read(request);
     let value = match format {
-        Format::Json => read_members(json(&bytes)?),
-        Format::Urlencoded => read_pairs(pairs(&bytes)?),
-        Format::Multipart => read_pairs(multipart(request, bytes).await?),
+        Format::Json => {
+            let (mut members, repeated) = object(&bytes)?;
+            if accepted == Accepted::FormOrJson {
+                members.retain(|_, value| value != "");
+            }
+            read_object(members, repeated)
+        }
+        Format::Urlencoded => read_pairs(without_empty(pairs(&bytes)?)),
+        Format::Multipart => read_pairs(without_empty(multipart(request, bytes).await?)),
     };
     value.map_err(Problem::invalid)
 }
@@ -93,8 +100,8 @@ enum Format {
 impl Format {
     fn of(request: &HttpRequest, accepted: Accepted) -> Result<Self, Problem> {
         let forms = accepted == Accepted::FormOrJson;
-        let coding = request.headers().get(header::CONTENT_ENCODING);
-        if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let mut codings = request.headers().get_all(header::CONTENT_ENCODING);
+        if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(Problem::unsupported(
                 "the body must not have a `Content-Encoding`",
             ));
@@ -122,9 +129,10 @@ impl Format {
     }
 }
 
-fn json(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(members)) => Ok(members),
+/// The members of a JSON object, and an error for each repeated one.
+fn object(bytes: &[u8]) -> Result<(Map<String, Value>, Vec<FieldError>), Problem> {
+    match json::parse(bytes) {
+        Ok((Value::Object(members), repeated)) => Ok((members, repeated)),
         Ok(_) => Err(Problem::invalid(vec![FieldError::new(
             "",
             "type",
@@ -136,6 +144,11 @@ fn json(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
             error.column()
         ))),
     }
+}
+
+fn without_empty(mut pairs: Vec<(String, String)>) -> Vec<(String, String)> {
+    pairs.retain(|(_, value)| !value.is_empty());
+    pairs
 }
 
 async fn multipart(request: &HttpRequest, bytes: Bytes) -> Result<Vec<(String, String)>, Problem> {

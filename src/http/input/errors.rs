@@ -25,6 +25,14 @@ impl<const TEXT: bool> InputErrors<TEXT> {
         self.0
     }
 
+    /// Replaces the errors of the fields in `others` by `others`.
+    pub(super) fn replaced_by(mut self, others: Vec<FieldError>) -> Self {
+        self.0
+            .retain(|error| others.iter().all(|other| other.field != error.field));
+        self.0.extend(others);
+        self
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -4,18 +4,28 @@ use deserr::Deserr;
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
-use super::InputErrors;
+use super::{BodyErrors, InputErrors};
 use crate::{error::FieldError, http::Problem};
 
-/// Deserializes `T` from the members of an object.
-pub(super) fn read_members<T, const TEXT: bool>(
+/// Deserializes `T` from the members of a JSON object. Every repeated member is an error, also an
+/// unknown one: parsers differ in the value that they use (RFC 8259, section 4).
+pub(super) fn read_object<T: Deserr<BodyErrors>>(
     members: Map<String, Value>,
-) -> Result<T, Vec<FieldError>>
+    repeated: Vec<FieldError>,
+) -> Result<T, Vec<FieldError>> {
+    let read = read_members(members);
+    if repeated.is_empty() {
+        return read.map_err(InputErrors::into_sorted);
+    }
+    let errors = read.err().unwrap_or_default();
+    Err(errors.replaced_by(repeated).into_sorted())
+}
+
+fn read_members<T, const TEXT: bool>(members: Map<String, Value>) -> Result<T, InputErrors<TEXT>>
 where
     T: Deserr<InputErrors<TEXT>>,
 {
-    deserr::deserialize::<T, _, InputErrors<TEXT>>(Value::Object(members))
-        .map_err(InputErrors::into_sorted)
+    deserr::deserialize(Value::Object(members))
 }
 
 /// Parses `application/x-www-form-urlencoded` into names and values.
@@ -47,7 +57,8 @@ where
             members.insert(name, Value::String(value));
         }
     }
-    read_members(members).map_err(|mut errors| {
+    read_members(members).map_err(|errors: InputErrors<TEXT>| {
+        let mut errors = errors.into_sorted();
         for error in &mut errors {
             if repeated.contains(&error.field) {
                 *error = FieldError::new(&*error.field, "duplicate", "must occur only once");

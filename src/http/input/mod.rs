@@ -3,6 +3,7 @@
 
 mod body;
 mod errors;
+mod json;
 mod members;
 mod object;
 mod path;

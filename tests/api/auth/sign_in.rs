@@ -56,7 +56,7 @@ async fn an_unknown_user_and_a_wrong_password_get_the_same_answer(fixture: Fixtu
     for (name, password) in [
         ("ada", "wrong password"),
         ("nobody", PASSWORD),
-        ("no@body.org", ""),
+        ("no@body.org", " "),
     ] {
         let body = json!({"username": name, "password": password});
         let answer = service.call("POST", "/login", None, Some(body)).await;
@@ -97,6 +97,35 @@ async fn invalid_fields_of_a_sign_in_are_reported(fixture: Fixture) {
         assert_eq!(answer.field_errors(), errors);
         assert!(!answer.text.contains(&long));
     }
+    // An empty member counts as missing (RFC 6749, section 3.2).
+    for (name, password, errors) in [
+        ("", "", &["password required", "username required"][..]),
+        ("ada", "", &["password required"]),
+        ("", PASSWORD, &["username required"]),
+    ] {
+        let form = [
+            ("username", name),
+            ("password", password),
+            ("grant_type", ""),
+        ];
+        let multipart = Form::new()
+            .text("username", name)
+            .text("password", password);
+        let json = json!({"username": name, "password": password});
+        let login = || service.request("POST", "/login");
+        for request in [
+            login().form(&form),
+            login().multipart(multipart),
+            login().json(&json),
+        ] {
+            let answer = Answer::of(request.send().await.unwrap()).await;
+            assert_eq!(answer.field_errors(), errors);
+        }
+    }
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", "")];
+    let request = service.request("POST", "/login").form(&refresh);
+    let answer = Answer::of(request.send().await.unwrap()).await;
+    assert_eq!(answer.field_errors(), ["refresh_token required"]);
     let request = service
         .request("POST", "/login")
         .header("content-type", "text/plain");
@@ -116,6 +145,7 @@ async fn swagger_ui_can_sign_in(fixture: Fixture) {
         ("password", PASSWORD),
         ("scope", ""),
         ("client_id", ""),
+        ("client_secret", ""),
     ];
     let request = service.request("POST", "/login").form(&form);
     let request = request.header("authorization", "Basic Og==");

@@ -12,8 +12,22 @@ use crate::harness::{
 };
 
 /// Characters that rules may treat differently. Each is tested at every length around a bound.
-const TEXTS: [&str; 12] = [
-    "a", "Z", "0", "_", "!", "ä", " ", "\u{85}", "\u{3000}", "\u{feff}", "\u{212a}", "\0",
+const TEXTS: [&str; 15] = [
+    "a",
+    "Z",
+    "0",
+    "_",
+    "!",
+    "ä",
+    " ",
+    "\u{85}",
+    "\u{ad}",
+    "\u{200b}",
+    "\u{3000}",
+    "\u{feff}",
+    "\u{e0020}",
+    "\u{212a}",
+    "\0",
 ];
 
 /// RFC 3339 dates and similar texts. The second value is true if the text is valid.

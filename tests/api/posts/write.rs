@@ -130,6 +130,10 @@ async fn every_invalid_field_of_a_post_is_reported(fixture: Fixture) {
             vec!["content length", "title blank"],
         ),
         (
+            json!({"title": "\u{200b}", "content": "\u{feff} \u{e0020}\u{ad}"}),
+            vec!["content blank", "title blank"],
+        ),
+        (
             json!({"title": "a\u{0}", "content": "\u{0}"}),
             vec!["content nul", "title nul"],
         ),

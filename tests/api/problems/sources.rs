@@ -37,6 +37,10 @@ fn unreadable(service: &Service, ada: &User) -> Sources {
             call("GET", "/posts").header("authorization", &b"Bearer \xff"[..]),
         ),
         (
+            "two tokens",
+            as_ada("GET", "/posts").bearer_auth(&ada.token),
+        ),
+        (
             "a form that is not UTF-8",
             call("POST", "/login")
                 .header("content-type", "application/x-www-form-urlencoded")
@@ -112,6 +116,12 @@ fn invalid(service: &Service, ada: &User) -> Sources {
             post(&json!({"title": " ", "content": "\0", "published": 1})),
         ),
         ("an empty post", post(&json!({}))),
+        (
+            "a post with repeated members",
+            as_ada("POST", "/posts")
+                .header("content-type", "application/json")
+                .body(r#"{"title": "a", "title": "b", "x": {"y": 1, "y": 2}}"#),
+        ),
     ]
 }
 

@@ -1,0 +1,187 @@
+//! Parses JSON and notices members that occur twice. `serde_json` itself keeps the last one.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value, map::Entry};
+
+use crate::error::FieldError;
+
+/// Maximum number of repeated members that are reported, because the client chooses their names.
+const MAX_REPEATED: usize = 10;
+/// Maximum length of a reported name, in characters.
+const MAX_NAME: usize = 100;
+
+/// Parses `bytes`. The result has an error for each member of the outermost object that occurs twice
+/// or contains such a member.
+///
+/// # Errors
+/// If `bytes` is not JSON in UTF-8, or nested deeper than 127 levels.
+pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<(Value, Vec<FieldError>)> {
+    let mut repeated = Vec::new();
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = JsonValue {
+        repeated: &mut repeated,
+    };
+    let value = value.deserialize(&mut json)?;
+    json.end()?;
+    Ok((value, repeated))
+}
+
+/// Reads a value, and adds an error for each repeated member in it to `repeated`.
+struct JsonValue<'a> {
+    repeated: &'a mut Vec<FieldError>,
+}
+
+impl<'de> DeserializeSeed<'de> for JsonValue<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for JsonValue<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+        let Self { repeated } = self;
+        let mut items = Vec::new();
+        while let Some(item) = sequence.next_element_seed(JsonValue { repeated })? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = object.next_key::<String>()? {
+            let mut inside = Vec::new();
+            let value = object.next_value_seed(JsonValue {
+                repeated: &mut inside,
+            })?;
+            match members.entry(name) {
+                Entry::Occupied(first) => {
+                    note(self.repeated, first.key(), "must occur only once");
+                }
+                Entry::Vacant(entry) => {
+                    if !inside.is_empty() {
+                        note(
+                            self.repeated,
+                            entry.key(),
+                            "must not contain a member twice",
+                        );
+                    }
+                    entry.insert(value);
+                }
+            }
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+/// Adds an error with the start of `name`, unless `repeated` has one.
+fn note(repeated: &mut Vec<FieldError>, name: &str, message: &str) {
+    let end = name.char_indices().nth(MAX_NAME);
+    let name = end.map_or(name, |(end, _)| name.split_at(end).0);
+    if repeated.len() < MAX_REPEATED && repeated.iter().all(|other| other.field != name) {
+        repeated.push(FieldError::new(name, "duplicate", message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::{MAX_NAME, MAX_REPEATED, parse};
+
+    fn repeated(text: &str) -> Vec<String> {
+        let (_, errors) = parse(text.as_bytes()).unwrap();
+        errors.into_iter().map(|error| error.field).collect()
+    }
+
+    #[test]
+    fn a_value_is_the_same_as_that_of_serde_json() {
+        let deep = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        for text in [
+            r#"{"a": [null, true, 1, -1, 1.5, 1e300, "\u00e4\n", {"b": {}}], "": 18446744073709551615}"#,
+            "-9223372036854775809",
+            "\"text\"",
+            &deep(127),
+        ] {
+            let expected: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(parse(text.as_bytes()).unwrap(), (expected, Vec::new()));
+        }
+        for text in [
+            &b""[..],
+            b"{",
+            b"{} {}",
+            b"[1,]",
+            b"\"\xff\"",
+            b"{\"\xff\": 1}",
+            b"\"\\ud800\"",
+            b"1e999",
+            deep(128).as_bytes(),
+        ] {
+            let expected = serde_json::from_slice::<Value>(text).unwrap_err();
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.to_string(), expected.to_string());
+        }
+    }
+
+    #[test]
+    fn repeated_members_have_the_name_of_the_outermost_one() {
+        for (text, names) in [
+            (
+                r#"{"a": 1, "b": {"a": 2}, "c": [{"a": 3}, {"a": 4}]}"#,
+                &[][..],
+            ),
+            (r#"{"a": 1, "b": 2, "a": 1, "a": 1, "b": 2}"#, &["a", "b"]),
+            (r#"{"a": 1, "\u0061": 2}"#, &["a"]),
+            (r#"{"a": {"b": 1, "b": 2}}"#, &["a"]),
+            (r#"{"a": [[], [{"b": {"c": 1, "c": 2}}]]}"#, &["a"]),
+        ] {
+            assert_eq!(repeated(text), names, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_reported_names_are_bounded() {
+        let long = "\u{e4}".repeat(MAX_NAME + 1);
+        let many: Vec<_> = (0..100)
+            .map(|n| format!("\"{n}\": 1, \"{n}\": 2"))
+            .collect();
+        let text = format!("{{\"{long}\": 1, \"{long}\": 2, {}}}", many.join(", "));
+        let names = repeated(&text);
+        assert_eq!(names.len(), MAX_REPEATED);
+        assert_eq!(names[0], "\u{e4}".repeat(MAX_NAME));
+    }
+}

@@ -114,6 +114,12 @@ impl Access {
 /// The result of [`authenticate`], on the request.
 struct Authenticated(Option<Identity>);
 
+/// Whether `request` has the token of a user.
+pub(super) fn is_authenticated(request: &HttpRequest) -> bool {
+    let extensions = request.extensions();
+    matches!(extensions.get(), Some(Authenticated(Some(_))))
+}
+
 /// The id of the authenticated user, for the log.
 #[derive(Clone, Copy)]
 pub(super) struct LoggedUser(pub UserId);
@@ -188,16 +194,16 @@ fn bearer(request: &HttpRequest) -> Result<Option<&str>, Problem> {
     let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        return Err(Problem::malformed(
+            "the header `Authorization` must occur only once",
+        ));
+    }
     let value = value
         .to_str()
         .map_err(|_| Problem::malformed("the header `Authorization` is not ASCII"))?;
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     Ok(scheme
         .eq_ignore_ascii_case("bearer")
-    if values.next().is_some() {
-        return Err(Problem::malformed(
-            "the header `Authorization` must occur only once",
-        ));
-    }
         .then(|| token.trim_matches(' ')))
 }

@@ -11,7 +11,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{
         ConnectionType,
-        header::{HeaderValue, X_CONTENT_TYPE_OPTIONS},
+        header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::Next,
     web::{Bytes, Data},
@@ -25,9 +25,10 @@ use super::{
     request_id::{RequestId, X_REQUEST_ID},
 };
 
-/// Adds `X-Request-Id` and `X-Content-Type-Options: nosniff` to every response. Replaces the body of
-/// every 4xx and 5xx by problem details. Counts open requests, until the last byte of a streamed
-/// response. Closes the connection if the server is stopping.
+/// Adds `X-Request-Id` and `X-Content-Type-Options: nosniff` to every response, and `Cache-Control:
+/// no-store` unless the handler allows caching. Replaces the body of every 4xx and 5xx by problem
+/// details. Counts open requests, until the last byte of a streamed response. Closes the connection
+/// if the server is stopping.
 pub async fn envelope(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -52,6 +53,10 @@ pub async fn envelope(
     }
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Without it, caches may store some statuses, such as 200 and 404 (RFC 9111, section 4.2.2).
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     if let Some(id) = id.header() {
         headers.insert(X_REQUEST_ID, id);
     }

@@ -4,13 +4,18 @@ use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
-        header::{CACHE_CONTROL, ETAG, EntityTag, Header, IfNoneMatch},
+        header::{CACHE_CONTROL, ETAG, EntityTag, Header, HeaderValue, IfNoneMatch, VARY},
     },
     web::Bytes,
 };
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
+
+use super::authentication::is_authenticated;
+
+/// Votes change the representation, so caches must revalidate every copy.
+const PRIVATE: &str = "private, no-cache";
 
 /// A serialised JSON body and its strong `ETag`. Clones share the bytes.
 #[derive(Clone, Debug)]
@@ -40,7 +45,8 @@ impl Representation {
         })
     }
 
-    /// The response to a GET or HEAD: 304 if `If-None-Match` matches, otherwise 200.
+    /// The response to a GET or HEAD: 304 if `If-None-Match` matches, otherwise 200. Shared caches
+    /// may store it only if the request has no token.
     #[must_use]
     pub fn conditional_response(self, request: &HttpRequest) -> HttpResponse {
         let matches = match IfNoneMatch::parse(request) {
@@ -49,24 +55,33 @@ impl Representation {
             // A malformed header is ignored.
             Err(_) => false,
         };
+        let caching = if is_authenticated(request) {
+            PRIVATE
+        } else {
+            "public, no-cache"
+        };
         if matches {
-            return self.head(StatusCode::NOT_MODIFIED).finish();
+            return self.head(StatusCode::NOT_MODIFIED, caching).finish();
         }
-        self.response(StatusCode::OK)
+        self.full(StatusCode::OK, caching)
     }
 
-    /// The response with `status` and the body. Ignores `If-None-Match`.
+    /// The response to a write, with `status` and the body.
     #[must_use]
     pub fn response(self, status: StatusCode) -> HttpResponse {
-        self.head(status)
+        self.full(status, PRIVATE)
+    }
+
+    fn full(self, status: StatusCode, caching: &'static str) -> HttpResponse {
+        self.head(status, caching)
             .content_type("application/json")
             .body(self.body)
     }
 
-    fn head(&self, status: StatusCode) -> HttpResponseBuilder {
+    fn head(&self, status: StatusCode, caching: &'static str) -> HttpResponseBuilder {
         let mut head = HttpResponse::build(status);
-        // Votes change the representation, so clients must revalidate every cached copy.
-        head.insert_header((CACHE_CONTROL, "private, no-cache"));
+        head.insert_header((CACHE_CONTROL, HeaderValue::from_static(caching)));
+        head.insert_header((VARY, HeaderValue::from_static("Authorization")));
         head.insert_header((ETAG, self.etag.to_string()));
         head
     }

@@ -45,7 +45,7 @@ pub fn document() -> openapi::OpenApi {
 #[openapi(
     info(
         title = "Acclaim",
-        description = "Sign up, sign in, publish posts and vote on them. To try it on this page, sign up with `POST /users`, then sign in with the button Authorize.\n\nEvery 4xx and 5xx response has problem details (RFC 9457). `type` is the path of the problem's documentation. Every response has an `X-Request-Id`. It is the request's own, if that has 1 to 64 characters of `A-Z a-z 0-9 . _ -`; otherwise it is a new UUID. Paths work with and without a trailing slash. GET routes also accept HEAD. Unknown members and parameters are ignored. An unsupported method gets 405 with `Allow`.",
+        description = "Sign up, sign in, publish posts and vote on them. To try it on this page, sign up with `POST /users`, then sign in with the button Authorize.\n\nEvery 4xx and 5xx response has problem details (RFC 9457). `type` is the path of the problem's documentation. Every response has an `X-Request-Id`. It is the request's own, if that has 1 to 64 characters of `A-Z a-z 0-9 . _ -`; otherwise it is a new UUID. Paths work with and without a trailing slash. GET routes also accept HEAD. Responses are `Cache-Control: no-store` unless their operation names another value. Unknown members and parameters are ignored. An unsupported method gets 405 with `Allow`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/")),

@@ -143,7 +143,7 @@ async fn create(Body(new): Body<NewUser>, state: Data<State>) -> Result<HttpResp
     get, path = "/users/{id}", tag = "users", operation_id = "getUser",
     params(Id<UserId>),
     responses(
-        (status = 200, description = "The user. E-mail address and role are visible only to the user", body = User, headers(("Cache-Control" = String, description = "`no-store`, if the caller is the user"))),
+        (status = 200, description = "The user. E-mail address and role are visible only to the user", body = User, headers(("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
 async fn user(

@@ -15,6 +15,7 @@
 mod account;
 mod architecture;
 mod auth;
+mod caching;
 mod cli;
 mod config;
 mod connections;
@@ -24,8 +25,8 @@ mod cors;
 mod db;
 mod documents;
 mod harness;
-mod limits;
 mod input;
+mod limits;
 mod moderation;
 mod permissions;
 mod posts;

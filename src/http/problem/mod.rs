@@ -276,9 +276,6 @@ impl ResponseError for Problem {
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds.get()));
         }
-        if self.oauth_error.is_some() || self.status == StatusCode::TOO_MANY_REQUESTS {
-            response.insert_header((header::CACHE_CONTROL, "no-store"));
-        }
         response.body(self.body(""))
     }
 }

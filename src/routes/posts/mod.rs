@@ -71,6 +71,8 @@ pub(super) fn routes() -> Vec<Route> {
             ("Link" = String, description = "The URIs of the pages `next` and `prev` (RFC 8288)"),
             ("X-Total-Count" = i64, description = "The total number of posts in the list, with `count=exact`"),
             ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
+            ("Cache-Control" = String, description = "`private, no-cache`, or `public, no-cache` without a token"),
+            ("Vary" = String, description = "`Authorization`"),
         )),
         (status = 304, description = "The list matches `If-None-Match`"),
     ),
@@ -156,6 +158,8 @@ async fn create(
     responses(
         (status = 200, description = "The post", body = Post, headers(
             ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
+            ("Cache-Control" = String, description = "`private, no-cache`, or `public, no-cache` without a token"),
+            ("Vary" = String, description = "`Authorization`"),
         )),
         (status = 304, description = "The post matches `If-None-Match`"),
     ),

@@ -62,6 +62,7 @@ impl Answer {
             self.header("content-type"),
             Some("application/problem+json")
         );
+        assert_eq!(self.header("cache-control"), Some("no-store"));
         let problem = self.json();
         for member in ["type", "title", "detail"] {
             assert_ne!(

@@ -52,7 +52,6 @@ fn record(snapshot: &mut String, source: &str, answer: &Answer) {
     let mut text = format!("## {source}\n\n{}\n", answer.status);
     for name in [
         "allow",
-        "cache-control",
         "ratelimit-policy",
         "ratelimit",
         "retry-after",

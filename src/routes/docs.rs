@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::{
     HttpResponse,
-    http::header::{CONTENT_ENCODING, ContentEncoding},
+    http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ContentEncoding},
     web::{self, Data, Json, ServiceConfig},
 };
 use utoipa::openapi;
@@ -12,6 +12,9 @@ use utoipa_swagger_ui::Config;
 
 use super::openapi::document;
 use crate::http::{Problem, Route, route::route};
+
+/// What Swagger UI needs: its own files, images inside its style sheet, and calls of this service.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn routes() -> Vec<Route> {
     vec![route!(json), route!(page).also_at("/docs/{file}")]
@@ -41,7 +44,7 @@ async fn json() -> Json<&'static openapi::OpenApi> {
 /// Open Swagger UI
 #[utoipa::path(
     get, path = "/docs", tag = "service", operation_id = "getDocs",
-    responses((status = 200, description = "The Swagger UI page", body = String, content_type = "text/html")),
+    responses((status = 200, description = "The Swagger UI page", body = String, content_type = "text/html", headers(("Content-Security-Policy" = String, description = "Allows only resources of the service, and no frames")))),
 )]
 async fn page(
     file: Option<web::Path<String>>,
@@ -53,6 +56,7 @@ async fn page(
         .ok_or_else(Problem::no_route)?;
     let mut response = HttpResponse::Ok();
     response.content_type(asset.content_type);
+    response.insert_header((CONTENT_SECURITY_POLICY, CONTENT_POLICY));
     if asset.gzpipped {
         response.insert_header((CONTENT_ENCODING, ContentEncoding::Gzip));
     }

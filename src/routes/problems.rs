@@ -1,5 +1,7 @@
 //! `/problems`: the documentation of problem types.
 
+use std::sync::LazyLock;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{
@@ -7,12 +9,29 @@ use actix_web::{
     },
     web::Path,
 };
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::http::{
     Problem, Route,
     problem::{ProblemPage, ProblemType, types::NOT_FOUND},
     route::route,
 };
+
+/// The style sheet of a page.
+const STYLE: &str = "
+:root { color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif }
+body { max-width: 42rem; margin: 3rem auto; padding: 0 1rem }
+pre { padding: 1rem; border: 1px solid; border-radius: .5rem; overflow-x: auto }
+";
+
+/// Allows [`STYLE`] and nothing else.
+static CONTENT_POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+});
 
 pub(super) fn routes() -> Vec<Route> {
     vec![route!(problem).fails_with(&[NOT_FOUND])]
@@ -28,7 +47,10 @@ pub(super) fn routes() -> Vec<Route> {
         (status = 200, description = "The meaning, the remedy and an example", content(
             (ProblemPage = "application/json"),
             (String = "text/html"),
-        ), headers(("Vary" = String, description = "`Accept`"))),
+        ), headers(
+            ("Vary" = String, description = "`Accept`"),
+            ("Content-Security-Policy" = String, description = "Allows only the style sheet of the page, and no frames"),
+        )),
     ),
 )]
 async fn problem(slug: Path<String>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -37,11 +59,8 @@ async fn problem(slug: Path<String>, request: HttpRequest) -> Result<HttpRespons
     response.insert_header((VARY, HeaderValue::from_static("Accept")));
     // A malformed header is ignored.
     let accept = Accept::parse(&request).map_or_else(|_| Vec::new(), |accept| accept.0);
+    response.insert_header((CONTENT_SECURITY_POLICY, CONTENT_POLICY.as_str()));
     if quality(&accept, &mime::TEXT_HTML) > quality(&accept, &mime::APPLICATION_JSON) {
-        response.insert_header((
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'",
-        ));
         return Ok(response
             .content_type("text/html; charset=utf-8")
             .body(html(&problem_type.page())));
@@ -75,11 +94,7 @@ fn html(page: &ProblemPage) -> String {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif }}
-body {{ max-width: 42rem; margin: 3rem auto; padding: 0 1rem }}
-pre {{ padding: 1rem; border: 1px solid; border-radius: .5rem; overflow-x: auto }}
-</style>
+<style>{STYLE}</style>
 <h1>{title} <small>({status})</small></h1>
 <p>{meaning}</p>
 <h2>What to do</h2>

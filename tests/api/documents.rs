@@ -174,11 +174,19 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
 #[apply(behaviour)]
 async fn swagger_ui_loads_nothing_from_other_hosts(fixture: Fixture) {
     let service = fixture.serve().await;
-    let page = service
-        .call("GET", "/docs", None, None)
-        .await
-        .expect(200)
-        .text;
+    let answer = service.call("GET", "/docs", None, None).await.expect(200);
+    let policy = answer.header("content-security-policy").unwrap();
+    for directive in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "frame-ancestors 'none'",
+    ] {
+        let found = policy.split("; ").any(|other| other == directive);
+        assert!(found, "{policy}");
+    }
+    let page = answer.text;
     assert!(page.contains("<title>Acclaim API</title>"), "{page}");
     assert!(
         !page.contains("http://") && !page.contains("https://"),

@@ -13,6 +13,8 @@ use acclaim::{
     routes,
 };
 use actix_web::{HttpResponse, web::ServiceConfig};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -160,6 +162,15 @@ async fn every_problem_type_has_a_page(fixture: Fixture) {
             html.header("content-type"),
             Some("text/html; charset=utf-8")
         );
+        let style = html.text.split_once("<style>").unwrap().1;
+        let style = style.split_once("</style>").unwrap().0;
+        let hash = BASE64_STANDARD.encode(digest(&SHA256, style.as_bytes()));
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        );
+        for answer in [&json, &html] {
+            assert_eq!(answer.header("content-security-policy"), Some(&*policy));
+        }
         for member in ["title", "meaning", "advice"] {
             let text = description[member].as_str().unwrap();
             assert!(text.len() > 4 && html.text.contains(text), "{}", html.text);

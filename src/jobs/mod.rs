@@ -1,5 +1,6 @@
 //! Background jobs: supervised work that repeats or runs later.
 
+mod broken_requests;
 mod cleanup;
 mod rehash;
 mod supervisor;
@@ -24,6 +25,7 @@ pub fn start(
         cleanup::run(cleanup_db.clone(), refresh_lifetime, stop)
     });
     let (db, passwords, rehashes) = (db.clone(), passwords.clone(), rehashes.clone());
+    supervisor.start("broken-requests", broken_requests::run);
     supervisor.start("rehash", move |stop| {
         rehash::run(db.clone(), passwords.clone(), rehashes.clone(), stop)
     });

@@ -3,7 +3,12 @@
 use std::{error::Error, io, net::TcpListener, sync::Arc};
 
 use serde_json::{Value, json};
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Notify,
+    task::JoinSet,
+};
 
 use crate::harness::{
     Fixture, apply, behaviour,
@@ -159,6 +164,48 @@ async fn the_log_has_one_line_per_request_and_no_secrets(fixture: Fixture) {
     assert!(line["milliseconds"].as_f64().unwrap() > 0.0);
     assert_eq!(line["span"]["request_id"], "this-one");
     assert!(!line.to_string().contains("private"), "{line}");
+}
+
+/// The client causes them, so they are counted, and no client can fill the log.
+#[apply(behaviour)]
+async fn malformed_request_heads_are_counted_in_the_log(fixture: Fixture) {
+    fixture.migrate().await;
+    let settings = [("DATABASE_URL", fixture.url.as_str()), SECRET];
+    let running = Running::start(fixture.folder(), &settings).await;
+    let address = running.service.base.trim_start_matches("http://");
+    let malformed = [
+        "nonsense\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: x\r\nb@d header\r\n\r\n",
+        "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n",
+    ];
+    for head in malformed.repeat(25) {
+        let mut stream = TcpStream::connect(address).await.expect("no connection");
+        stream.write_all(head.as_bytes()).await.expect("not sent");
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer).await;
+        read.expect("no answer");
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+    running.signal("TERM");
+    let (code, log) = running.end().await;
+    assert_eq!(code, Some(0), "{log}");
+    let counted = log.lines().filter(|line| line.contains("broken requests"));
+    let counted: Vec<&str> = counted.filter(|line| line.contains("number=")).collect();
+    let number = |line: &&str| -> u64 {
+        let (_, rest) = line.split_once("number=").expect("no number");
+        let digits = rest.split(' ').next().expect("no end");
+        digits.parse().expect(rest)
+    };
+    assert_eq!(counted.iter().map(number).sum::<u64>(), 100, "{log}");
+    // One line in 10 s, and one at the stop.
+    assert!(counted.len() < malformed.len() * 25, "{log}");
+    for line in log.lines() {
+        assert!(
+            !line.contains("ERROR") && !line.contains("stream error"),
+            "{line}"
+        );
+    }
 }
 
 #[apply(behaviour)]

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, PRAGMA, USER_AGENT},
+    http::header::{PRAGMA, USER_AGENT},
     web::Data,
 };
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
@@ -173,7 +173,6 @@ async fn login(
         scope: Scopes::ALL.to_string(),
     };
     Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((PRAGMA, "no-cache"))
         .json(tokens))
 }

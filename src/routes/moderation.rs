@@ -2,7 +2,6 @@
 
 use actix_web::{
     HttpResponse,
-    http::header::CACHE_CONTROL,
     web::{Data, Json},
 };
 use entity::{
@@ -127,9 +126,7 @@ async fn list(
 ) -> Result<HttpResponse, Problem> {
     let users = moderation::list_users(&state.db, page.limit, page.skip).await?;
     let users: Vec<_> = users.into_iter().map(Account::from).collect();
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(users))
+    Ok(HttpResponse::Ok().json(users))
 }
 
 /// Suspend a user
@@ -186,7 +183,5 @@ async fn audit_log(
 ) -> Result<HttpResponse, Problem> {
     let entries = audit_log_service::list(&state.db, page.limit, page.skip).await?;
     let entries: Vec<_> = entries.into_iter().map(AuditEntry::from).collect();
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(entries))
+    Ok(HttpResponse::Ok().json(entries))
 }

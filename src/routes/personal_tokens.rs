@@ -1,6 +1,6 @@
 //! `/tokens`: personal access tokens.
 
-use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Data};
+use actix_web::{HttpResponse, web::Data};
 use deserr::Deserr;
 use entity::{
     personal_tokens::Model,
@@ -111,12 +111,10 @@ async fn create(
         lifetime: new.expires_in,
     };
     let (row, token) = personal_tokens::create(&state.db, new).await?;
-    Ok(HttpResponse::Created()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(PersonalToken {
-            token: Some(token.expose_secret().to_owned()),
-            ..row.into()
-        }))
+    Ok(HttpResponse::Created().json(PersonalToken {
+        token: Some(token.expose_secret().to_owned()),
+        ..row.into()
+    }))
 }
 
 /// List the caller's personal access tokens
@@ -127,9 +125,7 @@ async fn create(
 async fn list(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
     let tokens = personal_tokens::list(&state.db, caller.id).await?;
     let tokens: Vec<_> = tokens.into_iter().map(PersonalToken::from).collect();
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(tokens))
+    Ok(HttpResponse::Ok().json(tokens))
 }
 
 /// Revoke a personal access token

@@ -1,10 +1,6 @@
 //! `/users`
 
-use actix_web::{
-    HttpResponse,
-    http::header::{CACHE_CONTROL, LOCATION},
-    web::Data,
-};
+use actix_web::{HttpResponse, http::header::LOCATION, web::Data};
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use entity::{
     users::Model,
@@ -134,7 +130,6 @@ async fn create(Body(new): Body<NewUser>, state: Data<State>) -> Result<HttpResp
     let user = sign_up::sign_up(&state.db, &state.passwords, new).await?;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/users/{}", user.id)))
-        .insert_header((CACHE_CONTROL, "no-store"))
         .json(User::own(user)))
 }
 
@@ -152,10 +147,8 @@ async fn user(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let user = users::get(&state.db, id).await?;
-    let mut response = HttpResponse::Ok();
     if caller.is_some_and(|caller| caller.id == id && caller.scopes.contains(Scope::Account)) {
-        response.insert_header((CACHE_CONTROL, "no-store"));
-        return Ok(response.json(User::own(user)));
+        return Ok(HttpResponse::Ok().json(User::own(user)));
     }
-    Ok(response.json(User::public(user)))
+    Ok(HttpResponse::Ok().json(User::public(user)))
 }

@@ -135,6 +135,9 @@ pub enum Error {
     /// The transaction failed and can be retried.
     #[error("the database is busy")]
     TryAgain(#[source] Cause),
+    /// A statement was cancelled because it took too long. It changed nothing.
+    #[error("the database took too long")]
+    TooSlow(#[source] Cause),
     /// The database cannot be reached or cannot execute statements.
     #[error("the database is unavailable")]
     Unavailable(#[source] Cause),
@@ -147,6 +150,11 @@ impl Error {
     /// [`Error::TryAgain`] with its cause.
     pub fn try_again(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::TryAgain(cause.into().into())
+    }
+
+    /// [`Error::TooSlow`] with its cause.
+    pub fn too_slow(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::TooSlow(cause.into().into())
     }
 
     /// [`Error::Unavailable`] with its cause.

@@ -1,15 +1,19 @@
 //! Reads outside a transaction.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use async_trait::async_trait;
+use futures_util::future::{Either, select};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use tokio::time::timeout;
 
-use super::{connection::is_stale, pool::Pool, rows::Rows};
+use super::{connection::is_stale, lanes::SLOW, pool::Pool, rows::Rows};
 
 /// Runs each statement on whichever connection is free, and commits it by itself.
 ///
-/// Repeats a statement once if its connection turns out to be dead: it must change nothing.
+/// Repeats a statement once if its connection turns out to be dead: it must change nothing. On
+/// PostgreSQL a query that takes longer than 200 ms runs a second time on another connection, because
+/// its own may have a server process that hangs; the faster one counts.
 #[derive(Clone, Debug)]
 pub struct Autocommit {
     pub(super) pool: Arc<Pool>,
@@ -66,11 +70,32 @@ impl ConnectionTrait for Autocommit {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        if self.get_database_backend() == DbBackend::Sqlite {
+            return self.rows(&statement).await;
+        }
+        let mut first = pin!(self.rows(&statement));
+        if let Ok(rows) = timeout(SLOW, &mut first).await {
+            return rows;
+        }
+        let Some(_permit) = self.pool.repeated_read() else {
+            return first.await;
+        };
+        let second = Box::pin(self.rows(&statement));
+        match select(first, second).await {
+            Either::Left((Err(_), second)) => second.await,
+            Either::Right((Err(_), first)) => first.await,
+            Either::Left((rows, _)) | Either::Right((rows, _)) => rows,
+        }
+    }
+}
+
+impl Autocommit {
+    async fn rows(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
         let mut lease = self.pool.lease().await?;
-        let mut rows = lease.connection.rows(&statement).await;
+        let mut rows = lease.connection.rows(statement).await;
         if lease.reused && rows.as_ref().is_err_and(is_stale) {
             lease.renew().await?;
-            rows = lease.connection.rows(&statement).await;
+            rows = lease.connection.rows(statement).await;
         }
         lease.release(rows.as_ref().err());
         rows.map_err(query_error)

@@ -1,15 +1,36 @@
 //! Batched writes: several requests write their rows in one transaction, because a commit costs more
 //! than a row.
+//!
+//! A batch is bounded in rows, in bytes and in time. One row can fail or delay the others of its
+//! batch only for as long as [`BATCH_LIMIT`]: then they are written without it.
 
-use std::{marker::PhantomData, slice, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    marker::PhantomData,
+    slice,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream};
 
 use super::{
     Transaction,
-    lanes::{Entered, Lanes, MAX_BATCH, Request, Turn, Work},
+    lanes::{Entered, Lanes, MAX_BATCH, Request, SLOW, Turn, Work},
     pool::Pool,
     transaction::{in_one_statement, in_transaction},
 };
 use crate::error::Error;
+
+/// The most bytes of one batch, by [`BatchedWrite::bytes`]. A row with more is written alone.
+///
+/// The most expensive text takes about 0.8 ms per kB to index, so a batch takes 100 ms at most.
+const MAX_BYTES: usize = 128 * 1024;
+/// A batch of several rows is cancelled after this time, and its rows are written in parts. A single
+/// row has the time limit of any statement.
+const BATCH_LIMIT: Duration = Duration::from_secs(1);
+/// The number of slow rows of one batch that are written at the same time.
+const SLOW_ROWS: usize = 2;
 
 /// A write that is run once for the rows of several requests, in one transaction.
 pub trait BatchedWrite: Send + Sync + 'static {
@@ -22,11 +43,24 @@ pub trait BatchedWrite: Send + Sync + 'static {
     /// saves the round trips of BEGIN and COMMIT: up to 30 % of the rate. A second statement fails.
     const ONE_STATEMENT: bool = false;
 
-    /// Writes 1 to 64 rows, in order of arrival, and returns one output per row, by position.
-    /// Everything done in `transaction` commits with the rows, or not at all.
+    /// The size of the texts of `row`, which decides how long it takes.
+    fn bytes(_row: &Self::Row) -> usize {
+        0
+    }
+
+    /// Rows of one group are likely to be slow together, because they have one author or lock one
+    /// row. A group that has more waiting rows than others does not get more rows of a batch, as long
+    /// as the others have some.
+    fn group(_row: &Self::Row) -> i64 {
+        0
+    }
+
+    /// Writes 1 to 64 rows and returns one output per row, by position. Everything done in
+    /// `transaction` commits with the rows, or not at all.
     ///
-    /// After an error other than [`Error::TryAgain`] and [`Error::Unavailable`] each row of a batch
-    /// is written again by itself. Must not do anything that a rollback does not undo.
+    /// After an error other than [`Error::TryAgain`] and [`Error::Unavailable`] the rows of a batch
+    /// are written again in parts: by group, and then each row by itself. Must not do anything that a
+    /// rollback does not undo.
     fn write(
         transaction: &Transaction,
         rows: &[Arc<Self::Row>],
@@ -61,51 +95,144 @@ impl<B: BatchedWrite> Work for Writes<B> {
     type Input = Arc<B::Row>;
     type Output = Result<B::Output, Error>;
 
-    fn split(mut waiting: Vec<Request<Self>>) -> (Vec<Request<Self>>, Vec<Request<Self>>) {
-        let rest = waiting.split_off(waiting.len().min(MAX_BATCH));
-        (waiting, rest)
+    fn connections(&self) -> usize {
+        self.pool.size()
+    }
+
+    fn split(waiting: Vec<Request<Self>>) -> (Vec<Request<Self>>, Vec<Request<Self>>) {
+        let bytes = waiting.iter().map(|request| B::bytes(&request.input));
+        if waiting.len() <= MAX_BATCH && bytes.sum::<usize>() <= MAX_BYTES {
+            return (waiting, Vec::new());
+        }
+        // First the oldest row of each group, then the second of each.
+        let mut of_group = HashMap::new();
+        let number = |request: &Request<Self>| {
+            let count: &mut usize = of_group.entry(B::group(&request.input)).or_default();
+            *count += 1;
+            *count
+        };
+        let numbers: Vec<usize> = waiting.iter().map(number).collect();
+        let mut order: Vec<_> = numbers.into_iter().zip(0..).zip(&waiting).collect();
+        order.sort_by_key(|(place, _)| *place);
+        // The oldest row of all is always taken. A later one that does not fit does not keep smaller
+        // ones out.
+        let (mut rows, mut bytes) = (0, 0);
+        let mut taken = vec![false; waiting.len()];
+        for ((_, index), request) in order {
+            let more = bytes + B::bytes(&request.input);
+            if rows == 0 || rows < MAX_BATCH && more <= MAX_BYTES {
+                (rows, bytes) = (rows + 1, more);
+                if let Some(taken) = taken.get_mut::<usize>(index) {
+                    *taken = true;
+                }
+            }
+        }
+        let (batch, rest): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .zip(taken)
+            .partition(|(_, taken)| *taken);
+        let requests = |of: Vec<(_, bool)>| of.into_iter().map(|(request, _)| request).collect();
+        (requests(batch), requests(rest))
     }
 
     async fn answer(self, requests: Vec<Request<Self>>, turn: Turn<Self>) {
-        let rows: Vec<_> = requests
-            .iter()
-            .map(|request| request.input.clone())
-            .collect();
-        // Sending an answer fails if its request was cancelled.
-        let (error, is_committed) = match write_together::<B>(&self.pool, &rows).await {
+        let limit = (requests.len() > 1).then_some(BATCH_LIMIT);
+        match self.write(&requests, limit).await {
             Ok(outputs) => {
                 drop(turn);
-                for (request, output) in requests.into_iter().zip(outputs) {
-                    let _ = request.answer.send(Ok(output));
-                }
-                return;
+                answer_all(requests, outputs);
             }
-            Err(failure) => failure,
-        };
-        if rows.len() == 1 || is_committed || !is_refusal(&error) {
-            drop(turn);
-            fail_all(requests, &error);
-            return;
-        }
-        let mut requests = requests.into_iter();
-        // The turn ends with the last of them.
-        while let Some(Request { input, answer }) = requests.next() {
-            if answer.is_closed() {
-                continue;
+            Err((_, Scope::Some)) if requests.len() > 1 => self.write_parts(requests).await,
+            Err((error, _)) => {
+                drop(turn);
+                fail_all(requests, &error);
             }
-            let outcome = write_alone::<B>(&self.pool, &input).await;
-            if let Err(error @ Error::Unavailable(_)) = &outcome {
-                // Each of the others would wait for the same time-out.
-                fail_all(requests.by_ref(), error);
-            }
-            let _ = answer.send(outcome);
         }
     }
 }
 
-/// True if the database refuses some of the rows. The others may succeed by themselves.
-fn is_refusal(error: &Error) -> bool {
-    !matches!(error, Error::TryAgain(_) | Error::Unavailable(_))
+/// The rows that an error is about.
+#[derive(Clone, Copy, PartialEq)]
+enum Scope {
+    /// Some of them, and the others may succeed by themselves.
+    Some,
+    /// All.
+    All,
+}
+
+impl<B: BatchedWrite> Writes<B> {
+    async fn write(
+        &self,
+        requests: &[Request<Self>],
+        limit: Option<Duration>,
+    ) -> Result<Vec<B::Output>, (Error, Scope)> {
+        let rows = requests.iter().map(|request| Arc::clone(&request.input));
+        let rows: Vec<_> = rows.collect();
+        let written = write_together::<B>(&self.pool, &rows, limit).await;
+        written.map_err(|(error, is_committed)| {
+            let is_of_all = matches!(error, Error::TryAgain(_) | Error::Unavailable(_));
+            let scope = if is_committed || is_of_all {
+                Scope::All
+            } else {
+                Scope::Some
+            };
+            (error, scope)
+        })
+    }
+
+    /// Writes the rows of a batch that failed: first each group by itself, then the rows of groups
+    /// that fail. A slow row is left for the end.
+    async fn write_parts(&self, requests: Vec<Request<Self>>) {
+        let mut parts = VecDeque::from(in_parts(requests));
+        let mut slow = Vec::new();
+        while let Some(mut part) = parts.pop_front() {
+            part.retain(|request| !request.answer.is_closed());
+            if part.is_empty() {
+                continue;
+            }
+            match self.write(&part, Some(SLOW)).await {
+                Ok(outputs) => answer_all(part, outputs),
+                Err((_, Scope::Some)) if part.len() > 1 => parts.extend(in_parts(part)),
+                Err((Error::TooSlow(_), _)) => slow.extend(part),
+                Err((error @ Error::Unavailable(_), _)) => {
+                    // Each of the others would wait for the same time-out.
+                    fail_all(part, &error);
+                    return fail_all(parts.into_iter().flatten().chain(slow), &error);
+                }
+                Err((error, _)) => fail_all(part, &error),
+            }
+        }
+        let write = |Request { input, answer }: Request<Self>| async move {
+            if !answer.is_closed() {
+                let _ = answer.send(write_alone::<B>(&self.pool, &input).await);
+            }
+        };
+        stream::iter(slow)
+            .for_each_concurrent(SLOW_ROWS, write)
+            .await;
+    }
+}
+
+/// The rows of `requests` by group; each row by itself if there is one group.
+fn in_parts<B: BatchedWrite>(requests: Vec<Request<Writes<B>>>) -> Vec<Vec<Request<Writes<B>>>> {
+    let mut groups: BTreeMap<i64, Vec<_>> = BTreeMap::new();
+    for request in requests {
+        let group = groups.entry(B::group(&request.input)).or_default();
+        group.push(request);
+    }
+    if groups.len() == 1 {
+        let rows = groups.into_values().flatten();
+        return rows.map(|request| vec![request]).collect();
+    }
+    groups.into_values().collect()
+}
+
+// Sending an answer fails if its request was cancelled.
+
+fn answer_all<B: BatchedWrite>(requests: Vec<Request<Writes<B>>>, outputs: Vec<B::Output>) {
+    for (request, output) in requests.into_iter().zip(outputs) {
+        let _ = request.answer.send(Ok(output));
+    }
 }
 
 fn fail_all<B: BatchedWrite>(
@@ -121,7 +248,7 @@ async fn write_alone<B: BatchedWrite>(
     pool: &Arc<Pool>,
     row: &Arc<B::Row>,
 ) -> Result<B::Output, Error> {
-    match write_together::<B>(pool, slice::from_ref(row)).await {
+    match write_together::<B>(pool, slice::from_ref(row), None).await {
         Ok(outputs) => outputs.into_iter().next().ok_or_else(lost),
         Err((error, _)) => Err(error),
     }
@@ -131,6 +258,7 @@ async fn write_alone<B: BatchedWrite>(
 async fn write_together<B: BatchedWrite>(
     pool: &Arc<Pool>,
     rows: &[Arc<B::Row>],
+    limit: Option<Duration>,
 ) -> Result<Vec<B::Output>, (Error, bool)> {
     let write = |transaction| async move {
         let outputs = B::write(&transaction, rows).await?;
@@ -141,9 +269,9 @@ async fn write_together<B: BatchedWrite>(
         }
     };
     if B::ONE_STATEMENT {
-        return in_one_statement(pool, write).await;
+        return in_one_statement(pool, limit, write).await;
     }
-    let written = in_transaction(pool, write).await;
+    let written = in_transaction(pool, limit, write).await;
     written.map_err(|error| (error, false))
 }
 

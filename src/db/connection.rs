@@ -17,19 +17,23 @@ use sea_orm::{DbBackend, ExecResult, QueryResult, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgConnection, SqliteConnection,
-    postgres::PgConnectOptions, query_with, sqlite::SqliteConnectOptions,
+    postgres::PgConnectOptions, query, query_scalar, query_with, sqlite::SqliteConnectOptions,
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::error::is_unavailable;
+use super::error::ends_connection;
 
 /// Time limit of one statement. It is above PostgreSQL's own `statement_timeout`, and ends waiting
 /// for a server that does not answer.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
 /// PostgreSQL cancels a statement within a second after its client disconnects.
 const CHECK_FOR_CLIENT: &str = "SET client_connection_check_interval = '1s'";
+const BACKEND_PID: &str = "SELECT pg_backend_pid()";
+const CANCEL: &str = "SELECT pg_cancel_backend($1)";
+/// Time to connect and to send [`CANCEL`].
+const CANCEL_LIMIT: Duration = Duration::from_secs(1);
 /// SQLite checks after this many virtual machine instructions, about 0.1 ms, whether its statement
-/// was abandoned.
+/// was abandoned or cancelled.
 const SQLITE_STEPS: i32 = 10_000;
 
 /// Options for connecting.
@@ -51,14 +55,18 @@ impl Options {
                 drop(handle);
                 Connection::Sqlite {
                     connection: connection.into(),
-                    _abandoned: abandoned,
+                    abandoned,
                 }
             }
             Self::Postgres(options) => {
                 let mut connection = options.connect().await?;
                 // PostgreSQL before version 14 lacks this setting and finishes the statement.
                 let _ = connection.execute(CHECK_FOR_CLIENT).await;
-                Connection::Postgres(connection)
+                Connection::Postgres {
+                    pid: query_scalar(BACKEND_PID).fetch_one(&mut connection).await?,
+                    connection,
+                    cancelled: Arc::default(),
+                }
             }
         })
     }
@@ -75,9 +83,42 @@ impl Options {
 pub(super) enum Connection {
     Sqlite {
         connection: Box<SqliteConnection>,
-        _abandoned: Abandoned,
+        abandoned: Abandoned,
     },
-    Postgres(PgConnection),
+    Postgres {
+        connection: PgConnection,
+        /// The process id of the server process.
+        pid: i32,
+        cancelled: Arc<AtomicBool>,
+    },
+}
+
+/// Cancels the statement that a connection runs, or the next one if none runs. The statement fails
+/// and changes nothing, unless it is just ending. The connection is closed after that.
+pub(super) struct Canceller {
+    cancelled: Arc<AtomicBool>,
+    /// For PostgreSQL.
+    pid: Option<i32>,
+}
+
+impl Canceller {
+    /// Does nothing if PostgreSQL cannot be reached. On PostgreSQL the connection may be between two
+    /// statements; then only a further call cancels the next one.
+    pub(super) async fn cancel(&self, options: &Options) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        if let (Some(pid), Options::Postgres(options)) = (self.pid, options) {
+            let cancel = async {
+                let mut connection = options.connect().await?;
+                let cancel = query(CANCEL).bind(pid).execute(&mut connection).await;
+                cancel.and(connection.close().await)
+            };
+            match timeout(CANCEL_LIMIT, Box::pin(cancel)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "a statement could not be cancelled"),
+                Err(_) => tracing::debug!("a statement could not be cancelled in time"),
+            }
+        }
+    }
 }
 
 /// Interrupts the statement of an SQLite connection when dropped. Without this the connection's
@@ -110,7 +151,7 @@ impl Connection {
                     let rows = prepared!(statement).fetch_all(&mut **connection).await?;
                     rows.into_iter().map(Into::into).collect()
                 }
-                Self::Postgres(connection) => {
+                Self::Postgres { connection, .. } => {
                     let rows = prepared!(statement).fetch_all(connection).await?;
                     rows.into_iter().map(Into::into).collect()
                 }
@@ -129,7 +170,7 @@ impl Connection {
                 let rows = prepared!(statement).fetch(&mut **connection);
                 all_within_limit(rows.map_ok(Into::into)).boxed()
             }
-            Self::Postgres(connection) => {
+            Self::Postgres { connection, .. } => {
                 let rows = prepared!(statement).fetch(connection);
                 all_within_limit(rows.map_ok(Into::into)).boxed()
             }
@@ -146,7 +187,7 @@ impl Connection {
                     let done = prepared!(statement).execute(&mut **connection);
                     done.await?.into()
                 }
-                Self::Postgres(connection) => {
+                Self::Postgres { connection, .. } => {
                     prepared!(statement).execute(connection).await?.into()
                 }
             })
@@ -160,10 +201,33 @@ impl Connection {
             let sql = AssertSqlSafe(sql);
             Ok(match self {
                 Self::Sqlite { connection, .. } => connection.execute(sql).await?.into(),
-                Self::Postgres(connection) => connection.execute(sql).await?.into(),
+                Self::Postgres { connection, .. } => connection.execute(sql).await?.into(),
             })
         })
         .await
+    }
+
+    pub(super) fn canceller(&self) -> Canceller {
+        match self {
+            Self::Sqlite { abandoned, .. } => Canceller {
+                cancelled: Arc::clone(&abandoned.0),
+                pid: None,
+            },
+            Self::Postgres { pid, cancelled, .. } => Canceller {
+                cancelled: Arc::clone(cancelled),
+                pid: Some(*pid),
+            },
+        }
+    }
+
+    /// True if its [`Canceller`] was used. A late cancellation would hit the next statement.
+    pub(super) fn is_cancelled(&self) -> bool {
+        let (Self::Sqlite {
+            abandoned: Abandoned(cancelled),
+            ..
+        }
+        | Self::Postgres { cancelled, .. }) = self;
+        cancelled.load(Ordering::Relaxed)
     }
 
     /// Begins a transaction.
@@ -171,7 +235,7 @@ impl Connection {
         let sql = match self {
             // A deferred transaction that reads first may be refused the lock for its first write.
             Self::Sqlite { .. } => "BEGIN IMMEDIATE",
-            Self::Postgres(_) => "BEGIN",
+            Self::Postgres { .. } => "BEGIN",
         };
         self.execute_simple(sql).await.map(drop)
     }
@@ -179,7 +243,7 @@ impl Connection {
     pub(super) async fn ping(&mut self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite { connection, .. } => connection.ping().await,
-            Self::Postgres(connection) => connection.ping().await,
+            Self::Postgres { connection, .. } => connection.ping().await,
         }
     }
 }
@@ -207,10 +271,10 @@ fn timed_out() -> sqlx::Error {
 }
 
 /// True if the connection that returned `error` can be used again: the database answered, and is
-/// not about to close the connection.
+/// not about to close the connection or to cancel a statement.
 pub(super) fn is_reusable(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(refusal) => !is_unavailable(refusal.as_ref()),
+        sqlx::Error::Database(refusal) => !ends_connection(refusal.as_ref()),
         _ => false,
     }
 }

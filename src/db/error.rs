@@ -18,6 +18,7 @@ impl From<DbErr> for Error {
             | DbErr::Query(RuntimeErr::SqlxError(cause)) => match cause.as_ref() {
                 sqlx::Error::Database(refusal) => match meaning(refusal.as_ref()) {
                     Meaning::TryAgain => Self::try_again(error),
+                    Meaning::TooSlow => Self::too_slow(error),
                     Meaning::Unavailable => Self::unavailable(error),
                     Meaning::Refused => Self::internal(error),
                 },
@@ -43,14 +44,17 @@ pub(super) fn refusal(error: &DbErr) -> Option<&dyn DatabaseError> {
     }
 }
 
-/// True if the database, or the connection that returned `refusal`, cannot be used for now.
-pub(super) fn is_unavailable(refusal: &dyn DatabaseError) -> bool {
-    matches!(meaning(refusal), Meaning::Unavailable)
+/// True if the connection that returned `refusal` must be closed: it or the database cannot be used
+/// for now, or its statement was cancelled, and a late cancellation would hit the next one.
+pub(super) fn ends_connection(refusal: &dyn DatabaseError) -> bool {
+    matches!(meaning(refusal), Meaning::Unavailable | Meaning::TooSlow)
 }
 
 enum Meaning {
     /// The same transaction may succeed if it is repeated.
     TryAgain,
+    /// The statement was cancelled, after its time limit or by a request. It changed nothing.
+    TooSlow,
     /// The database cannot do its work for now.
     Unavailable,
     /// The database refuses this statement, or these values.
@@ -69,9 +73,10 @@ fn meaning(refusal: &dyn DatabaseError) -> Meaning {
 fn code_meaning(code: &str) -> Meaning {
     match code {
         "40001" | "40P01" => Meaning::TryAgain,
-        // 57014: statement time-out. 25006: a standby, which cannot write. Classes 08, 53, 57, 58:
-        // out of connections, memory or disk; shutting down or starting.
-        "57014" | "25006" => Meaning::Unavailable,
+        "57014" => Meaning::TooSlow,
+        // 25006: a standby, which cannot write. Classes 08, 53, 57, 58: out of connections, memory or
+        // disk; shutting down or starting.
+        "25006" => Meaning::Unavailable,
         state
             if state.len() == 5
                 && ["08", "53", "57", "58"]
@@ -83,6 +88,8 @@ fn code_meaning(code: &str) -> Meaning {
         number => match number.parse::<u32>().map(|code| code & 0xff) {
             // SQLITE_BUSY, SQLITE_LOCKED
             Ok(5 | 6) if number.len() < 5 => Meaning::TryAgain,
+            // SQLITE_INTERRUPT
+            Ok(9) if number.len() < 5 => Meaning::TooSlow,
             // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
             Ok(8 | 10 | 13 | 14) if number.len() < 5 => Meaning::Unavailable,
             _ => Meaning::Refused,

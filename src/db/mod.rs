@@ -147,20 +147,20 @@ impl Db {
     /// `work` must not do anything that a rollback does not undo.
     ///
     /// # Errors
-    /// Those of `work`, and [`Error::Unavailable`].
+    /// Those of `work`, [`Error::TooSlow`] and [`Error::Unavailable`].
     pub async fn write<T, F, R>(&self, work: F) -> Result<T, Error>
     where
         F: Fn(Transaction) -> R + Send + Sync,
         R: Future<Output = Result<T, Error>> + Send,
         T: Send,
     {
-        retry(|| in_transaction(&self.writer, &work)).await
+        retry(|| in_transaction(&self.writer, None, &work)).await
     }
 
     /// Writes `row` together with those of other requests, in one transaction.
     ///
-    /// Writes at once if no batch of `B` runs, else with the next batch. Runs again as
-    /// [`write`](Self::write) does. An error is about this row, except for [`Error::Unavailable`].
+    /// Writes at once if no batch of `B` runs, or only slow ones, else with the next batch. Runs again
+    /// as [`write`](Self::write) does. An error is about this row, except for [`Error::Unavailable`].
     ///
     /// # Errors
     /// Those of [`BatchedWrite::write`].

@@ -13,8 +13,13 @@ use deadpool::managed::{
     self, Metrics, Object, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult,
 };
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{sleep, timeout},
+};
 
+#[cfg(doc)]
+use super::connection::Canceller;
 use super::connection::{Connection, Options, is_reusable, is_stale, is_transient};
 
 /// Total time to queue, connect and ping.
@@ -33,8 +38,14 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// that were used later, so it may stay open for twice as long, or for as long as no query runs.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
+/// The most reads that run a second time at the same time, because their connection does not
+/// answer. A bound for when the database as a whole is slow.
+const MAX_REPEATED_READS: usize = 2;
+
 pub(super) struct Pool {
     slots: managed::Pool<Manager>,
+    size: usize,
+    repeated_reads: Semaphore,
 }
 
 struct Manager {
@@ -76,7 +87,21 @@ impl Pool {
             reason = "fails only if deadpool's own time-outs are used"
         )]
         let slots = slots.expect("deadpool needs no runtime");
-        Arc::new(Self { slots })
+        Arc::new(Self {
+            slots,
+            size,
+            repeated_reads: Semaphore::new(MAX_REPEATED_READS),
+        })
+    }
+
+    /// The maximum number of connections.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Permits a read to run a second time, as long as the permit exists. `None` if too many do.
+    pub(super) fn repeated_read(&self) -> Option<SemaphorePermit<'_>> {
+        self.repeated_reads.try_acquire().ok()
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -220,8 +245,11 @@ impl Lease {
 
     /// Returns the connection to the pool after a statement outside a transaction, or after the end
     /// of a transaction. Closes it if `error` shows that it cannot be used again, and with it the
-    /// idle ones if it turned out to be dead.
+    /// idle ones if it turned out to be dead. Closes it after a [`Canceller`] was used.
     pub(super) fn release(mut self, error: Option<&sqlx::Error>) {
+        if self.connection.is_cancelled() {
+            return;
+        }
         if error.is_none_or(is_reusable) {
             self.slot.idle_since = Instant::now();
             self.slot.connection = Some(self.connection);

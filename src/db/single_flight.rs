@@ -1,8 +1,8 @@
 //! Shared reads: concurrent requests share one query.
 //!
 //! If no query of its lane runs, a request runs its own query at once. Requests that arrive during
-//! that query wait for its end, and one query then answers all of them. A query never answers a
-//! request that arrived after it began, so a client always reads its own writes.
+//! that query wait for its end, or until it is slow, and one query then answers all of them. A query
+//! never answers a request that arrived after it began, so a client always reads its own writes.
 
 #[cfg(test)]
 mod tests;
@@ -73,6 +73,10 @@ impl<Q: SharedRead> Work for Reads<Q> {
     type Lane = Q::Lane;
     type Input = Q::Key;
     type Output = Result<Option<Q::Value>, DbErr>;
+
+    fn connections(&self) -> usize {
+        self.connection.pool.size()
+    }
 
     fn split(waiting: Vec<Request<Self>>) -> (Vec<Request<Self>>, Vec<Request<Self>>) {
         let mut keys = HashSet::new();

@@ -1,17 +1,25 @@
 //! Statements that commit together.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
+use futures_util::future::{Either, select};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::timeout,
+};
 
 use super::{
     autocommit::{exec_error, query_error},
-    connection::{is_reusable, is_stale},
+    connection::{Canceller, is_reusable, is_stale},
     pool::{Lease, Pool, closed},
     rows::Rows,
 };
@@ -165,14 +173,19 @@ impl ConnectionTrait for Transaction {
 }
 
 /// Runs `work` in one transaction on a connection of `pool`. Commits if `work` and all its statements
-/// succeed, rolls back otherwise.
-pub(super) async fn in_transaction<T, F, R>(pool: &Arc<Pool>, work: F) -> Result<T, Error>
+/// succeed, rolls back otherwise. After `limit`, if there is one, the statements of `work` are
+/// cancelled.
+pub(super) async fn in_transaction<T, F, R>(
+    pool: &Arc<Pool>,
+    limit: Option<Duration>,
+    work: F,
+) -> Result<T, Error>
 where
     F: FnOnce(Transaction) -> R,
     R: Future<Output = Result<T, Error>>,
 {
     let open = Open::begin(pool).await?;
-    let outcome = open.run(work).await;
+    let outcome = open.run_within(pool, limit, work).await;
     if outcome.is_ok() {
         open.end("COMMIT").await?;
     } else {
@@ -183,8 +196,13 @@ where
 }
 
 /// Runs `work`, which runs one statement, without BEGIN and COMMIT. A second statement fails. After
-/// an error, returns whether the statement was committed nevertheless.
-pub(super) async fn in_one_statement<T, F, R>(pool: &Arc<Pool>, work: F) -> Result<T, (Error, bool)>
+/// an error, returns whether the statement was committed nevertheless. After `limit`, if there is
+/// one, the statement is cancelled.
+pub(super) async fn in_one_statement<T, F, R>(
+    pool: &Arc<Pool>,
+    limit: Option<Duration>,
+    work: F,
+) -> Result<T, (Error, bool)>
 where
     F: FnOnce(Transaction) -> R,
     R: Future<Output = Result<T, Error>>,
@@ -192,7 +210,7 @@ where
     let lease = pool.lease().await;
     let lease = lease.map_err(|error| (error.into(), false))?;
     let open = Open::new(pool, lease, Some(Single::default()));
-    let outcome = open.run(work).await;
+    let outcome = open.run_within(pool, limit, work).await;
     if let Ok(Some(lease)) = open.take_lease() {
         lease.release(None);
     }
@@ -230,6 +248,42 @@ impl Open {
                 lease: Mutex::new(Some(lease)),
             })),
         }
+    }
+
+    /// Like [`run`](Self::run), and cancels the statements of `work` after `limit`.
+    async fn run_within<T, F, R>(
+        &self,
+        pool: &Pool,
+        limit: Option<Duration>,
+        work: F,
+    ) -> Result<T, Error>
+    where
+        F: FnOnce(Transaction) -> R,
+        R: Future<Output = Result<T, Error>>,
+    {
+        let mut run = pin!(self.run(work));
+        let Some(limit) = limit else {
+            return run.await;
+        };
+        let Some(canceller) = self.canceller() else {
+            return run.await;
+        };
+        // A cancellation that comes between two statements has no effect.
+        loop {
+            if let Ok(outcome) = timeout(limit, &mut run).await {
+                return outcome;
+            }
+            let cancel = canceller.cancel(pool.options());
+            if let Either::Left((outcome, _)) = select(&mut run, pin!(cancel)).await {
+                return outcome;
+            }
+        }
+    }
+
+    fn canceller(&self) -> Option<Canceller> {
+        let Transaction(state) = &self.transaction;
+        let lease = state.lease.try_lock().ok()?;
+        Some(lease.as_ref()?.connection.canceller())
     }
 
     /// Fails if `work` ignores the error of a statement.

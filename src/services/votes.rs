@@ -82,6 +82,10 @@ impl BatchedWrite for AddVotes {
     /// Remove this to let [`write`](BatchedWrite::write) run a second statement.
     const ONE_STATEMENT: bool = true;
 
+    fn group(vote: &Vote) -> i64 {
+        vote.post_id.get()
+    }
+
     async fn write(transaction: &Transaction, requested: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
         let requested: Vec<Vote> = requested.iter().map(|vote| **vote).collect();
         let select = select_and_lock(transaction, &requested)
@@ -115,6 +119,10 @@ impl BatchedWrite for RemoveVotes {
 
     /// Remove this to let [`write`](BatchedWrite::write) run a second statement.
     const ONE_STATEMENT: bool = true;
+
+    fn group(vote: &Vote) -> i64 {
+        vote.post_id.get()
+    }
 
     /// Does not delete a vote for a post that the user cannot see, such as one that became a draft.
     async fn write(transaction: &Transaction, requested: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {

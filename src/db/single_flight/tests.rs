@@ -2,10 +2,13 @@ use std::{hash::Hasher, pin::Pin};
 
 use futures_util::future::{join_all, poll_immediate};
 use sqlx::sqlite::SqliteConnectOptions;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
 
 use super::*;
-use crate::db::{connection::Options, pool::Pool};
+use crate::db::{connection::Options, lanes::SLOW, pool::Pool};
 
 type Value = &'static str;
 
@@ -72,12 +75,16 @@ type Request<'a> = Pin<Box<dyn Future<Output = Result<Option<Value>, DbErr>> + S
 
 impl Database {
     fn new() -> Self {
+        Self::with_connections(1)
+    }
+
+    fn with_connections(connections: usize) -> Self {
         let (start, started) = mpsc::unbounded_channel();
         // Never connected to.
         let options = Options::Sqlite(Box::new(SqliteConnectOptions::new()));
         Self {
             flight: SingleFlight::default(),
-            connection: Autocommit::new(Pool::new(options, 1)),
+            connection: Autocommit::new(Pool::new(options, connections)),
             start,
             started,
         }
@@ -177,6 +184,53 @@ async fn lanes_do_not_wait_for_each_other() {
     database.begun().await.find("t");
     assert_eq!(here.await.unwrap(), Some("h"));
     assert_eq!(there.await.unwrap(), Some("t"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_starts_beside_a_slow_one() {
+    let mut database = Database::with_connections(4);
+    let first = database.request("lane", 1).await;
+    let slow = database.begun().await;
+    let second = database.request("lane", 2).await;
+    database.assert_none_begins().await;
+    // Time passes while everything waits.
+    let query = database.begun().await;
+    assert_eq!(query.keys, [2]);
+    let third = database.request("lane", 3).await;
+    database.assert_none_begins().await;
+    query.find("second");
+    assert_eq!(second.await.unwrap(), Some("second"));
+    database.begun().await.find("third");
+    assert_eq!(third.await.unwrap(), Some("third"));
+    let fourth = database.request("lane", 4).await;
+    database.begun().await.find("fourth");
+    assert_eq!(fourth.await.unwrap(), Some("fourth"));
+    slow.find("first");
+    assert_eq!(first.await.unwrap(), Some("first"));
+    assert!(database.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bounded_number_of_queries_runs_beside_slow_ones() {
+    for (connections, most) in [(1, 1), (2, 2), (4, 2), (6, 3), (8, 4), (32, 4)] {
+        let mut database = Database::with_connections(connections);
+        let (mut requests, mut queries) = (Vec::new(), Vec::new());
+        for key in 0..most {
+            requests.push(database.request("lane", key).await);
+            queries.push(database.begun().await);
+        }
+        requests.push(database.request("lane", most).await);
+        sleep(SLOW * 10).await;
+        database.assert_none_begins().await;
+        queries.remove(0).find("slow");
+        requests.remove(0).await.unwrap();
+        queries.push(database.begun().await);
+        for query in queries {
+            query.find("slow");
+        }
+        join_all(requests).await;
+        assert!(database.is_empty());
+    }
 }
 
 #[tokio::test]

@@ -248,7 +248,7 @@ impl From<Error> for Problem {
             Error::InvalidToken => Self::new(types::INVALID_TOKEN, detail)
                 .with_challenge(r#"Bearer error="invalid_token""#),
             Error::Overloaded => Self::unavailable(detail, None),
-            Error::TryAgain(cause) | Error::Unavailable(cause) => {
+            Error::TryAgain(cause) | Error::TooSlow(cause) | Error::Unavailable(cause) => {
                 Self::unavailable(detail, Some(cause.to_string()))
             }
             Error::Internal(cause) => Self::internal(cause.to_string()),

@@ -57,6 +57,19 @@ impl BatchedWrite for CreatePosts {
     /// Remove this to let [`write`](BatchedWrite::write) run a second statement.
     const ONE_STATEMENT: bool = true;
 
+    fn bytes(post: &ActiveModel) -> usize {
+        let title = post.title.try_as_ref().map(|title| title.as_str().len());
+        let content = post.content.try_as_ref();
+        let content = content.map(|content| content.as_str().len());
+        title.unwrap_or_default() + content.unwrap_or_default()
+    }
+
+    /// The owner.
+    fn group(post: &ActiveModel) -> i64 {
+        let owner = post.owner_id.try_as_ref();
+        owner.map_or(0, |owner| owner.get())
+    }
+
     async fn write(
         transaction: &Transaction,
         posts: &[Arc<ActiveModel>],

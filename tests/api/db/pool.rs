@@ -18,7 +18,7 @@ use crate::harness::{Fixture, apply, behaviour, column};
 /// More than the pool has connections on any machine.
 const MANY: usize = 40;
 /// Queries that never end by themselves, for SQLite and for PostgreSQL.
-const ENDLESS: [&str; 2] = [
+pub const ENDLESS: [&str; 2] = [
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
     "SELECT pg_sleep(3600)",
 ];

@@ -1,0 +1,229 @@
+//! Slow and large work of one request does not fail or hold up that of others.
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use acclaim::{
+    db::{Autocommit, BatchedWrite, Db, Found, SharedRead, Transaction},
+    error::Error,
+};
+use futures_util::future::{join_all, poll_immediate};
+use sea_orm::{ConnectionTrait, TransactionTrait};
+
+use crate::{
+    db::pool::{ENDLESS, start_while_saturated},
+    harness::{Fixture, apply, behaviour, column},
+};
+
+/// Returns the number of the batch and the number of its rows.
+struct CountBatches;
+
+struct Counted {
+    batches: Arc<AtomicUsize>,
+    group: i64,
+    bytes: usize,
+}
+
+impl BatchedWrite for CountBatches {
+    type Row = Counted;
+    type Output = (usize, usize);
+
+    fn bytes(row: &Counted) -> usize {
+        row.bytes
+    }
+
+    fn group(row: &Counted) -> i64 {
+        row.group
+    }
+
+    async fn write(_: &Transaction, rows: &[Arc<Counted>]) -> Result<Vec<(usize, usize)>, Error> {
+        let number = rows[0].batches.fetch_add(1, Ordering::SeqCst);
+        Ok(vec![(number, rows.len()); rows.len()])
+    }
+}
+
+/// Writes rows of these groups and sizes at the same time. The first is written alone, and the others
+/// wait for it.
+async fn count_batches(fixture: &Fixture, rows: &[(i64, usize)]) -> Vec<(usize, usize)> {
+    let db = &Db::open(&fixture.database()).await.unwrap();
+    let batches = &Arc::new(AtomicUsize::new(0));
+    let write = |&(group, bytes): &(i64, usize)| {
+        let batches = Arc::clone(batches);
+        let row = Counted {
+            batches,
+            group,
+            bytes,
+        };
+        async move { db.batched_write::<CountBatches>(row).await.unwrap() }
+    };
+    let writes = join_all(rows.iter().map(write).collect::<Vec<_>>());
+    start_while_saturated(fixture, db, writes).await
+}
+
+#[apply(behaviour)]
+async fn a_batch_is_bounded_in_bytes(fixture: Fixture) {
+    const KB: usize = 1024;
+    let sizes = [1, 100 * KB, 100 * KB, KB, 300 * KB, KB, KB];
+    let rows: Vec<_> = (0..).zip(sizes).collect();
+    let batches = count_batches(&fixture, &rows).await;
+    let together = (1, 4);
+    let alone = [(0, 1), (2, 1), (3, 1)];
+    assert_eq!(
+        batches,
+        [
+            alone[0], together, alone[1], together, alone[2], together, together
+        ]
+    );
+}
+
+/// The rows of one author do not hold up those of another who came later.
+#[apply(behaviour)]
+async fn groups_take_turns(fixture: Fixture) {
+    const MANY: usize = 200;
+    let mut rows = vec![(1, 10); MANY];
+    rows.push((2, 10));
+    let batches = count_batches(&fixture, &rows).await;
+    assert_eq!(batches[MANY], (1, 64));
+    let numbers: Vec<usize> = batches.iter().map(|(number, _)| *number).collect();
+    assert!(numbers[..MANY].is_sorted(), "{numbers:?}");
+    let large = vec![(1, 100_000); 10].into_iter().chain([(2, 10)]);
+    let batches = count_batches(&fixture, &large.collect::<Vec<_>>()).await;
+    assert_eq!(batches[10], (1, 2));
+}
+
+/// Adds a name. One row never ends, unless it is written by itself a second time.
+struct AddSlowly;
+
+struct Name {
+    name: String,
+    /// For the slow row.
+    calls_alone: Option<AtomicUsize>,
+}
+
+impl BatchedWrite for AddSlowly {
+    type Row = Name;
+    type Output = usize;
+
+    async fn write(transaction: &Transaction, names: &[Arc<Name>]) -> Result<Vec<usize>, Error> {
+        let is_postgres = transaction.get_database_backend() == sea_orm::DbBackend::Postgres;
+        for name in names {
+            let insert = format!("INSERT INTO names VALUES ('{}')", name.name);
+            transaction.execute_unprepared(&insert).await?;
+            let Some(calls_alone) = &name.calls_alone else {
+                continue;
+            };
+            if names.len() > 1 || calls_alone.fetch_add(1, Ordering::SeqCst) == 0 {
+                let endless = ENDLESS[usize::from(is_postgres)];
+                transaction.execute_unprepared(endless).await?;
+            }
+        }
+        Ok(vec![names.len(); names.len()])
+    }
+}
+
+#[apply(behaviour)]
+async fn a_batch_that_takes_too_long_is_written_in_parts(fixture: Fixture) {
+    fixture.migrate().await;
+    let connection = fixture.connect().await;
+    let create = "CREATE TABLE names (name text PRIMARY KEY)";
+    connection.execute_unprepared(create).await.unwrap();
+    let db = &Db::open(&fixture.database()).await.unwrap();
+    let write = |name: &str| {
+        let row = Name {
+            name: name.to_owned(),
+            calls_alone: (name == "slow").then(AtomicUsize::default),
+        };
+        db.batched_write::<AddSlowly>(row)
+    };
+    let writes = ["first", "a", "slow", "b", "c"].map(write);
+    let written = start_while_saturated(&fixture, db, join_all(writes)).await;
+    let written: Vec<_> = written.into_iter().map(Result::ok).collect();
+    assert_eq!(written, [Some(1); 5]);
+    let names = column(&connection, "SELECT name FROM names ORDER BY name").await;
+    assert_eq!(names, ["a", "b", "c", "first", "slow"]);
+}
+
+/// The key 0 is read by a query that never ends.
+struct ReadSlowly;
+
+impl SharedRead for ReadSlowly {
+    type Lane = ();
+    type Key = u8;
+    type Value = usize;
+
+    async fn read(connection: Autocommit, (): (), keys: Vec<u8>) -> Found<u8, usize> {
+        if keys.contains(&0) {
+            let is_postgres = connection.get_database_backend() == sea_orm::DbBackend::Postgres;
+            let endless = ENDLESS[usize::from(is_postgres)];
+            connection.execute_unprepared(endless).await?;
+        }
+        Ok(keys.iter().map(|key| (*key, keys.len())).collect())
+    }
+}
+
+#[apply(behaviour)]
+async fn a_slow_read_does_not_hold_up_the_next(fixture: Fixture) {
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let mut slow = pin!(db.shared_read::<ReadSlowly>((), 0));
+    assert!(poll_immediate(&mut slow).await.is_none());
+    // The first waits until the query is slow. The second starts at once.
+    for _ in 0..2 {
+        let read = db.shared_read::<ReadSlowly>((), 1);
+        assert_eq!(read.await.unwrap(), Some(1));
+    }
+    assert!(poll_immediate(&mut slow).await.is_none());
+}
+
+/// The connection of the first attempt hangs, as one does whose server process is stopped.
+#[apply(behaviour)]
+async fn a_read_whose_connection_hangs_is_repeated_on_another(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    let db = Db::open(&fixture.database()).await.unwrap();
+    // Only the first to take the lock sleeps.
+    let sql =
+        "SELECT CASE WHEN pg_try_advisory_xact_lock(1) THEN pg_sleep(3600)::text ELSE 'read' END";
+    let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, sql);
+    let rows = db.read().query_all_raw(statement).await.unwrap();
+    assert_eq!(rows[0].try_get_by_index::<String>(0).unwrap(), "read");
+}
+
+/// A post that another program has locked holds up its own votes, not those for other posts.
+#[apply(behaviour)]
+async fn a_locked_post_does_not_hold_up_votes_for_others(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(service.new_post(&ada, "Post").await);
+    }
+    let bob = service.user("bob").await;
+    let vote = async |user, id| {
+        let path = format!("/posts/{id}/vote");
+        let vote = service.call("PUT", &path, Some(user), None).await;
+        vote.expect(200).json()["votes"].clone()
+    };
+    let lock = fixture.connect().await.begin().await.unwrap();
+    let locked = ids.pop().unwrap();
+    let sql = format!("SELECT 1 FROM posts WHERE id = {locked} FOR UPDATE");
+    lock.execute_unprepared(&sql).await.unwrap();
+    let mut held = pin!(join_all([vote(&ada, locked), vote(&bob, locked)]));
+    let others = join_all(ids.iter().map(|id| vote(&ada, *id)));
+    tokio::select! {
+        _ = &mut held => panic!("the lock was ignored"),
+        votes = others => assert_eq!(votes, vec![1; ids.len()]),
+    }
+    lock.commit().await.unwrap();
+    held.await;
+    let post = service.get(&format!("/posts/{locked}"), &ada).await;
+    assert_eq!(post.expect(200).json()["votes"], 2);
+}

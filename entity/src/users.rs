@@ -30,6 +30,9 @@ pub struct Model {
     pub role: Role,
     /// The time of the suspension, in UTC and whole microseconds; none for an active user.
     pub suspended_at: Option<TimeDateTimeWithTimeZone>,
+    /// The time of the deletion, in UTC and whole microseconds. A deleted user is also suspended
+    /// until a job has removed all rows of the user.
+    pub deleted_at: Option<TimeDateTimeWithTimeZone>,
     /// The user's posts.
     #[sea_orm(has_many)]
     pub posts: HasMany<super::posts::Entity>,

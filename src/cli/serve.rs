@@ -19,11 +19,14 @@ use crate::{
     jobs,
     keys::Keys,
     routes, server,
-    services::auth::{
-        Authenticator,
-        access_tokens::AccessTokens,
-        passwords::{self, Passwords},
-        rehash::RehashQueue,
+    services::{
+        auth::{
+            Authenticator,
+            access_tokens::AccessTokens,
+            passwords::{self, Passwords},
+            rehash::RehashQueue,
+        },
+        removal::Removals,
     },
     telemetry,
 };
@@ -69,6 +72,7 @@ pub(super) async fn run() -> Result<(), String> {
         authenticator: Authenticator::default(),
         refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,
+        removals: Removals::default(),
         limits: Limits::new(&config.limits),
         drain: Drain::default(),
     };
@@ -77,6 +81,7 @@ pub(super) async fn run() -> Result<(), String> {
         &state.db,
         &state.passwords,
         &state.rehashes,
+        &state.removals,
         state.refresh_lifetime,
     );
     let address = listener.local_addr().unwrap_or(address);

@@ -6,8 +6,11 @@ use time::Duration;
 use super::{Drain, Limits, Problem};
 use crate::{
     db::Db,
-    services::auth::{
-        Authenticator, access_tokens::AccessTokens, passwords::Passwords, rehash::RehashQueue,
+    services::{
+        auth::{
+            Authenticator, access_tokens::AccessTokens, passwords::Passwords, rehash::RehashQueue,
+        },
+        removal::Removals,
     },
 };
 
@@ -28,6 +31,8 @@ pub struct State {
     pub refresh_lifetime: Duration,
     /// Whether posts are readable without a token.
     pub public_reads: bool,
+    /// Wakes the job that removes deleted accounts.
+    pub removals: Removals,
     /// The rate limits.
     pub limits: Limits,
     /// The count of open requests.

@@ -3,11 +3,15 @@
 mod broken_requests;
 mod cleanup;
 mod rehash;
+mod removal;
 mod supervisor;
 
 use crate::{
     db::Db,
-    services::auth::{passwords::Passwords, rehash::RehashQueue},
+    services::{
+        auth::{passwords::Passwords, rehash::RehashQueue},
+        removal::Removals,
+    },
 };
 pub use supervisor::Supervisor;
 
@@ -17,12 +21,17 @@ pub fn start(
     db: &Db,
     passwords: &Passwords,
     rehashes: &RehashQueue,
+    removals: &Removals,
     refresh_lifetime: time::Duration,
 ) -> Supervisor {
     let supervisor = Supervisor::default();
     let cleanup_db = db.clone();
     supervisor.start("cleanup", move |stop| {
         cleanup::run(cleanup_db.clone(), refresh_lifetime, stop)
+    });
+    let (removal_db, removals) = (db.clone(), removals.clone());
+    supervisor.start("removal", move |stop| {
+        removal::run(removal_db.clone(), removals.clone(), stop)
     });
     let (db, passwords, rehashes) = (db.clone(), passwords.clone(), rehashes.clone());
     supervisor.start("broken-requests", broken_requests::run);

@@ -145,8 +145,9 @@ async fn change(
 
 /// Delete the caller's account
 ///
-/// Deletes the caller's posts and votes too, and updates the vote counts. Ends all sessions and
-/// revokes all personal access tokens.
+/// The account and its posts disappear at once. Ends all sessions and revokes all personal access
+/// tokens. The service then removes the posts and votes step by step and updates the vote counts.
+/// The username and the e-mail address are free again after that.
 #[utoipa::path(
     delete, path = "/users/me", tag = "users", operation_id = "deleteMe",
     request_body = AccountDeletion,
@@ -162,6 +163,7 @@ async fn delete(
         db,
         passwords,
         authenticator,
+        removals,
         ..
     } = state.get_ref();
     state
@@ -169,6 +171,6 @@ async fn delete(
         .count_sign_in(&request, caller.username.as_str())?;
     let verified =
         account::verify_password(db, passwords, &caller, deletion.current_password).await?;
-    account::delete(db, authenticator, &caller, &verified).await?;
+    account::delete(db, authenticator, removals, &caller, &verified).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -2,21 +2,24 @@
 
 use entity::{
     audit_log, personal_tokens as tokens, posts, sessions,
-    users::{ActiveModel, Entity, Model, PasswordHash},
+    users::{ActiveModel, Column, Entity, Model, PasswordHash},
     values::{Email, NewPassword, Password, UserId, Username},
     votes,
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, ExprTrait},
 };
 
 use super::{
     auth::{
         Authenticator, Identity, passwords::Passwords, personal_tokens, sessions as session_rules,
     },
-    now, users as user_rules,
+    now,
+    removal::Removals,
+    users as user_rules,
 };
 use crate::{
     db::{Db, OnConstraint, Transaction},
@@ -100,13 +103,15 @@ pub async fn verify_password(
     Err(Error::WrongPassword)
 }
 
-/// Locks the caller's row until `transaction` ends, and checks that the password hash is `verified`.
+/// Locks the caller's row until `transaction` ends, and checks that the caller is not suspended and
+/// that the password hash is `verified`.
 async fn lock_verified(
     transaction: &Transaction,
     caller: &Identity,
     verified: Option<&PasswordHash>,
 ) -> Result<(), Error> {
     let user = user_rules::lock_user(transaction, caller.id).await?;
+    let user = user.filter(|user| user.suspended_at.is_none());
     let user = user.ok_or(Error::InvalidToken)?;
     if verified.is_some_and(|verified| *verified != user.password_hash) {
         return Err(Error::WrongPassword);
@@ -114,13 +119,16 @@ async fn lock_verified(
     Ok(())
 }
 
-/// Deletes the caller with all posts, votes, sessions and tokens. Triggers update the vote counts.
+/// Deletes the caller: from the commit on, the account and its posts are hidden, and its sessions
+/// and tokens are gone. The job of `removals` removes the rest. The username and the e-mail address
+/// stay taken until then.
 ///
 /// # Errors
 /// [`Error::WrongPassword`] if the password was changed since the verification.
 pub async fn delete(
     db: &Db,
     authenticator: &Authenticator,
+    removals: &Removals,
     caller: &Identity,
     verified: &PasswordHash,
 ) -> Result<(), Error> {
@@ -129,11 +137,18 @@ pub async fn delete(
             lock_verified(&transaction, caller, Some(verified)).await?;
             let mut ended = session_rules::end_all_in(&transaction, caller.id, None).await?;
             ended.extend(personal_tokens::revoke_all_in(&transaction, caller.id).await?);
-            Entity::delete_by_id(caller.id).exec(&transaction).await?;
+            let now = Expr::value(now());
+            Entity::update_many()
+                .col_expr(Column::DeletedAt, now.clone())
+                .col_expr(Column::SuspendedAt, now)
+                .filter(Column::Id.eq(caller.id))
+                .exec(&transaction)
+                .await?;
             Ok(ended)
         })
         .await?;
     authenticator.end(ended);
+    removals.notify();
     Ok(())
 }
 

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod moderation;
 pub mod paging;
 pub mod posts;
+pub mod removal;
 pub mod users;
 pub mod votes;
 

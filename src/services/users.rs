@@ -1,10 +1,10 @@
-//! Queries for users.
+//! Queries for users. A deleted user does not exist for them: a job still has to remove the row.
 
 use entity::{
     users::{Column, Entity, Model},
     values::{SignInName, UserId},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
 use crate::{
     db::{Constraint, Db, First, Transaction},
@@ -19,12 +19,17 @@ pub(super) fn taken() -> [(Constraint, Error); 2] {
     [(EMAIL, Error::EmailTaken), (USERNAME, Error::UsernameTaken)]
 }
 
+/// The users who are not deleted.
+pub(super) fn existing() -> Select<Entity> {
+    Entity::find().filter(Column::DeletedAt.is_null())
+}
+
 /// The user with this id.
 ///
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn get(db: &Db, id: UserId) -> Result<Model, Error> {
-    let user = Entity::find().filter(Column::Id.eq(id));
+    let user = existing().filter(Column::Id.eq(id));
     let user = user.first(db.read()).await?;
     user.ok_or_else(|| Error::not_found("user", id.get()))
 }
@@ -47,7 +52,7 @@ pub(super) async fn find_by_name(db: &Db, name: &str) -> Result<Option<Model>, E
     } else {
         Column::Username.eq(name)
     };
-    Ok(Entity::find().filter(column).first(db.read()).await?)
+    Ok(existing().filter(column).first(db.read()).await?)
 }
 
 /// Reads user `id` and locks the row until `transaction` ends.
@@ -55,6 +60,6 @@ pub(super) async fn lock_user(
     transaction: &Transaction,
     id: UserId,
 ) -> Result<Option<Model>, Error> {
-    let user = Entity::find().filter(Column::Id.eq(id)).lock_exclusive();
+    let user = existing().filter(Column::Id.eq(id)).lock_exclusive();
     Ok(user.first(transaction).await?)
 }

@@ -32,6 +32,7 @@ mod permissions;
 mod posts;
 mod problems;
 mod readme;
+mod removal;
 mod server;
 mod users;
 mod votes;

@@ -15,7 +15,7 @@ use crate::{
     services::{
         auth::{Authenticator, personal_tokens, sessions},
         now,
-        users::lock_user,
+        users::{existing, lock_user},
     },
 };
 
@@ -105,7 +105,7 @@ pub async fn set_role(
 /// Up to `limit` users by id, after the first `skip`.
 pub async fn list_users(db: &Db, limit: Limit, skip: Skip) -> Result<Vec<Model>, Error> {
     let connection = db.read();
-    let statement = Entity::find()
+    let statement = existing()
         .order_by_asc(Column::Id)
         .build(connection.get_database_backend());
     let statement = page(statement, limit.get(), skip.get());

@@ -17,6 +17,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use acclaim::{
@@ -26,11 +27,14 @@ use acclaim::{
     jobs::{self, Supervisor},
     keys::Keys,
     routes, server,
-    services::auth::{
-        Authenticator,
-        access_tokens::AccessTokens,
-        passwords::{self, Passwords},
-        rehash::RehashQueue,
+    services::{
+        auth::{
+            Authenticator,
+            access_tokens::AccessTokens,
+            passwords::{self, Passwords},
+            rehash::RehashQueue,
+        },
+        removal::Removals,
     },
 };
 use actix_web::{dev::ServerHandle, web::ServiceConfig};
@@ -153,6 +157,7 @@ impl Fixture {
             authenticator: Authenticator::default(),
             refresh_lifetime: time::Duration::days(30),
             public_reads: false,
+            removals: Removals::default(),
             limits: Limits::default(),
             drain: Drain::default(),
         }
@@ -176,6 +181,7 @@ impl Fixture {
             &state.db,
             &state.passwords,
             &state.rehashes,
+            &state.removals,
             state.refresh_lifetime,
         );
         let connections = Connections::new(ConnectionSettings {
@@ -188,6 +194,14 @@ impl Fixture {
         self.servers.lock().unwrap().push((server.handle(), jobs));
         tokio::spawn(server);
         Service::new(format!("http://{address}"))
+    }
+
+    /// Stops the jobs of the servers, as the end of their processes would.
+    pub async fn stop_jobs(&self) {
+        let servers = self.servers.lock().unwrap().clone();
+        for (_, jobs) in servers {
+            jobs.stop().await;
+        }
     }
 
     /// Stops the servers and drops the database.
@@ -207,7 +221,7 @@ impl Fixture {
 
 /// Access tokens signed with `keys`, valid for one hour.
 pub fn tokens(keys: Keys) -> AccessTokens {
-    AccessTokens::new(keys, std::time::Duration::from_hours(1))
+    AccessTokens::new(keys, Duration::from_hours(1))
 }
 
 async fn execute(url: &str, sql: &str) {
@@ -217,6 +231,19 @@ async fn execute(url: &str, sql: &str) {
         .close()
         .await
         .expect("cannot close the connection");
+}
+
+/// Waits until the rows of `sql` are `expected`, as [`column`] returns them.
+pub async fn wait_for(connection: &DatabaseConnection, sql: &str, expected: &[&str]) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let rows = column(connection, sql).await;
+        if rows == expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{sql}: still {rows:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// The first column of all rows of `sql` as text.

@@ -129,6 +129,12 @@ pub enum Error {
     /// The access token is malformed, forged or expired, or its user was deleted.
     #[error("the access token is not valid")]
     InvalidToken,
+    /// An export of the user is in progress.
+    #[error("an export of this account is in progress; try again when it has ended")]
+    ExportRunning,
+    /// The maximum number of exports is in progress.
+    #[error("too many exports at once")]
+    TooManyExports,
     /// The queue of the hashing threads is full.
     #[error("too many sign-ins at once")]
     Overloaded,

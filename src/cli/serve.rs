@@ -26,6 +26,7 @@ use crate::{
             passwords::{self, Passwords},
             rehash::RehashQueue,
         },
+        export::Exports,
         removal::Removals,
     },
     telemetry,
@@ -72,6 +73,7 @@ pub(super) async fn run() -> Result<(), String> {
         authenticator: Authenticator::default(),
         refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,
+        exports: Exports::default(),
         removals: Removals::default(),
         limits: Limits::new(&config.limits),
         drain: Drain::default(),
@@ -81,6 +83,7 @@ pub(super) async fn run() -> Result<(), String> {
         &state.db,
         &state.passwords,
         &state.rehashes,
+        &state.exports,
         &state.removals,
         state.refresh_lifetime,
     );

@@ -16,6 +16,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     Transaction,
+    connection::Mode,
     lanes::{Entered, Lanes, MAX_BATCH, Request, SLOW, Turn, Work},
     pool::Pool,
     transaction::{in_one_statement, in_transaction},
@@ -271,7 +272,7 @@ async fn write_together<B: BatchedWrite>(
     if B::ONE_STATEMENT {
         return in_one_statement(pool, limit, write).await;
     }
-    let written = in_transaction(pool, limit, write).await;
+    let written = in_transaction(pool, Mode::Write, limit, write).await;
     written.map_err(|error| (error, false))
 }
 

@@ -79,6 +79,15 @@ impl Options {
     }
 }
 
+/// A kind of transaction.
+#[derive(Clone, Copy)]
+pub(super) enum Mode {
+    /// Reads and writes.
+    Write,
+    /// Reads one state of the database: that of its first statement.
+    Snapshot,
+}
+
 /// Dropping it closes it and cancels its running statement.
 pub(super) enum Connection {
     Sqlite {
@@ -231,11 +240,14 @@ impl Connection {
     }
 
     /// Begins a transaction.
-    pub(super) async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        let sql = match self {
+    pub(super) async fn begin(&mut self, mode: Mode) -> Result<(), sqlx::Error> {
+        let sql = match (self as &Self, mode) {
             // A deferred transaction that reads first may be refused the lock for its first write.
-            Self::Sqlite { .. } => "BEGIN IMMEDIATE",
-            Self::Postgres { .. } => "BEGIN",
+            (Self::Sqlite { .. }, Mode::Write) => "BEGIN IMMEDIATE",
+            (Self::Sqlite { .. }, Mode::Snapshot) | (Self::Postgres { .. }, Mode::Write) => "BEGIN",
+            (Self::Postgres { .. }, Mode::Snapshot) => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            }
         };
         self.execute_simple(sql).await.map(drop)
     }

@@ -30,7 +30,7 @@ use crate::error::Error;
 pub use autocommit::Autocommit;
 pub use batches::BatchedWrite;
 use batches::Batches;
-use connection::Options;
+use connection::{Mode, Options};
 pub use constraint::{Constraint, OnConstraint};
 pub use first::First;
 pub use insert::insert_all;
@@ -154,7 +154,23 @@ impl Db {
         R: Future<Output = Result<T, Error>> + Send,
         T: Send,
     {
-        retry(|| in_transaction(&self.writer, None, &work)).await
+        retry(|| in_transaction(&self.writer, Mode::Write, None, &work)).await
+    }
+
+    /// Runs `work` in one read-only transaction, in which all statements see the same state of the
+    /// database.
+    ///
+    /// Limit the time of `work`: it holds a connection, and until it ends SQLite's write-ahead log
+    /// grows with each write, and PostgreSQL keeps the rows that others delete.
+    ///
+    /// # Errors
+    /// Those of `work`, and [`Error::Unavailable`].
+    pub async fn snapshot<T, F, R>(&self, work: F) -> Result<T, Error>
+    where
+        F: FnOnce(Transaction) -> R,
+        R: Future<Output = Result<T, Error>>,
+    {
+        in_transaction(&self.reader.pool, Mode::Snapshot, None, work).await
     }
 
     /// Writes `row` together with those of other requests, in one transaction.

@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{
     autocommit::{exec_error, query_error},
-    connection::{Canceller, is_reusable, is_stale},
+    connection::{Canceller, Mode, is_reusable, is_stale},
     pool::{Lease, Pool, closed},
     rows::Rows,
 };
@@ -27,7 +27,8 @@ use crate::error::Error;
 
 /// An open transaction. Clones share it.
 ///
-/// It ends when the closure of [`Db::write`](super::Db::write) returns. After that every use of a
+/// It ends when the closure of [`Db::write`](super::Db::write) or
+/// [`Db::snapshot`](super::Db::snapshot) returns. After that every use of a
 /// clone fails.
 #[derive(Clone)]
 pub struct Transaction(Arc<State>);
@@ -172,11 +173,12 @@ impl ConnectionTrait for Transaction {
     }
 }
 
-/// Runs `work` in one transaction on a connection of `pool`. Commits if `work` and all its statements
-/// succeed, rolls back otherwise. After `limit`, if there is one, the statements of `work` are
-/// cancelled.
+/// Runs `work` in one transaction of kind `mode` on a connection of `pool`. Commits if `work` and all
+/// its statements succeed, rolls back otherwise. After `limit`, if there is one, the statements of
+/// `work` are cancelled.
 pub(super) async fn in_transaction<T, F, R>(
     pool: &Arc<Pool>,
+    mode: Mode,
     limit: Option<Duration>,
     work: F,
 ) -> Result<T, Error>
@@ -184,7 +186,7 @@ where
     F: FnOnce(Transaction) -> R,
     R: Future<Output = Result<T, Error>>,
 {
-    let open = Open::begin(pool).await?;
+    let open = Open::begin(pool, mode).await?;
     let outcome = open.run_within(pool, limit, work).await;
     if outcome.is_ok() {
         open.end("COMMIT").await?;
@@ -223,12 +225,12 @@ struct Open {
 }
 
 impl Open {
-    async fn begin(pool: &Arc<Pool>) -> Result<Self, DbErr> {
+    async fn begin(pool: &Arc<Pool>, mode: Mode) -> Result<Self, DbErr> {
         let mut lease = pool.lease().await?;
-        let mut begun = lease.connection.begin().await;
+        let mut begun = lease.connection.begin(mode).await;
         if lease.reused && begun.as_ref().is_err_and(is_stale) {
             lease.renew().await?;
-            begun = lease.connection.begin().await;
+            begun = lease.connection.begin(mode).await;
         }
         if let Err(error) = begun {
             lease.release(Some(&error));

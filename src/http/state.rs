@@ -10,6 +10,7 @@ use crate::{
         auth::{
             Authenticator, access_tokens::AccessTokens, passwords::Passwords, rehash::RehashQueue,
         },
+        export::Exports,
         removal::Removals,
     },
 };
@@ -31,6 +32,8 @@ pub struct State {
     pub refresh_lifetime: Duration,
     /// Whether posts are readable without a token.
     pub public_reads: bool,
+    /// The exports in progress.
+    pub exports: Exports,
     /// Wakes the job that removes deleted accounts.
     pub removals: Removals,
     /// The rate limits.

@@ -2,6 +2,7 @@
 
 mod broken_requests;
 mod cleanup;
+mod export;
 mod rehash;
 mod removal;
 mod supervisor;
@@ -10,6 +11,7 @@ use crate::{
     db::Db,
     services::{
         auth::{passwords::Passwords, rehash::RehashQueue},
+        export::Exports,
         removal::Removals,
     },
 };
@@ -21,6 +23,7 @@ pub fn start(
     db: &Db,
     passwords: &Passwords,
     rehashes: &RehashQueue,
+    exports: &Exports,
     removals: &Removals,
     refresh_lifetime: time::Duration,
 ) -> Supervisor {
@@ -28,6 +31,11 @@ pub fn start(
     let cleanup_db = db.clone();
     supervisor.start("cleanup", move |stop| {
         cleanup::run(cleanup_db.clone(), refresh_lifetime, stop)
+    });
+    // Connections of its own: an export holds one for as long as its client reads.
+    let (export_db, exports) = (db.for_worker(), exports.clone());
+    supervisor.start("export", move |stop| {
+        export::run(export_db.clone(), exports.clone(), stop)
     });
     let (removal_db, removals) = (db.clone(), removals.clone());
     supervisor.start("removal", move |stop| {

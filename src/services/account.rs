@@ -1,16 +1,14 @@
 //! The account of the caller.
 
 use entity::{
-    audit_log, personal_tokens as tokens, posts, sessions,
     users::{ActiveModel, Column, Entity, Model, PasswordHash},
-    values::{Email, NewPassword, Password, UserId, Username},
-    votes,
+    values::{Email, NewPassword, Password, Username},
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, EntityTrait, QueryFilter,
+    sea_query::Expr,
 };
 
 use super::{
@@ -150,50 +148,4 @@ pub async fn delete(
     authenticator.end(ended);
     removals.notify();
     Ok(())
-}
-
-/// All data of a user.
-#[derive(Debug)]
-pub struct Export {
-    /// The account.
-    pub user: Model,
-    /// Posts and drafts, oldest first.
-    pub posts: Vec<posts::Model>,
-    /// Votes, by post id.
-    pub votes: Vec<votes::Model>,
-    /// Sessions that have not expired, newest first.
-    pub sessions: Vec<sessions::Model>,
-    /// Personal access tokens, newest first.
-    pub tokens: Vec<tokens::Model>,
-    /// Audit log entries that affect the user or were made by the user, oldest first.
-    pub audit_log: Vec<audit_log::Model>,
-}
-
-/// Reads all data of user `id`.
-pub async fn export(db: &Db, id: UserId) -> Result<Export, Error> {
-    use audit_log::Action::{ChangeRole, RestoreUser, SuspendUser};
-    let user = user_rules::get(db, id).await?;
-    let affects_a_user = audit_log::Column::Action.is_in([ChangeRole, RestoreUser, SuspendUser]);
-    let affects_user = affects_a_user.and(audit_log::Column::SubjectId.eq(id.get()));
-    let affects_user = affects_user.or(audit_log::Column::OwnerId.eq(id));
-    Ok(Export {
-        user,
-        posts: posts::Entity::find()
-            .filter(posts::Column::OwnerId.eq(id))
-            .order_by_asc(posts::Column::Id)
-            .all(db.read())
-            .await?,
-        votes: votes::Entity::find()
-            .filter(votes::Column::UserId.eq(id))
-            .order_by_asc(votes::Column::PostId)
-            .all(db.read())
-            .await?,
-        sessions: session_rules::list(db, id).await?,
-        tokens: personal_tokens::list(db, id).await?,
-        audit_log: audit_log::Entity::find()
-            .filter(affects_user.or(audit_log::Column::ActorId.eq(id)))
-            .order_by_asc(audit_log::Column::Id)
-            .all(db.read())
-            .await?,
-    })
 }

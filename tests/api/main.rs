@@ -24,6 +24,7 @@ mod conventions;
 mod cors;
 mod db;
 mod documents;
+mod export;
 mod harness;
 mod input;
 mod limits;

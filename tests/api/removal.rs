@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::acclaim,
     harness::{
-        Fixture, apply, behaviour, column,
+        Fixture, apply, behaviour, column, insert_numbered, insert_posts,
         service::{PASSWORD, Service, User},
         wait_for,
     },
@@ -22,14 +22,6 @@ async fn mark(fixture: &Fixture, service: &Service, user: &User) {
 
 async fn execute(connection: &DatabaseConnection, sql: &str) {
     connection.execute_unprepared(sql).await.expect(sql);
-}
-
-/// `sql` with the numbers 1 to `count` as the table `numbers`.
-fn numbered(count: u32, insert: &str, select: &str) -> String {
-    format!(
-        "INSERT INTO {insert} WITH RECURSIVE numbers (n) AS
-            (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count}) SELECT {select}"
-    )
 }
 
 #[apply(behaviour)]
@@ -151,22 +143,14 @@ async fn a_removal_continues_after_a_restart(fixture: Fixture) {
     let hers = service.new_post(&grace, "Grace's").await;
     let connection = fixture.connect().await;
     // More posts, bytes and votes than one step removes.
-    let columns = "posts (owner_id, title, content, published, tags, created_at, updated_at)";
-    let large = "x".repeat(30_000);
     for owner in [&ada, &grace] {
-        let id = owner.id;
-        for (count, content) in [(150, "c"), (12, large.as_str())] {
-            let row = format!(
-                "{id}, 'Title', '{content}', n % 2 = 0, 'tag', created_at, created_at
-                 FROM numbers, users WHERE id = {id}"
-            );
-            execute(&connection, &numbered(count, columns, &row)).await;
-        }
+        insert_posts(&connection, owner.id, 150, "c").await;
+        insert_posts(&connection, owner.id, 12, &"x".repeat(30_000)).await;
     }
-    let voters = "n || '@example.com', 'voter' || n, 'x', created_at, created_at
+    let names = "n || '@example.com', 'voter' || n, 'x', created_at, created_at
         FROM numbers, users WHERE username = 'ada'";
     let columns = "users (email, username, password_hash, created_at, updated_at)";
-    execute(&connection, &numbered(450, columns, voters)).await;
+    insert_numbered(&connection, 450, columns, names).await;
     for (posts, users) in [
         (
             format!(

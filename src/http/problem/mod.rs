@@ -19,6 +19,9 @@ pub use types::{ProblemPage, ProblemType};
 /// `Retry-After` of a 503, in seconds.
 const RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(2);
 
+/// `Retry-After` of a second export, in seconds: most exports take less.
+const EXPORT_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(10);
+
 /// An error response: its content for the client, and its cause for the operator's log.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -247,7 +250,11 @@ impl From<Error> for Problem {
                 .with_challenge(r#"Bearer error="insufficient_scope""#),
             Error::InvalidToken => Self::new(types::INVALID_TOKEN, detail)
                 .with_challenge(r#"Bearer error="invalid_token""#),
-            Error::Overloaded => Self::unavailable(detail, None),
+            Error::ExportRunning => Self {
+                retry_after: EXPORT_RETRY_AFTER,
+                ..Self::new(types::TOO_MANY_REQUESTS, detail)
+            },
+            Error::Overloaded | Error::TooManyExports => Self::unavailable(detail, None),
             Error::TryAgain(cause) | Error::TooSlow(cause) | Error::Unavailable(cause) => {
                 Self::unavailable(detail, Some(cause.to_string()))
             }

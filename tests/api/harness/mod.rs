@@ -34,6 +34,7 @@ use acclaim::{
             passwords::{self, Passwords},
             rehash::RehashQueue,
         },
+        export::Exports,
         removal::Removals,
     },
 };
@@ -157,6 +158,7 @@ impl Fixture {
             authenticator: Authenticator::default(),
             refresh_lifetime: time::Duration::days(30),
             public_reads: false,
+            exports: Exports::default(),
             removals: Removals::default(),
             limits: Limits::default(),
             drain: Drain::default(),
@@ -181,6 +183,7 @@ impl Fixture {
             &state.db,
             &state.passwords,
             &state.rehashes,
+            &state.exports,
             &state.removals,
             state.refresh_lifetime,
         );
@@ -231,6 +234,35 @@ async fn execute(url: &str, sql: &str) {
         .close()
         .await
         .expect("cannot close the connection");
+}
+
+/// Inserts `count` posts of user `owner_id`, past the service.
+pub async fn insert_posts(
+    connection: &DatabaseConnection,
+    owner_id: i64,
+    count: u32,
+    content: &str,
+) {
+    let columns = "posts (owner_id, title, content, published, tags, created_at, updated_at)";
+    let row = format!(
+        "{owner_id}, 'Title', '{content}', n % 2 = 0, 'tag', created_at, created_at
+         FROM numbers, users WHERE id = {owner_id}"
+    );
+    insert_numbered(connection, count, columns, &row).await;
+}
+
+/// Inserts the rows of `SELECT select`. The table `numbers` has 1 to `count` in its column `n`.
+pub async fn insert_numbered(
+    connection: &DatabaseConnection,
+    count: u32,
+    columns: &str,
+    select: &str,
+) {
+    let sql = format!(
+        "INSERT INTO {columns} WITH RECURSIVE numbers (n) AS
+            (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count}) SELECT {select}"
+    );
+    connection.execute_unprepared(&sql).await.expect(columns);
 }
 
 /// Waits until the rows of `sql` are `expected`, as [`column`] returns them.

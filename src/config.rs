@@ -2,6 +2,7 @@
 
 mod limits;
 mod parse;
+mod quotas;
 mod settings;
 
 use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
@@ -12,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use crate::keys::Keys;
 pub use limits::{ConnectionSettings, LimitSettings, Rate};
 use parse::{boolean, days, key_file, minutes, origins, parsed, secrets};
+pub use quotas::Quotas;
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_URL, HOST,
     JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
@@ -57,6 +59,8 @@ pub struct Config {
     pub auto_migrate: bool,
     /// `PUBLIC_READS`.
     pub public_reads: bool,
+    /// `QUOTA_…`.
+    pub quotas: Quotas,
     /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
     pub limits: LimitSettings,
     /// `MAX_CONNECTIONS…` and `TRUSTED_PROXIES`.
@@ -113,6 +117,7 @@ impl Config {
         let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
         let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
         let public_reads = reader.read(&PUBLIC_READS, boolean);
+        let quotas = Quotas::read(&mut reader);
         let limits = LimitSettings::read(&mut reader);
         let connections = ConnectionSettings::read(&mut reader);
         let log_filter = reader.read(&RUST_LOG, |text| {
@@ -147,6 +152,7 @@ impl Config {
             Some(origins),
             Some(auto_migrate),
             Some(public_reads),
+            Some(quotas),
             Some(limits),
             Some(connections),
             Some(log_filter),
@@ -161,6 +167,7 @@ impl Config {
             origins,
             auto_migrate,
             public_reads,
+            quotas,
             limits,
             connections,
             log_filter,
@@ -184,6 +191,7 @@ impl Config {
                 trusted_proxies: limits.trusted_proxies.clone(),
                 ..connections
             },
+            quotas,
             limits,
             log_filter,
             log_format,

@@ -17,7 +17,7 @@ use crate::{
     services::{
         account::{self, Changes},
         auth::Identity,
-        users,
+        quotas, users,
     },
 };
 
@@ -73,9 +73,10 @@ struct AccountDeletion {
 )]
 async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
     let user = users::get(&state.db, caller.id).await?;
+    let (usage, quotas) = quotas::of(&state.db, caller.id).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(User::own(user)))
+        .json(User::with_usage(user, usage, quotas)))
 }
 
 /// Change the caller's account

@@ -25,7 +25,7 @@ use crate::{
             audit_log::{Action, NewAuditEntry, record},
             require_role,
         },
-        now,
+        now, quotas,
     },
 };
 
@@ -35,17 +35,20 @@ const OWNER: Constraint = Constraint::foreign_key("posts_owner_id_fkey");
 /// Creates a post of `owner`. `new` has every field that a client can set.
 ///
 /// # Errors
-/// [`Error::InvalidToken`] if the owner was deleted meanwhile.
+/// [`Error::InvalidToken`] if the owner was deleted meanwhile; [`Error::QuotaExceeded`].
 pub async fn create(db: &Db, owner: Identity, new: ActiveModel) -> Result<PostView, Error> {
     let post = ActiveModel {
         owner_id: Set(owner.id),
         ..new
     };
-    Ok(PostView {
-        row: db.batched_write::<CreatePosts>(post).await?,
-        owner_username: owner.username,
-        voted: false,
-    })
+    match db.batched_write::<CreatePosts>(post).await {
+        Ok(row) => Ok(PostView {
+            row,
+            owner_username: owner.username,
+            voted: false,
+        }),
+        Err(error) => Err(quotas::explained(db, error).await),
+    }
 }
 
 struct CreatePosts;
@@ -82,14 +85,15 @@ impl BatchedWrite for CreatePosts {
         };
         let posts = posts.iter().map(|post| ActiveModel::clone(post));
         let posts = insert_all(transaction, common, posts.collect()).await;
-        posts.on_constraint([(OWNER, Error::InvalidToken)])
+        let deleted = [(OWNER, Error::InvalidToken)];
+        posts.on_constraint(deleted.into_iter().chain(quotas::exceeded()))
     }
 }
 
 /// Changes post `id` of `caller` and returns the new version. `changes` has the fields to change.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::NotOwner`].
+/// [`Error::NotFound`], [`Error::NotOwner`], [`Error::QuotaExceeded`].
 pub async fn update(
     db: &Db,
     caller: UserId,
@@ -101,19 +105,23 @@ pub async fn update(
         updated_at: Set(now()),
         ..changes
     };
-    db.write(|transaction| async move {
+    let written = db.write(|transaction| async move {
         if !is_empty {
-            Entity::update_many()
+            let updated = Entity::update_many()
                 .set(changes.clone())
                 .col_expr(Column::Version, Expr::col(Column::Version).add(1))
                 .filter(Column::Id.eq(id))
                 .filter(Column::OwnerId.eq(caller))
                 .exec(&transaction)
-                .await?;
+                .await;
+            updated.on_constraint(quotas::exceeded())?;
         }
         owned(&transaction, caller, id).await
-    })
-    .await
+    });
+    match written.await {
+        Err(error) => Err(quotas::explained(db, error).await),
+        written => written,
+    }
 }
 
 /// Deletes post `id` and its votes. A moderator may delete posts of other users; the audit log then

@@ -1,0 +1,39 @@
+//! The quotas of users.
+
+use super::{
+    SettingsReader,
+    settings::{QUOTA_BYTES, QUOTA_POSTS},
+};
+
+/// What each user may store. `None` is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quotas {
+    /// `QUOTA_POSTS`: the number of posts.
+    pub posts: Option<i64>,
+    /// `QUOTA_BYTES`: the bytes of all titles and contents, in UTF-8.
+    pub bytes: Option<i64>,
+}
+
+impl Quotas {
+    pub(super) fn read<L: Fn(&str) -> Option<String>>(
+        reader: &mut SettingsReader<L>,
+    ) -> Option<Self> {
+        let posts = reader.read(&QUOTA_POSTS, maximum);
+        let bytes = reader.read(&QUOTA_BYTES, maximum);
+        Some(Self {
+            posts: posts?,
+            bytes: bytes?,
+        })
+    }
+}
+
+fn maximum(text: &str) -> Result<Option<i64>, String> {
+    match text.parse::<i64>() {
+        Ok(0) => Ok(None),
+        Ok(maximum @ 1..) => Ok(Some(maximum)),
+        _ => Err(format!(
+            "`{text}` is not an integer from 1 to {}, or 0 for no limit",
+            i64::MAX
+        )),
+    }
+}

@@ -5,6 +5,15 @@ use crate::dialect;
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
+/// Sets the number of index segments at which FTS5 merges a level at once. With its default of 16
+/// it did so instead of merging in small steps, because `automerge` is 16 too. During the removal of
+/// 100 MB of text, such merges blocked SQLite's writer for up to half a second, and longer for more
+/// text.
+fn merge_at(segments: u32) -> [String; 2] {
+    ["posts_search", "posts_titles"]
+        .map(|name| format!("INSERT INTO {name} ({name}, rank) VALUES ('crisismerge', {segments})"))
+}
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -24,10 +33,17 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             ],
         )
-        .await
+        .await?;
+        if dialect::is_postgres(manager) {
+            return Ok(());
+        }
+        dialect::execute(manager, merge_at(64)).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if !dialect::is_postgres(manager) {
+            dialect::execute(manager, merge_at(16)).await?;
+        }
         dialect::execute(
             manager,
             [

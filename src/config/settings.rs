@@ -123,7 +123,7 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "The log format: text or json");
 
 /// All settings, in the order of the documentation.
-pub const SETTINGS: [&Setting; 20] = [
+pub const SETTINGS: [&Setting; 22] = [
     &DATABASE_URL,
     &HOST,
     &PORT,

@@ -109,7 +109,8 @@ impl AccessTokens {
 
     fn check(&self, token: &str) -> Option<VerifiedToken> {
         let header = jsonwebtoken::decode_header(token).ok()?;
-        if header.typ.as_deref() != Some(TYPE) {
+        // The service supports no critical extension (RFC 7515, section 4.1.11).
+        if header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
             return None;
         }
         let key = self.keys.verification_key(header.kid.as_deref()?)?;

@@ -71,6 +71,10 @@ fn forgeries(good: &str, key: &EncodingKey) -> Vec<(&'static str, String)> {
         ("wrong typ", head(|header| header.typ = Some("JWT".into()))),
         ("missing kid", head(|header| header.kid = None)),
         ("unknown kid", head(|header| header.kid = Some("x".into()))),
+        (
+            "critical extension",
+            head(|header| header.crit = Some(vec!["b64".into()])),
+        ),
         ("wrong iss", with("iss", json!("else"))),
         ("wrong aud", with("aud", json!("else"))),
         ("expired", with("exp", json!(now - 1))),

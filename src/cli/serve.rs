@@ -15,7 +15,7 @@ use super::open_files;
 use crate::{
     config::{Config, ConnectionSettings},
     db::{self, Db},
-    http::{Connections, Drain, Limits, State},
+    http::{Connections, Drain, Limits, Readiness, State},
     jobs,
     keys::Keys,
     routes, server,
@@ -81,6 +81,7 @@ pub(super) async fn run() -> Result<(), String> {
         removals: Removals::default(),
         limits: Limits::new(&config.limits),
         drain: Drain::default(),
+        readiness: Readiness::default(),
     };
     let drain = state.drain.clone();
     let jobs = jobs::start(

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, web::Data};
 use time::Duration;
 
-use super::{Drain, Limits, Problem};
+use super::{Drain, Limits, Problem, Readiness};
 use crate::{
     db::Db,
     services::{
@@ -40,6 +40,8 @@ pub struct State {
     pub limits: Limits,
     /// The count of open requests.
     pub drain: Drain,
+    /// The last check of the database.
+    pub readiness: Readiness,
 }
 
 impl State {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    db::Db,
     error::Error,
     http::{Problem, Route, State, route::route},
 };
@@ -78,6 +79,8 @@ async fn live() -> Json<Health> {
 }
 
 /// Check whether the service is ready: its database is reachable and migrated
+///
+/// The answer is at most one second old.
 #[utoipa::path(
     get, path = "/health/ready", tag = "service", operation_id = "getReady",
     responses(
@@ -89,8 +92,13 @@ async fn ready(state: Data<State>) -> Result<Json<Health>, Problem> {
     if state.drain.is_stopping() {
         return Err(Problem::unavailable("the server is stopping", None));
     }
-    match tokio::time::timeout(TIMEOUT, state.db.pending()).await {
-        Ok(Ok(pending)) if pending.is_empty() => Ok(Json(Health { status: "ok" })),
+    state.readiness.get(check(&state.db)).await?;
+    Ok(Json(Health { status: "ok" }))
+}
+
+async fn check(db: &Db) -> Result<(), Problem> {
+    match tokio::time::timeout(TIMEOUT, db.pending()).await {
+        Ok(Ok(pending)) if pending.is_empty() => Ok(()),
         Ok(Ok(_)) => Err(Problem::unavailable(
             "the database has pending migrations",
             None,

@@ -182,10 +182,7 @@ async fn the_welcome_page_and_health_checks_answer(fixture: Fixture) {
     }
     let down = migration::Command::Down { steps: 1 };
     migration::run(&fixture.database(), &down).await.unwrap();
-    service
-        .call("GET", "/health/ready", None, None)
-        .await
-        .problem(503);
+    service.readiness(503).await.problem(503);
     service
         .call("GET", "/health/live", None, None)
         .await

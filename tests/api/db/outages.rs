@@ -79,11 +79,6 @@ async fn the_service_recovers_from_a_lost_database(fixture: Fixture) {
         return;
     }
     let (proxy, service, ada) = serve_by_proxy(&fixture).await;
-    service
-        .call("GET", "/health/ready", None, None)
-        .await
-        .expect(200);
-
     proxy.link.send_replace(Link::Cut);
     let body = serde_json::json!({"title": "t", "content": "c"});
     let (ready, read, write) = tokio::join!(
@@ -100,10 +95,7 @@ async fn the_service_recovers_from_a_lost_database(fixture: Fixture) {
         .expect(200);
 
     proxy.link.send_replace(Link::Open);
-    service
-        .call("GET", "/health/ready", None, None)
-        .await
-        .expect(200);
+    service.readiness(200).await;
     service.post("/posts", &ada, body).await.expect(201);
     assert_eq!(
         service

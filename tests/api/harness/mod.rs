@@ -23,7 +23,7 @@ use std::{
 use acclaim::{
     config::{Config, ConnectionSettings, Origins},
     db::Db,
-    http::{Connections, Drain, Limits, State},
+    http::{Connections, Drain, Limits, Readiness, State},
     jobs::{self, Supervisor},
     keys::Keys,
     routes, server,
@@ -162,6 +162,7 @@ impl Fixture {
             removals: Removals::default(),
             limits: Limits::default(),
             drain: Drain::default(),
+            readiness: Readiness::default(),
         }
     }
 

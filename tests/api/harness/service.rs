@@ -1,9 +1,10 @@
 //! A client of a running service.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 /// The password of all test users.
 pub const PASSWORD: &str = "correct horse";
@@ -107,7 +108,7 @@ impl Service {
         let client = Client::builder()
             .no_proxy()
             .local_address(address)
-            .timeout(std::time::Duration::from_mins(1))
+            .timeout(Duration::from_mins(1))
             .build()
             .expect("no client");
         Self { base, client }
@@ -142,6 +143,19 @@ impl Service {
 
     pub async fn post(&self, path: &str, user: &User, body: Value) -> Answer {
         self.call("POST", path, Some(user), Some(body)).await
+    }
+
+    /// Asks for the readiness until the status of the answer, which may be a second old, is `status`.
+    pub async fn readiness(&self, status: u16) -> Answer {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let answer = self.call("GET", "/health/ready", None, None).await;
+            if answer.status == status {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "{}", answer.text);
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Creates the user `name` and signs in.

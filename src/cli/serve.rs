@@ -90,6 +90,7 @@ pub(super) async fn run() -> Result<(), String> {
         &state.rehashes,
         &state.exports,
         &state.removals,
+        &state.authenticator,
         state.refresh_lifetime,
     );
     let address = listener.local_addr().unwrap_or(address);

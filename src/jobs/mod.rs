@@ -3,6 +3,7 @@
 mod broken_requests;
 mod cleanup;
 mod export;
+mod last_used;
 mod rehash;
 mod removal;
 mod supervisor;
@@ -10,7 +11,7 @@ mod supervisor;
 use crate::{
     db::Db,
     services::{
-        auth::{passwords::Passwords, rehash::RehashQueue},
+        auth::{Authenticator, passwords::Passwords, rehash::RehashQueue},
         export::Exports,
         removal::Removals,
     },
@@ -25,6 +26,7 @@ pub fn start(
     rehashes: &RehashQueue,
     exports: &Exports,
     removals: &Removals,
+    authenticator: &Authenticator,
     refresh_lifetime: time::Duration,
 ) -> Supervisor {
     let supervisor = Supervisor::default();
@@ -40,6 +42,10 @@ pub fn start(
     let (removal_db, removals) = (db.clone(), removals.clone());
     supervisor.start("removal", move |stop| {
         removal::run(removal_db.clone(), removals.clone(), stop)
+    });
+    let (uses_db, uses) = (db.clone(), authenticator.uses().clone());
+    supervisor.start("last-used", move |stop| {
+        last_used::run(uses_db.clone(), uses.clone(), stop)
     });
     let (db, passwords, rehashes) = (db.clone(), passwords.clone(), rehashes.clone());
     supervisor.start("broken-requests", broken_requests::run);

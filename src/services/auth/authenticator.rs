@@ -4,7 +4,11 @@
 //! the credential at once. If another process ends it, this one accepts it until the cache entry
 //! expires.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use entity::{
     personal_tokens as tokens, sessions,
@@ -12,14 +16,13 @@ use entity::{
     values::{Scopes, SessionId, UserId, Username},
 };
 use moka::{policy::EvictionPolicy, sync::Cache};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use time::OffsetDateTime;
 
-use super::{access_tokens::AccessTokens, opaque_token};
+use super::{access_tokens::AccessTokens, last_used::UseQueue, opaque_token};
 use crate::{
     db::{Db, First},
     error::Error,
-    services::now,
 };
 
 /// Lifetime of a cache entry. Together with the duration of a request it must stay below 5 s: the
@@ -30,8 +33,6 @@ const CACHE_LIFETIME: Duration = Duration::from_secs(4);
 const ENDED_LIFETIME: Duration = Duration::from_mins(1);
 /// Maximum number of entries of each cache, at about 200 bytes each.
 const CAPACITY: u64 = 100_000;
-/// Precision of `last_used_at`.
-const LAST_USED_PRECISION: time::Duration = time::Duration::minutes(1);
 
 /// An authenticated user and the credential of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +86,10 @@ type CachedIdentity = (Identity, Option<OffsetDateTime>);
 pub struct Authenticator {
     live: Cache<Credential, CachedIdentity>,
     ended: Cache<Credential, ()>,
+    /// Grows when entries of `live` are removed because their rows have changed. A row that was read
+    /// before that is not added to `live`, which changes only under this lock.
+    generation: Arc<Mutex<u64>>,
+    uses: UseQueue,
 }
 
 impl Default for Authenticator {
@@ -100,6 +105,8 @@ impl Default for Authenticator {
                 // The default policy may reject a new entry.
                 .eviction_policy(EvictionPolicy::lru())
                 .build(),
+            generation: Arc::default(),
+            uses: UseQueue::default(),
         }
     }
 }
@@ -132,8 +139,10 @@ impl Authenticator {
         let (identity, expires_at) = if let Some(entry) = self.live.get(&credential) {
             entry
         } else {
-            let entry = read(db, &credential).await?.ok_or(Error::InvalidToken)?;
-            self.live.insert(credential, entry.clone());
+            let generation = *self.generation();
+            let found = read(db, &self.uses, &credential).await?;
+            let entry = found.ok_or(Error::InvalidToken)?;
+            self.remember(credential, entry.clone(), generation);
             entry
         };
         let valid = user_id.is_none_or(|user_id| user_id == identity.id)
@@ -143,22 +152,48 @@ impl Authenticator {
 
     /// Rejects `credentials` from now on. Call it after the transaction that deletes their rows.
     pub fn end(&self, credentials: impl IntoIterator<Item = Credential>) {
-        for credential in credentials {
+        let credentials: Vec<_> = credentials.into_iter().collect();
+        for credential in &credentials {
             self.ended.insert(credential.clone(), ());
+        }
+        self.forget(credentials);
+    }
+
+    /// Removes `credentials` from the cache, so that their rows are read again. Call it after the
+    /// transaction that changes the rows. A row that was read before this call is not cached.
+    pub fn forget(&self, credentials: impl IntoIterator<Item = Credential>) {
+        let mut generation = self.generation();
+        *generation = generation.wrapping_add(1);
+        for credential in credentials {
             self.live.invalidate(&credential);
         }
     }
 
-    /// Removes `credentials` from the cache, so that their rows are read again.
-    pub fn forget(&self, credentials: impl IntoIterator<Item = Credential>) {
-        for credential in credentials {
-            self.live.invalidate(&credential);
+    /// The queue of the uses to be stored.
+    #[must_use]
+    pub fn uses(&self) -> &UseQueue {
+        &self.uses
+    }
+
+    /// Caches `entry`, if its row was read in the current generation.
+    fn remember(&self, credential: Credential, entry: CachedIdentity, read_in: u64) {
+        let generation = self.generation();
+        if *generation == read_in {
+            self.live.insert(credential, entry);
         }
+    }
+
+    fn generation(&self) -> MutexGuard<'_, u64> {
+        let generation = self.generation.lock();
+        generation.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn read(db: &Db, credential: &Credential) -> Result<Option<CachedIdentity>, Error> {
-    let now = now();
+async fn read(
+    db: &Db,
+    queue: &UseQueue,
+    credential: &Credential,
+) -> Result<Option<CachedIdentity>, Error> {
     let (user, scopes, last_used_at, expires_at) = match credential {
         Credential::Session(id) => {
             let found = sessions::Entity::find()
@@ -187,11 +222,7 @@ async fn read(db: &Db, credential: &Credential) -> Result<Option<CachedIdentity>
     let Some(user) = user.filter(|user| user.suspended_at.is_none()) else {
         return Ok(None);
     };
-    if last_used_at.is_none_or(|at| at + LAST_USED_PRECISION < now)
-        && let Err(error) = update_last_used(db, credential, now).await
-    {
-        tracing::warn!(%error, "`last_used_at` of a session or token was not updated");
-    }
+    queue.note(credential, last_used_at);
     let identity = Identity {
         id: user.id,
         username: user.username,
@@ -202,33 +233,34 @@ async fn read(db: &Db, credential: &Credential) -> Result<Option<CachedIdentity>
     Ok(Some((identity, expires_at)))
 }
 
-async fn update_last_used(
-    db: &Db,
-    credential: &Credential,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    db.write(|transaction| async move {
-        match credential {
-            Credential::Session(id) => sessions::Entity::update_many()
-                .col_expr(sessions::Column::LastUsedAt, Expr::value(now))
-                .filter(sessions::Column::Id.eq(*id))
-                .filter(sessions::COLUMN.last_used_at.lt(now - LAST_USED_PRECISION))
-                .exec(&transaction)
-                .await
-                .map(drop),
-            Credential::Token(hash) => tokens::Entity::update_many()
-                .col_expr(tokens::Column::LastUsedAt, Expr::value(now))
-                .filter(tokens::COLUMN.hash.eq(hash.as_str()))
-                .filter(
-                    Condition::any()
-                        .add(tokens::COLUMN.last_used_at.is_null())
-                        .add(tokens::COLUMN.last_used_at.lt(now - LAST_USED_PRECISION)),
-                )
-                .exec(&transaction)
-                .await
-                .map(drop),
-        }?;
-        Ok(())
-    })
-    .await
+#[cfg(test)]
+mod tests {
+    use entity::values::{Scopes, UserId, Username};
+
+    use super::{Authenticator, Credential, Identity, Role};
+
+    #[test]
+    fn a_row_that_was_read_before_a_change_is_not_cached_after_it() {
+        let authenticator = Authenticator::default();
+        let credential = Credential::Token("hash".to_owned());
+        let identity = Identity {
+            id: UserId::parse(1).unwrap(),
+            username: Username::generate(),
+            role: Role::User,
+            scopes: Scopes::ALL,
+            credential: credential.clone(),
+        };
+        let read = || *authenticator.generation();
+        let remember = |read_in| {
+            authenticator.remember(credential.clone(), (identity.clone(), None), read_in);
+            authenticator.live.contains_key(&credential)
+        };
+        let stale = read();
+        authenticator.forget([credential.clone()]);
+        assert!(!remember(stale));
+        assert!(remember(read()));
+        let stale = read();
+        authenticator.end([credential.clone()]);
+        assert!(!remember(stale));
+    }
 }

@@ -3,6 +3,7 @@
 pub mod access_tokens;
 pub mod authenticator;
 pub mod cleanup;
+pub mod last_used;
 mod opaque_token;
 pub mod passwords;
 pub mod personal_tokens;

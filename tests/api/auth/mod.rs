@@ -3,6 +3,7 @@
 mod access_tokens;
 mod authentication;
 pub mod keys;
+mod last_used;
 mod passwords;
 mod refresh;
 mod sessions;

@@ -186,6 +186,7 @@ impl Fixture {
             &state.rehashes,
             &state.exports,
             &state.removals,
+            &state.authenticator,
             state.refresh_lifetime,
         );
         let connections = Connections::new(ConnectionSettings {

@@ -18,6 +18,9 @@ pub struct Model {
     pub created_at: TimeDateTimeWithTimeZone,
     /// The time of its first use, in UTC.
     pub replaced_at: Option<TimeDateTimeWithTimeZone>,
+    /// The hash of the token that was exchanged for it; `None` for the first token of a session.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub parent_hash: Option<String>,
     /// The session that it extends.
     #[sea_orm(belongs_to, from = "session_id", to = "id")]
     pub session: BelongsTo<super::sessions::Entity>,

@@ -6,11 +6,21 @@ use actix_web::{
     HttpRequest,
     http::header::{HeaderName, HeaderValue},
 };
+use entity::values::Invalid;
 
 use super::input;
 
 /// The total number of items in a list, across all pages.
 pub const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// The violation of a `cursor` that cannot be parsed.
+#[must_use]
+pub fn invalid_cursor() -> Invalid {
+    Invalid::new(
+        "format",
+        "must be a cursor from the `Link` header of an earlier response",
+    )
+}
 
 /// The value of `Link`, with the relations `next` and `prev`. Each target is the URI of `request`
 /// with another `cursor` and without `skip`. Returns `None` if there is no other page.

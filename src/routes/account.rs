@@ -3,9 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, http::header::CACHE_CONTROL, web::Data};
 use deserr::Deserr;
 use entity::values::{Email, NewPassword, Password, Scope, Username};
+use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::users::User;
+use super::{
+    login::{TokenResponse, new_session},
+    users::User,
+};
 use crate::{
     error::FieldError,
     http::{
@@ -48,8 +52,8 @@ struct AccountPatch {
     #[deserr(default, from(Email) = Some)]
     #[schema(nullable = false)]
     email: Option<Email>,
-    /// 8 to 128 characters. Requires `current_password`. Ends all other sessions and revokes all
-    /// personal access tokens.
+    /// 8 to 128 characters. Requires `current_password`. Ends all sessions and revokes all personal
+    /// access tokens.
     #[deserr(default, from(NewPassword) = Some)]
     #[schema(nullable = false)]
     password: Option<NewPassword>,
@@ -57,6 +61,17 @@ struct AccountPatch {
     #[deserr(default, from(Password) = Some)]
     #[schema(nullable = false)]
     current_password: Option<Password>,
+}
+
+/// The changed account.
+#[derive(Serialize, ToSchema)]
+struct ChangedUser {
+    #[serde(flatten)]
+    user: User,
+    /// The tokens of a new session. Only after a change of the password by a session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tokens: Option<TokenResponse>,
 }
 
 /// The confirmation of an account deletion.
@@ -81,12 +96,13 @@ async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Proble
 
 /// Change the caller's account
 ///
-/// A new password ends all other sessions and revokes all personal access tokens.
+/// A new password ends all sessions and revokes all personal access tokens. If the access token of a
+/// session made the request, the response has the tokens of a new session.
 #[utoipa::path(
     patch, path = "/users/me", tag = "users", operation_id = "patchMe",
     request_body(content = AccountPatch, content_type = "application/merge-patch+json"),
     responses(
-        (status = 200, description = "The changed account", body = User, headers(("Cache-Control" = String, description = "`no-store`"))),
+        (status = 200, description = "The changed account", body = ChangedUser, headers(("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
 async fn change(
@@ -101,6 +117,10 @@ async fn change(
         authenticator,
         ..
     } = state.get_ref();
+    let renames = |name: &Username| *name != caller.username;
+    if patch.username.as_ref().is_some_and(renames) {
+        state.limits.count_rename(&request, caller.id)?;
+    }
     let mut verified = None;
     if patch.email.is_some() || patch.password.is_some() {
         let Some(current) = patch.current_password else {
@@ -111,9 +131,7 @@ async fn change(
             );
             return Err(Problem::invalid(vec![missing]));
         };
-        state
-            .limits
-            .count_sign_in(&request, caller.username.as_str())?;
+        state.limits.count_password(&request, caller.id)?;
         let hash = account::verify_password(db, passwords, &caller, current).await?;
         verified = Some(hash);
     }
@@ -130,18 +148,23 @@ async fn change(
         email: patch.email,
         password: patch.password,
     };
-    let user = account::change(
+    let (user, session) = account::change(
         db,
         passwords,
         authenticator,
         &caller,
         changes,
         verified.as_ref(),
+        &new_session(&state, &request),
     )
     .await?;
+    let tokens = session.map(|session| TokenResponse::of(&state, &session));
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(User::own(user)))
+        .json(ChangedUser {
+            user: User::own(user),
+            tokens: tokens.transpose()?,
+        }))
 }
 
 /// Delete the caller's account
@@ -167,9 +190,7 @@ async fn delete(
         removals,
         ..
     } = state.get_ref();
-    state
-        .limits
-        .count_sign_in(&request, caller.username.as_str())?;
+    state.limits.count_password(&request, caller.id)?;
     let verified =
         account::verify_password(db, passwords, &caller, deletion.current_password).await?;
     account::delete(db, authenticator, removals, &caller, &verified).await?;

@@ -20,7 +20,7 @@ use crate::{
         route::route,
     },
     services::auth::{
-        sessions,
+        sessions::{self, IssuedSession, NewSession},
         sign_in::{SignIn, sign_in},
     },
 };
@@ -103,7 +103,7 @@ impl Deserr<BodyErrors> for TokenRequest {
 
 /// The tokens of a session.
 #[derive(Serialize, ToSchema)]
-struct TokenResponse {
+pub(super) struct TokenResponse {
     /// The token for `Authorization: Bearer`.
     #[schema(example = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl")]
     access_token: String,
@@ -120,11 +120,25 @@ struct TokenResponse {
     scope: String,
 }
 
+impl TokenResponse {
+    /// The tokens of `session`, with a new access token.
+    pub(super) fn of(state: &State, session: &IssuedSession) -> Result<Self, Problem> {
+        Ok(Self {
+            access_token: state.access_tokens.issue(session.user_id, session.id)?,
+            token_type: "bearer",
+            expires_in: state.access_tokens.lifetime().as_secs(),
+            refresh_token: session.refresh_token.expose_secret().to_owned(),
+            scope: Scopes::ALL.to_string(),
+        })
+    }
+}
+
 /// Sign in, or refresh a session
 ///
 /// A refresh token is valid for one use, and the response has the next one. It keeps working for 10
 /// more seconds, in case two browser tabs use it or a response is lost. Later use ends the session,
-/// because the token may be stolen.
+/// because the token may be stolen. If two responses for one refresh token have different next
+/// tokens, use only one of them: the use of both ends the session too.
 #[utoipa::path(
     post, path = "/login", tag = "sign-in", operation_id = "login",
     // Few client generators support several media types.
@@ -149,37 +163,35 @@ async fn login(
         authenticator,
         ..
     } = state.get_ref();
-    let lifetime = state.refresh_lifetime;
     let session = match request_body {
         TokenRequest::Password(grant) => {
+            let name = grant.username.normalised();
+            state.limits.count_sign_in(&request, &name)?;
             let attempt = SignIn {
                 name: grant.username,
                 password: grant.password,
-                user_agent: user_agent(&request),
-                lifetime,
+                session: new_session(&state, &request),
             };
-            let admit = |account: &str| state.limits.count_sign_in(&request, account);
-            sign_in(db, passwords, rehashes, attempt, admit).await?
+            let admit = |user| state.limits.admits_password(user);
+            sign_in(db, passwords, rehashes, authenticator, attempt, admit).await?
         }
         TokenRequest::RefreshToken(grant) => {
+            let lifetime = state.refresh_lifetime;
             sessions::refresh(db, authenticator, grant.refresh_token, lifetime).await?
         }
     };
-    let tokens = TokenResponse {
-        access_token: state.access_tokens.issue(session.user_id, session.id)?,
-        token_type: "bearer",
-        expires_in: state.access_tokens.lifetime().as_secs(),
-        refresh_token: session.refresh_token.expose_secret().to_owned(),
-        scope: Scopes::ALL.to_string(),
-    };
     Ok(HttpResponse::Ok()
         .insert_header((PRAGMA, "no-cache"))
-        .json(tokens))
+        .json(TokenResponse::of(&state, &session)?))
 }
 
-/// The first 200 characters of `User-Agent`. Empty if the header is missing or not ASCII.
-fn user_agent(request: &HttpRequest) -> String {
+/// A session for the client of `request`, with the first 200 characters of its `User-Agent`, or none
+/// if that is missing or not ASCII.
+pub(super) fn new_session(state: &State, request: &HttpRequest) -> NewSession {
     let agent = request.headers().get(USER_AGENT);
     let agent = agent.and_then(|agent| agent.to_str().ok());
-    agent.unwrap_or_default().chars().take(200).collect()
+    NewSession {
+        user_agent: agent.unwrap_or_default().chars().take(200).collect(),
+        lifetime: state.refresh_lifetime,
+    }
 }

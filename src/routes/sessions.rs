@@ -1,6 +1,10 @@
 //! `/sessions` and `/logout`
 
-use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Data};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CACHE_CONTROL, LINK},
+    web::Data,
+};
 use entity::{
     sessions::Model,
     values::{Scope, SessionId},
@@ -9,8 +13,12 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::types::CursorParameters;
 use crate::{
-    http::{CurrentSession, Id, Problem, Route, State, problem::types::NOT_FOUND, route::route},
+    http::{
+        CurrentSession, Id, Problem, Query, Route, State, link::link, problem::types::NOT_FOUND,
+        route::route,
+    },
     services::auth::{Identity, sessions},
 };
 
@@ -75,20 +83,36 @@ async fn log_out(session: CurrentSession, state: Data<State>) -> Result<HttpResp
 }
 
 /// List the caller's sessions
+///
+/// A user has at most 100 sessions. A sign-in beyond that ends the least recently used one.
 #[utoipa::path(
     get, path = "/sessions", tag = "sessions", operation_id = "listSessions",
-    responses((status = 200, description = "The sessions, newest first", body = [Session], headers(("Cache-Control" = String, description = "`no-store`")))),
+    params(CursorParameters),
+    responses((status = 200, description = "The sessions, newest first", body = [Session], headers(
+        ("Cache-Control" = String, description = "`no-store`"),
+        ("Link" = String, description = "The URIs of the pages `next` and `prev` (RFC 8288)"),
+    ))),
 )]
-async fn list(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
-    let rows = sessions::list(&state.db, caller.id).await?;
+async fn list(
+    caller: Identity,
+    Query(parameters): Query<CursorParameters>,
+    state: Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let CursorParameters { limit, cursor } = parameters;
+    let page = sessions::list_page(&state.db, caller.id, limit, cursor).await?;
     let current = caller.session_id();
-    let sessions: Vec<_> = rows
+    let sessions: Vec<_> = page
+        .items
         .into_iter()
         .map(|session| Session::of(session, current))
         .collect();
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(sessions))
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if let Some(link) = link(&request, page.next, page.prev) {
+        response.insert_header((LINK, link));
+    }
+    Ok(response.json(sessions))
 }
 
 /// End one of the caller's sessions

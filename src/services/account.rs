@@ -13,7 +13,10 @@ use sea_orm::{
 
 use super::{
     auth::{
-        Authenticator, Identity, passwords::Passwords, personal_tokens, sessions as session_rules,
+        Authenticator, Identity,
+        passwords::Passwords,
+        personal_tokens,
+        sessions::{self as session_rules, IssuedSession, NewSession},
     },
     now,
     removal::Removals,
@@ -35,8 +38,11 @@ pub struct Changes {
     pub password: Option<NewPassword>,
 }
 
-/// Changes the caller's account. A new password ends every other session and every token.
-/// `verified` is the result of [`verify_password`], if the change needs the password.
+/// Changes the caller's account. `verified` is the result of [`verify_password`], if the change needs
+/// the password.
+///
+/// A new password ends every session and token, because any of them may be stolen. If a session made
+/// the request, `session` replaces it and is returned.
 ///
 /// # Errors
 /// [`Error::EmailTaken`]; [`Error::UsernameTaken`]; [`Error::WrongPassword`] if the password was
@@ -48,7 +54,8 @@ pub async fn change(
     caller: &Identity,
     changes: Changes,
     verified: Option<&PasswordHash>,
-) -> Result<Model, Error> {
+    session: &NewSession,
+) -> Result<(Model, Option<IssuedSession>), Error> {
     let hash = match changes.password {
         Some(password) => Some(passwords.hash(password.into_secret()).await?),
         None => None,
@@ -63,24 +70,27 @@ pub async fn change(
         ..Default::default()
     };
     let user = &user;
-    let (user, ended) = db
+    let (user, session, ended) = db
         .write(|transaction| async move {
             lock_verified(&transaction, caller, verified).await?;
             let updated = user.clone().update(&transaction).await;
             let user = updated.on_constraint(user_rules::taken())?;
-            let mut ended = Vec::new();
+            let (mut session_of_caller, mut ended) = (None, Vec::new());
             if ends_sessions {
-                let current = caller.session_id();
-                ended = session_rules::end_all_in(&transaction, caller.id, current).await?;
+                ended = session_rules::end_all_in(&transaction, caller.id).await?;
                 ended.extend(personal_tokens::revoke_all_in(&transaction, caller.id).await?);
+                if caller.session_id().is_some() {
+                    let started = session_rules::start_in(&transaction, caller.id, session);
+                    session_of_caller = Some(started.await?);
+                }
             }
-            Ok((user, ended))
+            Ok((user, session_of_caller, ended))
         })
         .await?;
     authenticator.end(ended);
     // The cache entry contains the username.
     authenticator.forget([caller.credential.clone()]);
-    Ok(user)
+    Ok((user, session))
 }
 
 /// Verifies the caller's password and returns its hash.
@@ -133,7 +143,7 @@ pub async fn delete(
     let ended = db
         .write(|transaction| async move {
             lock_verified(&transaction, caller, Some(verified)).await?;
-            let mut ended = session_rules::end_all_in(&transaction, caller.id, None).await?;
+            let mut ended = session_rules::end_all_in(&transaction, caller.id).await?;
             ended.extend(personal_tokens::revoke_all_in(&transaction, caller.id).await?);
             let now = Expr::value(now());
             Entity::update_many()

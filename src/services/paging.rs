@@ -9,6 +9,7 @@ use sea_orm::{
     EntityTrait, Order, QueryFilter, QueryOrder, Select,
     sea_query::{Expr, ExprTrait},
 };
+use time::OffsetDateTime;
 
 /// A position between two rows of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +33,8 @@ impl Display for Cursor {
 
 impl Cursor {
     /// Reads the text form.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let (before, rest) = match text.strip_prefix('a') {
             Some(rest) => (false, rest),
             None => (true, text.strip_prefix('b')?),
@@ -174,6 +176,19 @@ impl Keyset {
         }
         select.order_by(id, direction)
     }
+}
+
+/// The key of a list that is ordered by time: microseconds since 1970.
+pub(super) fn to_microseconds(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos() / 1000).unwrap_or_default()
+}
+
+/// The time `microseconds` since 1970; 1970-01-01 for times outside the years 0 to 9999.
+pub(super) fn from_microseconds(microseconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1000)
+        .ok()
+        .filter(|time| (0..=9999).contains(&time.year()))
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use serde_json::json;
 
-use crate::harness::{
-    Fixture, apply, behaviour,
-    service::{PASSWORD, Service, User},
-    wait_for,
+use crate::{
+    auth::refresh::{refresh, with_tokens},
+    harness::{
+        Fixture, apply, behaviour,
+        service::{PASSWORD, Service, User},
+        wait_for,
+    },
 };
 
 async fn patch(
@@ -68,7 +71,7 @@ async fn a_username_changes_without_a_password_and_an_email_with_one(fixture: Fi
 }
 
 #[apply(behaviour)]
-async fn a_new_password_ends_every_other_session_and_token(fixture: Fixture) {
+async fn a_new_password_replaces_the_tokens_of_the_caller_and_ends_all_others(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let other = service.sign_in("ada", PASSWORD).await;
@@ -78,21 +81,56 @@ async fn a_new_password_ends_every_other_session_and_token(fixture: Fixture) {
         token: token["token"].as_str().unwrap().to_owned(),
         ..ada.clone()
     };
-    for user in [&ada, &other, &bot] {
+    let branch = async || {
+        let tokens = refresh(&service, &ada.refresh_token).await.expect(200);
+        with_tokens(&ada, &tokens.json())
+    };
+    let (hers, stolen) = (branch().await, branch().await);
+    for user in [&ada, &other, &bot, &hers, &stolen] {
         service.get("/users/me", user).await.expect(200);
     }
     let body = json!({"password": "battery staple", "current_password": PASSWORD});
-    patch(&service, &ada, body).await.expect(200);
-    service.get("/users/me", &ada).await.expect(200);
-    for user in [&other, &bot] {
+    let changed = patch(&service, &hers, body).await.expect(200);
+    assert_eq!(changed.header("cache-control"), Some("no-store"));
+    let changed = changed.json();
+    assert_eq!(changed["username"], "ada");
+    for user in [&ada, &other, &bot, &hers, &stolen] {
         service.get("/users/me", user).await.problem(401);
+        refresh(&service, &user.refresh_token).await.problem(401);
     }
-    service.sign_in("ada", "battery staple").await;
+    assert_eq!(changed["tokens"]["token_type"], "bearer");
+    let hers = with_tokens(&ada, &changed["tokens"]);
+    let sessions = service.get("/sessions", &hers).await.expect(200).json();
+    assert_eq!(sessions.as_array().unwrap().len(), 1);
+    assert_eq!(sessions[0]["current"], true);
+    refresh(&service, &hers.refresh_token).await.expect(200);
     let old = json!({"username": "ada", "password": PASSWORD});
     service
         .call("POST", "/login", None, Some(old))
         .await
         .problem(401);
+}
+
+#[apply(behaviour)]
+async fn a_personal_access_token_that_changes_the_password_gets_no_session(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let new = json!({"name": "Bot", "scopes": ["account"]});
+    let token = service.post("/tokens", &ada, new).await.expect(201).json();
+    let bot = User {
+        token: token["token"].as_str().unwrap().to_owned(),
+        ..ada.clone()
+    };
+    let body = json!({"password": "battery staple", "current_password": PASSWORD});
+    let changed = patch(&service, &bot, body).await.expect(200).json();
+    assert_eq!(changed["tokens"], json!(null));
+    for user in [&ada, &bot] {
+        service.get("/users/me", user).await.problem(401);
+    }
+    let ada = service.sign_in("ada", "battery staple").await;
+    let renamed = patch(&service, &ada, json!({"username": "countess"})).await;
+    assert_eq!(renamed.expect(200).json()["tokens"], json!(null));
+    service.get("/users/me", &ada).await.expect(200);
 }
 
 #[apply(behaviour)]

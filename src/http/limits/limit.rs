@@ -33,7 +33,6 @@ pub(super) struct RateLimit {
     pub counted: &'static str,
     pub rate: Rate,
     limiter: RateLimiter<u64, Store, DefaultClock, StateInformationMiddleware>,
-    store: Store,
     /// Hashes the keys, because names can be long. Its seed is random for each process.
     hasher: RandomState,
     /// The time until one more request is allowed.
@@ -46,7 +45,6 @@ pub(super) struct Key(u64);
 
 impl RateLimit {
     pub(super) fn new(name: &'static str, counted: &'static str, rate: Rate) -> Self {
-        let store = Store::new(rate.period);
         let interval = rate.period / rate.count.get();
         // `None` would mean a zero interval, which no valid rate has.
         let quota = Quota::with_period(interval)
@@ -56,8 +54,7 @@ impl RateLimit {
             name,
             counted,
             rate,
-            limiter: RateLimiter::new(quota, store.clone(), DefaultClock::default()),
-            store,
+            limiter: RateLimiter::new(quota, Store::new(rate.period), DefaultClock::default()),
             hasher: RandomState::new(),
             interval,
         }
@@ -78,17 +75,6 @@ impl RateLimit {
             .map_err(|refused| refused.wait_time_from(self.limiter.clock().now()))
     }
 
-    /// Reverts one successful [`RateLimit::acquire`].
-    pub(super) fn release(&self, key: Key) {
-        let interval = Nanos::from(self.interval);
-        let subtract = |arrival: Option<Nanos>| {
-            let arrival = arrival.unwrap_or_default();
-            Ok::<_, ()>(((), arrival.saturating_sub(interval)))
-        };
-        // The closure never fails, so neither does this call.
-        let _ = self.store.measure_and_replace(&key.0, subtract);
-    }
-
     /// The time until the full count is available again, if `remaining` requests are allowed now.
     pub(super) fn time_to_full(&self, remaining: u32) -> Duration {
         self.interval * self.rate.count.get().saturating_sub(remaining)
@@ -102,7 +88,6 @@ impl fmt::Debug for RateLimit {
 }
 
 /// The state of each key, shared by all workers.
-#[derive(Clone)]
 struct Store(Cache<u64, Arc<InMemoryState>>);
 
 impl Store {
@@ -131,7 +116,7 @@ impl StateStore for Store {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_KEYS, Rate, RateLimit};
+    use super::{MAX_KEYS, Nanos, Rate, RateLimit, StateStore, Store};
     use std::{num::NonZeroU32, time::Duration};
 
     fn limit(count: u32, seconds: u64) -> RateLimit {
@@ -153,22 +138,6 @@ mod tests {
         }
         assert_eq!(limit.acquire(other), Ok(2));
         assert_eq!(limit.time_to_full(0).as_secs(), 3600);
-    }
-
-    #[test]
-    fn a_released_request_is_allowed_again() {
-        let limit = limit(2, 3600);
-        let one = limit.key(1);
-        assert_eq!([(); 2].map(|()| limit.acquire(one).unwrap()), [1, 0]);
-        limit.release(one);
-        assert_eq!(limit.acquire(one), Ok(0));
-        assert!(limit.acquire(one).is_err());
-        // Extra releases must not raise the limit above its count.
-        for _ in 0..9 {
-            limit.release(one);
-        }
-        assert_eq!([(); 2].map(|()| limit.acquire(one).unwrap()), [1, 0]);
-        assert!(limit.acquire(one).is_err());
     }
 
     #[test]
@@ -195,12 +164,18 @@ mod tests {
 
     #[test]
     fn at_most_max_keys_are_tracked() {
-        let limit = limit(1, 3600);
-        for number in 0..2 * MAX_KEYS {
-            assert_eq!(limit.acquire(limit.key(number)), Ok(0));
+        let store = Store::new(Duration::from_hours(1));
+        let newest = 2 * MAX_KEYS - 1;
+        let state_of = |key| {
+            let arrival = Nanos::from(Duration::from_secs(1));
+            let measured = store.measure_and_replace(&key, |last| Ok::<_, ()>((last, arrival)));
+            measured.unwrap()
+        };
+        for key in 0..=newest {
+            assert_eq!(state_of(key), None);
         }
-        limit.store.0.run_pending_tasks();
-        assert!(limit.store.0.entry_count() <= MAX_KEYS);
-        assert!(limit.acquire(limit.key(2 * MAX_KEYS - 1)).is_err());
+        store.0.run_pending_tasks();
+        assert!(store.0.entry_count() <= MAX_KEYS);
+        assert!(state_of(newest).is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! Rate limits per client address, account and user.
 //!
-//! Each process counts separately. A request that one limit refuses counts towards none.
+//! Each process counts separately. A request that a limit refuses still counts towards the limits
+//! that were checked before.
 
 mod address;
 mod limit;
@@ -24,9 +25,9 @@ use entity::values::UserId;
 use ipnet::IpNet;
 
 use super::Problem;
-use crate::config;
+use crate::config::{self, Rate};
 pub(super) use address::network_address;
-use limit::{Key, RateLimit};
+use limit::RateLimit;
 
 /// The remaining requests of the tightest limit (draft-ietf-httpapi-ratelimit-headers).
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -35,6 +36,9 @@ pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-pol
 
 /// Path prefix of the health checks, which have no rate limit.
 pub const EXEMPT_PREFIX: &str = "/health/";
+
+/// Changes of the username per user. Each gives the account a name whose sign-ins were not counted.
+const RENAMES: u32 = 10;
 
 /// All rate limits, off by default. Clones share their counts.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +50,8 @@ struct LimitSet {
     sign_up: Option<Arc<RateLimit>>,
     sign_in: Option<Arc<RateLimit>>,
     sign_in_account: Option<Arc<RateLimit>>,
+    passwords: Option<Arc<RateLimit>>,
+    renames: Option<Arc<RateLimit>>,
     writes: Option<Arc<RateLimit>>,
     trusted_proxies: Vec<IpNet>,
 }
@@ -57,6 +63,15 @@ impl Limits {
         let limit = |name, counted, rate: Option<_>| {
             rate.map(|rate| Arc::new(RateLimit::new(name, counted, rate)))
         };
+        // An account has two names, so the sign-ins that its names admit never exhaust this limit.
+        let passwords = settings.sign_in_account.map(|rate| Rate {
+            count: rate.count.saturating_add(rate.count.get()),
+            ..rate
+        });
+        let renames = NonZeroU32::new(RENAMES).map(|count| Rate {
+            count,
+            period: Duration::from_hours(1),
+        });
         Self(Arc::new(LimitSet {
             requests: limit("requests", "requests from this address", settings.requests),
             sign_up: limit("sign-up", "sign-ups from this address", settings.sign_up),
@@ -66,6 +81,8 @@ impl Limits {
                 "sign-ins for this account",
                 settings.sign_in_account,
             ),
+            passwords: limit("passwords", "password attempts for this account", passwords),
+            renames: limit("renames", "changes of the username", renames),
             writes: limit("writes", "writes by this user", settings.writes),
             trusted_proxies: settings.trusted_proxies.clone(),
         }))
@@ -96,7 +113,6 @@ impl LimitSet {
 /// A limit that was applied to a request.
 struct Applied {
     limit: Arc<RateLimit>,
-    key: Key,
     /// The number of requests that are still allowed.
     remaining: u32,
     /// The time until the full count is available again; for a refused request, the time until the
@@ -132,13 +148,44 @@ impl Limits {
         acquire(request, self.0.for_address(limit), client)
     }
 
-    /// Counts an attempt to sign in to the account `name`, from any address. It counts even if the
-    /// account does not exist.
+    /// Counts a sign-in with `name`, from any address. It counts whether or not an account has the
+    /// name. Only a refusal shows the limit: its count would show that others sign in with the name.
     ///
     /// # Errors
     /// 429 if the limit is exhausted.
     pub fn count_sign_in(&self, request: &HttpRequest, name: &str) -> Result<(), Problem> {
-        acquire(request, self.0.sign_in_account.as_ref(), name)
+        let Some(limit) = &self.0.sign_in_account else {
+            return Ok(());
+        };
+        let acquired = limit.acquire(limit.key(name));
+        acquired
+            .map(drop)
+            .map_err(|wait| refuse(request, limit, wait))
+    }
+
+    /// Counts an attempt at the password of `user` by an anonymous caller. False if the limit is
+    /// exhausted: the attempt must then fail like one with a wrong password, because a refusal would
+    /// show which names belong to one account.
+    #[must_use]
+    pub fn admits_password(&self, user: UserId) -> bool {
+        let limit = self.0.passwords.as_ref();
+        limit.is_none_or(|limit| limit.acquire(limit.key(user)).is_ok())
+    }
+
+    /// Counts an attempt at the password of `user` by a caller who is authenticated as that user.
+    ///
+    /// # Errors
+    /// 429 if the limit is exhausted.
+    pub fn count_password(&self, request: &HttpRequest, user: UserId) -> Result<(), Problem> {
+        acquire(request, self.0.passwords.as_ref(), user)
+    }
+
+    /// Counts a change of the username of `user`.
+    ///
+    /// # Errors
+    /// 429 if the limit is exhausted.
+    pub fn count_rename(&self, request: &HttpRequest, user: UserId) -> Result<(), Problem> {
+        acquire(request, self.0.renames.as_ref(), user)
     }
 
     /// Counts a request of `user`, unless its method is GET or HEAD.
@@ -161,36 +208,37 @@ pub(super) fn headers(request: &HttpRequest) -> Option<[(HeaderName, HeaderValue
         .and_then(header_fields)
 }
 
-/// Counts `request` towards `limit`. If the limit is exhausted, reverts the counts of the limits that
-/// were applied earlier.
+/// Counts `request` towards `limit`.
 fn acquire(
     request: &HttpRequest,
     limit: Option<&Arc<RateLimit>>,
     subject: impl Hash,
 ) -> Result<(), Problem> {
     let Some(limit) = limit else { return Ok(()) };
-    let key = limit.key(subject);
-    let applied = |remaining, reset| Applied {
-        limit: limit.clone(),
-        key,
+    let remaining = limit
+        .acquire(limit.key(subject))
+        .map_err(|wait| refuse(request, limit, wait))?;
+    let applied = Applied {
+        limit: Arc::clone(limit),
         remaining,
-        reset,
+        reset: limit.time_to_full(remaining),
     };
     let mut extensions = request.extensions_mut();
     let earlier = &mut extensions.get_or_insert_with(AppliedLimits::default).0;
-    match limit.acquire(key) {
-        Ok(remaining) => {
-            earlier.push(applied(remaining, limit.time_to_full(remaining)));
-            Ok(())
-        }
-        Err(wait) => {
-            for other in earlier.drain(..) {
-                other.limit.release(other.key);
-            }
-            earlier.push(applied(0, wait));
-            Err(Problem::too_many(limit.counted, seconds(wait)))
-        }
-    }
+    earlier.push(applied);
+    Ok(())
+}
+
+/// The refusal of `request` by `limit`, which its headers then show instead of any other limit.
+fn refuse(request: &HttpRequest, limit: &Arc<RateLimit>, wait: Duration) -> Problem {
+    let applied = Applied {
+        limit: Arc::clone(limit),
+        remaining: 0,
+        reset: wait,
+    };
+    let mut extensions = request.extensions_mut();
+    extensions.insert(AppliedLimits(vec![applied]));
+    Problem::too_many(limit.counted, seconds(wait))
 }
 
 /// Rounds up to whole seconds, at least 1.

@@ -6,7 +6,10 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    http::input::{QueryErrors, boolean, date_time},
+    http::{
+        input::{QueryErrors, boolean, date_time},
+        link::invalid_cursor,
+    },
     services::posts::feed::{FeedCursor, FeedQuery, Sort},
 };
 
@@ -94,13 +97,7 @@ enum Count {
 }
 
 fn parse_cursor(text: &str) -> Result<Option<FeedCursor>, Invalid> {
-    let invalid = || {
-        Invalid::new(
-            "format",
-            "must be a cursor from the `Link` header of an earlier response",
-        )
-    };
-    FeedCursor::parse(text).map(Some).ok_or_else(invalid)
+    FeedCursor::parse(text).map(Some).ok_or_else(invalid_cursor)
 }
 
 impl From<FeedParameters> for FeedQuery {

@@ -1,15 +1,16 @@
 //! Sessions and the refresh tokens that extend them.
 
 use entity::{
-    refresh_tokens::{self, ActiveModel as RefreshRow},
-    sessions::{Column, Entity, Model},
+    refresh_tokens::{self, ActiveModel as RefreshRow, Entity as Tokens},
+    sessions::{ActiveModel as SessionRow, Column, Entity, Model},
     users,
-    values::{RefreshToken, SessionId, UserId},
+    values::{Limit, RefreshToken, SessionId, UserId},
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoSimpleExpr, Order, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
     sea_query::{Expr, Func},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -20,14 +21,19 @@ use super::{
     opaque_token::{hash, new_refresh_token},
 };
 use crate::{
-    db::{Constraint, Db, First, OnConstraint, Transaction},
+    db::{Db, First, Transaction, comparable, page},
     error::Error,
-    services::now,
+    services::{
+        now,
+        paging::{Cursor, Keyset, Page, PageRequest, from_microseconds, to_microseconds},
+    },
 };
 
-/// The session ended meanwhile.
-const SESSION: Constraint = Constraint::foreign_key("refresh_tokens_session_id_fkey");
-
+/// The maximum number of sessions of one user.
+const MAX_SESSIONS: u64 = 100;
+/// Maximum number of sessions that a sign-in ends. More than one is possible only if a user has more
+/// than [`MAX_SESSIONS`].
+const EVICTED: u64 = 500;
 /// How long a used refresh token stays valid. Two browser tabs may send it at once, and a response
 /// may be lost.
 const GRACE: Duration = Duration::seconds(10);
@@ -43,10 +49,66 @@ pub struct IssuedSession {
     pub refresh_token: SecretString,
 }
 
-/// Creates a refresh token for session `session_id`.
-pub(super) async fn add_refresh_token(
+/// A session to be started.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The client's `User-Agent`, at most 200 characters.
+    pub user_agent: String,
+    /// Lifetime of the session if it is not refreshed.
+    pub lifetime: Duration,
+}
+
+/// Starts a session of user `user_id`, whose row must be locked, with a first refresh token.
+pub(in crate::services) async fn start_in(
+    transaction: &Transaction,
+    user_id: UserId,
+    new: &NewSession,
+) -> Result<IssuedSession, Error> {
+    let (id, now) = (SessionId::random(), now());
+    let session = SessionRow {
+        id: Set(id),
+        user_id: Set(user_id),
+        user_agent: Set(new.user_agent.clone()),
+        created_at: Set(now),
+        last_used_at: Set(now),
+        expires_at: Set(now + new.lifetime),
+    };
+    session.insert(transaction).await?;
+    Ok(IssuedSession {
+        id,
+        user_id,
+        refresh_token: add_refresh_token(transaction, id, None, now).await?,
+    })
+}
+
+/// Ends the least recently used sessions of user `user_id`, whose row must be locked, if there are
+/// 100. Pass the result to [`Authenticator::end`] after the commit.
+pub(super) async fn make_room_in(
+    transaction: &Transaction,
+    user_id: UserId,
+) -> Result<Vec<Credential>, Error> {
+    let sessions = Entity::find()
+        .filter(Column::UserId.eq(user_id))
+        .order_by_desc(Column::LastUsedAt)
+        .order_by_desc(Column::Id)
+        .build(transaction.get_database_backend());
+    let sessions = Entity::find().from_raw_sql(page(sessions, EVICTED, MAX_SESSIONS - 1));
+    let sessions = sessions.all(transaction).await?;
+    if !sessions.is_empty() {
+        let ids = sessions.iter().map(|session| session.id);
+        Entity::delete_many()
+            .filter(Column::Id.is_in(ids))
+            .exec(transaction)
+            .await?;
+    }
+    Ok(credentials(&sessions))
+}
+
+/// Creates a refresh token for session `session_id`, in exchange for `parent`.
+async fn add_refresh_token(
     transaction: &Transaction,
     session_id: SessionId,
+    parent: Option<String>,
     now: OffsetDateTime,
 ) -> Result<SecretString, Error> {
     let token = new_refresh_token();
@@ -55,16 +117,17 @@ pub(super) async fn add_refresh_token(
         session_id: Set(session_id),
         created_at: Set(now),
         replaced_at: Set(None),
+        parent_hash: Set(parent),
     };
-    let inserted = row.insert(transaction).await;
-    inserted.on_constraint([(SESSION, Error::InvalidGrant)])?;
+    row.insert(transaction).await?;
     Ok(token.into())
 }
 
 /// Exchanges a refresh token for a new one and extends its session to `lifetime` from now.
 ///
 /// A used token stays valid for 10 s. Its use after that ends the session, because the token may
-/// have been stolen (RFC 9700, section 4.14.2).
+/// have been stolen (RFC 9700, section 4.14.2). So does the use of two tokens that were both issued
+/// for one: either the client or a thief has the second.
 ///
 /// # Errors
 /// [`Error::InvalidGrant`].
@@ -78,18 +141,11 @@ pub async fn refresh(
     let (hash, now) = (hash.as_str(), now());
     let outcome = db
         .write(|transaction| async move {
-            use refresh_tokens::{Column, Entity as Tokens};
-            // Keeps the time of the first use, also for concurrent requests.
-            let first = Func::coalesce([Expr::col(Column::ReplacedAt), Expr::value(now)]);
-            let used = Tokens::update_many()
-                .col_expr(Column::ReplacedAt, first.into())
-                .filter(Column::Hash.eq(hash))
-                .exec_with_returning(&transaction)
-                .await?;
-            let Some(used) = used.into_iter().next() else {
+            let token = Tokens::find().filter(refresh_tokens::Column::Hash.eq(hash));
+            let Some(token) = token.first(&transaction).await? else {
                 return Ok(Outcome::Unknown);
             };
-            exchange(&transaction, &used, now, lifetime).await
+            exchange(&transaction, token, now, lifetime).await
         })
         .await?;
     match outcome {
@@ -104,36 +160,40 @@ pub async fn refresh(
 
 enum Outcome {
     Refreshed(IssuedSession),
-    /// The session with this id was ended, because its token was used again.
+    /// The session with this id was ended, because its token may be stolen.
     Ended(SessionId),
     Unknown,
 }
 
 async fn exchange(
     transaction: &Transaction,
-    token: &refresh_tokens::Model,
+    token: refresh_tokens::Model,
     now: OffsetDateTime,
     lifetime: Duration,
 ) -> Result<Outcome, Error> {
     let id = token.session_id;
-    if token.replaced_at.is_some_and(|at| at + GRACE < now) {
+    // The end of a session locks the session and then its tokens. Another order would deadlock.
+    let session = Entity::find()
+        .filter(Column::Id.eq(id))
+        .filter(Column::ExpiresAt.gt(now))
+        .lock_exclusive();
+    let Some(session) = session.first(transaction).await? else {
+        return Ok(Outcome::Unknown);
+    };
+    let Some(token) = mark_used(transaction, &token.hash, now).await? else {
+        return Ok(Outcome::Unknown);
+    };
+    if is_stolen(transaction, &token, now).await? {
         Entity::delete_by_id(id).exec(transaction).await?;
         tracing::warn!(
             session_id = id.get(),
-            "a used refresh token was sent again: its session is ended"
+            "a refresh token was used by two clients: its session is ended"
         );
         return Ok(Outcome::Ended(id));
     }
-    let found = Entity::find()
-        .find_also_related(users::Entity)
-        .filter(Column::Id.eq(id))
-        .filter(Column::ExpiresAt.gt(now))
-        .first(transaction)
-        .await?;
-    let Some((session, Some(user))) = found else {
-        return Ok(Outcome::Unknown);
-    };
-    if user.suspended_at.is_some() {
+    let user = users::Entity::find().filter(users::Column::Id.eq(session.user_id));
+    let user = user.first(transaction).await?;
+    if user.is_none_or(|user| user.suspended_at.is_some()) {
         return Ok(Outcome::Unknown);
     }
     Entity::update_many()
@@ -145,7 +205,86 @@ async fn exchange(
     Ok(Outcome::Refreshed(IssuedSession {
         id,
         user_id: session.user_id,
-        refresh_token: add_refresh_token(transaction, id, now).await?,
+        refresh_token: add_refresh_token(transaction, id, Some(token.hash), now).await?,
+    }))
+}
+
+/// Keeps the time of the first use. `None` if the token was deleted meanwhile.
+async fn mark_used(
+    transaction: &Transaction,
+    hash: &str,
+    now: OffsetDateTime,
+) -> Result<Option<refresh_tokens::Model>, Error> {
+    use refresh_tokens::Column;
+    let first = Func::coalesce([Expr::col(Column::ReplacedAt), Expr::value(now)]);
+    let used = Tokens::update_many()
+        .col_expr(Column::ReplacedAt, first.into())
+        .filter(Column::Hash.eq(hash))
+        .exec_with_returning(transaction)
+        .await?;
+    Ok(used.into_iter().next())
+}
+
+/// True if the first use of `token` is more than 10 s ago, or if another token with the same parent
+/// was used.
+async fn is_stolen(
+    transaction: &Transaction,
+    token: &refresh_tokens::Model,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    use refresh_tokens::Column;
+    if token.replaced_at.is_some_and(|at| at + GRACE < now) {
+        return Ok(true);
+    }
+    let Some(parent) = &token.parent_hash else {
+        return Ok(false);
+    };
+    let sibling = Tokens::find()
+        .filter(Column::ParentHash.eq(parent.as_str()))
+        .filter(Column::Hash.ne(token.hash.as_str()))
+        .filter(Column::ReplacedAt.is_not_null());
+    Ok(sibling.first(transaction).await?.is_some())
+}
+
+/// A page of the sessions of user `user_id` that have not expired, newest first.
+pub async fn list_page(
+    db: &Db,
+    user_id: UserId,
+    limit: Limit,
+    cursor: Option<Cursor>,
+) -> Result<Page<Model>, Error> {
+    let connection = db.read();
+    let backend = connection.get_database_backend();
+    let request = PageRequest {
+        limit: limit.get(),
+        backwards: cursor.is_some_and(|cursor| cursor.before),
+        resumed: cursor.is_some(),
+    };
+    let start = from_microseconds(cursor.map_or(0, |cursor| cursor.key));
+    let keyset = Keyset {
+        key: Some(comparable(
+            backend,
+            Column::CreatedAt.into_simple_expr(),
+            start,
+        )),
+        id: Column::Id.into_simple_expr(),
+        direction: if request.backwards {
+            Order::Asc
+        } else {
+            Order::Desc
+        },
+    };
+    let sessions = Entity::find()
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::ExpiresAt.gt(now()));
+    let sessions = keyset.apply(sessions, cursor.map(|cursor| cursor.id));
+    let sessions = page(sessions.build(backend), request.rows(), 0);
+    let sessions = Entity::find().from_raw_sql(sessions);
+    let sessions = sessions.all(connection).await?;
+    Ok(request.page(sessions, |session, before| Cursor {
+        before,
+        key: to_microseconds(session.created_at),
+        id: session.id.get(),
     }))
 }
 
@@ -190,26 +329,24 @@ pub async fn end(
 /// Ends every session of user `user_id`.
 pub async fn end_all(db: &Db, authenticator: &Authenticator, user_id: UserId) -> Result<(), Error> {
     let ended = db
-        .write(|transaction| async move { end_all_in(&transaction, user_id, None).await })
+        .write(|transaction| async move { end_all_in(&transaction, user_id).await })
         .await?;
     authenticator.end(ended);
     Ok(())
 }
 
-/// Deletes every session of user `user_id` except `except`. Pass the result to
-/// [`Authenticator::end`] after the commit.
+/// Deletes every session of user `user_id`. Pass the result to [`Authenticator::end`] after the
+/// commit.
 pub(in crate::services) async fn end_all_in(
     transaction: &Transaction,
     user_id: UserId,
-    except: Option<SessionId>,
 ) -> Result<Vec<Credential>, Error> {
-    let mut sessions = Entity::delete_many().filter(Column::UserId.eq(user_id));
-    if let Some(except) = except {
-        sessions = sessions.filter(Column::Id.ne(except));
-    }
+    let sessions = Entity::delete_many().filter(Column::UserId.eq(user_id));
     let deleted = sessions.exec_with_returning(transaction).await?;
-    Ok(deleted
-        .iter()
-        .map(|session| Credential::Session(session.id))
-        .collect())
+    Ok(credentials(&deleted))
+}
+
+fn credentials(sessions: &[Model]) -> Vec<Credential> {
+    let credential = |session: &Model| Credential::Session(session.id);
+    sessions.iter().map(credential).collect()
 }

@@ -44,7 +44,7 @@ pub async fn suspend(
             user.suspended_at = Some(now());
             let value = Expr::value(user.suspended_at);
             set(&transaction, id, Column::SuspendedAt, value).await?;
-            let ended = sessions::end_all_in(&transaction, id, None).await?;
+            let ended = sessions::end_all_in(&transaction, id).await?;
             let entry = NewAuditEntry::about_user(actor, Action::SuspendUser, &user, reason);
             record(&transaction, entry).await?;
             let tokens = personal_tokens::credentials_of(&transaction, id).await?;

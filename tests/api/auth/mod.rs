@@ -5,7 +5,7 @@ mod authentication;
 pub mod keys;
 mod last_used;
 mod passwords;
-mod refresh;
+pub mod refresh;
 mod sessions;
 mod sign_in;
 mod stale_cache;

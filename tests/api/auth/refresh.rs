@@ -1,11 +1,12 @@
 //! Refresh tokens and the clean-up of expired rows.
 
+use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::harness::{
     Fixture, apply, behaviour, column,
-    service::{Answer, Service, User},
+    service::{Answer, PASSWORD, Service, User},
 };
 
 pub async fn refresh(service: &Service, token: &str) -> Answer {
@@ -43,14 +44,53 @@ async fn concurrent_refreshes_both_succeed(fixture: Fixture) {
         );
         seen.push(tab);
     }
-    // Each tab continues with its own refresh token. The first access token remains valid until it
-    // expires.
-    for tab in &seen[1..] {
-        refresh(&service, &tab.refresh_token).await.expect(200);
-    }
-    service.get("/users/me", &ada).await.expect(200);
     let listed = service.get("/sessions", &ada).await.expect(200).json();
     assert_eq!(listed.as_array().unwrap().len(), 1);
+    // The tabs continue with one of the tokens, as often as they like.
+    let mut tab = seen[1].clone();
+    for _ in 0..2 {
+        let next = refresh(&service, &tab.refresh_token).await.expect(200);
+        tab = with_tokens(&ada, &next.json());
+    }
+    // The first access token remains valid until it expires.
+    service.get("/users/me", &ada).await.expect(200);
+}
+
+#[apply(behaviour)]
+async fn using_both_tokens_that_were_issued_for_one_ends_the_session(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let exchange = async |user: &User| {
+        let next = refresh(&service, &user.refresh_token).await.expect(200);
+        with_tokens(&ada, &next.json())
+    };
+    let (hers, stolen) = (exchange(&ada).await, exchange(&ada).await);
+    let hers = exchange(&exchange(&hers).await).await;
+    let refused = refresh(&service, &stolen.refresh_token).await;
+    assert_eq!(refused.problem(401)["error"], "invalid_grant");
+    for user in [&ada, &hers, &stolen] {
+        service.get("/users/me", user).await.problem(401);
+        refresh(&service, &user.refresh_token).await.problem(401);
+    }
+}
+
+/// Both change the session and its refresh tokens. In different orders they would deadlock.
+#[apply(behaviour)]
+async fn concurrent_refreshes_and_the_end_of_their_session_succeed(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    for _ in 0..4 {
+        let user = service.sign_in("ada", PASSWORD).await;
+        let refreshes = || join_all((0..20).map(|_| refresh(&service, &user.refresh_token)));
+        let end = service.call("POST", "/logout", Some(&user), None);
+        let (before, end, after) = tokio::join!(refreshes(), end, refreshes());
+        end.expect(204);
+        for answer in before.into_iter().chain(after) {
+            assert!(matches!(answer.status, 200 | 401), "{}", answer.text);
+        }
+        refresh(&service, &user.refresh_token).await.problem(401);
+    }
+    service.get("/users/me", &ada).await.expect(200);
 }
 
 #[apply(behaviour)]

@@ -10,7 +10,6 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
     sea_query::{Expr, ExprTrait, SimpleExpr},
 };
-use time::OffsetDateTime;
 
 use super::{
     filter::filter,
@@ -21,7 +20,7 @@ use super::{
 use crate::{
     db::{Autocommit, comparable, page},
     services::{
-        paging::{Cursor, Keyset, Page},
+        paging::{Cursor, Keyset, Page, from_microseconds, to_microseconds},
         posts::{
             post::PostView,
             search::{BestPosition, SearchScope, Words},
@@ -211,17 +210,4 @@ pub(super) fn page_of(rows: Vec<FeedRow>, query: &FeedQuery) -> Page<PostView, F
         },
     });
     page.map(|row| row.post)
-}
-
-/// Microseconds since 1970.
-fn to_microseconds(time: OffsetDateTime) -> i64 {
-    i64::try_from(time.unix_timestamp_nanos() / 1000).unwrap_or_default()
-}
-
-/// The time `microseconds` since 1970; 1970-01-01 for times outside the years 0 to 9999.
-fn from_microseconds(microseconds: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1000)
-        .ok()
-        .filter(|time| (0..=9999).contains(&time.year()))
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

@@ -216,14 +216,24 @@ async fn a_locked_post_does_not_hold_up_votes_for_others(fixture: Fixture) {
     let locked = ids.pop().unwrap();
     let sql = format!("SELECT 1 FROM posts WHERE id = {locked} FOR UPDATE");
     lock.execute_unprepared(&sql).await.unwrap();
-    let mut held = pin!(join_all([vote(&ada, locked), vote(&bob, locked)]));
+    let mut first = pin!(vote(&ada, locked));
+    let other = fixture.connect().await;
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waits = async { while column(&other, waiting).await == ["0"] {} };
+    tokio::select! {
+        _ = &mut first => panic!("the lock was ignored"),
+        () = waits => {}
+    }
+    let mut second = pin!(vote(&bob, locked));
     let others = join_all(ids.iter().map(|id| vote(&ada, *id)));
     tokio::select! {
-        _ = &mut held => panic!("the lock was ignored"),
+        _ = &mut first => panic!("the lock was ignored"),
+        _ = &mut second => panic!("the lock was ignored"),
         votes = others => assert_eq!(votes, vec![1; ids.len()]),
     }
     lock.commit().await.unwrap();
-    held.await;
+    tokio::join!(first, second);
     let post = service.get(&format!("/posts/{locked}"), &ada).await;
     assert_eq!(post.expect(200).json()["votes"], 2);
 }

@@ -119,6 +119,8 @@ fn every_error_is_reported_with_the_name_of_its_setting() {
         ("RATE_LIMIT_SIGN_IN", "1/day"),
         ("RATE_LIMIT_SIGN_IN_ACCOUNT", "1000001/second"),
         ("RATE_LIMIT_WRITES", "/minute"),
+        ("MAX_CONNECTIONS", "0"),
+        ("MAX_CONNECTIONS_PER_ADDRESS", "many"),
         ("TRUSTED_PROXIES", "127.0.0.1, proxy.example"),
         ("RUST_LOG", "=="),
         ("LOG_FORMAT", "xml"),

@@ -12,11 +12,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::keys::Keys;
 pub use limits::{ConnectionSettings, LimitSettings, Rate};
-use parse::{boolean, days, key_file, minutes, origins, parsed, secrets};
+use parse::{boolean, connections, days, key_file, minutes, origins, parsed, secrets};
 pub use quotas::Quotas;
 use settings::{
-    ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_URL, HOST,
-    JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
+    ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_CONNECTIONS,
+    DATABASE_URL, HOST, JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS,
+    REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
 };
 pub use settings::{SETTINGS, Setting};
 
@@ -43,6 +44,8 @@ pub enum Origins {
 pub struct Config {
     /// `DATABASE_URL`.
     pub database: Database,
+    /// `DATABASE_CONNECTIONS`.
+    pub database_connections: usize,
     /// `HOST`.
     pub host: IpAddr,
     /// `PORT`.
@@ -104,6 +107,7 @@ impl Config {
             errors: Vec::new(),
         };
         let database = reader.read(&DATABASE_URL, Database::parse);
+        let database_connections = reader.read(&DATABASE_CONNECTIONS, connections);
         let host = reader.read(&HOST, |text| {
             parsed::<IpAddr>(text, "an IP address such as 127.0.0.1 or 0.0.0.0")
         });
@@ -119,7 +123,7 @@ impl Config {
         let public_reads = reader.read(&PUBLIC_READS, boolean);
         let quotas = Quotas::read(&mut reader);
         let limits = LimitSettings::read(&mut reader);
-        let connections = ConnectionSettings::read(&mut reader);
+        let connections = ConnectionSettings::read(&mut reader, limits.as_ref());
         let log_filter = reader.read(&RUST_LOG, |text| {
             EnvFilter::from_str(text)
                 .map(|_| text.to_owned())
@@ -145,6 +149,7 @@ impl Config {
         }
         let (
             Some(database),
+            Some(database_connections),
             Some(host),
             Some(port),
             Some(access_token_lifetime),
@@ -160,6 +165,7 @@ impl Config {
             [],
         ) = (
             database,
+            database_connections,
             host,
             port,
             access_token_lifetime,
@@ -179,6 +185,7 @@ impl Config {
         };
         Ok(Self {
             database,
+            database_connections,
             host,
             port,
             keys: secrets.or(key_file),
@@ -187,10 +194,7 @@ impl Config {
             origins,
             auto_migrate,
             public_reads,
-            connections: ConnectionSettings {
-                trusted_proxies: limits.trusted_proxies.clone(),
-                ..connections
-            },
+            connections,
             quotas,
             limits,
             log_filter,

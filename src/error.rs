@@ -156,6 +156,9 @@ pub enum Error {
     /// The database cannot be reached or cannot execute statements.
     #[error("the database is unavailable")]
     Unavailable(#[source] Cause),
+    /// The disk of the database is full.
+    #[error("the service has no space left for data")]
+    StorageFull(#[source] Cause),
     /// An unexpected error inside the service.
     #[error("internal error")]
     Internal(#[source] Cause),
@@ -175,6 +178,11 @@ impl Error {
     /// [`Error::Unavailable`] with its cause.
     pub fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Unavailable(cause.into().into())
+    }
+
+    /// [`Error::StorageFull`] with its cause.
+    pub fn storage_full(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::StorageFull(cause.into().into())
     }
 
     /// [`Error::Internal`] with its cause.

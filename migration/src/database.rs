@@ -1,6 +1,8 @@
 //! Parses `DATABASE_URL`, connects for migrations, and explains connection errors.
 
-use std::{fmt, path::Path, str::FromStr, time::Duration};
+use std::{
+    fmt, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, str::FromStr, time::Duration,
+};
 
 use sea_orm_migration::sea_orm::DatabaseConnection;
 use sqlx::{
@@ -70,8 +72,10 @@ impl Database {
                 if !create && !options.get_filename().exists() {
                     return Err(format!("{self} does not exist; `migrate up` creates it"));
                 }
+                if create {
+                    create_private(options.get_filename());
+                }
                 let options = SqliteConnectOptions::clone(options)
-                    .create_if_missing(create)
                     .foreign_keys(false)
                     .busy_timeout(MIGRATION_BUSY_TIMEOUT);
                 SqlitePoolOptions::new()
@@ -116,6 +120,13 @@ impl Database {
             other => format!("cannot open {self}: {other}"),
         }
     }
+}
+
+/// Creates an empty file with mode 0600, unless it exists. SQLite opens it as an empty database, and
+/// gives its companions (`-wal`, `-shm`) the same mode. An error is left for SQLite to report.
+fn create_private(file: &Path) {
+    let mut options = OpenOptions::new();
+    let _ = options.write(true).create_new(true).mode(0o600).open(file);
 }
 
 impl fmt::Display for Database {

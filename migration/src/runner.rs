@@ -72,9 +72,12 @@ impl fmt::Display for Report {
 }
 
 /// Names of the pending migrations, oldest first. Read-only.
-pub async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, Error> {
-    let all = with_status(connection).await?;
-    Ok(names(&all, MigrationStatus::Pending))
+///
+/// Ignores migrations that this program does not know: a database with all migrations of this
+/// program has everything that this program needs.
+pub async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    let applied = applied(connection).await?;
+    Ok(names(&known(&applied), MigrationStatus::Pending))
 }
 
 /// Runs `command` on `database` in one transaction. Waits for any other run to end first.
@@ -190,8 +193,24 @@ fn at_most(steps: Option<u32>) -> usize {
     })
 }
 
+/// All migrations of this program. Fails if the database has others.
 async fn with_status(db: &impl ConnectionTrait) -> Result<Vec<(String, MigrationStatus)>, Error> {
-    let known = Migrator::get_migration_files();
+    let applied = applied(db).await?;
+    let all = known(&applied);
+    let newer = applied
+        .into_iter()
+        .find(|version| all.iter().all(|(name, _)| name != version));
+    match newer {
+        Some(version) => Err(Error::Newer(version)),
+        None => Ok(all),
+    }
+}
+
+/// The names that the database lists as applied.
+///
+/// The migrator's own query would create the table of this list if it were missing. The role of a
+/// running service may lack the privilege to do so.
+async fn applied(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let backend = db.get_database_backend();
     let table = match backend {
         DbBackend::Sqlite => "SELECT 1 FROM sqlite_master WHERE name = 'seaql_migrations'",
@@ -201,23 +220,31 @@ async fn with_status(db: &impl ConnectionTrait) -> Result<Vec<(String, Migration
         }
     };
     let table = Statement::from_string(backend, table);
-    if db.query_one_raw(table).await?.is_some() {
-        // The migrator's own query would create this table if it were missing. The role of a running
-        // service may lack the privilege to do so.
-        let applied = "SELECT version FROM seaql_migrations ORDER BY version";
-        let applied = Statement::from_string(backend, applied);
-        for row in db.query_all_raw(applied).await? {
-            let version: String = row.try_get("", "version")?;
-            if known.iter().all(|file| file.name() != version) {
-                return Err(Error::Newer(version));
-            }
-        }
+    if db.query_one_raw(table).await?.is_none() {
+        return Ok(Vec::new());
     }
-    let all = Migrator::get_migration_with_status_read_only(db).await?;
-    Ok(all
-        .into_iter()
-        .map(|migration| (migration.name().to_owned(), migration.status()))
-        .collect())
+    let versions = "SELECT version FROM seaql_migrations ORDER BY version";
+    let rows = db.query_all_raw(Statement::from_string(backend, versions));
+    rows.await?
+        .iter()
+        .map(|row| row.try_get("", "version"))
+        .collect()
+}
+
+/// The migrations of this program, oldest first.
+fn known(applied: &[String]) -> Vec<(String, MigrationStatus)> {
+    let files = Migrator::get_migration_files();
+    let names = files.iter().map(|file| file.name().to_owned());
+    names
+        .map(|name| {
+            let status = if applied.contains(&name) {
+                MigrationStatus::Applied
+            } else {
+                MigrationStatus::Pending
+            };
+            (name, status)
+        })
+        .collect()
 }
 
 fn names(all: &[(String, MigrationStatus)], status: MigrationStatus) -> Vec<String> {

@@ -96,7 +96,7 @@ pub(super) async fn run() -> Result<(), String> {
     let address = listener.local_addr().unwrap_or(address);
     let cannot_serve = |error| format!("cannot serve on {address}: {error}");
     let stop_listener = listener.try_clone().map_err(cannot_serve)?;
-    let workers = db::workers();
+    let db = state.db.clone();
     let connections = Connections::new(with_open_files(config.connections));
     let origins = config.origins;
     let server = server::build(
@@ -104,7 +104,7 @@ pub(super) async fn run() -> Result<(), String> {
         state,
         connections,
         origins,
-        workers,
+        db.workers(),
         routes::configure,
     )
     .map_err(cannot_serve)?;
@@ -120,6 +120,12 @@ pub(super) async fn run() -> Result<(), String> {
     );
     let result = server.await;
     jobs.stop().await;
+    if let Err(error) = db.close().await {
+        tracing::error!(
+            error = error.with_cause(),
+            "the database was not closed cleanly"
+        );
+    }
     result.map_err(|error| format!("the server failed: {error}"))?;
     tracing::info!("stopped");
     Ok(())
@@ -127,26 +133,24 @@ pub(super) async fn run() -> Result<(), String> {
 
 /// Opens the database; applies pending migrations to SQLite, or if `AUTO_MIGRATE` is set.
 ///
-/// Fails if migrations are still pending.
+/// Fails if migrations are still pending, or if the database has migrations of a newer version.
 async fn open(config: &Config) -> Result<Db, String> {
     let database = &config.database;
-    if config.auto_migrate || matches!(database, Database::Sqlite(_)) {
-        let up = migration::Command::Up { steps: None };
-        migration::run(database, &up)
-            .await
-            .map_err(|error| error.to_string())?;
-    }
-    let db = Db::open(database).await?;
-    let pending = migration::pending(db.read())
+    let command = if config.auto_migrate || matches!(database, Database::Sqlite(_)) {
+        migration::Command::Up { steps: None }
+    } else {
+        migration::Command::Status
+    };
+    let report = migration::run(database, &command)
         .await
         .map_err(|error| error.to_string())?;
-    if pending.is_empty() {
-        return Ok(db);
+    if report.pending > 0 {
+        return Err(format!(
+            "{database} has {} pending migrations; run `acclaim migrate up`, or set AUTO_MIGRATE=true",
+            report.pending
+        ));
     }
-    Err(format!(
-        "{database} has {} pending migrations; run `acclaim migrate up`, or set AUTO_MIGRATE=true",
-        pending.len()
-    ))
+    Db::open_with(database, config.database_connections).await
 }
 
 /// Lowers `MAX_CONNECTIONS` to the number that the limit of open files allows. Without this, the

@@ -44,9 +44,9 @@ fn lifetime(text: &str) -> Result<TokenLifetime, String> {
 /// Runs `command`. Prints only the token on standard output.
 pub(super) async fn run(command: Command) -> Result<(), String> {
     let db = database().await?;
-    create(&db, command)
-        .await
-        .map_err(|error| error.with_cause())
+    let outcome = create(&db, command).await;
+    db.disconnect().await;
+    outcome.map_err(|error| error.with_cause())
 }
 
 async fn create(db: &Db, command: Command) -> Result<(), Error> {

@@ -90,7 +90,9 @@ impl From<RoleName> for Role {
 /// Runs `command` and prints one line per affected user.
 pub(super) async fn run(command: Command) -> Result<(), String> {
     let db = database().await?;
-    execute(&db, command).await.map_err(|error| match error {
+    let outcome = execute(&db, command).await;
+    db.disconnect().await;
+    outcome.map_err(|error| match error {
         Failure::Message(message) => message,
         Failure::Service(error) => error.with_cause(),
     })

@@ -76,13 +76,14 @@ pub struct ConnectionSettings {
 impl ConnectionSettings {
     pub(super) fn read<L: Fn(&str) -> Option<String>>(
         reader: &mut SettingsReader<L>,
+        limits: Option<&LimitSettings>,
     ) -> Option<Self> {
         let total = reader.read(&MAX_CONNECTIONS, connections);
         let per_address = reader.read(&MAX_CONNECTIONS_PER_ADDRESS, connections);
         Some(Self {
             total: total?,
             per_address: per_address?,
-            trusted_proxies: Vec::new(),
+            trusted_proxies: limits?.trusted_proxies.clone(),
         })
     }
 }

@@ -11,6 +11,11 @@ use crate::keys::Keys;
 /// Minimum length of a secret in bytes: the size of an HS256 digest (RFC 7518, section 3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
+/// Fewest PostgreSQL connections: two for the jobs and two for one worker, because a request may read
+/// while it writes.
+const MIN_CONNECTIONS: usize = 4;
+const MAX_CONNECTIONS: usize = 1000;
+
 /// Secrets published in tutorials, which anyone can sign with.
 const WELL_KNOWN_SECRETS: [&str; 5] = [
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
@@ -30,6 +35,15 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
         _ => Err(format!("`{text}` is neither `true` nor `false`")),
+    }
+}
+
+pub(super) fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ MIN_CONNECTIONS..=MAX_CONNECTIONS) => Ok(number),
+        _ => Err(format!(
+            "`{text}` is not an integer from {MIN_CONNECTIONS} to {MAX_CONNECTIONS}"
+        )),
     }
 }
 

@@ -23,6 +23,11 @@ pub(super) const DATABASE_URL: Setting = setting(
     "sqlite://acclaim.db",
     "The database URL: sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE (append ?sslmode=require for TLS)",
 );
+pub(super) const DATABASE_CONNECTIONS: Setting = setting(
+    "DATABASE_CONNECTIONS",
+    "32",
+    "The maximum number of PostgreSQL connections of this process, 4 to 1000. PostgreSQL's max_connections must suffice for all servers",
+);
 pub(super) const HOST: Setting = setting(
     "HOST",
     "127.0.0.1",
@@ -123,8 +128,9 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "The log format: text or json");
 
 /// All settings, in the order of the documentation.
-pub const SETTINGS: [&Setting; 22] = [
+pub const SETTINGS: [&Setting; 23] = [
     &DATABASE_URL,
+    &DATABASE_CONNECTIONS,
     &HOST,
     &PORT,
     &JWT_SECRET,

@@ -59,9 +59,9 @@ pub trait BatchedWrite: Send + Sync + 'static {
     /// Writes 1 to 64 rows and returns one output per row, by position. Everything done in
     /// `transaction` commits with the rows, or not at all.
     ///
-    /// After an error other than [`Error::TryAgain`] and [`Error::Unavailable`] the rows of a batch
-    /// are written again in parts: by group, and then each row by itself. Must not do anything that a
-    /// rollback does not undo.
+    /// After an error other than [`Error::TryAgain`], [`Error::Unavailable`] and
+    /// [`Error::StorageFull`] the rows of a batch are written again in parts: by group, and then each
+    /// row by itself. Must not do anything that a rollback does not undo.
     fn write(
         transaction: &Transaction,
         rows: &[Arc<Self::Row>],
@@ -171,7 +171,10 @@ impl<B: BatchedWrite> Writes<B> {
         let rows: Vec<_> = rows.collect();
         let written = write_together::<B>(&self.pool, &rows, limit).await;
         written.map_err(|(error, is_committed)| {
-            let is_of_all = matches!(error, Error::TryAgain(_) | Error::Unavailable(_));
+            let is_of_all = matches!(
+                error,
+                Error::TryAgain(_) | Error::Unavailable(_) | Error::StorageFull(_)
+            );
             let scope = if is_committed || is_of_all {
                 Scope::All
             } else {
@@ -195,8 +198,8 @@ impl<B: BatchedWrite> Writes<B> {
                 Ok(outputs) => answer_all(part, outputs),
                 Err((_, Scope::Some)) if part.len() > 1 => parts.extend(in_parts(part)),
                 Err((Error::TooSlow(_), _)) => slow.extend(part),
-                Err((error @ Error::Unavailable(_), _)) => {
-                    // Each of the others would wait for the same time-out.
+                Err((error @ (Error::Unavailable(_) | Error::StorageFull(_)), _)) => {
+                    // Each of the others would wait for the same time-out, or fail as well.
                     fail_all(part, &error);
                     return fail_all(parts.into_iter().flatten().chain(slow), &error);
                 }

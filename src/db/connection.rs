@@ -21,7 +21,7 @@ use sqlx::{
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::error::ends_connection;
+use super::{error::ends_connection, gate::Gate};
 
 /// Time limit of one statement. It is above PostgreSQL's own `statement_timeout`, and ends waiting
 /// for a server that does not answer.
@@ -44,14 +44,17 @@ pub(super) enum Options {
 }
 
 impl Options {
-    pub(super) async fn connect(&self) -> Result<Connection, sqlx::Error> {
+    /// Connects. Statements of an SQLite connection end when `gate` interrupts.
+    pub(super) async fn connect(&self, gate: &Arc<Gate>) -> Result<Connection, sqlx::Error> {
         Ok(match self {
             Self::Sqlite(options) => {
                 let mut connection = options.connect().await?;
                 let abandoned = Abandoned::default();
-                let flag = Arc::clone(&abandoned.0);
+                let (flag, gate) = (Arc::clone(&abandoned.0), Arc::clone(gate));
                 let mut handle = connection.lock_handle().await?;
-                handle.set_progress_handler(SQLITE_STEPS, move || !flag.load(Ordering::Relaxed));
+                handle.set_progress_handler(SQLITE_STEPS, move || {
+                    !flag.load(Ordering::Relaxed) && !gate.interrupts()
+                });
                 drop(handle);
                 Connection::Sqlite {
                     connection: connection.into(),
@@ -252,6 +255,14 @@ impl Connection {
         self.execute_simple(sql).await.map(drop)
     }
 
+    /// Closes the connection and waits until it is closed. An error means that it is closed already.
+    pub(super) async fn close(self) {
+        let _ = match self {
+            Self::Sqlite { connection, .. } => connection.close().await,
+            Self::Postgres { connection, .. } => connection.close().await,
+        };
+    }
+
     pub(super) async fn ping(&mut self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite { connection, .. } => connection.ping().await,
@@ -278,7 +289,7 @@ fn all_within_limit<'a, T>(
     })
 }
 
-fn timed_out() -> sqlx::Error {
+pub(super) fn timed_out() -> sqlx::Error {
     sqlx::Error::Io(io::ErrorKind::TimedOut.into())
 }
 
@@ -296,6 +307,18 @@ pub(super) fn is_stale(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(cause) => cause.kind() != io::ErrorKind::TimedOut,
         // The last message of a server that shuts down or terminates the connection.
+        sqlx::Error::Database(refusal) => {
+            refusal.code().is_some_and(|code| code.starts_with("57P"))
+        }
+        _ => false,
+    }
+}
+
+/// True if the server did not answer the attempt at connecting that returned `error`, or is starting
+/// or shutting down (57P01 to 57P03).
+pub(super) fn is_unreachable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
         sqlx::Error::Database(refusal) => {
             refusal.code().is_some_and(|code| code.starts_with("57P"))
         }

@@ -20,6 +20,7 @@ impl From<DbErr> for Error {
                     Meaning::TryAgain => Self::try_again(error),
                     Meaning::TooSlow => Self::too_slow(error),
                     Meaning::Unavailable => Self::unavailable(error),
+                    Meaning::Full => Self::storage_full(error),
                     Meaning::Refused => Self::internal(error),
                 },
                 sqlx::Error::Io(_)
@@ -47,7 +48,10 @@ pub(super) fn refusal(error: &DbErr) -> Option<&dyn DatabaseError> {
 /// True if the connection that returned `refusal` must be closed: it or the database cannot be used
 /// for now, or its statement was cancelled, and a late cancellation would hit the next one.
 pub(super) fn ends_connection(refusal: &dyn DatabaseError) -> bool {
-    matches!(meaning(refusal), Meaning::Unavailable | Meaning::TooSlow)
+    matches!(
+        meaning(refusal),
+        Meaning::Unavailable | Meaning::TooSlow | Meaning::Full
+    )
 }
 
 enum Meaning {
@@ -57,6 +61,8 @@ enum Meaning {
     TooSlow,
     /// The database cannot do its work for now.
     Unavailable,
+    /// The disk of the database is full.
+    Full,
     /// The database refuses this statement, or these values.
     Refused,
 }
@@ -73,6 +79,8 @@ fn meaning(refusal: &dyn DatabaseError) -> Meaning {
 fn code_meaning(code: &str) -> Meaning {
     match code {
         "40001" | "40P01" => Meaning::TryAgain,
+        // disk_full, SQLITE_FULL
+        "53100" | "13" => Meaning::Full,
         "57014" => Meaning::TooSlow,
         // 25006: a standby, which cannot write. Classes 08, 53, 57, 58: out of connections, memory or
         // disk; shutting down or starting.
@@ -90,8 +98,8 @@ fn code_meaning(code: &str) -> Meaning {
             Ok(5 | 6) if number.len() < 5 => Meaning::TryAgain,
             // SQLITE_INTERRUPT
             Ok(9) if number.len() < 5 => Meaning::TooSlow,
-            // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
-            Ok(8 | 10 | 13 | 14) if number.len() < 5 => Meaning::Unavailable,
+            // SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN
+            Ok(8 | 10 | 14) if number.len() < 5 => Meaning::Unavailable,
             _ => Meaning::Refused,
         },
     }

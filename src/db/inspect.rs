@@ -51,6 +51,8 @@ pub struct Postgres {
     pub encrypted: bool,
     /// True if the server runs on this machine.
     pub local: bool,
+    /// Connections of all clients together that are not reserved for superusers.
+    pub connections: i32,
     /// Seconds by which its clock is ahead of this machine's. Negative if it is behind.
     pub ahead: f64,
 }
@@ -114,6 +116,13 @@ async fn postgres(connection: &mut PgConnection, local: bool) -> Result<Inspecti
     let encrypted = query_scalar("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
         .fetch_one(&mut *connection)
         .await?;
+    // PostgreSQL has `reserved_connections` since version 16.
+    let connections = "SELECT current_setting('max_connections')::int \
+                       - current_setting('superuser_reserved_connections')::int \
+                       - coalesce(current_setting('reserved_connections', true)::int, 0)";
+    let connections = query_scalar(connections)
+        .fetch_one(&mut *connection)
+        .await?;
     let before = OffsetDateTime::now_utc();
     let theirs: f64 = query_scalar("SELECT extract(epoch FROM clock_timestamp())::float8")
         .fetch_one(connection)
@@ -127,6 +136,7 @@ async fn postgres(connection: &mut PgConnection, local: bool) -> Result<Inspecti
             superuser,
             encrypted,
             local,
+            connections,
             ahead: theirs - ours,
         }),
     })

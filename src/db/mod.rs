@@ -1,11 +1,13 @@
 //! Access to the database: pool, transactions, batches and shared reads. Knows no resource.
 
 mod autocommit;
+mod availability;
 mod batches;
 mod connection;
 mod constraint;
 mod error;
 mod first;
+mod gate;
 mod insert;
 mod inspect;
 mod lanes;
@@ -17,8 +19,9 @@ mod rows;
 mod single_flight;
 mod transaction;
 mod values_table;
+mod wal;
 
-use std::{num::NonZero, sync::Arc, thread, time::Duration};
+use std::{convert::Infallible, num::NonZero, sync::Arc, thread, time::Duration};
 
 use migration::Database;
 use sqlx::{
@@ -45,13 +48,17 @@ pub use single_flight::{Found, SharedRead};
 pub use transaction::Transaction;
 use transaction::in_transaction;
 pub use values_table::ValuesTable;
+pub use wal::WriteAheadLog;
 
 /// PostgreSQL cancels a statement after this time.
 const STATEMENT_TIMEOUT: &str = "10s";
 /// Time that an SQLite connection waits for the lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// PostgreSQL connections of all workers together. A server allows 100 by default.
-const POSTGRES_CONNECTIONS: usize = 32;
+/// PostgreSQL connections of a process by default. Two servers fit into PostgreSQL's default of 100,
+/// less 3 for superusers.
+const DEFAULT_CONNECTIONS: usize = 32;
+/// Most connections of one pool. More make PostgreSQL slower.
+const MAX_POOL: usize = 8;
 /// Attempts at a write that the database asks to try again.
 const ATTEMPTS: u32 = 6;
 /// SQLite truncates its write-ahead log to this many bytes after a checkpoint.
@@ -62,17 +69,29 @@ const JOURNAL_SIZE_LIMIT: &str = "67108864";
 pub struct Db {
     reader: Autocommit,
     writer: Arc<Pool>,
+    workers: usize,
     /// The running shared reads and batches.
     shared: PerWorker,
 }
 
 impl Db {
-    /// Connects. The error is one sentence for the operator.
+    /// Connects, for a program that needs few connections. The error is one sentence for the operator.
     pub async fn open(database: &Database) -> Result<Self, String> {
+        Self::open_with(database, DEFAULT_CONNECTIONS).await
+    }
+
+    /// Connects. On PostgreSQL all pools together have at most `connections` connections, if there are
+    /// at most [`workers`](Self::workers) workers. The error is one sentence for the operator.
+    pub async fn open_with(database: &Database, connections: usize) -> Result<Self, String> {
         database.check_connection().await?;
         let db = match database {
+            Database::Sqlite(options) if !options.get_filename().exists() => {
+                return Err(format!(
+                    "{database} does not exist; `acclaim migrate up` creates it"
+                ));
+            }
             Database::Sqlite(options) => Self::sqlite(options),
-            Database::Postgres(options) => Self::postgres(options),
+            Database::Postgres(options) => Self::postgres(options, connections),
         };
         for pool in [&db.writer, &db.reader.pool] {
             let opened = pool.open().await;
@@ -90,28 +109,33 @@ impl Db {
             .synchronous(SqliteSynchronous::Full);
         let writer = options
             .clone()
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT);
+            .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT)
+            // Overwrites deleted rows with zeros.
+            .pragma("secure_delete", "ON");
         let reader = Options::Sqlite(options.read_only(true).into());
         Self::of_pools(
             Pool::new(reader, workers().max(4)),
             Pool::new(Options::Sqlite(writer.into()), 1),
+            workers(),
         )
     }
 
-    fn postgres(options: &PgConnectOptions) -> Self {
+    /// One pool for the jobs, and one of the same size for each worker.
+    fn postgres(options: &PgConnectOptions, connections: usize) -> Self {
         let options = options
             .clone()
             .options([("statement_timeout", STATEMENT_TIMEOUT)]);
-        let pool = postgres_pool(Options::Postgres(options.into()));
-        Self::of_pools(Arc::clone(&pool), pool)
+        let (workers, size) = divide(connections, workers());
+        let pool = Pool::new(Options::Postgres(options.into()), size);
+        Self::of_pools(Arc::clone(&pool), pool, workers)
     }
 
-    fn of_pools(reader: Arc<Pool>, writer: Arc<Pool>) -> Self {
+    fn of_pools(reader: Arc<Pool>, writer: Arc<Pool>, workers: usize) -> Self {
         Self {
             reader: Autocommit::new(reader),
             writer,
+            workers,
             shared: PerWorker::default(),
         }
     }
@@ -128,11 +152,30 @@ impl Db {
                 shared: PerWorker::default(),
                 ..self.clone()
             },
-            options @ Options::Postgres(_) => {
-                let pool = postgres_pool(options.clone());
-                Self::of_pools(Arc::clone(&pool), pool)
+            Options::Postgres(_) => {
+                let pool = self.writer.another();
+                Self::of_pools(Arc::clone(&pool), pool, self.workers)
             }
         }
+    }
+
+    /// Closes all connections. The last process that closes an SQLite database empties its write-ahead
+    /// log.
+    pub async fn disconnect(&self) {
+        self.reader.pool.close().await;
+        self.writer.close().await;
+    }
+
+    /// The number of workers of the HTTP server: one per core, if there are enough connections.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Looks for the return of the database whenever it cannot be reached. Until then requests fail at
+    /// once. Without this each request waits for the database for up to 5 s.
+    pub async fn probe(&self) -> Infallible {
+        self.writer.probe().await
     }
 
     /// The connection for reading.
@@ -202,16 +245,12 @@ impl Db {
         Ok(value?)
     }
 
-    /// The migrations that the database lacks.
+    /// The migrations of this program that the database lacks. It may have further ones.
     ///
     /// # Errors
-    /// If it cannot be reached, or is newer than this program.
+    /// [`Error::Unavailable`].
     pub async fn pending(&self) -> Result<Vec<String>, Error> {
-        let pending = migration::pending(&self.reader).await;
-        pending.map_err(|error| match error {
-            migration::Error::Database(cause) => cause.into(),
-            other => Error::unavailable(other),
-        })
+        Ok(migration::pending(&self.reader).await?)
     }
 }
 
@@ -242,9 +281,10 @@ pub fn workers() -> usize {
     thread::available_parallelism().map_or(2, NonZero::get)
 }
 
-/// The pool of one worker.
-fn postgres_pool(options: Options) -> Arc<Pool> {
-    Pool::new(options, (POSTGRES_CONNECTIONS / workers()).clamp(2, 8))
+/// The number of workers, and the size of their pools and of that of the jobs.
+fn divide(connections: usize, cores: usize) -> (usize, usize) {
+    let workers = (connections / 2).saturating_sub(1).clamp(1, cores);
+    (workers, (connections / (workers + 1)).clamp(2, MAX_POOL))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! every other case dropping its [`Lease`] closes it, and the pool opens another when it needs one.
 
 use std::{
+    convert::Infallible,
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -20,10 +21,22 @@ use tokio::{
 
 #[cfg(doc)]
 use super::connection::Canceller;
-use super::connection::{Connection, Options, is_reusable, is_stale, is_transient};
+use super::{
+    availability::Availability,
+    connection::{
+        Connection, Options, is_reusable, is_stale, is_transient, is_unreachable, timed_out,
+    },
+    gate::Gate,
+};
 
 /// Total time to queue, connect and ping.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time limit of one attempt at connecting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Maximum time to wait at the end for connections that are in use.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time between two looks at the number of connections in use.
+const POLL: Duration = Duration::from_millis(2);
 /// A connection is pinged before use if it was idle for longer: it may have been closed.
 const PING_IF_IDLE_FOR: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
@@ -51,6 +64,8 @@ pub(super) struct Pool {
 struct Manager {
     options: Options,
     max_lifetime: Duration,
+    availability: Arc<Availability>,
+    gate: Arc<Gate>,
     /// Connections that have been idle since before this time are closed, because one that was used
     /// more recently turned out to be dead.
     cleared: Mutex<Option<Instant>>,
@@ -67,13 +82,37 @@ struct Slot {
 impl Pool {
     /// A pool of at most `size` connections. It opens them when they are needed.
     pub(super) fn new(options: Options, size: usize) -> Arc<Self> {
-        Self::with_lifetime(options, size, MAX_LIFETIME)
+        Self::with_lifetime(options, size, MAX_LIFETIME, Arc::default())
     }
 
-    fn with_lifetime(options: Options, size: usize, max_lifetime: Duration) -> Arc<Self> {
+    /// Another pool of the same kind, for the same database.
+    pub(super) fn another(&self) -> Arc<Self> {
+        let Manager {
+            options,
+            max_lifetime,
+            availability,
+            ..
+        } = self.slots.manager();
+        let size = self.slots.status().max_size;
+        Self::with_lifetime(
+            options.clone(),
+            size,
+            *max_lifetime,
+            Arc::clone(availability),
+        )
+    }
+
+    fn with_lifetime(
+        options: Options,
+        size: usize,
+        max_lifetime: Duration,
+        availability: Arc<Availability>,
+    ) -> Arc<Self> {
         let manager = Manager {
             options,
             max_lifetime,
+            availability,
+            gate: Arc::default(),
             cleared: Mutex::default(),
         };
         let config = PoolConfig {
@@ -113,9 +152,11 @@ impl Pool {
         self.get().await.map(drop)
     }
 
-    /// Takes a connection. Waits for a server that is starting or has too many connections.
+    /// Takes a connection. Waits for a server that is starting or has too many connections, unless the
+    /// database is known to be away.
     pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease, DbErr> {
-        let mut slot = patiently(|| self.get()).await?;
+        self.gate().pass().await;
+        let mut slot = self.patiently(|| self.get()).await?;
         let connection = slot.connection.take().ok_or_else(closed)?;
         Ok(Lease {
             connection,
@@ -125,9 +166,75 @@ impl Pool {
         })
     }
 
+    pub(super) fn gate(&self) -> &Gate {
+        &self.slots.manager().gate
+    }
+
+    /// Waits until no connection is in use.
+    pub(super) async fn until_idle(&self) {
+        loop {
+            let status = self.slots.status();
+            if status.size <= status.available {
+                return;
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Closes the connections. Those that are still in use after a second close when they are dropped.
+    pub(super) async fn close(&self) {
+        let _ = timeout(CLOSE_TIMEOUT, self.until_idle()).await;
+        for slot in self.slots.retain(|_, _| false).removed {
+            if let Some(connection) = slot.connection {
+                connection.close().await;
+            }
+        }
+    }
+
+    /// Looks for the return of the database whenever it is away. Until this runs, the database never
+    /// counts as away, and each request waits for it.
+    pub(super) async fn probe(&self) -> Infallible {
+        let manager = self.slots.manager();
+        manager.availability.probe(|| manager.connect()).await
+    }
+
     /// Closes the idle connections.
     fn clear(&self) {
         self.slots.retain(|_, _| false);
+    }
+
+    /// Makes attempts at connecting while the server is starting or has too many connections. Fails
+    /// after [`ACQUIRE_TIMEOUT`], and at once while the database counts as away.
+    async fn patiently<T, F, R>(&self, attempt: F) -> Result<T, DbErr>
+    where
+        F: Fn() -> R,
+        R: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let availability = &self.slots.manager().availability;
+        if availability.is_away() {
+            return Err(away());
+        }
+        let attempts = async {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                match attempt().await {
+                    Err(error) if is_transient(&error) => {
+                        sleep(pause).await;
+                        pause = MAX_PAUSE.min(pause * 2);
+                    }
+                    outcome => {
+                        return outcome
+                            .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())));
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            outcome = timeout(ACQUIRE_TIMEOUT, attempts) => outcome
+                .unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))),
+            () = availability.until_away() => Err(away()),
+        }
     }
 
     async fn get(&self) -> Result<Object<Manager>, sqlx::Error> {
@@ -144,7 +251,7 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<Slot, sqlx::Error> {
         // Boxed, because the future of connecting is large and every lease would contain it.
-        let connection = Box::pin(self.options.connect()).await?;
+        let connection = Box::pin(self.connect()).await?;
         Ok(Slot {
             connection: Some(connection),
             expires: self.expiry(),
@@ -172,6 +279,17 @@ impl managed::Manager for Manager {
 }
 
 impl Manager {
+    async fn connect(&self) -> Result<Connection, sqlx::Error> {
+        let begun = Instant::now();
+        let outcome = timeout(CONNECT_TIMEOUT, self.options.connect(&self.gate)).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(timed_out()));
+        match &outcome {
+            Err(error) if is_unreachable(error) => self.availability.failed(begun, error),
+            _ => self.availability.answered(),
+        }
+        outcome
+    }
+
     fn expiry(&self) -> Instant {
         Instant::now() + self.max_lifetime.mul_f64(rand::random_range(0.9..=1.0))
     }
@@ -186,33 +304,6 @@ impl Manager {
         let mut cleared = self.cleared.lock().unwrap_or_else(PoisonError::into_inner);
         *cleared = Some(Instant::now());
     }
-}
-
-/// Makes attempts at connecting while the server is starting or has too many connections. Fails
-/// after [`ACQUIRE_TIMEOUT`].
-async fn patiently<T, F, R>(attempt: F) -> Result<T, DbErr>
-where
-    F: Fn() -> R,
-    R: Future<Output = Result<T, sqlx::Error>>,
-{
-    let attempts = async {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            match attempt().await {
-                Err(error) if is_transient(&error) => {
-                    sleep(pause).await;
-                    pause = MAX_PAUSE.min(pause * 2);
-                }
-                outcome => {
-                    return outcome
-                        .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())));
-                }
-            }
-        }
-    };
-    timeout(ACQUIRE_TIMEOUT, attempts)
-        .await
-        .unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
 }
 
 impl fmt::Debug for Pool {
@@ -237,7 +328,8 @@ impl Lease {
     pub(super) async fn renew(&mut self) -> Result<(), DbErr> {
         let manager = self.pool.slots.manager();
         self.pool.clear();
-        self.connection = patiently(|| Box::pin(manager.options.connect())).await?;
+        let renewed = self.pool.patiently(|| Box::pin(manager.connect()));
+        self.connection = renewed.await?;
         self.slot.expires = manager.expiry();
         self.reused = false;
         Ok(())
@@ -259,6 +351,12 @@ impl Lease {
     }
 }
 
+fn away() -> DbErr {
+    DbErr::Conn(RuntimeErr::Internal(
+        "the database cannot be reached".to_owned(),
+    ))
+}
+
 /// The error of a statement on a connection that is closed.
 pub(super) fn closed() -> DbErr {
     DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)
@@ -271,7 +369,12 @@ mod tests {
     /// Opens an in-memory database, leaves a table in it, and counts its tables with the next lease.
     async fn tables_after_reuse(max_lifetime: Duration) -> usize {
         let options = sqlx::sqlite::SqliteConnectOptions::new().in_memory(true);
-        let pool = Pool::with_lifetime(Options::Sqlite(options.into()), 1, max_lifetime);
+        let pool = Pool::with_lifetime(
+            Options::Sqlite(options.into()),
+            1,
+            max_lifetime,
+            Arc::default(),
+        );
         let mut lease = pool.lease().await.unwrap();
         let create = "CREATE TABLE mark (id integer)";
         lease.connection.execute_simple(create).await.unwrap();

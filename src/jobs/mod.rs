@@ -1,9 +1,11 @@
 //! Background jobs: supervised work that repeats or runs later.
 
 mod broken_requests;
+mod checkpoint;
 mod cleanup;
 mod export;
 mod last_used;
+mod probe;
 mod rehash;
 mod removal;
 mod supervisor;
@@ -47,6 +49,11 @@ pub fn start(
     supervisor.start("last-used", move |stop| {
         last_used::run(uses_db.clone(), uses.clone(), stop)
     });
+    let probed_db = db.clone();
+    supervisor.start("probe", move |stop| probe::run(probed_db.clone(), stop));
+    if let Some(log) = db.write_ahead_log() {
+        supervisor.start("checkpoint", move |stop| checkpoint::run(log.clone(), stop));
+    }
     let (db, passwords, rehashes) = (db.clone(), passwords.clone(), rehashes.clone());
     supervisor.start("broken-requests", broken_requests::run);
     supervisor.start("rehash", move |stop| {

@@ -35,6 +35,7 @@ fn every_setting_has_a_default() {
         ("127.0.0.1", 8000)
     );
     assert!(config.keys.is_none());
+    assert_eq!(config.database_connections, 32);
     assert_eq!(config.access_token_lifetime.as_secs(), 3600);
     assert_eq!(config.origins, Origins::These(Vec::new()));
     assert!(!config.auto_migrate && !config.public_reads);
@@ -59,6 +60,7 @@ fn settings_are_parsed() {
             "DATABASE_URL",
             "postgres://ada:hidden@db.example:6000/acclaim?sslmode=require",
         ),
+        ("DATABASE_CONNECTIONS", "4"),
         ("HOST", "::"),
         ("PORT", "80"),
         ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
@@ -80,6 +82,7 @@ fn settings_are_parsed() {
         ),
     ])
     .unwrap();
+    assert_eq!(config.database_connections, 4);
     let origins = ["https://app.example", "http://localhost:5173"].map(str::to_owned);
     assert_eq!(config.origins, Origins::These(origins.to_vec()));
     assert_eq!(config.access_token_lifetime.as_secs(), 300);
@@ -103,6 +106,7 @@ fn settings_are_parsed() {
 fn every_error_is_reported_with_the_name_of_its_setting() {
     let errors = read(&[
         ("DATABASE_URL", "mysql://root:hidden@localhost/x"),
+        ("DATABASE_CONNECTIONS", "3"),
         ("HOST", "localhost"),
         ("PORT", "65536"),
         ("JWT_SECRET", "short"),

@@ -36,6 +36,7 @@ mod quotas;
 mod readme;
 mod removal;
 mod server;
+mod storage;
 mod users;
 mod votes;
 

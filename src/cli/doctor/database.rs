@@ -33,7 +33,11 @@ pub(super) async fn check(settings: &DatabaseSettings) -> Vec<Finding> {
             findings.push(Finding::ok(SUBJECT, message));
             match inspection.facts {
                 Facts::Sqlite(facts) => findings.extend(sqlite(&facts)),
-                Facts::Postgres(facts) => findings.extend(postgres(&facts)),
+                Facts::Postgres(facts) => {
+                    findings.extend(postgres(&facts));
+                    let wanted = settings.connections;
+                    findings.extend(wanted.map(|wanted| connections(wanted, facts.connections)));
+                }
             }
             findings.push(migrations(settings).await);
         }
@@ -108,6 +112,28 @@ fn postgres(facts: &Postgres) -> [Finding; 4] {
         ),
     };
     [version, role, tls, clock_skew(facts.ahead)]
+}
+
+/// Compares `DATABASE_CONNECTIONS` with the connections that the server offers.
+fn connections(wanted: usize, offered: i32) -> Finding {
+    const SUBJECT: &str = "connections";
+    let offered = usize::try_from(offered).unwrap_or_default();
+    let message = format!(
+        "DATABASE_CONNECTIONS is {wanted}, and PostgreSQL offers {offered} to all programs together"
+    );
+    match offered / wanted.max(1) {
+        0 => Finding::fault(
+            SUBJECT,
+            format!("{message}; lower DATABASE_CONNECTIONS or raise max_connections"),
+        ),
+        1 => Finding::warning(
+            SUBJECT,
+            format!(
+                "{message}: enough for 1 server, and a replacement of a running server needs 2; lower DATABASE_CONNECTIONS or raise max_connections"
+            ),
+        ),
+        servers => Finding::ok(SUBJECT, format!("{message}: enough for {servers} servers")),
+    }
 }
 
 fn clock_skew(ahead: f64) -> Finding {

@@ -9,6 +9,8 @@ use crate::config::{self, Config, Origins, SETTINGS};
 pub(super) struct DatabaseSettings {
     /// `DATABASE_URL`.
     pub(super) database: Database,
+    /// `DATABASE_CONNECTIONS`; `None` if a setting is invalid.
+    pub(super) connections: Option<usize>,
     /// `AUTO_MIGRATE`.
     pub(super) auto_migrate: bool,
 }
@@ -23,6 +25,7 @@ pub(super) fn check() -> (Vec<Finding>, Option<DatabaseSettings>) {
                 .ok()
                 .map(|database| DatabaseSettings {
                     database,
+                    connections: None,
                     auto_migrate: false,
                 });
             return (findings, settings);
@@ -38,6 +41,7 @@ pub(super) fn check() -> (Vec<Finding>, Option<DatabaseSettings>) {
     ];
     let settings = DatabaseSettings {
         database: config.database,
+        connections: Some(config.database_connections),
         auto_migrate: config.auto_migrate,
     };
     (findings, Some(settings))

@@ -259,6 +259,10 @@ impl From<Error> for Problem {
             Error::TryAgain(cause) | Error::TooSlow(cause) | Error::Unavailable(cause) => {
                 Self::unavailable(detail, Some(cause.to_string()))
             }
+            Error::StorageFull(cause) => Self {
+                cause: Some(format!("disk full: {cause}")),
+                ..Self::new(types::INSUFFICIENT_STORAGE, detail)
+            },
             Error::Internal(cause) => Self::internal(cause.to_string()),
         }
     }

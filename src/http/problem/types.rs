@@ -195,6 +195,11 @@ problem_types! { GENERAL:
     "The service cannot handle the request now: its database is unavailable or busy, too many sign-ins are waiting, or it is stopping. A write may have taken effect nevertheless.",
     "Wait for the number of seconds in Retry-After. Then repeat the request, after checking that a write did not take effect.",
     || Error::unavailable(String::new()).into();
+
+    INSUFFICIENT_STORAGE INSUFFICIENT_STORAGE "insufficient-storage" "Insufficient storage",
+    "The disk of the service's database is full. The request had no effect.",
+    "Tell the operator. Repeat the request once there is space again.",
+    || Error::storage_full(String::new()).into();
 }
 
 problem_types! { SPECIFIC:

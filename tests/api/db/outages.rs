@@ -1,6 +1,9 @@
 //! A database that is lost, unresponsive or locked.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use acclaim::config::Origins;
 use futures_util::future::join_all;
@@ -19,6 +22,8 @@ use crate::harness::{
 struct Proxy {
     database: Database,
     link: Arc<watch::Sender<Link>>,
+    /// The number of connections so far.
+    accepted: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -43,8 +48,11 @@ impl Proxy {
         url.set_port(Some(port)).unwrap();
         let link = Arc::new(watch::Sender::new(Link::Open));
         let state = Arc::clone(&link);
+        let accepted = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&accepted);
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
                 let (mut state, address) = (state.subscribe(), address.clone());
                 tokio::spawn(async move {
                     if *state.borrow() == Link::Open {
@@ -60,7 +68,11 @@ impl Proxy {
             }
         });
         let database = Database::parse(url.as_str()).unwrap();
-        Self { database, link }
+        Self {
+            database,
+            link,
+            accepted,
+        }
     }
 }
 
@@ -125,7 +137,17 @@ async fn the_service_recovers_from_an_unresponsive_database(fixture: Fixture) {
     for answer in reads().await {
         assert_eq!(answer.problem(503)["type"], "/problems/service-unavailable");
     }
+    // The database counts as away: requests do not wait for a connection, and only a probe tries one.
+    let before = proxy.accepted.load(Ordering::SeqCst);
+    for answer in reads().await {
+        answer.problem(503);
+    }
+    let health = service.call("GET", "/health/ready", None, None).await;
+    health.problem(503);
+    let attempts = proxy.accepted.load(Ordering::SeqCst) - before;
+    assert!(attempts <= 2, "{attempts}");
     proxy.link.send_replace(Link::Open);
+    service.readiness(200).await;
     for answer in reads().await {
         answer.expect(200);
     }

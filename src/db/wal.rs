@@ -1,0 +1,163 @@
+//! SQLite's write-ahead log. SQLite itself empties it only at a moment without any read, and leaves
+//! deleted text in it until it is overwritten.
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sea_orm::{DbBackend, DbErr, Statement};
+use tokio::time::timeout;
+
+use super::{BUSY_TIMEOUT, Db, autocommit::query_error, connection::Options, pool::Pool};
+use crate::error::Error;
+
+/// Size in bytes beyond which reads are interrupted to empty the log.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// A log that is not empty is emptied at least this often, without interrupting a read.
+const EMPTY_EVERY: Duration = Duration::from_hours(1);
+/// After this time without success, reads are interrupted. Deleted text must leave the log in a day.
+const INTERRUPT_AFTER: Duration = Duration::from_hours(12);
+/// Time that running reads have to end.
+const READ_GRACE: Duration = Duration::from_millis(250);
+/// Time to wait for reads of other processes.
+const OTHERS_GRACE: Duration = Duration::from_millis(250);
+/// Pause after a failed attempt. It doubles with each one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// Attempts at emptying the log at the end. Each takes at most [`BUSY_TIMEOUT`].
+const FINAL_ATTEMPTS: u32 = 2;
+
+/// The write-ahead log of an SQLite database.
+#[derive(Clone, Debug)]
+pub struct WriteAheadLog {
+    db: Db,
+    file: PathBuf,
+    emptied: Instant,
+    next_attempt: Instant,
+    pause: Duration,
+}
+
+impl Db {
+    /// The write-ahead log; `None` on PostgreSQL.
+    #[must_use]
+    pub fn write_ahead_log(&self) -> Option<WriteAheadLog> {
+        let Options::Sqlite(options) = self.writer.options() else {
+            return None;
+        };
+        let mut file = options.get_filename().as_os_str().to_owned();
+        file.push("-wal");
+        let now = Instant::now();
+        Some(WriteAheadLog {
+            db: self.clone(),
+            file: file.into(),
+            emptied: now,
+            next_attempt: now,
+            pause: FIRST_PAUSE,
+        })
+    }
+
+    /// Closes all connections of a server that has stopped. After that the file of an SQLite database
+    /// alone has all data.
+    ///
+    /// # Errors
+    /// If another process reads an SQLite database for more than 10 s. The data is safe, and a part of
+    /// it is in the write-ahead log.
+    pub async fn close(&self) -> Result<(), Error> {
+        let outcome = match self.writer.options() {
+            Options::Sqlite(_) => empty_at_the_end(&self.writer).await,
+            Options::Postgres(_) => Ok(()),
+        };
+        self.disconnect().await;
+        outcome
+    }
+}
+
+impl WriteAheadLog {
+    /// Empties the log if it is too large, or was not emptied for an hour. Call it several times a
+    /// second: the log grows by up to 30 MB in that time.
+    ///
+    /// New reads wait for at most about a second. Reads that run for longer than 250 ms meanwhile fail
+    /// with [`Error::Unavailable`] if the log is too large. An attempt that fails, because another
+    /// process reads, is repeated after a pause.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn tend(&mut self) -> Result<(), Error> {
+        let bytes = fs::metadata(&self.file).map_or(0, |file| file.len());
+        let age = self.emptied.elapsed();
+        let interrupt = bytes > MAX_BYTES || age > INTERRUPT_AFTER;
+        let due = bytes > 0 && (interrupt || age > EMPTY_EVERY);
+        if !due || Instant::now() < self.next_attempt {
+            return Ok(());
+        }
+        if self.empty(interrupt).await? {
+            tracing::debug!(bytes, "emptied the write-ahead log");
+            self.emptied = Instant::now();
+            self.pause = FIRST_PAUSE;
+            return Ok(());
+        }
+        if interrupt {
+            tracing::warn!(
+                bytes,
+                "the write-ahead log cannot be emptied while another program reads the database"
+            );
+        }
+        self.next_attempt = Instant::now() + self.pause;
+        self.pause = MAX_PAUSE.min(self.pause * 2);
+        Ok(())
+    }
+
+    /// Returns false if reads prevent it.
+    async fn empty(&self, interrupt: bool) -> Result<bool, DbErr> {
+        let readers = &self.db.reader.pool;
+        let gate = readers.gate().close();
+        if timeout(READ_GRACE, readers.until_idle()).await.is_err() {
+            if !interrupt {
+                return Ok(false);
+            }
+            gate.interrupt();
+            // Those that remain do not run. They end at their next step.
+            let _ = timeout(READ_GRACE, readers.until_idle()).await;
+        }
+        truncate(&self.db.writer, OTHERS_GRACE).await
+    }
+}
+
+async fn empty_at_the_end(writer: &Arc<Pool>) -> Result<(), Error> {
+    for _ in 0..FINAL_ATTEMPTS {
+        if truncate(writer, BUSY_TIMEOUT).await? {
+            return Ok(());
+        }
+    }
+    let cause = "another program reads the database, so the write-ahead log still has data; \
+                 a copy of the database needs the file with the suffix -wal as well";
+    Err(Error::unavailable(cause))
+}
+
+/// Copies the log to the database file and truncates it, waiting for reads for up to `patience`.
+/// Returns false if they last longer.
+async fn truncate(writer: &Arc<Pool>, patience: Duration) -> Result<bool, DbErr> {
+    let busy_timeout = |time: Duration| format!("PRAGMA busy_timeout = {}", time.as_millis());
+    let checkpoint = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+    let mut lease = writer.lease().await?;
+    let connection = &mut lease.connection;
+    let outcome = async {
+        connection.execute_simple(&busy_timeout(patience)).await?;
+        let rows = connection.rows(&checkpoint).await?;
+        connection
+            .execute_simple(&busy_timeout(BUSY_TIMEOUT))
+            .await?;
+        Ok(rows)
+    }
+    .await;
+    lease.release(outcome.as_ref().err());
+    let rows = outcome.map_err(query_error)?;
+    let busy: i64 = match rows.first() {
+        Some(row) => row.try_get_by_index(0)?,
+        None => 0,
+    };
+    Ok(busy == 0)
+}

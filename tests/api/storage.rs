@@ -1,0 +1,236 @@
+//! The files of an SQLite database: copies, modes, deleted text and the write-ahead log.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    pin::pin,
+};
+
+use acclaim::{db::Db, error::Error};
+use futures_util::future::poll_immediate;
+use migration::Database;
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::json;
+
+use crate::harness::{
+    Fixture, apply, behaviour, column,
+    process::Running,
+    service::{PASSWORD, Service, User},
+};
+
+/// A read of a table that never ends.
+const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT count(*) FROM users UNION ALL \
+                       SELECT i + 1 FROM n) SELECT max(i) FROM n";
+
+fn wal(fixture: &Fixture) -> PathBuf {
+    fixture.folder().join("test.db-wal")
+}
+
+async fn start(folder: &Path, url: &str) -> Running {
+    let settings = [("DATABASE_URL", url), ("AUTO_MIGRATE", "true")];
+    Running::start(folder, &settings).await
+}
+
+async fn stop(running: Running) {
+    running.signal("TERM");
+    let (code, log) = running.end().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+#[apply(behaviour)]
+async fn after_a_stop_the_database_file_alone_is_a_complete_copy(fixture: Fixture) {
+    if fixture.is_postgres() {
+        return;
+    }
+    let running = start(fixture.folder(), &fixture.url).await;
+    let ada = running.service.user("ada").await;
+    running.service.new_post(&ada, "Kept").await;
+    // Otherwise SQLite may empty the log when the last connection closes.
+    let other = fixture.connect().await;
+    assert_eq!(column(&other, "SELECT title FROM posts").await, ["Kept"]);
+    stop(running).await;
+    let copy = fixture.folder().join("copy.db");
+    fs::copy(fixture.folder().join("test.db"), &copy).unwrap();
+    let copy = format!("sqlite://{}", copy.display());
+    let copy = sea_orm::Database::connect(&copy).await.unwrap();
+    assert_eq!(column(&copy, "SELECT title FROM posts").await, ["Kept"]);
+}
+
+#[apply(behaviour)]
+async fn a_stop_says_that_another_program_keeps_the_log(fixture: Fixture) {
+    use sea_orm::TransactionTrait;
+    if fixture.is_postgres() {
+        return;
+    }
+    let running = start(fixture.folder(), &fixture.url).await;
+    running.service.user("ada").await;
+    let read = fixture.connect().await.begin().await.unwrap();
+    let users = Statement::from_string(read.get_database_backend(), "SELECT * FROM users");
+    read.query_all_raw(users).await.unwrap();
+    running.service.user("bob").await;
+    running.signal("TERM");
+    let (code, log) = running.end().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("another program reads the database"), "{log}");
+}
+
+#[apply(behaviour)]
+async fn only_the_owner_can_read_the_database_files(fixture: Fixture) {
+    if fixture.is_postgres() {
+        return;
+    }
+    let running = start(fixture.folder(), &fixture.url).await;
+    running.service.user("ada").await;
+    for name in ["test.db", "test.db-wal", "test.db-shm"] {
+        let file = fs::metadata(fixture.folder().join(name)).expect(name);
+        assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    stop(running).await;
+}
+
+#[apply(behaviour)]
+async fn deleted_text_is_not_in_the_file(fixture: Fixture) {
+    if fixture.is_postgres() {
+        return;
+    }
+    let running = start(fixture.folder(), &fixture.url).await;
+    let service = &running.service;
+    let (ada, bob) = (service.user("ada").await, service.user("bob").await);
+    // Long enough for pages of its own, which become free.
+    let long = "lavender ".repeat(2000);
+    let post = async |user: &User, title: &str, content: &str| {
+        let body = json!({"title": title, "content": content, "tags": [title.to_lowercase()]});
+        let post = service.post("/posts", user, body).await.expect(201).json();
+        format!("/posts/{}", post["id"])
+    };
+    let first = post(&ada, "Zanzibar", &format!("Marmalade {long}")).await;
+    let second = post(&ada, "Cucumber", "Tambourine").await;
+    post(&bob, "Kaleidoscope", &format!("Rhododendron {long}")).await;
+    post(&ada, "Staying", "Staying").await;
+    let changed = json!({"title": "Staying", "content": "Changed"});
+    let answer = service
+        .call("PUT", &second, Some(&ada), Some(changed))
+        .await;
+    answer.expect(200);
+    service
+        .call("DELETE", &first, Some(&ada), None)
+        .await
+        .expect(204);
+    let confirmation = json!({"current_password": PASSWORD});
+    let answer = service
+        .call("DELETE", "/users/me", Some(&bob), Some(confirmation))
+        .await;
+    answer.expect(204);
+    gone(service, "bob").await;
+    stop(running).await;
+    assert!(!wal(&fixture).exists());
+    let bytes = fs::read(fixture.folder().join("test.db")).unwrap();
+    let text = String::from_utf8_lossy(&bytes).to_lowercase();
+    assert!(text.contains("staying"));
+    // The ends of the words: an index stores the beginning of a word once for similar words.
+    for part in [
+        "anzibar",
+        "armalade",
+        "ucumber",
+        "ambourine",
+        "avender",
+        "aleidoscope",
+        "hododendron",
+        "bob@example.com",
+    ] {
+        assert!(!text.contains(part), "{part}");
+    }
+}
+
+/// Waits until the account `name` is removed.
+async fn gone(service: &Service, name: &str) {
+    let body =
+        json!({"email": format!("{name}@example.org"), "username": name, "password": PASSWORD});
+    loop {
+        let answer = service
+            .call("POST", "/users", None, Some(body.clone()))
+            .await;
+        if answer.status == 201 {
+            return;
+        }
+        answer.problem(409);
+    }
+}
+
+#[apply(behaviour)]
+async fn a_slow_read_does_not_keep_the_log_growing(fixture: Fixture) {
+    if fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let mut log = db.write_ahead_log().unwrap();
+    let backend = db.read().get_database_backend();
+    let run = async |sql: &str| -> Result<usize, Error> {
+        let statement = Statement::from_string(backend, sql);
+        Ok(db.read().query_all_raw(statement).await?.len())
+    };
+    let mut slow = pin!(run(ENDLESS));
+    assert!(poll_immediate(&mut slow).await.is_none());
+    // The read has begun once it blocks a checkpoint, which the writes below try.
+    run("SELECT 1").await.unwrap();
+    let filler = |sql: &'static str| {
+        let db = &db;
+        async move {
+            let write = db
+                .write(|transaction| async move { Ok(transaction.execute_unprepared(sql).await?) });
+            write.await.unwrap();
+        }
+    };
+    filler("CREATE TABLE filler (bytes)").await;
+    let size = || fs::metadata(wal(&fixture)).map_or(0, |file| file.len());
+    while size() <= 64 * 1024 * 1024 {
+        filler("INSERT INTO filler VALUES (randomblob(8000000))").await;
+        assert!(poll_immediate(&mut slow).await.is_none());
+    }
+    log.tend().await.unwrap();
+    assert_eq!(size(), 0);
+    assert!(matches!(slow.await, Err(Error::Unavailable(_))));
+    assert_eq!(run("SELECT 1").await.unwrap(), 1);
+}
+
+/// SQLite reports a full disk itself. On PostgreSQL a trigger reports what a server with a full disk
+/// reports.
+#[apply(behaviour)]
+async fn a_full_disk_is_insufficient_storage(fixture: Fixture) {
+    fixture.migrate().await;
+    let database = match fixture.database() {
+        Database::Sqlite(options) => {
+            Database::Sqlite(options.pragma("max_page_count", "200").into())
+        }
+        postgres @ Database::Postgres(_) => {
+            let full = "CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                        IF NEW.title <> 'Fits' THEN RAISE SQLSTATE '53100'; END IF; RETURN NEW; \
+                        END $$; \
+                        CREATE TRIGGER disk_full BEFORE INSERT ON posts FOR EACH ROW \
+                        EXECUTE FUNCTION disk_full()";
+            fixture
+                .connect()
+                .await
+                .execute_unprepared(full)
+                .await
+                .unwrap();
+            postgres
+        }
+    };
+    let state = fixture.state(&database).await;
+    let service = fixture.start(state, acclaim::config::Origins::Any);
+    let ada = service.user("ada").await;
+    let id = service.new_post(&ada, "Fits").await;
+    let large = json!({"title": "Large", "content": "word ".repeat(8000)});
+    let full = loop {
+        let answer = service.post("/posts", &ada, large.clone()).await;
+        if answer.status != 201 {
+            break answer;
+        }
+    };
+    assert_eq!(full.problem(507)["type"], "/problems/insufficient-storage");
+    service.get(&format!("/posts/{id}"), &ada).await.expect(200);
+}

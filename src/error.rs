@@ -15,7 +15,7 @@ pub struct FieldError {
     #[schema(example = "title")]
     pub field: String,
     /// A code for programs: `required`, `type`, `length`, `blank`, `nul`, `format`, `range`,
-    /// `unknown_value`, `duplicate`, `common`, `taken`, `already_voted`, `own_account`.
+    /// `unknown_value`, `duplicate`, `common`, `reserved`, `taken`, `already_voted`, `own_account`.
     #[schema(example = "length")]
     pub code: String,
     /// A sentence for people. It never repeats the rejected value, which may be a password.

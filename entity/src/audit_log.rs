@@ -30,7 +30,7 @@ pub struct Model {
     /// The title of the post, or the username.
     #[sea_orm(column_type = "Text")]
     pub subject: String,
-    /// The actor's reason; may be empty.
+    /// The actor's reason; may be empty. For a new token its name and scopes.
     pub reason: Reason,
 }
 
@@ -48,6 +48,8 @@ pub enum Action {
     RestoreUser,
     /// The operator changed the role of a user.
     ChangeRole,
+    /// The operator created a personal access token for a user.
+    CreateToken,
 }
 
 impl fmt::Display for Action {

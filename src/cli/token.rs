@@ -9,7 +9,8 @@ use crate::{
     db::Db,
     error::Error,
     services::{
-        auth::personal_tokens::{self, NewToken},
+        auth::personal_tokens::NewToken,
+        moderation::{self, audit_log::Actor},
         users,
     },
 };
@@ -63,7 +64,7 @@ async fn create(db: &Db, command: Command) -> Result<(), Error> {
         scopes: Scopes::of(&scopes),
         lifetime: expires,
     };
-    let (_, token) = personal_tokens::create(db, new).await?;
+    let token = moderation::create_token(db, &Actor::operator(), &new).await?;
     println!("{}", token.expose_secret());
     Ok(())
 }

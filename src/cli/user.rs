@@ -120,6 +120,15 @@ async fn execute(db: &Db, command: Command) -> Result<(), Failure> {
             role,
         } => {
             let new = new_user(&username, &email).map_err(Failure::Message)?;
+            if new
+                .username
+                .as_ref()
+                .is_some_and(|name| name.as_str() == actor.name)
+            {
+                let message =
+                    "the audit log uses this username for the command line; choose another one";
+                return Err(Failure::Message(message.to_owned()));
+            }
             let passwords = Passwords::start(workers(), 1).map_err(|error| {
                 Failure::Message(format!("cannot start the password thread: {error}"))
             })?;

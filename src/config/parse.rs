@@ -1,9 +1,10 @@
 //! Parsers for the values of settings. Each error states the problem and the expected value.
 
-use std::{fs, str::FromStr, time::Duration};
+use std::{collections::BTreeSet, fs, str::FromStr, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
+use zxcvbn::zxcvbn;
 
 use super::Origins;
 use crate::keys::Keys;
@@ -15,6 +16,13 @@ const MIN_SECRET_BYTES: usize = 32;
 /// while it writes.
 const MIN_CONNECTIONS: usize = 4;
 const MAX_CONNECTIONS: usize = 1000;
+
+/// Minimum number of estimated guesses for a secret, as a power of ten: centuries at 10 billion
+/// signatures a second, which is what an attacker with one token can try.
+const MIN_GUESSES_LOG10: f64 = 20.0;
+/// The characters that are estimated together. The time of the estimator grows faster than the square
+/// of their number: 2 ms for 16.
+const ESTIMATED_TOGETHER: usize = 16;
 
 /// Secrets published in tutorials, which anyone can sign with.
 const WELL_KNOWN_SECRETS: [&str; 5] = [
@@ -80,18 +88,39 @@ pub(super) fn secrets(text: &str) -> Result<Option<Keys>, String> {
 fn secret(text: &str) -> Result<SecretString, String> {
     let secret = SecretString::from(text);
     let exposed = secret.expose_secret();
-    let mut bytes = exposed.bytes();
-    let first = bytes.next();
     if exposed.len() < MIN_SECRET_BYTES {
         Err(format!(
             "has {} bytes; expected at least {MIN_SECRET_BYTES}, such as the output of `openssl rand -hex 32`",
             exposed.len()
         ))
-    } else if WELL_KNOWN_SECRETS.contains(&exposed) || bytes.all(|byte| Some(byte) == first) {
+    } else if WELL_KNOWN_SECRETS.contains(&exposed) {
         Err("is a well-known example, which anyone can sign with; expected a random secret, such as the output of `openssl rand -hex 32`".to_owned())
+    } else if is_guessable(exposed) {
+        Err("is guessable: it consists of common words, sequences or repetitions; expected a random secret, such as the output of `openssl rand -hex 32`".to_owned())
     } else {
         Ok(secret)
     }
+}
+
+/// True if an estimator of password strength finds few guesses for `secret`. Repetitions count once.
+fn is_guessable(secret: &str) -> bool {
+    let characters: Vec<char> = secret.chars().collect();
+    let repeats_after = |period: &usize| {
+        let later = characters.iter().skip(*period);
+        later.zip(&characters).all(|(one, other)| one == other)
+    };
+    let period = (1..characters.len()).find(repeats_after);
+    let unit = characters.get(..period.unwrap_or(characters.len()));
+    let parts = unit.unwrap_or_default().chunks(ESTIMATED_TOGETHER);
+    let mut seen = BTreeSet::new();
+    let mut guesses_log10 = 0.0;
+    for part in parts.filter(|part| seen.insert(*part)) {
+        guesses_log10 += zxcvbn(&String::from_iter(part), &[]).guesses_log10();
+        if guesses_log10 >= MIN_GUESSES_LOG10 {
+            return false;
+        }
+    }
+    true
 }
 
 /// Errors do not repeat the path, because it may be the key itself, set by mistake.

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header::CACHE_CONTROL, web::Data};
 use deserr::Deserr;
-use entity::values::{Email, NewPassword, Password, Scope, Username};
+use entity::values::{Email, NewPassword, NewUsername, Password, Scope};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -43,10 +43,11 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Deserr, ToSchema)]
 #[deserr(error = BodyErrors)]
 struct AccountPatch {
-    /// Converted to lower case. Must be unique.
-    #[deserr(default, from(Username) = Some)]
+    /// Converted to lower case. Must be unique. Some words, such as `admin`, are rejected (422,
+    /// `reserved`).
+    #[deserr(default, from(NewUsername) = Some)]
     #[schema(nullable = false)]
-    username: Option<Username>,
+    username: Option<NewUsername>,
     /// Trimmed and converted to lower case. Must be unique. Visible only to the user.
     /// Requires `current_password`.
     #[deserr(default, from(Email) = Some)]
@@ -138,13 +139,14 @@ async fn change(
     if let Some(password) = &patch.password {
         let user = users::get(db, caller.id).await?;
         let email = patch.email.as_ref().unwrap_or(&user.email);
-        let username = patch.username.as_ref().unwrap_or(&user.username);
+        let new_name = patch.username.as_ref().map(AsRef::as_ref);
+        let username = new_name.unwrap_or(&user.username);
         password
             .check_names(Some(email), Some(username))
             .map_err(|invalid| Problem::invalid_field("password", &invalid))?;
     }
     let changes = Changes {
-        username: patch.username,
+        username: patch.username.map(Into::into),
         email: patch.email,
         password: patch.password,
     };

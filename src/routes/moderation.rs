@@ -83,7 +83,7 @@ pub(super) struct AuditEntry {
     /// The username of the moderator or admin. `operator` for the command line.
     #[schema(example = "ada")]
     actor: String,
-    /// `delete_post`, `suspend_user`, `restore_user` or `change_role`.
+    /// `delete_post`, `suspend_user`, `restore_user`, `change_role` or `create_token`.
     #[schema(example = "suspend_user")]
     action: String,
     /// The id of the post or user.
@@ -92,7 +92,7 @@ pub(super) struct AuditEntry {
     /// The title of the post, or the username.
     #[schema(example = "grace")]
     subject: String,
-    /// The reason. May be empty.
+    /// The reason. May be empty. For a new token its name and scopes.
     #[schema(example = "Advertising, for the third time")]
     reason: String,
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, http::header::LOCATION, web::Data};
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use entity::{
     users::Model,
-    values::{Email, NewPassword, Scope, UserId, Username},
+    values::{Email, NewPassword, NewUsername, Scope, UserId},
 };
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -44,8 +44,9 @@ struct NewUser {
     /// 8 to 128 characters. Common passwords, the e-mail address and the username are rejected (422,
     /// `common`).
     password: NewPassword,
-    /// Converted to lower case. Must be unique. Generated if omitted.
-    username: Option<Username>,
+    /// Converted to lower case. Must be unique. Generated if omitted. Some words, such as `admin`, are
+    /// rejected (422, `reserved`).
+    username: Option<NewUsername>,
 }
 
 /// Not derived, because deserr can compare members only if all of them are valid. This way, an error
@@ -58,10 +59,10 @@ impl Deserr<BodyErrors> for NewUser {
         let mut object = ObjectReader::new(value, location)?;
         let email: Option<Email> = object.required("email");
         let password: Option<NewPassword> = object.required("password");
-        let username: Option<Username> = object.optional("username").flatten();
-        let names = password
-            .as_ref()
-            .map(|password| password.check_names(email.as_ref(), username.as_ref()));
+        let username: Option<NewUsername> = object.optional("username").flatten();
+        let names = password.as_ref().map(|password| {
+            password.check_names(email.as_ref(), username.as_ref().map(AsRef::as_ref))
+        });
         if let Some(Err(invalid)) = names {
             object.reject("password", invalid);
         }
@@ -171,7 +172,7 @@ impl User {
 async fn create(Body(new): Body<NewUser>, state: Data<State>) -> Result<HttpResponse, Problem> {
     let new = sign_up::NewUser {
         email: new.email,
-        username: new.username,
+        username: new.username.map(Into::into),
         password: new.password,
     };
     let user = sign_up::sign_up(&state.db, &state.passwords, new).await?;

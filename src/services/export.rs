@@ -329,9 +329,9 @@ impl Parts<'_> {
 
 /// Audit log entries that affect user `id` or were made by the user.
 fn about(id: UserId) -> Select<audit_log::Entity> {
-    use Action::{ChangeRole, RestoreUser, SuspendUser};
+    use Action::{ChangeRole, CreateToken, RestoreUser, SuspendUser};
     use audit_log::Column;
-    let affects_a_user = Column::Action.is_in([ChangeRole, RestoreUser, SuspendUser]);
+    let affects_a_user = Column::Action.is_in([ChangeRole, CreateToken, RestoreUser, SuspendUser]);
     let affects_user = affects_a_user.and(Column::SubjectId.eq(id.get()));
     let affects_user = affects_user.or(Column::OwnerId.eq(id));
     audit_log::Entity::find().filter(affects_user.or(Column::ActorId.eq(id)))

@@ -63,7 +63,7 @@ fn settings_are_parsed() {
         ("DATABASE_CONNECTIONS", "4"),
         ("HOST", "::"),
         ("PORT", "80"),
-        ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
+        ("JWT_SECRET", "5f0b1c7e93d24a86bb7d0e58c16f2a39"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "5"),
         (
             "CORS_ALLOWED_ORIGINS",
@@ -97,7 +97,7 @@ fn settings_are_parsed() {
     let shown = format!("{config:?} {}", config.database);
     assert!(shown.contains("db.example:6000"), "{shown}");
     assert!(
-        !shown.contains("hidden") && !shown.contains("0123456789abcdef"),
+        !shown.contains("hidden") && !shown.contains("5f0b1c7e93d24a86"),
         "{shown}"
     );
 }
@@ -159,16 +159,23 @@ fn a_secret_is_required_unless_the_host_is_loopback() {
 #[apply(check)]
 fn weak_secrets_are_refused_and_not_printed() {
     for secret in [
-        "0123456789abcdef0123456789abcde",
+        "5f0b1c7e93d24a86bb7d0e58c16f2a3",
         "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "passwordpasswordpasswordpassword",
+        "passwordpasswordpasswordpassword1",
+        "0123456789abcdef0123456789abcdef",
+        "abcdefghijklmnopqrstuvwxyz123456",
+        "qwertyuiopasdfghjklzxcvbnm1234567890",
+        "x7Gq-x7Gq-x7Gq-x7Gq-x7Gq-x7Gq-x7Gq",
+        "changeme-changeme-changeme-secret",
     ] {
         let errors = read(&[("JWT_SECRET", secret)]).unwrap_err();
         assert!(
             errors.contains("JWT_SECRET") && !errors.contains(secret),
             "{errors}"
         );
-        let good = "0123456789abcdef0123456789abcdef";
+        let good = "5f0b1c7e93d24a86bb7d0e58c16f2a39";
         let errors = read(&[("JWT_SECRET", &format!("{good}, {secret}"))]).unwrap_err();
         assert!(
             errors.contains("JWT_SECRET: secret 2 of 2 ")
@@ -178,6 +185,20 @@ fn weak_secrets_are_refused_and_not_printed() {
         );
     }
     assert!(read(&[("JWT_SECRET", ",")]).is_err());
+}
+
+#[apply(check)]
+fn random_secrets_are_accepted() {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    for _ in 0..500 {
+        let hex = rand::random::<[u8; 16]>()
+            .map(|byte| format!("{byte:02x}"))
+            .concat();
+        let base64 = STANDARD.encode(rand::random::<[u8; 32]>());
+        for secret in [hex, base64] {
+            assert!(read(&[("JWT_SECRET", &secret)]).is_ok(), "{secret}");
+        }
+    }
 }
 
 #[apply(check)]
@@ -229,7 +250,7 @@ fn invalid_key_files_are_refused_and_not_repeated() {
 
 #[apply(check)]
 fn a_secret_and_a_key_file_are_mutually_exclusive() {
-    for secret in ["0123456789abcdef0123456789abcdef", "short"] {
+    for secret in ["5f0b1c7e93d24a86bb7d0e58c16f2a39", "short"] {
         let both = [("JWT_SECRET", secret), ("JWT_KEY_FILE", "keys.pem")];
         let errors = read(&both).unwrap_err();
         let error = "JWT_KEY_FILE: is set together with JWT_SECRET; set only one of them";

@@ -225,3 +225,19 @@ async fn common_passwords_and_own_names_are_refused(fixture: Fixture) {
         answer.expect(201);
     }
 }
+
+#[apply(behaviour)]
+async fn reserved_usernames_cannot_be_chosen(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    for name in ["operator", "Admin", "root"] {
+        let new = json!({"email": "bob@example.com", "username": name, "password": PASSWORD});
+        let refused = service.call("POST", "/users", None, Some(new)).await;
+        assert_eq!(refused.field_errors(), ["username reserved"]);
+        let rename = json!({"username": name});
+        let refused = service
+            .call("PATCH", "/users/me", Some(&ada), Some(rename))
+            .await;
+        assert_eq!(refused.field_errors(), ["username reserved"]);
+    }
+}

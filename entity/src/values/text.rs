@@ -273,6 +273,56 @@ text! {
     Rule::up_to(1000)
 }
 
+/// A username to choose. Words that suggest authority are rejected, as is the audit log's name for the
+/// operator.
+#[derive(Clone, Debug)]
+pub struct NewUsername(Username);
+
+impl NewUsername {
+    const RESERVED: [&str; 17] = [
+        "acclaim",
+        "admin",
+        "administrator",
+        "anonymous",
+        "daemon",
+        "deleted",
+        "help",
+        "moderator",
+        "null",
+        "operator",
+        "postmaster",
+        "root",
+        "security",
+        "support",
+        "system",
+        "undefined",
+        "webmaster",
+    ];
+
+    /// Checks `text`.
+    pub fn parse(text: impl Into<String>) -> Result<Self, Invalid> {
+        let username = Username::parse(text)?;
+        if Self::RESERVED.contains(&username.as_str()) {
+            return Err(Invalid::new("reserved", "is reserved; choose another one"));
+        }
+        Ok(Self(username))
+    }
+}
+
+impl AsRef<Username> for NewUsername {
+    fn as_ref(&self) -> &Username {
+        &self.0
+    }
+}
+
+impl From<NewUsername> for Username {
+    fn from(new: NewUsername) -> Self {
+        new.0
+    }
+}
+
+input_value!(NewUsername, read_text, Username::RULE.schema());
+
 impl Username {
     /// Number of random characters in a generated name. 36^12 names make a collision negligible.
     const RANDOM: usize = 12;

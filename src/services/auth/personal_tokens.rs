@@ -48,44 +48,45 @@ pub struct NewToken {
 /// [`Error::TokenLimit`] if the user has 100 tokens; [`Error::InvalidToken`] if the session has
 /// ended.
 pub async fn create(db: &Db, new: NewToken) -> Result<(Model, SecretString), Error> {
-    let NewToken {
-        user_id,
-        session_id,
-        ..
-    } = new;
+    let new = &new;
+    db.write(|transaction| async move { create_in(&transaction, new).await })
+        .await
+}
+
+/// [`create`] in `transaction`.
+pub(in crate::services) async fn create_in(
+    transaction: &Transaction,
+    new: &NewToken,
+) -> Result<(Model, SecretString), Error> {
+    let user_id = new.user_id;
     let token = SecretString::from(new_personal_token());
     let now = now();
     let lifetime = new.lifetime.map(|lifetime| {
         // At most one year, so the conversion cannot fail.
         Duration::seconds(i64::try_from(lifetime.get()).unwrap_or_default())
     });
+    // The lock makes the count below exact and keeps the session alive until the commit.
+    users::lock_user(transaction, user_id).await?;
+    if let Some(id) = new.session_id {
+        let session = sessions::Entity::find().filter(sessions::Column::Id.eq(id));
+        let session = session.lock_shared().first(transaction).await?;
+        session.ok_or(Error::InvalidToken)?;
+    }
+    let tokens = Entity::find().filter(Column::UserId.eq(user_id));
+    if tokens.count(transaction).await? >= MAX_TOKENS {
+        return Err(Error::TokenLimit { max: MAX_TOKENS });
+    }
     let row = ActiveModel {
         user_id: Set(user_id),
-        name: Set(new.name),
+        name: Set(new.name.clone()),
         hash: Set(hash(token.expose_secret())),
         scopes: Set(new.scopes),
         created_at: Set(now),
         expires_at: Set(lifetime.map(|lifetime| now + lifetime)),
         ..Default::default()
     };
-    let row = &row;
-    let row = db
-        .write(|transaction| async move {
-            // The lock makes the count below exact and keeps the session alive until the commit.
-            users::lock_user(&transaction, user_id).await?;
-            if let Some(id) = session_id {
-                let session = sessions::Entity::find().filter(sessions::Column::Id.eq(id));
-                let session = session.lock_shared().first(&transaction).await?;
-                session.ok_or(Error::InvalidToken)?;
-            }
-            let tokens = Entity::find().filter(Column::UserId.eq(user_id));
-            if tokens.count(&transaction).await? >= MAX_TOKENS {
-                return Err(Error::TokenLimit { max: MAX_TOKENS });
-            }
-            let inserted = row.clone().insert(&transaction).await;
-            inserted.on_constraint([(USER, Error::InvalidToken)])
-        })
-        .await?;
+    let inserted = row.insert(transaction).await;
+    let row = inserted.on_constraint([(USER, Error::InvalidToken)])?;
     Ok((row, token))
 }
 

@@ -7,13 +7,18 @@ use entity::{
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait, sea_query::Expr,
 };
+use secrecy::SecretString;
 
 use super::audit_log::{Action, Actor, NewAuditEntry, record};
 use crate::{
     db::{Db, Transaction, page},
     error::Error,
     services::{
-        auth::{Authenticator, personal_tokens, sessions},
+        auth::{
+            Authenticator,
+            personal_tokens::{self, NewToken},
+            sessions,
+        },
         now,
         users::{existing, lock_user},
     },
@@ -98,6 +103,24 @@ pub async fn set_role(
         let entry = NewAuditEntry::about_user(actor, Action::ChangeRole, &user, reason);
         record(&transaction, entry).await?;
         Ok(user)
+    })
+    .await
+}
+
+/// Creates a personal access token for a user, on behalf of `actor`.
+///
+/// # Errors
+/// [`Error::NotFound`], and those of [`personal_tokens::create`].
+pub async fn create_token(db: &Db, actor: &Actor, new: &NewToken) -> Result<SecretString, Error> {
+    // Names have at most 100 characters, and a token has few scopes, so that both fit.
+    let reason = Reason::parse(format!("{}: {}", new.name, new.scopes)).unwrap_or_default();
+    let reason = &reason;
+    db.write(|transaction| async move {
+        let user = lock(&transaction, new.user_id).await?;
+        let (_, token) = personal_tokens::create_in(&transaction, new).await?;
+        let entry = NewAuditEntry::about_user(actor, Action::CreateToken, &user, reason);
+        record(&transaction, entry).await?;
+        Ok(token)
     })
     .await
 }

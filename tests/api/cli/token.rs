@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::acclaim;
-use crate::harness::{Fixture, apply, behaviour, service::User};
+use crate::harness::{Fixture, apply, behaviour, column, service::User};
 
 #[apply(behaviour)]
 async fn an_operator_creates_a_token_with_one_scope(fixture: Fixture) {
@@ -29,6 +29,12 @@ async fn an_operator_creates_a_token_with_one_scope(fixture: Fixture) {
         token: token.clone(),
         ..ada.clone()
     };
+    let log = column(
+        &fixture.connect().await,
+        "SELECT actor || ' ' || action || ' ' || subject || ' ' || reason FROM audit_log",
+    )
+    .await;
+    assert_eq!(log, ["operator create_token ada Sensor: posts:create"]);
     let id = service.new_post(&sensor, "21.5 degrees").await;
     service
         .get(&format!("/posts/{id}"), &sensor)

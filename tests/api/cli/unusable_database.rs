@@ -26,6 +26,27 @@ async fn a_newer_database_is_refused(fixture: Fixture) {
     }
 }
 
+/// During a rolling deploy a newer version migrates the database while older servers run.
+#[apply(behaviour)]
+async fn a_running_server_stays_ready_on_a_newer_database(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let connection = fixture.connect().await;
+    let later = "INSERT INTO seaql_migrations VALUES ('m29991231_000000_later', 0)";
+    connection.execute_unprepared(later).await.expect(later);
+    let ready = async || service.call("GET", "/health/ready", None, None).await;
+    ready().await.expect(200);
+    let fewer = "DELETE FROM seaql_migrations WHERE version LIKE '%_create_votes'";
+    connection.execute_unprepared(fewer).await.expect(fewer);
+    // The answer may be up to a second old.
+    while ready().await.status == 200 {}
+    assert!(
+        ready().await.problem(503)["detail"]
+            .as_str()
+            .unwrap()
+            .contains("pending")
+    );
+}
+
 #[apply(behaviour)]
 async fn an_unreachable_database_is_reported_in_one_line(fixture: Fixture) {
     let (unknown, refused) = if fixture.is_postgres() {

@@ -44,6 +44,10 @@ async fn an_operator_creates_the_first_admin(fixture: Fixture) {
         (again.code, again.stderr.as_str()),
         (Some(2), "acclaim: the email is taken\n")
     );
+    let operator = create.map(|word| if word == "other" { "operator" } else { word });
+    let refused = run_with(fixture.folder(), &operator, &url, &typed).await;
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("audit log"), "{}", refused.stderr);
     let unknown = acclaim(&fixture, &["user", "promote", "nobody"]).await;
     assert_eq!(
         (unknown.code, unknown.stderr.as_str()),

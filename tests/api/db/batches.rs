@@ -133,6 +133,7 @@ async fn a_refused_row_does_not_fail_the_others(fixture: Fixture) {
 
 #[apply(behaviour)]
 async fn rows_are_not_tried_one_by_one_without_a_database(fixture: Fixture) {
+    fixture.migrate().await;
     let db = Db::open(&fixture.database()).await.unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
     let writes = (0..10).map(|_| db.batched_write::<LosesTheDatabase>(Arc::clone(&calls)));

@@ -14,7 +14,8 @@ use tokio::{
 };
 
 use crate::harness::{
-    Fixture, apply, behaviour,
+    Fixture, apply, behaviour, column,
+    process::Running,
     service::{Service, User},
 };
 
@@ -190,4 +191,29 @@ async fn a_vote_for_a_post_that_is_being_deleted_is_not_found(fixture: Fixture) 
     assert!(early.is_err(), "the vote did not wait");
     deletion.commit().await.unwrap();
     vote.await.problem(404);
+}
+
+#[apply(behaviour)]
+async fn a_server_has_no_more_connections_than_its_setting(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let settings = [
+        ("DATABASE_URL", fixture.url.as_str()),
+        ("DATABASE_CONNECTIONS", "4"),
+    ];
+    let running = Running::start(fixture.folder(), &settings).await;
+    let ada = running.service.user("ada").await;
+    let other = fixture.connect().await;
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND application_name = 'acclaim'";
+    for _ in 0..10 {
+        let reads = join_all((0..40).map(|_| running.service.get("/posts?skip=1", &ada)));
+        let (answers, count) = tokio::join!(reads, column(&other, count));
+        for answer in answers {
+            answer.expect(200);
+        }
+        assert!(count[0].parse::<usize>().unwrap() <= 4, "{count:?}");
+    }
 }

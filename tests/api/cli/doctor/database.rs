@@ -155,3 +155,24 @@ async fn the_role_of_postgresql_is_checked(fixture: Fixture) {
     let drop = format!("DROP OWNED BY {name}; DROP ROLE {name}");
     connection.execute_unprepared(&drop).await.expect(&drop);
 }
+
+#[apply(behaviour)]
+async fn the_connections_of_postgresql_are_compared(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let offered = "SELECT current_setting('max_connections')::bigint \
+                   - current_setting('superuser_reserved_connections')::bigint";
+    let offered = column(&fixture.connect().await, offered).await;
+    let offered: usize = offered[0].parse().expect("not a number");
+    for (wanted, level, words) in [
+        (offered / 2, "ok", "enough for 2 servers"),
+        (offered, "warning", "enough for 1 server"),
+        (offered + 1, "fault", "raise max_connections"),
+    ] {
+        let wanted = wanted.to_string();
+        let ended = doctor(&fixture, &[SECRET, ("DATABASE_CONNECTIONS", &wanted)]).await;
+        assert_line(&ended, level, "connections", &[&wanted, words]);
+    }
+}

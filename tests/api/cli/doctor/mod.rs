@@ -93,6 +93,7 @@ async fn weak_secrets_are_faults_and_are_not_printed(fixture: Fixture) {
     for (secret, word) in [
         ("too-short", "has 9 bytes; expected at least 32"),
         ("a-string-secret-at-least-256-bits-long", "well-known"),
+        ("passwordpasswordpasswordpassword", "is guessable"),
     ] {
         let ended = doctor(&fixture, &[("JWT_SECRET", secret)]).await;
         assert_line(

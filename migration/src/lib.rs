@@ -28,7 +28,6 @@ mod m20261126_000012_bound_search_text;
 mod m20261126_000013_add_account_removal;
 mod m20261126_000013_add_quotas;
 mod m20261126_000014_add_parents_of_refresh_tokens;
-mod m20261126_000015_delete_search_words;
 mod runner;
 pub mod unicode61_v1;
 
@@ -59,7 +58,6 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000013_add_account_removal::Migration),
             Box::new(m20261126_000013_add_quotas::Migration),
             Box::new(m20261126_000014_add_parents_of_refresh_tokens::Migration),
-            Box::new(m20261126_000015_delete_search_words::Migration),
         ]
     }
 }

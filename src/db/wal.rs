@@ -11,7 +11,12 @@ use std::{
 use sea_orm::{DbBackend, DbErr, Statement};
 use tokio::time::timeout;
 
-use super::{BUSY_TIMEOUT, Db, autocommit::query_error, connection::Options, pool::Pool};
+use super::{
+    BUSY_TIMEOUT, Db,
+    autocommit::query_error,
+    connection::Options,
+    pool::{Lease, Pool},
+};
 use crate::error::Error;
 
 /// Size in bytes beyond which reads are interrupted to empty the log.
@@ -79,56 +84,56 @@ impl WriteAheadLog {
     /// Empties the log if it is too large, or was not emptied for an hour. Call it several times a
     /// second: the log grows by up to 30 MB in that time.
     ///
-    /// New reads wait for at most about a second. Reads that run for longer than 250 ms meanwhile fail
-    /// with [`Error::Unavailable`] if the log is too large. An attempt that fails, because another
+    /// Writes and new reads wait for at most about a second. Reads that run for longer than 250 ms
+    /// meanwhile fail with [`Error::Unavailable`] if the log is too large. An attempt that fails, because another
     /// process reads, is repeated after a pause.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn tend(&mut self) -> Result<(), Error> {
+    pub async fn tend(&mut self) {
         let bytes = fs::metadata(&self.file).map_or(0, |file| file.len());
         let age = self.emptied.elapsed();
         let interrupt = bytes > MAX_BYTES || age > INTERRUPT_AFTER;
         let due = bytes > 0 && (interrupt || age > EMPTY_EVERY);
         if !due || Instant::now() < self.next_attempt {
-            return Ok(());
+            return;
         }
-        if self.empty(interrupt).await? {
-            tracing::debug!(bytes, "emptied the write-ahead log");
-            self.emptied = Instant::now();
-            self.pause = FIRST_PAUSE;
-            return Ok(());
-        }
+        let cause = match self.empty(interrupt).await {
+            Ok(true) => {
+                tracing::debug!(bytes, "emptied the write-ahead log");
+                self.emptied = Instant::now();
+                self.pause = FIRST_PAUSE;
+                return;
+            }
+            Ok(false) => "a read keeps it".to_owned(),
+            Err(error) => error.to_string(),
+        };
         if interrupt {
-            tracing::warn!(
-                bytes,
-                "the write-ahead log cannot be emptied while another program reads the database"
-            );
+            tracing::warn!(bytes, cause, "the write-ahead log cannot be emptied");
         }
         self.next_attempt = Instant::now() + self.pause;
         self.pause = MAX_PAUSE.min(self.pause * 2);
-        Ok(())
     }
 
     /// Returns false if reads prevent it.
     async fn empty(&self, interrupt: bool) -> Result<bool, DbErr> {
+        // Before the gate closes: a transaction that holds the writer may wait for a read.
+        let writer = self.db.writer.lease().await?;
         let readers = &self.db.reader.pool;
         let gate = readers.gate().close();
         if timeout(READ_GRACE, readers.until_idle()).await.is_err() {
             if !interrupt {
+                writer.release(None);
                 return Ok(false);
             }
             gate.interrupt();
             // Those that remain do not run. They end at their next step.
             let _ = timeout(READ_GRACE, readers.until_idle()).await;
         }
-        truncate(&self.db.writer, OTHERS_GRACE).await
+        truncate(writer, OTHERS_GRACE).await
     }
 }
 
 async fn empty_at_the_end(writer: &Arc<Pool>) -> Result<(), Error> {
     for _ in 0..FINAL_ATTEMPTS {
-        if truncate(writer, BUSY_TIMEOUT).await? {
+        if truncate(writer.lease().await?, BUSY_TIMEOUT).await? {
             return Ok(());
         }
     }
@@ -139,11 +144,10 @@ async fn empty_at_the_end(writer: &Arc<Pool>) -> Result<(), Error> {
 
 /// Copies the log to the database file and truncates it, waiting for reads for up to `patience`.
 /// Returns false if they last longer.
-async fn truncate(writer: &Arc<Pool>, patience: Duration) -> Result<bool, DbErr> {
+async fn truncate(mut writer: Lease, patience: Duration) -> Result<bool, DbErr> {
     let busy_timeout = |time: Duration| format!("PRAGMA busy_timeout = {}", time.as_millis());
     let checkpoint = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
-    let mut lease = writer.lease().await?;
-    let connection = &mut lease.connection;
+    let connection = &mut writer.connection;
     let outcome = async {
         connection.execute_simple(&busy_timeout(patience)).await?;
         let rows = connection.rows(&checkpoint).await?;
@@ -153,7 +157,7 @@ async fn truncate(writer: &Arc<Pool>, patience: Duration) -> Result<bool, DbErr>
         Ok(rows)
     }
     .await;
-    lease.release(outcome.as_ref().err());
+    writer.release(outcome.as_ref().err());
     let rows = outcome.map_err(query_error)?;
     let busy: i64 = match rows.first() {
         Some(row) => row.try_get_by_index(0)?,

@@ -3,6 +3,7 @@
 mod broken_requests;
 mod checkpoint;
 mod cleanup;
+mod erasure;
 mod export;
 mod last_used;
 mod probe;
@@ -53,6 +54,10 @@ pub fn start(
     supervisor.start("probe", move |stop| probe::run(probed_db.clone(), stop));
     if let Some(log) = db.write_ahead_log() {
         supervisor.start("checkpoint", move |stop| checkpoint::run(log.clone(), stop));
+        let erasure_db = db.clone();
+        supervisor.start("erasure", move |stop| {
+            erasure::run(erasure_db.clone(), stop)
+        });
     }
     let (db, passwords, rehashes) = (db.clone(), passwords.clone(), rehashes.clone());
     supervisor.start("broken-requests", broken_requests::run);

@@ -7,7 +7,7 @@ use std::{
     pin::pin,
 };
 
-use acclaim::{db::Db, error::Error};
+use acclaim::{db::Db, error::Error, services::posts::forget_deleted_words};
 use futures_util::future::poll_immediate;
 use migration::Database;
 use sea_orm::{ConnectionTrait, Statement};
@@ -125,6 +125,11 @@ async fn deleted_text_is_not_in_the_file(fixture: Fixture) {
     answer.expect(204);
     gone(service, "bob").await;
     stop(running).await;
+    // What a job does once in 12 hours.
+    let db = Db::open(&fixture.database()).await.unwrap();
+    forget_deleted_words(&db).await.unwrap();
+    db.overwrite_free_pages().await.unwrap();
+    db.close().await.unwrap();
     assert!(!wal(&fixture).exists());
     let bytes = fs::read(fixture.folder().join("test.db")).unwrap();
     let text = String::from_utf8_lossy(&bytes).to_lowercase();
@@ -190,7 +195,7 @@ async fn a_slow_read_does_not_keep_the_log_growing(fixture: Fixture) {
         filler("INSERT INTO filler VALUES (randomblob(8000000))").await;
         assert!(poll_immediate(&mut slow).await.is_none());
     }
-    log.tend().await.unwrap();
+    log.tend().await;
     assert_eq!(size(), 0);
     assert!(matches!(slow.await, Err(Error::Unavailable(_))));
     assert_eq!(run("SELECT 1").await.unwrap(), 1);

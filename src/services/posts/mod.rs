@@ -9,4 +9,5 @@ mod write;
 
 pub use post::PostView;
 pub use read::get;
+pub use search::forget_deleted_words;
 pub use write::{create, delete, update};

@@ -195,6 +195,7 @@ async fn a_vote_for_a_post_that_is_being_deleted_is_not_found(fixture: Fixture) 
 
 #[apply(behaviour)]
 async fn a_server_has_no_more_connections_than_its_setting(fixture: Fixture) {
+    use sea_orm::{ConnectionTrait, TransactionTrait};
     if !fixture.is_postgres() {
         return;
     }
@@ -206,14 +207,24 @@ async fn a_server_has_no_more_connections_than_its_setting(fixture: Fixture) {
     let running = Running::start(fixture.folder(), &settings).await;
     let ada = running.service.user("ada").await;
     let other = fixture.connect().await;
-    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                 AND application_name = 'acclaim'";
-    for _ in 0..10 {
-        let reads = join_all((0..40).map(|_| running.service.get("/posts?skip=1", &ada)));
-        let (answers, count) = tokio::join!(reads, column(&other, count));
-        for answer in answers {
-            answer.expect(200);
+    let ours = "FROM pg_stat_activity WHERE datname = current_database() \
+                AND application_name = 'acclaim'";
+    let lock = other.begin().await.unwrap();
+    lock.execute_unprepared("LOCK TABLE tokens").await.unwrap();
+    let reads = join_all((0..40).map(|_| running.service.get("/tokens", &ada)));
+    let unlock = async {
+        // Each blocked read keeps a connection, so that the others need further ones.
+        let blocked = format!("SELECT count(*) {ours} AND wait_event_type = 'Lock'");
+        let mut looks = 0;
+        while looks < 100 {
+            looks += usize::from(column(&other, &blocked).await != ["0"]);
         }
-        assert!(count[0].parse::<usize>().unwrap() <= 4, "{count:?}");
+        lock.commit().await.unwrap();
+    };
+    let (answers, ()) = tokio::join!(reads, unlock);
+    for answer in answers {
+        answer.expect(200);
     }
+    let count = column(&other, &format!("SELECT count(*) {ours}")).await;
+    assert!(count[0].parse::<usize>().unwrap() <= 4, "{count:?}");
 }

@@ -2,6 +2,7 @@
 //!
 //! Both databases index the same words (`migration::unicode61`) and therefore find the same posts.
 
+mod merge;
 mod stream;
 mod words;
 
@@ -10,6 +11,7 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
+pub use merge::forget_deleted_words;
 use stream::{Matches, SqlWriter, Stream};
 pub(super) use words::Words;
 

@@ -1,0 +1,35 @@
+//! Removes deleted text from an SQLite file: from the search index, and from free pages.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::{db::Db, error::Error, services::posts::forget_deleted_words};
+
+/// Time until the first run, so that it also runs on a server that restarts often.
+const FIRST: Duration = Duration::from_mins(10);
+/// Time between two runs. Deleted text must be gone after a day.
+const PERIOD: Duration = Duration::from_hours(12);
+
+pub(super) async fn run(db: Db, stop: CancellationToken) -> Result<(), Error> {
+    let mut pause = FIRST;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = sleep(pause) => {}
+        }
+        tokio::select! {
+            // Drops the step that runs, which rolls back.
+            () = stop.cancelled() => return Ok(()),
+            done = erase(&db) => done?,
+        }
+        pause = PERIOD;
+    }
+}
+
+async fn erase(db: &Db) -> Result<(), Error> {
+    // The merge frees pages with words.
+    forget_deleted_words(db).await?;
+    db.overwrite_free_pages().await
+}

@@ -22,7 +22,7 @@ async fn admin(fixture: &Fixture, service: &Service, name: &str) -> User {
 async fn a_suspended_user_is_locked_out_until_restored(fixture: Fixture) {
     let service = fixture.serve().await;
     let (root, eve) = (
-        admin(&fixture, &service, "root").await,
+        admin(&fixture, &service, "rosa").await,
         service.user("eve").await,
     );
     let post = format!("/posts/{}", service.new_post(&eve, "Buy this").await);
@@ -96,7 +96,7 @@ async fn a_suspended_user_is_locked_out_until_restored(fixture: Fixture) {
 async fn moderation_is_recorded_in_the_audit_log(fixture: Fixture) {
     let service = fixture.serve().await;
     let (root, eve) = (
-        admin(&fixture, &service, "root").await,
+        admin(&fixture, &service, "rosa").await,
         service.user("eve").await,
     );
     let post = service.new_post(&eve, "Buy this").await;
@@ -143,10 +143,10 @@ async fn moderation_is_recorded_in_the_audit_log(fixture: Fixture) {
     assert_eq!(
         entries,
         [
-            "root | restore_user | eve | Sorry",
-            "root | suspend_user | eve | For the third time",
-            "root | delete_post | Buy this | Advertising",
-            "operator | change_role | root | ",
+            "rosa | restore_user | eve | Sorry",
+            "rosa | suspend_user | eve | For the third time",
+            "rosa | delete_post | Buy this | Advertising",
+            "operator | change_role | rosa | ",
         ]
     );
     assert_eq!(log[0]["actor_id"], root.id);

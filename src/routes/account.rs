@@ -118,7 +118,7 @@ async fn change(
         authenticator,
         ..
     } = state.get_ref();
-    let renames = |name: &Username| *name != caller.username;
+    let renames = |name: &NewUsername| *name.as_ref() != caller.username;
     if patch.username.as_ref().is_some_and(renames) {
         state.limits.count_rename(&request, caller.id)?;
     }

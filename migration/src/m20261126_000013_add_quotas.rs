@@ -10,45 +10,38 @@ pub struct Migration;
 ///
 /// A user has a row for each slot, and each connection writes to its own slot. So two transactions
 /// that add posts of one user rarely wait for each other. One that is not committed yet is not
-/// counted by the other: together they can exceed a quota by what they add. New posts are compared
-/// with a quota once their own slot has more than 1/64 of it. So a user can exceed it by at most 7/64.
+/// counted by the other: together they can exceed a quota by what they add.
 ///
-/// The trigger of new posts also writes `ranks`, because one statement for all rows is faster than
-/// the earlier trigger for each row. That makes up for a part of the time that counting takes.
-const POSTGRES: [&str; 8] = [
-    "CREATE OR REPLACE FUNCTION posts_added() RETURNS trigger LANGUAGE plpgsql AS $$
+/// The trigger of new posts also writes `ranks`. One statement for all rows is faster than one for
+/// each, which makes up for the time that `usage` takes.
+const POSTGRES: [&str; 9] = [
+    "CREATE OR REPLACE FUNCTION usage_check(owners bigint[]) RETURNS void LANGUAGE plpgsql AS $$
     DECLARE
         exceeded text;
     BEGIN
-        WITH ranked AS (
-            INSERT INTO ranks (post_id, votes, hot)
-                SELECT id, votes, posts_hot(votes, created_at) FROM added
-        ), counted AS (
-            INSERT INTO usage AS total (user_id, slot, posts, bytes)
-                SELECT owner_id, pg_backend_pid() % 8, count(*),
-                    sum(octet_length(title) + octet_length(content))
-                FROM added GROUP BY owner_id ORDER BY owner_id
-            ON CONFLICT (user_id, slot) DO UPDATE
-                SET posts = total.posts + excluded.posts, bytes = total.bytes + excluded.bytes
-            RETURNING user_id, slot, posts, bytes
-        )
         SELECT resource INTO exceeded
-        FROM counted
-        JOIN quotas
-            ON CASE resource WHEN 'posts' THEN counted.posts ELSE counted.bytes END > maximum / 64
-        WHERE (
-            SELECT CASE resource
-                WHEN 'posts' THEN counted.posts + coalesce(sum(other.posts), 0)
-                ELSE counted.bytes + coalesce(sum(other.bytes), 0)
-            END
-            FROM usage other
-            WHERE other.user_id = counted.user_id AND other.slot <> counted.slot
-        ) > maximum
+        FROM (
+            SELECT sum(posts) AS posts, sum(bytes) AS bytes
+            FROM usage WHERE user_id = ANY (owners) GROUP BY user_id
+        ) total
+        JOIN quotas ON CASE resource WHEN 'posts' THEN total.posts ELSE total.bytes END > maximum
         LIMIT 1;
         IF FOUND THEN
             RAISE EXCEPTION 'a quota is exceeded'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'quotas_' || exceeded;
         END IF;
+    END $$",
+    "CREATE OR REPLACE FUNCTION posts_added() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO ranks (post_id, votes, hot)
+            SELECT id, votes, posts_hot(votes, created_at) FROM added;
+        INSERT INTO usage AS total (user_id, slot, posts, bytes)
+            SELECT owner_id, pg_backend_pid() % 8, count(*),
+                sum(octet_length(title) + octet_length(content))
+            FROM added GROUP BY owner_id ORDER BY owner_id
+        ON CONFLICT (user_id, slot) DO UPDATE
+            SET posts = total.posts + excluded.posts, bytes = total.bytes + excluded.bytes;
+        PERFORM usage_check(ARRAY(SELECT DISTINCT owner_id FROM added));
         RETURN NULL;
     END $$",
     "CREATE TRIGGER posts_added AFTER INSERT ON posts REFERENCING NEW TABLE AS added
@@ -79,11 +72,8 @@ const POSTGRES: [&str; 8] = [
         UPDATE usage SET bytes = bytes + more
         WHERE user_id = NEW.owner_id
             AND slot = (SELECT min(slot) FROM usage WHERE user_id = NEW.owner_id);
-        IF more > 0 AND (SELECT sum(bytes) FROM usage WHERE user_id = NEW.owner_id)
-            > (SELECT maximum FROM quotas WHERE resource = 'bytes')
-        THEN
-            RAISE EXCEPTION 'a quota is exceeded'
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'quotas_bytes';
+        IF more > 0 THEN
+            PERFORM usage_check(ARRAY[NEW.owner_id]);
         END IF;
         RETURN NULL;
     END $$",
@@ -193,6 +183,7 @@ impl MigrationTrait for Migration {
                     "DROP FUNCTION posts_added() CASCADE",
                     "DROP FUNCTION posts_removed() CASCADE",
                     "DROP FUNCTION posts_resized() CASCADE",
+                    "DROP FUNCTION usage_check(bigint[])",
                     "DROP TRIGGER posts_rank ON posts",
                     "CREATE TRIGGER posts_rank AFTER INSERT OR UPDATE OF votes, created_at ON posts
                     FOR EACH ROW EXECUTE FUNCTION posts_rank()",

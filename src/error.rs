@@ -3,7 +3,6 @@
 use std::{any::Any, error::Error as StdError, sync::Arc};
 
 use entity::{
-    quotas::Resource,
     users::Role,
     values::{Invalid, PostId, Scope},
 };
@@ -124,14 +123,6 @@ pub enum Error {
         /// Maximum number of tokens per user.
         max: u64,
     },
-    /// A quota of the user does not allow the post.
-    #[error("{}", quota_exceeded(*resource, *maximum))]
-    QuotaExceeded {
-        /// What is limited.
-        resource: Resource,
-        /// The limit.
-        maximum: i64,
-    },
     /// The action is not allowed on the caller's own account.
     #[error("you cannot do this to your own account")]
     OwnAccount,
@@ -203,17 +194,6 @@ impl Error {
     #[must_use]
     pub fn not_found(resource: &'static str, id: i64) -> Self {
         Self::NotFound { resource, id }
-    }
-}
-
-fn quota_exceeded(resource: Resource, maximum: i64) -> String {
-    match resource {
-        Resource::Posts => {
-            format!("your account has its quota of {maximum} posts; delete a post to add another")
-        }
-        Resource::Bytes => format!(
-            "the text of your posts would exceed your quota of {maximum} bytes; shorten or delete posts"
-        ),
     }
 }
 

@@ -26,7 +26,6 @@ mod m20261121_000010_add_versions;
 mod m20261121_000011_speed_up_votes;
 mod m20261126_000012_bound_search_text;
 mod m20261126_000013_add_account_removal;
-mod m20261126_000013_add_quotas;
 mod m20261126_000014_add_parents_of_refresh_tokens;
 mod runner;
 pub mod unicode61_v1;
@@ -56,7 +55,6 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_speed_up_votes::Migration),
             Box::new(m20261126_000012_bound_search_text::Migration),
             Box::new(m20261126_000013_add_account_removal::Migration),
-            Box::new(m20261126_000013_add_quotas::Migration),
             Box::new(m20261126_000014_add_parents_of_refresh_tokens::Migration),
         ]
     }

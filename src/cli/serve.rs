@@ -27,7 +27,6 @@ use crate::{
             rehash::RehashQueue,
         },
         export::Exports,
-        quotas,
         removal::Removals,
     },
     telemetry,
@@ -58,9 +57,6 @@ pub(super) async fn run() -> Result<(), String> {
         opened = open(&config) => opened?,
         () = wait_for_signal(&mut signals) => return Ok(()),
     };
-    quotas::store(&db, config.quotas)
-        .await
-        .map_err(|error| format!("cannot store the quotas: {}", error.with_cause()))?;
     socket.listen(BACKLOG).map_err(listen_error)?;
     let listener = TcpListener::from(socket);
     let passwords = Passwords::start(db::workers(), passwords::QUEUE)

@@ -17,7 +17,6 @@ pub struct Constraint {
 enum Kind {
     Unique { columns: &'static str },
     ForeignKey,
-    Trigger,
 }
 
 impl Constraint {
@@ -36,14 +35,6 @@ impl Constraint {
         Self { name, kind }
     }
 
-    /// A rule that a trigger enforces. On PostgreSQL it raises a `check_violation` with this
-    /// constraint's name, on SQLite its message is the name.
-    #[must_use]
-    pub const fn trigger(name: &'static str) -> Self {
-        let kind = Kind::Trigger;
-        Self { name, kind }
-    }
-
     fn is_violated(&self, refusal: &dyn DatabaseError) -> bool {
         let name = refusal.constraint();
         match self.kind {
@@ -56,7 +47,6 @@ impl Constraint {
                 matches!(refusal.kind(), ErrorKind::ForeignKeyViolation)
                     && name.is_none_or(|name| name == self.name)
             }
-            Kind::Trigger => name.unwrap_or_else(|| refusal.message()) == self.name,
         }
     }
 }

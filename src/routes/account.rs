@@ -21,7 +21,7 @@ use crate::{
     services::{
         account::{self, Changes},
         auth::Identity,
-        quotas, users,
+        users,
     },
 };
 
@@ -89,10 +89,9 @@ struct AccountDeletion {
 )]
 async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
     let user = users::get(&state.db, caller.id).await?;
-    let (usage, quotas) = quotas::of(&state.db, caller.id).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(User::with_usage(user, usage, quotas)))
+        .json(User::own(user)))
 }
 
 /// Change the caller's account

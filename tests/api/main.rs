@@ -32,7 +32,6 @@ mod moderation;
 mod permissions;
 mod posts;
 mod problems;
-mod quotas;
 mod readme;
 mod removal;
 mod server;

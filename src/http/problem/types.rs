@@ -5,7 +5,6 @@ use std::num::NonZeroU32;
 
 use actix_web::http::StatusCode;
 use entity::{
-    quotas::Resource,
     users::Role,
     values::{PostId, Scope},
 };
@@ -272,11 +271,6 @@ problem_types! { SPECIFIC:
     "The user has the maximum number of personal access tokens.",
     "Revoke a token that is no longer needed.",
     || Error::TokenLimit { max: 100 }.into();
-
-    QUOTA_EXCEEDED CONFLICT "quota-exceeded" "Quota exceeded",
-    "The post would exceed the user's quota of posts or of bytes of text.",
-    "Delete or shorten posts. GET /users/me has the usage and the quota.",
-    || Error::QuotaExceeded { resource: Resource::Posts, maximum: 100_000 }.into();
 
     OWN_ACCOUNT CONFLICT "own-account" "Own account",
     "An admin cannot suspend or restore their own account.",

@@ -23,7 +23,7 @@ use crate::{
     http::{
         Body, Id, Problem, Query, Representation, Route, State,
         link::{X_TOTAL_COUNT, link},
-        problem::types::{NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED, ROLE_REQUIRED},
+        problem::types::{NOT_FOUND, NOT_OWNER, ROLE_REQUIRED},
         route::route,
     },
     services::{
@@ -40,20 +40,16 @@ pub(super) use types::ExportedPost;
 pub(super) fn routes() -> Vec<Route> {
     vec![
         route!(list).needs_unless_public(Scope::PostsRead),
-        route!(create)
-            .needs(Scope::PostsCreate)
-            .fails_with(&[QUOTA_EXCEEDED]),
+        route!(create).needs(Scope::PostsCreate),
         route!(read)
             .needs_unless_public(Scope::PostsRead)
             .fails_with(&[NOT_FOUND]),
-        route!(replace).needs(Scope::PostsUpdate).fails_with(&[
-            NOT_FOUND,
-            NOT_OWNER,
-            QUOTA_EXCEEDED,
-        ]),
+        route!(replace)
+            .needs(Scope::PostsUpdate)
+            .fails_with(&[NOT_FOUND, NOT_OWNER]),
         route!(patch)
             .needs(Scope::PostsUpdate)
-            .fails_with(&[NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED]),
+            .fails_with(&[NOT_FOUND, NOT_OWNER]),
         route!(delete)
             .needs(Scope::PostsDelete)
             .fails_with(&[NOT_FOUND, NOT_OWNER, ROLE_REQUIRED]),

@@ -25,7 +25,7 @@ use crate::{
             audit_log::{Action, NewAuditEntry, record},
             require_role,
         },
-        now, quotas,
+        now,
     },
 };
 
@@ -35,20 +35,17 @@ const OWNER: Constraint = Constraint::foreign_key("posts_owner_id_fkey");
 /// Creates a post of `owner`. `new` has every field that a client can set.
 ///
 /// # Errors
-/// [`Error::InvalidToken`] if the owner was deleted meanwhile; [`Error::QuotaExceeded`].
+/// [`Error::InvalidToken`] if the owner was deleted meanwhile.
 pub async fn create(db: &Db, owner: Identity, new: ActiveModel) -> Result<PostView, Error> {
     let post = ActiveModel {
         owner_id: Set(owner.id),
         ..new
     };
-    match db.batched_write::<CreatePosts>(post).await {
-        Ok(row) => Ok(PostView {
-            row,
-            owner_username: owner.username,
-            voted: false,
-        }),
-        Err(error) => Err(quotas::explained(db, error).await),
-    }
+    Ok(PostView {
+        row: db.batched_write::<CreatePosts>(post).await?,
+        owner_username: owner.username,
+        voted: false,
+    })
 }
 
 struct CreatePosts;
@@ -85,15 +82,14 @@ impl BatchedWrite for CreatePosts {
         };
         let posts = posts.iter().map(|post| ActiveModel::clone(post));
         let posts = insert_all(transaction, common, posts.collect()).await;
-        let deleted = [(OWNER, Error::InvalidToken)];
-        posts.on_constraint(deleted.into_iter().chain(quotas::exceeded()))
+        posts.on_constraint([(OWNER, Error::InvalidToken)])
     }
 }
 
 /// Changes post `id` of `caller` and returns the new version. `changes` has the fields to change.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::NotOwner`], [`Error::QuotaExceeded`].
+/// [`Error::NotFound`], [`Error::NotOwner`].
 pub async fn update(
     db: &Db,
     caller: UserId,
@@ -105,23 +101,19 @@ pub async fn update(
         updated_at: Set(now()),
         ..changes
     };
-    let written = db.write(|transaction| async move {
+    db.write(|transaction| async move {
         if !is_empty {
-            let updated = Entity::update_many()
+            Entity::update_many()
                 .set(changes.clone())
                 .col_expr(Column::Version, Expr::col(Column::Version).add(1))
                 .filter(Column::Id.eq(id))
                 .filter(Column::OwnerId.eq(caller))
                 .exec(&transaction)
-                .await;
-            updated.on_constraint(quotas::exceeded())?;
+                .await?;
         }
         owned(&transaction, caller, id).await
-    });
-    match written.await {
-        Err(error) => Err(quotas::explained(db, error).await),
-        written => written,
-    }
+    })
+    .await
 }
 
 /// Deletes post `id` and its votes. A moderator may delete posts of other users; the audit log then

@@ -5,7 +5,6 @@
 //! expires.
 
 use std::{
-    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -19,7 +18,9 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use time::OffsetDateTime;
 
-use super::{access_tokens::AccessTokens, last_used::UseQueue, opaque_token};
+use super::{
+    access_tokens::AccessTokens, credential::Credential, last_used::UseQueue, opaque_token,
+};
 use crate::{
     db::{Db, First},
     error::Error,
@@ -56,24 +57,6 @@ impl Identity {
         match self.credential {
             Credential::Session(id) => Some(id),
             Credential::Token(_) => None,
-        }
-    }
-}
-
-/// A session or a personal access token.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub enum Credential {
-    /// A session, by its id.
-    Session(SessionId),
-    /// A personal access token, by its hash.
-    Token(String),
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Session(id) => write!(f, "Session({id})"),
-            Self::Token(_) => f.write_str("Token(..)"),
         }
     }
 }

@@ -15,7 +15,7 @@ use sea_orm::{
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 
-use super::authenticator::Credential;
+use super::credential::Credential;
 use crate::{
     db::{Db, ValuesTable},
     error::Error,

@@ -3,6 +3,7 @@
 pub mod access_tokens;
 pub mod authenticator;
 pub mod cleanup;
+mod credential;
 pub mod last_used;
 mod opaque_token;
 pub mod passwords;
@@ -12,4 +13,5 @@ pub mod sessions;
 pub mod sign_in;
 pub mod sign_up;
 
-pub use authenticator::{Authenticator, Credential, Identity};
+pub use authenticator::{Authenticator, Identity};
+pub use credential::Credential;

@@ -13,7 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
 
 use super::{
-    authenticator::{Authenticator, Credential},
+    authenticator::Authenticator,
+    credential::Credential,
     opaque_token::{hash, new_personal_token},
 };
 use crate::{

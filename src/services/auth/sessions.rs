@@ -17,7 +17,8 @@ use secrecy::{ExposeSecret, SecretString};
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    authenticator::{Authenticator, Credential},
+    authenticator::Authenticator,
+    credential::Credential,
     opaque_token::{hash, new_refresh_token},
 };
 use crate::{

@@ -6,7 +6,8 @@ use entity::{
 };
 
 use super::{
-    authenticator::{Authenticator, Credential},
+    authenticator::Authenticator,
+    credential::Credential,
     passwords::Passwords,
     rehash::RehashQueue,
     sessions::{self, IssuedSession, NewSession},

@@ -85,8 +85,8 @@ impl WriteAheadLog {
     /// second: the log grows by up to 30 MB in that time.
     ///
     /// Writes and new reads wait for at most about a second. Reads that run for longer than 250 ms
-    /// meanwhile fail with [`Error::Unavailable`] if the log is too large. An attempt that fails, because another
-    /// process reads, is repeated after a pause.
+    /// meanwhile fail with [`Error::TooSlow`] if the log is too large. An attempt that fails, because
+    /// another process reads, is repeated after a pause.
     pub async fn tend(&mut self) {
         let bytes = fs::metadata(&self.file).map_or(0, |file| file.len());
         let age = self.emptied.elapsed();

@@ -111,10 +111,10 @@ async fn a_deleted_account_is_hidden_at_once(fixture: Fixture) {
 async fn a_deleted_account_cannot_be_moderated(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
-    service.user("root").await;
-    let promoted = acclaim(&fixture, &["user", "promote", "root"]).await;
+    service.user("boss").await;
+    let promoted = acclaim(&fixture, &["user", "promote", "boss"]).await;
     assert_eq!(promoted.code, Some(0), "{}", promoted.stderr);
-    let root = service.sign_in("root", PASSWORD).await;
+    let root = service.sign_in("boss", PASSWORD).await;
     mark(&fixture, &service, &ada).await;
     let suspension = format!("/users/{}/suspension", ada.id);
     for (method, body) in [("PUT", Some(json!({}))), ("DELETE", None)] {
@@ -123,7 +123,7 @@ async fn a_deleted_account_cannot_be_moderated(fixture: Fixture) {
     }
     let users = service.get("/users", &root).await.expect(200).json();
     let names: Vec<&Value> = users.as_array().unwrap().iter().collect();
-    assert_eq!((names.len(), &names[0]["username"]), (1, &json!("root")));
+    assert_eq!((names.len(), &names[0]["username"]), (1, &json!("boss")));
     for command in ["promote", "suspend", "restore"] {
         let ended = acclaim(&fixture, &["user", command, "ada"]).await;
         assert_eq!(ended.code, Some(2), "{}", ended.stderr);

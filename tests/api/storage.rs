@@ -197,7 +197,7 @@ async fn a_slow_read_does_not_keep_the_log_growing(fixture: Fixture) {
     }
     log.tend().await;
     assert_eq!(size(), 0);
-    assert!(matches!(slow.await, Err(Error::Unavailable(_))));
+    assert!(matches!(slow.await, Err(Error::TooSlow(_))));
     assert_eq!(run("SELECT 1").await.unwrap(), 1);
 }
 

@@ -50,6 +50,7 @@ impl BatchedWrite for CountBatches {
 /// Writes rows of these groups and sizes at the same time. The first is written alone, and the others
 /// wait for it.
 async fn count_batches(fixture: &Fixture, rows: &[(i64, usize)]) -> Vec<(usize, usize)> {
+    fixture.migrate().await;
     let db = &Db::open(&fixture.database()).await.unwrap();
     let batches = &Arc::new(AtomicUsize::new(0));
     let write = |&(group, bytes): &(i64, usize)| {
@@ -168,6 +169,7 @@ impl SharedRead for ReadSlowly {
 
 #[apply(behaviour)]
 async fn a_slow_read_does_not_hold_up_the_next(fixture: Fixture) {
+    fixture.migrate().await;
     let db = Db::open(&fixture.database()).await.unwrap();
     let mut slow = pin!(db.shared_read::<ReadSlowly>((), 0));
     assert!(poll_immediate(&mut slow).await.is_none());
@@ -185,6 +187,7 @@ async fn a_read_whose_connection_hangs_is_repeated_on_another(fixture: Fixture) 
     if !fixture.is_postgres() {
         return;
     }
+    fixture.migrate().await;
     let db = Db::open(&fixture.database()).await.unwrap();
     // Only the first to take the lock sleeps.
     let sql =

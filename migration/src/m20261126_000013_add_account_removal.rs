@@ -43,6 +43,22 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         if !dialect::is_postgres(manager) {
             dialect::execute(manager, merge_at(16)).await?;
+            // Foreign keys are off during migrations of SQLite, so nothing cascades.
+            let users = "SELECT id FROM users WHERE deleted_at IS NOT NULL";
+            let posts = format!("SELECT id FROM posts WHERE owner_id IN ({users})");
+            let deletions = [
+                format!("DELETE FROM votes WHERE user_id IN ({users}) OR post_id IN ({posts})"),
+                format!("DELETE FROM post_tags WHERE post_id IN ({posts})"),
+                format!("DELETE FROM ranks WHERE post_id IN ({posts})"),
+                format!("DELETE FROM posts WHERE owner_id IN ({users})"),
+                format!(
+                    "DELETE FROM refresh_tokens WHERE session_id IN \
+                     (SELECT id FROM sessions WHERE user_id IN ({users}))"
+                ),
+                format!("DELETE FROM sessions WHERE user_id IN ({users})"),
+                format!("DELETE FROM tokens WHERE user_id IN ({users})"),
+            ];
+            dialect::execute(manager, deletions).await?;
         }
         dialect::execute(
             manager,

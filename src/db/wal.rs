@@ -157,7 +157,10 @@ async fn truncate(mut writer: Lease, patience: Duration) -> Result<bool, DbErr> 
         Ok(rows)
     }
     .await;
-    writer.release(outcome.as_ref().err());
+    // After an error the connection may have the short time-out. It is closed then.
+    if outcome.is_ok() {
+        writer.release(None);
+    }
     let rows = outcome.map_err(query_error)?;
     let busy: i64 = match rows.first() {
         Some(row) => row.try_get_by_index(0)?,

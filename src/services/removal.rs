@@ -115,7 +115,10 @@ async fn step(transaction: &Transaction, id: UserId) -> Result<Step, Error> {
     };
     if first.votes > VOTES {
         let votes = delete_votes(transaction, votes::Column::PostId.eq(first.id)).await?;
-        return Ok(Step::Removed(votes));
+        // None if the count of the post is wrong.
+        if votes > 0 {
+            return Ok(Step::Removed(votes));
+        }
     }
     let ids = ValuesTable::new().column("id", posts.iter().map(|post| post.id));
     let ids = ids.select(transaction.get_database_backend());

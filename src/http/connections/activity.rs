@@ -33,7 +33,7 @@ pub struct Activity {
     pub(super) entry: Arc<Entry>,
     /// Requests whose response is not complete.
     requests: Cell<u32>,
-    /// The open request has a body that was not read to its end.
+    /// The open request has a chunked body that was not read to its end.
     has_unread_body: Cell<bool>,
     phase: Cell<Phase>,
     blocked: Cell<Option<Blocked>>,
@@ -73,13 +73,16 @@ impl Activity {
         let mut served = pin!(served);
         let mut timer = pin!(sleep(KEEP_ALIVE));
         poll_fn(|context| {
-            if let Poll::Ready(done) = served.as_mut().poll(context) {
-                return Poll::Ready(Some(done));
-            }
             self.entry.waker.register(context.waker());
-            if self.entry.closed.load(Ordering::Acquire) {
+            // Before the next poll, which may begin a request. Not during one: it may have begun
+            // while the connection was chosen.
+            let is_in_use = self.requests.get() > 0 && self.blocked.get().is_none();
+            if self.entry.closed.load(Ordering::Acquire) && !is_in_use {
                 tracing::debug!("a connection made room for another");
                 return Poll::Ready(None);
+            }
+            if let Poll::Ready(done) = served.as_mut().poll(context) {
+                return Poll::Ready(Some(done));
             }
             // A later deadline is set when the timer fires. This saves work at every request.
             if let Some(deadline) = self.deadline()
@@ -190,16 +193,13 @@ impl OpenRequest {
     pub(super) fn of(activity: Rc<Activity>, request: &HttpRequest) -> Self {
         activity.requests.update(|requests| requests + 1);
         activity.entry.waiting_since.store(BUSY, Ordering::Relaxed);
-        let headers = request.headers();
-        let has_body = headers.contains_key(header::TRANSFER_ENCODING)
-            || headers
-                .get(header::CONTENT_LENGTH)
-                .is_some_and(|length| length.as_bytes() != b"0");
-        activity.has_unread_body.set(has_body);
+        // actix-web itself waits for the rest of a body with `Content-Length`, and closes in time.
+        let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+        activity.has_unread_body.set(is_chunked);
         Self(activity)
     }
 
-    /// Reserves a place for a response of `bytes`. Waits up to 1 s for clients of other connections
+    /// Reserves a place for a response of `bytes`. Waits up to 2 s for clients of other connections
     /// to read. `None` if the budget stays used up.
     pub async fn reserve(&self, bytes: usize) -> Option<Reservation> {
         let Activity {

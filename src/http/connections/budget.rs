@@ -26,10 +26,10 @@ pub(super) const MAX_UNSENT: usize = 32 * 1024 * 1024;
 /// Maximum size of all large responses that wait for their place, in bytes.
 pub(super) const MAX_WAITING: usize = 32 * 1024 * 1024;
 /// Maximum time to wait for a place.
-const WAIT: Duration = Duration::from_secs(1);
+const WAIT: Duration = Duration::from_secs(2);
 /// If the budget is used up, connections whose client takes no bytes for this time are closed. A
 /// shorter time would also close connections of clients that read.
-pub(super) const STALLED_AFTER: Duration = Duration::from_millis(50);
+pub(super) const STALLED_AFTER: Duration = Duration::from_secs(1);
 
 /// A place in the budget.
 pub struct Reservation {
@@ -45,7 +45,7 @@ impl Drop for Reservation {
 }
 
 impl Connections {
-    /// Reserves `bytes` for a response to the client of `entry`. Waits up to 1 s for a place, and
+    /// Reserves `bytes` for a response to the client of `entry`. Waits up to 2 s for a place, and
     /// closes connections whose clients do not read. `None` if the budget stays used up.
     pub(super) async fn reserve(&self, entry: &Arc<Entry>, bytes: usize) -> Option<Reservation> {
         let bytes = bytes.min(MAX_UNSENT);

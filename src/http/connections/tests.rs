@@ -108,7 +108,7 @@ async fn a_client_that_reads_slowly_is_served() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_may_take_longer_than_the_deadlines_of_a_connection() {
     let measured = lifetime(async |activity| {
-        let open = OpenRequest::of(Rc::clone(&activity), &request("0"));
+        let open = OpenRequest::of(Rc::clone(&activity), &request(false));
         sleep(LONG).await;
         drop(open);
     });
@@ -118,16 +118,18 @@ async fn a_handler_may_take_longer_than_the_deadlines_of_a_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_no_handler_reads_must_arrive_soon() {
     let measured = lifetime(async |activity| {
-        drop(OpenRequest::of(activity, &request("5")));
+        drop(OpenRequest::of(activity, &request(true)));
     });
     assert_about(measured.await, HEAD_TIMEOUT + SLACK);
 }
 
-fn request(length: &str) -> HttpRequest {
-    let length = ("content-length", length);
-    TestRequest::default()
-        .insert_header(length)
-        .to_http_request()
+fn request(is_chunked: bool) -> HttpRequest {
+    let request = TestRequest::default();
+    if is_chunked {
+        let header = ("transfer-encoding", "chunked");
+        return request.insert_header(header).to_http_request();
+    }
+    request.to_http_request()
 }
 
 fn is_closed(activity: &Activity) -> bool {
@@ -141,12 +143,12 @@ async fn at_the_limit_the_connection_that_waits_longest_is_replaced() {
         (connections(2, 9), "192.0.2.2"),
     ] {
         let busy = admit(&connections, "192.0.2.1").expect("refused");
-        let request = OpenRequest::of(Rc::clone(&busy), &request("0"));
+        let request = OpenRequest::of(Rc::clone(&busy), &request(false));
         let idle = admit(&connections, other).expect("refused");
         let newest = admit(&connections, other).expect("refused");
         assert!(is_closed(&idle) && !is_closed(&busy));
         assert_eq!(connections.count(), 2);
-        let second = OpenRequest::of(Rc::clone(&newest), &self::request("0"));
+        let second = OpenRequest::of(Rc::clone(&newest), &self::request(false));
         assert!(admit(&connections, other).is_none());
         drop((request, second, busy, idle, newest));
         assert_eq!(connections.count(), 0);
@@ -164,7 +166,7 @@ async fn a_trusted_proxy_has_no_limit_of_its_own() {
 #[tokio::test]
 async fn unread_responses_are_bounded_in_all() {
     let connections = connections(9, 9);
-    let open = |activity: &Rc<Activity>| OpenRequest::of(Rc::clone(activity), &request("0"));
+    let open = |activity: &Rc<Activity>| OpenRequest::of(Rc::clone(activity), &request(false));
     let [stalled, idle, reading, late] =
         [(); 4].map(|()| admit(&connections, "192.0.2.1").expect("refused"));
     let held = open(&stalled)

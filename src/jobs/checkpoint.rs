@@ -11,15 +11,12 @@ use crate::{db::WriteAheadLog, error::Error};
 const PERIOD: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(mut log: WriteAheadLog, stop: CancellationToken) -> Result<(), Error> {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = sleep(PERIOD) => {}
+    let work = async {
+        loop {
+            sleep(PERIOD).await;
+            log.tend().await;
         }
-        tokio::select! {
-            // An interrupted checkpoint changes nothing.
-            () = stop.cancelled() => return Ok(()),
-            () = log.tend() => {}
-        }
-    }
+    };
+    // An interrupted checkpoint changes nothing.
+    stop.run_until_cancelled(work).await.unwrap_or(Ok(()))
 }

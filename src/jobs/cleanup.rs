@@ -15,18 +15,15 @@ pub(super) async fn run(
     refresh_lifetime: time::Duration,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = sleep(PERIOD) => {}
+    let work = async {
+        loop {
+            sleep(PERIOD).await;
+            let rows = delete_expired(&db, refresh_lifetime).await?;
+            if rows > 0 {
+                tracing::debug!(rows, "deleted expired sessions and tokens");
+            }
         }
-        let rows = tokio::select! {
-            // Drops the step that runs, which rolls back.
-            () = stop.cancelled() => return Ok(()),
-            deleted = delete_expired(&db, refresh_lifetime) => deleted?,
-        };
-        if rows > 0 {
-            tracing::debug!(rows, "deleted expired sessions and tokens");
-        }
-    }
+    };
+    // Drops the step that runs, which rolls back.
+    stop.run_until_cancelled(work).await.unwrap_or(Ok(()))
 }

@@ -13,19 +13,15 @@ const FIRST: Duration = Duration::from_mins(10);
 const PERIOD: Duration = Duration::from_hours(12);
 
 pub(super) async fn run(db: Db, stop: CancellationToken) -> Result<(), Error> {
-    let mut pause = FIRST;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = sleep(pause) => {}
+    let work = async {
+        sleep(FIRST).await;
+        loop {
+            erase(&db).await?;
+            sleep(PERIOD).await;
         }
-        tokio::select! {
-            // Drops the step that runs, which rolls back.
-            () = stop.cancelled() => return Ok(()),
-            done = erase(&db) => done?,
-        }
-        pause = PERIOD;
-    }
+    };
+    // Drops the step that runs, which rolls back.
+    stop.run_until_cancelled(work).await.unwrap_or(Ok(()))
 }
 
 async fn erase(db: &Db) -> Result<(), Error> {

@@ -24,8 +24,5 @@ pub(super) async fn run(db: Db, uses: UseQueue, stop: CancellationToken) -> Resu
             store(&db, &uses.take()).await?;
         }
     };
-    tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        outcome = work => outcome,
-    }
+    stop.run_until_cancelled(work).await.unwrap_or(Ok(()))
 }

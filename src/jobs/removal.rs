@@ -15,16 +15,15 @@ use crate::{
 const PERIOD: Duration = Duration::from_mins(1);
 
 pub(super) async fn run(db: Db, removals: Removals, stop: CancellationToken) -> Result<(), Error> {
-    loop {
-        tokio::select! {
-            // Drops the step that runs, which rolls back. The next start continues.
-            () = stop.cancelled() => return Ok(()),
-            removed = remove_all(&db) => removed?,
+    let work = async {
+        loop {
+            remove_all(&db).await?;
+            tokio::select! {
+                () = removals.notified() => {}
+                () = sleep(PERIOD) => {}
+            }
         }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = removals.notified() => {}
-            () = sleep(PERIOD) => {}
-        }
-    }
+    };
+    // Drops the step that runs, which rolls back. The next start continues.
+    stop.run_until_cancelled(work).await.unwrap_or(Ok(()))
 }

@@ -1,10 +1,5 @@
 //! The outermost middleware.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
-
 use actix_web::{
     Error, HttpMessage,
     body::{BodySize, BoxBody, MessageBody},
@@ -14,13 +9,12 @@ use actix_web::{
         header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::Next,
-    web::{Bytes, Data},
+    web::Data,
 };
 
 use super::{
     Problem, State,
     connections::{LARGE, OpenRequest, Sliced},
-    drain::RequestGuard,
     problem,
     request_id::{RequestId, X_REQUEST_ID},
 };
@@ -60,13 +54,11 @@ pub async fn envelope(
     if let Some(id) = id.header() {
         headers.insert(X_REQUEST_ID, id);
     }
+    // The request of a streamed response is open until its last byte.
     Ok(match response.response().body().size() {
-        BodySize::Stream => response.map_body(|_, body| {
-            BoxBody::new(Streamed {
-                body,
-                _guards: (guard, open),
-            })
-        }),
+        BodySize::Stream => {
+            response.map_body(|_, body| BoxBody::new(Sliced::new(body, (guard, open))))
+        }
         _ => response,
     })
 }
@@ -89,25 +81,4 @@ async fn reserve(
         return ServiceResponse::from_err(problem, response.into_parts().0);
     };
     response.map_body(|_, body| BoxBody::new(Sliced::new(body, reservation)))
-}
-
-/// A body of unknown length. Its request is open until it is dropped.
-struct Streamed {
-    body: BoxBody,
-    _guards: (RequestGuard, Option<OpenRequest>),
-}
-
-impl MessageBody for Streamed {
-    type Error = <BoxBody as MessageBody>::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(context)
-    }
 }

@@ -1,6 +1,6 @@
 //! `/users/me`: the caller's account.
 
-use actix_web::{HttpRequest, HttpResponse, http::header::CACHE_CONTROL, web::Data};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use deserr::Deserr;
 use entity::values::{Email, NewPassword, NewUsername, Password, Scope};
 use serde::Serialize;
@@ -89,9 +89,7 @@ struct AccountDeletion {
 )]
 async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
     let user = users::get(&state.db, caller.id).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(User::own(user)))
+    Ok(HttpResponse::Ok().json(User::own(user)))
 }
 
 /// Change the caller's account
@@ -160,12 +158,10 @@ async fn change(
     )
     .await?;
     let tokens = session.map(|session| TokenResponse::of(&state, &session));
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(ChangedUser {
-            user: User::own(user),
-            tokens: tokens.transpose()?,
-        }))
+    Ok(HttpResponse::Ok().json(ChangedUser {
+        user: User::own(user),
+        tokens: tokens.transpose()?,
+    }))
 }
 
 /// Delete the caller's account

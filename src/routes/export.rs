@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::{
         Method,
-        header::{CACHE_CONTROL, CONTENT_DISPOSITION, ContentType},
+        header::{CONTENT_DISPOSITION, ContentType},
     },
     web::{Bytes, Data},
 };
@@ -110,7 +110,6 @@ async fn export(
 ) -> Result<HttpResponse, Problem> {
     let mut response = HttpResponse::Ok();
     response
-        .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"acclaim.json\""))
         .content_type(ContentType::json());
     if request.method() == Method::HEAD {
@@ -123,12 +122,10 @@ async fn export(
         array: None,
         is_empty: true,
     };
-    // A stop waits for the body too.
-    let guard = state.drain.begin();
-    let parts = (Some(first), export, document, guard);
+    let parts = (Some(first), export, document);
     Ok(
         response.streaming(stream::try_unfold(Some(parts), |parts| async move {
-            let Some((first, mut export, mut document, guard)) = parts else {
+            let Some((first, mut export, mut document)) = parts else {
                 return Ok(None);
             };
             let part = match first {
@@ -137,7 +134,7 @@ async fn export(
             };
             let is_last = matches!(part, Part::End);
             let bytes = document.write(part).map_err(Error::internal)?;
-            let rest = (None, export, document, guard);
+            let rest = (None, export, document);
             Ok::<_, Error>(Some((bytes, (!is_last).then_some(rest))))
         })),
     )

@@ -1,10 +1,6 @@
 //! `/sessions` and `/logout`
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, LINK},
-    web::Data,
-};
+use actix_web::{HttpRequest, HttpResponse, http::header::LINK, web::Data};
 use entity::{
     sessions::Model,
     values::{Scope, SessionId},
@@ -108,7 +104,6 @@ async fn list(
         .map(|session| Session::of(session, current))
         .collect();
     let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, "no-store"));
     if let Some(link) = link(&request, page.next, page.prev) {
         response.insert_header((LINK, link));
     }

@@ -107,28 +107,28 @@ impl Connections {
     }
 }
 
-/// A large body in slices, so that the connection copies a small part of it at a time. Holds its
-/// place in the budget until the last slice.
-pub struct Sliced {
+/// A large body in slices, so that the connection copies a small part of it at a time. Keeps `guard`,
+/// such as its place in the budget, until the last slice.
+pub struct Sliced<G> {
     body: BoxBody,
     /// The rest of the last chunk of `body`.
     chunk: Bytes,
-    _reservation: Reservation,
+    _guard: G,
 }
 
-impl Sliced {
+impl<G> Sliced<G> {
     /// Slices `body`.
     #[must_use]
-    pub fn new(body: BoxBody, reservation: Reservation) -> Self {
+    pub fn new(body: BoxBody, guard: G) -> Self {
         Self {
             body,
             chunk: Bytes::new(),
-            _reservation: reservation,
+            _guard: guard,
         }
     }
 }
 
-impl MessageBody for Sliced {
+impl<G: Unpin> MessageBody for Sliced<G> {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {

@@ -125,7 +125,9 @@ async fn add_old_sessions(fixture: &Fixture, user: &User, count: usize) {
                 "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count})
                  SELECT n FROM s"
             ),
-            "strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '-' || n || ' hours')",
+            // Without trailing zeros, as the service stores times.
+            "rtrim(rtrim(strftime('%Y-%m-%dT%H:%M:%f', created_at, '-' || n || ' hours'), '0'), '.') \
+             || 'Z'",
         )
     };
     let insert = format!(

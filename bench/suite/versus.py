@@ -1,10 +1,10 @@
 """Two builds of Acclaim against each other, on both databases, in turn."""
 
-import shutil
 import statistics
 from collections.abc import Callable
 from pathlib import Path
 
+from . import load
 from .arena import Arena, OnPostgres, OnSqlite
 from .contenders import Acclaim
 from .postgres import Cluster
@@ -25,10 +25,23 @@ class Build(Acclaim):
         self.label = name
 
 
-def _with_both(arena: Arena, before: Path, after: Path) -> Arena:
-    arena.contenders = [Build(arena.folder, arena.rows, before, BEFORE),
-                        Build(arena.folder, arena.rows, after, AFTER)]
-    return arena
+class BothOnPostgres(OnPostgres):
+    """Each build with the schema of its own migrations."""
+
+    def load(self) -> None:
+        for build in self.contenders:
+            self.templates[build.name] = f"{build.name}_{self.rows.posts}"
+            load.acclaim_postgres(self.cluster, self.templates[build.name], build.binary, self.rows)
+
+
+class BothOnSqlite(OnSqlite):
+    """Each build with the schema of its own migrations."""
+
+    def load(self) -> None:
+        loaded = self.folder / "loaded"
+        loaded.mkdir()
+        for build in self.contenders:
+            load.acclaim_sqlite(loaded / f"{build.name}.db", build.binary, self.rows)
 
 
 def compare(folder: Path, rows: Rows, cluster: Cluster, before: Path, after: Path,
@@ -38,14 +51,12 @@ def compare(folder: Path, rows: Rows, cluster: Cluster, before: Path, after: Pat
     here.mkdir()
     lines = ["| database | work | before | after | quotient | memory before | after | quotient |",
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
-    arenas = (OnPostgres(folder, rows, after, cluster), OnSqlite(here, rows, after))
+    arenas = (BothOnPostgres(folder, rows, after, cluster), BothOnSqlite(here, rows, after))
     for arena in (each for each in arenas if each.name in parts):
-        _with_both(arena, before, after)
+        arena.contenders = [Build(arena.folder, rows, build, name)
+                            for build, name in ((before, BEFORE), (after, AFTER))]
         say(f"{arena.label}: loading {rows.posts:,} posts and {rows.votes:,} votes")
         arena.load()
-        if isinstance(arena, OnSqlite):
-            for name in (BEFORE, AFTER):
-                shutil.copy(here / "loaded" / "acclaim.db", here / "loaded" / f"{name}.db")
         say(f"{arena.label}: comparing the answers")
         Arena.check(arena)
         seen: dict[tuple[str, str], list] = {}

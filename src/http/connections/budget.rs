@@ -22,9 +22,10 @@ use super::{Connections, Entry};
 pub const LARGE: usize = 64 * 1024;
 /// Maximum size of all large responses that are being sent, in bytes. A larger response is sent
 /// alone.
-pub(super) const MAX_UNSENT: usize = 32 * 1024 * 1024;
-/// Maximum size of all large responses that wait for their place, in bytes.
-pub(super) const MAX_WAITING: usize = 32 * 1024 * 1024;
+pub(super) const MAX_UNSENT: usize = 24 * 1024 * 1024;
+/// Maximum size of all large responses that wait for their place, in bytes. A larger response waits
+/// alone.
+pub(super) const MAX_WAITING: usize = 16 * 1024 * 1024;
 /// Maximum time to wait for a place.
 const WAIT: Duration = Duration::from_secs(2);
 /// If the budget is used up, connections whose client takes no bytes for this time are closed. A
@@ -80,10 +81,9 @@ impl Connections {
 
     /// Counts a response that waits for its place. `None` if too many wait.
     fn wait(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let permits = u32::try_from(bytes.min(MAX_WAITING)).ok()?;
         let waiting = Arc::clone(&self.0.waiting);
-        waiting
-            .try_acquire_many_owned(u32::try_from(bytes).ok()?)
-            .ok()
+        waiting.try_acquire_many_owned(permits).ok()
     }
 
     /// Closes stalled connections that together hold `bytes` of the budget, those that wait longest

@@ -22,10 +22,10 @@ use super::{Connections, Entry};
 pub const LARGE: usize = 64 * 1024;
 /// Maximum size of all large responses that are being sent, in bytes. A larger response is sent
 /// alone.
-pub(super) const MAX_UNSENT: usize = 24 * 1024 * 1024;
+pub(super) const MAX_UNSENT: usize = 20 * 1024 * 1024;
 /// Maximum size of all large responses that wait for their place, in bytes. A larger response waits
 /// alone.
-pub(super) const MAX_WAITING: usize = 16 * 1024 * 1024;
+pub(super) const MAX_WAITING: usize = 8 * 1024 * 1024;
 /// Maximum time to wait for a place.
 const WAIT: Duration = Duration::from_secs(2);
 /// If the budget is used up, connections whose client takes no bytes for this time are closed. A

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use deserr::Deserr;
-use entity::values::{Email, NewPassword, NewUsername, Password, Scope};
+use entity::values::{Email, NewPassword, NewUsername, Password, Scope, Username};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,7 +21,6 @@ use crate::{
     services::{
         account::{self, Changes},
         auth::Identity,
-        users,
     },
 };
 
@@ -44,10 +43,10 @@ pub(super) fn routes() -> Vec<Route> {
 #[deserr(error = BodyErrors)]
 struct AccountPatch {
     /// Converted to lower case. Must be unique. Some words, such as `admin`, are rejected (422,
-    /// `reserved`).
-    #[deserr(default, from(NewUsername) = Some)]
-    #[schema(nullable = false)]
-    username: Option<NewUsername>,
+    /// `reserved`), except for the current username.
+    #[deserr(default, from(Username) = Some)]
+    #[schema(nullable = false, value_type = Option<NewUsername>)]
+    username: Option<Username>,
     /// Trimmed and converted to lower case. Must be unique. Visible only to the user.
     /// Requires `current_password`.
     #[deserr(default, from(Email) = Some)]
@@ -88,7 +87,7 @@ struct AccountDeletion {
     responses((status = 200, description = "The caller's account", body = User, headers(("Cache-Control" = String, description = "`no-store`")))),
 )]
 async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
-    let user = users::get(&state.db, caller.id).await?;
+    let user = account::me(&state.db, &caller).await?;
     Ok(HttpResponse::Ok().json(User::own(user)))
 }
 
@@ -115,8 +114,12 @@ async fn change(
         authenticator,
         ..
     } = state.get_ref();
-    let renames = |name: &NewUsername| *name.as_ref() != caller.username;
-    if patch.username.as_ref().is_some_and(renames) {
+    // Not the name of `caller`, which may be some seconds old.
+    let user = account::me(db, &caller).await?;
+    let new_name = patch.username.filter(|name| *name != user.username);
+    let new_name = new_name.map(NewUsername::new).transpose();
+    let new_name = new_name.map_err(|invalid| Problem::invalid_field("username", &invalid))?;
+    if new_name.is_some() {
         state.limits.count_rename(&request, caller.id)?;
     }
     let mut verified = None;
@@ -134,16 +137,14 @@ async fn change(
         verified = Some(hash);
     }
     if let Some(password) = &patch.password {
-        let user = users::get(db, caller.id).await?;
         let email = patch.email.as_ref().unwrap_or(&user.email);
-        let new_name = patch.username.as_ref().map(AsRef::as_ref);
-        let username = new_name.unwrap_or(&user.username);
+        let username = new_name.as_ref().map_or(&user.username, AsRef::as_ref);
         password
             .check_names(Some(email), Some(username))
             .map_err(|invalid| Problem::invalid_field("password", &invalid))?;
     }
     let changes = Changes {
-        username: patch.username.map(Into::into),
+        username: new_name.map(Into::into),
         email: patch.email,
         password: patch.password,
     };

@@ -27,6 +27,17 @@ use crate::{
     error::Error,
 };
 
+/// The caller's account.
+///
+/// # Errors
+/// [`Error::InvalidToken`] if the account was deleted after the token was checked.
+pub async fn me(db: &Db, caller: &Identity) -> Result<Model, Error> {
+    match user_rules::get(db, caller.id).await {
+        Err(Error::NotFound { .. }) => Err(Error::InvalidToken),
+        user => user,
+    }
+}
+
 /// Changes of an account. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
@@ -96,14 +107,14 @@ pub async fn change(
 /// Verifies the caller's password and returns its hash.
 ///
 /// # Errors
-/// [`Error::WrongPassword`].
+/// [`Error::WrongPassword`]; those of [`me`].
 pub async fn verify_password(
     db: &Db,
     passwords: &Passwords,
     caller: &Identity,
     password: Password,
 ) -> Result<PasswordHash, Error> {
-    let hash = user_rules::get(db, caller.id).await?.password_hash;
+    let hash = me(db, caller).await?.password_hash;
     let password = password.into_secret();
     if passwords.verify(password, Some(hash.clone())).await? {
         return Ok(hash);

@@ -174,6 +174,26 @@ async fn deleting_an_account_needs_the_password_and_removes_its_votes(fixture: F
     assert_eq!(post.json()["votes"], 0);
 }
 
+/// Another server still has the token in its cache.
+#[apply(behaviour)]
+async fn an_account_that_another_server_deleted_is_unauthorised(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let other = fixture.serve().await;
+    let ada = service.user("ada").await;
+    service.get("/users/me", &ada).await.expect(200);
+    let deletion = json!({"current_password": PASSWORD});
+    let deleted = other.call("DELETE", "/users/me", Some(&ada), Some(deletion));
+    deleted.await.expect(204);
+    let new_email = json!({"email": "ada@example.org", "current_password": PASSWORD});
+    for answer in [
+        service.get("/users/me", &ada).await,
+        patch(&service, &ada, json!({"username": "countess"})).await,
+        patch(&service, &ada, new_email).await,
+    ] {
+        assert_eq!(answer.problem(401)["type"], "/problems/invalid-token");
+    }
+}
+
 #[apply(behaviour)]
 async fn an_export_contains_all_data_of_the_user(fixture: Fixture) {
     let service = fixture.serve().await;

@@ -1,5 +1,6 @@
 //! Sign-up and user profiles.
 
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::harness::{Fixture, apply, behaviour, service::PASSWORD};
@@ -236,5 +237,19 @@ async fn reserved_usernames_cannot_be_chosen(fixture: Fixture) {
             .call("PATCH", "/users/me", Some(&ada), Some(rename))
             .await;
         assert_eq!(refused.field_errors(), ["username reserved"]);
+    }
+}
+
+#[apply(behaviour)]
+async fn a_username_that_became_reserved_may_stay(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let reserve = "UPDATE users SET username = 'admin'";
+    let connection = fixture.connect().await;
+    connection.execute_unprepared(reserve).await.unwrap();
+    for (name, status) in [("admin", 200), ("Admin", 200), ("root", 422)] {
+        let rename = json!({"username": name});
+        let answer = service.call("PATCH", "/users/me", Some(&ada), Some(rename));
+        answer.await.expect(status);
     }
 }

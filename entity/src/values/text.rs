@@ -301,7 +301,11 @@ impl NewUsername {
 
     /// Checks `text`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Invalid> {
-        let username = Username::parse(text)?;
+        Self::new(Username::parse(text)?)
+    }
+
+    /// Checks that `username` is not reserved.
+    pub fn new(username: Username) -> Result<Self, Invalid> {
         if Self::RESERVED.contains(&username.as_str()) {
             return Err(Invalid::new("reserved", "is reserved; choose another one"));
         }

@@ -12,9 +12,9 @@ use crate::keys::Keys;
 /// Minimum length of a secret in bytes: the size of an HS256 digest (RFC 7518, section 3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
-/// Fewest PostgreSQL connections: two for the jobs and two for one worker, because a request may read
-/// while it writes.
-const MIN_CONNECTIONS: usize = 4;
+/// Minimum number of PostgreSQL connections: two for one worker, because a request may read while it
+/// writes; two for the jobs, two for exports, and one to cancel statements.
+const MIN_CONNECTIONS: usize = 7;
 const MAX_CONNECTIONS: usize = 1000;
 
 /// Minimum number of estimated guesses for a secret, as a power of ten: centuries at 10 billion

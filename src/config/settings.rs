@@ -26,7 +26,7 @@ pub(super) const DATABASE_URL: Setting = setting(
 pub(super) const DATABASE_CONNECTIONS: Setting = setting(
     "DATABASE_CONNECTIONS",
     "32",
-    "The maximum number of PostgreSQL connections of this process, 4 to 1000. PostgreSQL's max_connections must suffice for all servers",
+    "The maximum number of PostgreSQL connections of this process, 7 to 1000. PostgreSQL's max_connections must suffice for all servers",
 );
 pub(super) const HOST: Setting = setting(
     "HOST",

@@ -7,13 +7,18 @@ use futures_util::future::{Either, select};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use tokio::time::timeout;
 
-use super::{connection::is_stale, lanes::SLOW, pool::Pool, rows::Rows};
+use super::{
+    connection::is_stale,
+    pool::{Lease, Pool},
+    queues::SLOW,
+    rows::Rows,
+};
 
 /// Runs each statement on whichever connection is free, and commits it by itself.
 ///
 /// Repeats a statement once if its connection turns out to be dead: it must change nothing. On
-/// PostgreSQL a query that takes longer than 200 ms runs a second time on another connection, because
-/// its own may have a server process that hangs; the faster one counts.
+/// PostgreSQL a query that takes longer than 200 ms runs a second time if another connection is free,
+/// because the server process of its own may hang; the faster one counts.
 #[derive(Clone, Debug)]
 pub struct Autocommit {
     pub(super) pool: Arc<Pool>,
@@ -70,36 +75,46 @@ impl ConnectionTrait for Autocommit {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let lease = self.pool.lease().await?;
         if self.get_database_backend() == DbBackend::Sqlite {
-            return self.rows(&statement).await;
+            return rows(lease, &statement).await;
         }
-        let mut first = pin!(self.rows(&statement));
-        if let Ok(rows) = timeout(SLOW, &mut first).await {
-            return rows;
-        }
-        let Some(_permit) = self.pool.repeated_read() else {
-            return first.await;
-        };
-        let second = Box::pin(self.rows(&statement));
-        match select(first, second).await {
-            Either::Left((Err(_), second)) => second.await,
-            Either::Right((Err(_), first)) => first.await,
-            Either::Left((rows, _)) | Either::Right((rows, _)) => rows,
+        let mut first = pin!(rows(lease, &statement));
+        loop {
+            if let Ok(rows) = timeout(SLOW, &mut first).await {
+                return rows;
+            }
+            let second = Box::pin(self.repeat(&statement));
+            match select(&mut first, second).await {
+                Either::Left((Err(error), second)) => {
+                    return second.await.ok().flatten().ok_or(error);
+                }
+                Either::Left((rows, _)) => return rows,
+                Either::Right((Ok(Some(rows)), _)) => return Ok(rows),
+                Either::Right((Ok(None) | Err(_), _)) => {}
+            }
         }
     }
 }
 
 impl Autocommit {
-    async fn rows(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let mut lease = self.pool.lease().await?;
-        let mut rows = lease.connection.rows(statement).await;
-        if lease.reused && rows.as_ref().is_err_and(is_stale) {
-            lease.renew().await?;
-            rows = lease.connection.rows(statement).await;
+    /// Runs `statement` a second time, if a connection is free.
+    async fn repeat(&self, statement: &Statement) -> Result<Option<Vec<QueryResult>>, DbErr> {
+        match self.pool.spare().await? {
+            Some((lease, _permit)) => rows(lease, statement).await.map(Some),
+            None => Ok(None),
         }
-        lease.release(rows.as_ref().err());
-        rows.map_err(query_error)
     }
+}
+
+async fn rows(mut lease: Lease, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
+    let mut rows = lease.connection.rows(statement).await;
+    if lease.reused && rows.as_ref().is_err_and(is_stale) {
+        lease.renew().await?;
+        rows = lease.connection.rows(statement).await;
+    }
+    lease.release(rows.as_ref().err());
+    rows.map_err(query_error)
 }
 
 pub(super) fn exec_error(error: sqlx::Error) -> DbErr {

@@ -17,20 +17,20 @@ use futures_util::{StreamExt, stream};
 use super::{
     Transaction,
     connection::Mode,
-    lanes::{Entered, Lanes, MAX_BATCH, Request, SLOW, Turn, Work},
     pool::Pool,
+    queues::{Entered, InFlight, MAX_BATCH, Queues, Request, SLOW, Work},
     transaction::{in_one_statement, in_transaction},
 };
 use crate::error::Error;
 
-/// The most bytes of one batch, by [`BatchedWrite::bytes`]. A row with more is written alone.
+/// Maximum number of bytes of one batch, by [`BatchedWrite::bytes`]. A row with more is written alone.
 ///
 /// The most expensive text takes about 0.8 ms per kB to index, so a batch takes 100 ms at most.
 const MAX_BYTES: usize = 128 * 1024;
 /// A batch of several rows is cancelled after this time, and its rows are written in parts. A single
 /// row has the time limit of any statement.
 const BATCH_LIMIT: Duration = Duration::from_secs(1);
-/// The number of slow rows of one batch that are written at the same time.
+/// Maximum number of slow rows of one batch that are written at the same time.
 const SLOW_ROWS: usize = 2;
 
 /// A write that is run once for the rows of several requests, in one transaction.
@@ -69,7 +69,7 @@ pub trait BatchedWrite: Send + Sync + 'static {
 }
 
 /// One worker's rows for `B`. Clones share them.
-pub(super) struct Batches<B: BatchedWrite>(Lanes<Writes<B>>);
+pub(super) struct Batches<B: BatchedWrite>(Queues<Writes<B>>);
 
 struct Writes<B> {
     pool: Arc<Pool>,
@@ -85,14 +85,14 @@ impl<B: BatchedWrite> Batches<B> {
     ) -> Result<B::Output, Error> {
         let writes = Writes::new(Arc::clone(pool));
         match self.0.enter(writes, (), row) {
-            Entered::First(row, _turn) => write_alone::<B>(pool, &row).await,
+            Entered::Started(row, _in_flight) => write_alone::<B>(pool, &row).await,
             Entered::Waiting(answered) => answered.await.unwrap_or_else(|_| Err(lost())),
         }
     }
 }
 
 impl<B: BatchedWrite> Work for Writes<B> {
-    type Lane = ();
+    type QueueKey = ();
     type Input = Arc<B::Row>;
     type Output = Result<B::Output, Error>;
 
@@ -136,16 +136,16 @@ impl<B: BatchedWrite> Work for Writes<B> {
         (requests(batch), requests(rest))
     }
 
-    async fn answer(self, requests: Vec<Request<Self>>, turn: Turn<Self>) {
+    async fn answer(self, requests: Vec<Request<Self>>, in_flight: InFlight<Self>) {
         let limit = (requests.len() > 1).then_some(BATCH_LIMIT);
         match self.write(&requests, limit).await {
             Ok(outputs) => {
-                drop(turn);
+                drop(in_flight);
                 answer_all(requests, outputs);
             }
             Err((_, Scope::Some)) if requests.len() > 1 => self.write_parts(requests).await,
             Err((error, _)) => {
-                drop(turn);
+                drop(in_flight);
                 fail_all(requests, &error);
             }
         }
@@ -300,7 +300,7 @@ impl<B: BatchedWrite> Clone for Batches<B> {
 
 impl<B: BatchedWrite> Default for Batches<B> {
     fn default() -> Self {
-        Self(Lanes::default())
+        Self(Queues::default())
     }
 }
 

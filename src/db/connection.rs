@@ -17,9 +17,13 @@ use sea_orm::{DbBackend, ExecResult, QueryResult, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgConnection, SqliteConnection,
-    postgres::PgConnectOptions, query, query_scalar, query_with, sqlite::SqliteConnectOptions,
+    postgres::PgConnectOptions, query, query_as, query_with, sqlite::SqliteConnectOptions,
 };
-use tokio::time::{Instant, timeout, timeout_at};
+use time::OffsetDateTime;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
 
 use super::{error::ends_connection, gate::Gate};
 
@@ -28,9 +32,11 @@ use super::{error::ends_connection, gate::Gate};
 const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
 /// PostgreSQL cancels a statement within a second after its client disconnects.
 const CHECK_FOR_CLIENT: &str = "SET client_connection_check_interval = '1s'";
-const BACKEND_PID: &str = "SELECT pg_backend_pid()";
-const CANCEL: &str = "SELECT pg_cancel_backend($1)";
-/// Time to connect and to send [`CANCEL`].
+const SERVER_PROCESS: &str =
+    "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+const CANCEL: &str = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
+                      WHERE pid = $1 AND backend_start = $2";
+/// Time to wait for a permit, to connect and to send [`CANCEL`].
 const CANCEL_LIMIT: Duration = Duration::from_secs(1);
 /// SQLite checks after this many virtual machine instructions, about 0.1 ms, whether its statement
 /// was abandoned or cancelled.
@@ -65,8 +71,9 @@ impl Options {
                 let mut connection = options.connect().await?;
                 // PostgreSQL before version 14 lacks this setting and finishes the statement.
                 let _ = connection.execute(CHECK_FOR_CLIENT).await;
+                let process = query_as(SERVER_PROCESS).fetch_one(&mut connection);
                 Connection::Postgres {
-                    pid: query_scalar(BACKEND_PID).fetch_one(&mut connection).await?,
+                    process: process.await?,
                     connection,
                     cancelled: Arc::default(),
                 }
@@ -99,29 +106,35 @@ pub(super) enum Connection {
     },
     Postgres {
         connection: PgConnection,
-        /// The process id of the server process.
-        pid: i32,
+        process: ServerProcess,
         cancelled: Arc<AtomicBool>,
     },
 }
+
+/// The id of PostgreSQL's process for a connection, and its start. A later process can have the same
+/// id.
+type ServerProcess = (i32, OffsetDateTime);
 
 /// Cancels the statement that a connection runs, or the next one if none runs. The statement fails
 /// and changes nothing, unless it is just ending. The connection is closed after that.
 pub(super) struct Canceller {
     cancelled: Arc<AtomicBool>,
     /// For PostgreSQL.
-    pid: Option<i32>,
+    process: Option<ServerProcess>,
 }
 
 impl Canceller {
     /// Does nothing if PostgreSQL cannot be reached. On PostgreSQL the connection may be between two
-    /// statements; then only a further call cancels the next one.
-    pub(super) async fn cancel(&self, options: &Options) {
+    /// statements; then only a further call cancels the next one. Opens a connection, which needs one
+    /// of `permits`.
+    pub(super) async fn cancel(&self, options: &Options, permits: &Semaphore) {
         self.cancelled.store(true, Ordering::Relaxed);
-        if let (Some(pid), Options::Postgres(options)) = (self.pid, options) {
+        if let (Some((pid, started)), Options::Postgres(options)) = (self.process, options) {
             let cancel = async {
+                let _permit = permits.acquire().await;
                 let mut connection = options.connect().await?;
-                let cancel = query(CANCEL).bind(pid).execute(&mut connection).await;
+                let cancel = query(CANCEL).bind(pid).bind(started);
+                let cancel = cancel.execute(&mut connection).await;
                 cancel.and(connection.close().await)
             };
             match timeout(CANCEL_LIMIT, Box::pin(cancel)).await {
@@ -223,11 +236,13 @@ impl Connection {
         match self {
             Self::Sqlite { abandoned, .. } => Canceller {
                 cancelled: Arc::clone(&abandoned.0),
-                pid: None,
+                process: None,
             },
-            Self::Postgres { pid, cancelled, .. } => Canceller {
+            Self::Postgres {
+                process, cancelled, ..
+            } => Canceller {
                 cancelled: Arc::clone(cancelled),
-                pid: Some(*pid),
+                process: Some(*process),
             },
         }
     }
@@ -318,7 +333,8 @@ pub(super) fn is_stale(error: &sqlx::Error) -> bool {
 /// or shutting down (57P01 to 57P03).
 pub(super) fn is_unreachable(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) => true,
+        // A proxy without a server closes the connection, which SQLx takes for an invalid response.
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
         sqlx::Error::Database(refusal) => {
             refusal.code().is_some_and(|code| code.starts_with("57P"))
         }

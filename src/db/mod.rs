@@ -11,11 +11,12 @@ mod free_pages;
 mod gate;
 mod insert;
 mod inspect;
-mod lanes;
+mod manager;
 mod moment;
 mod page;
 mod per_worker;
 mod pool;
+mod queues;
 mod rows;
 mod single_flight;
 mod transaction;
@@ -39,6 +40,7 @@ pub use constraint::{Constraint, OnConstraint};
 pub use first::First;
 pub use insert::insert_all;
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
+use manager::EXTRA_CONNECTIONS;
 pub use moment::comparable;
 pub use page::{page, with_column};
 use per_worker::PerWorker;
@@ -55,11 +57,16 @@ pub use wal::WriteAheadLog;
 const STATEMENT_TIMEOUT: &str = "10s";
 /// Time that an SQLite connection waits for the lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// PostgreSQL connections of a process by default. Two servers fit into PostgreSQL's default of 100,
-/// less 3 for superusers.
+/// Maximum number of PostgreSQL connections of a process by default. Two servers fit into
+/// PostgreSQL's default of 100, less 3 for superusers.
 const DEFAULT_CONNECTIONS: usize = 32;
-/// Most connections of one pool. More make PostgreSQL slower.
+/// Minimum number of connections of a worker's pool: a request may read while it writes.
+const MIN_POOL: usize = 2;
+/// Maximum number of connections of a worker's pool. More make PostgreSQL slower.
 const MAX_POOL: usize = 8;
+/// Number of snapshots that may last long. On PostgreSQL the pool of the jobs has that many
+/// connections more than that of a worker.
+pub const LONG_SNAPSHOTS: usize = 2;
 /// Attempts at a write that the database asks to try again.
 const ATTEMPTS: u32 = 6;
 /// SQLite truncates its write-ahead log to this many bytes after a checkpoint.
@@ -71,6 +78,8 @@ pub struct Db {
     reader: Autocommit,
     writer: Arc<Pool>,
     workers: usize,
+    /// The size of the pool of each worker. For PostgreSQL.
+    worker_pool: usize,
     /// The running shared reads and batches.
     shared: PerWorker,
 }
@@ -81,8 +90,9 @@ impl Db {
         Self::open_with(database, DEFAULT_CONNECTIONS).await
     }
 
-    /// Connects. On PostgreSQL all pools together have at most `connections` connections, if there are
-    /// at most [`workers`](Self::workers) workers. The error is one sentence for the operator.
+    /// Connects. On PostgreSQL the process has at most `connections` connections, at least 7, if there
+    /// are at most [`workers`](Self::workers) workers: those of all pools, and one to probe an
+    /// unreachable server or to cancel a statement. The error is one sentence for the operator.
     pub async fn open_with(database: &Database, connections: usize) -> Result<Self, String> {
         database.check_connection().await?;
         let db = match database {
@@ -118,25 +128,31 @@ impl Db {
         Self::of_pools(
             Pool::new(reader, workers().max(4)),
             Pool::new(Options::Sqlite(writer.into()), 1),
-            workers(),
+            (workers(), 0),
         )
     }
 
-    /// One pool for the jobs, and one of the same size for each worker.
+    /// One pool for the jobs, and one for each worker.
     fn postgres(options: &PgConnectOptions, connections: usize) -> Self {
         let options = options
             .clone()
             .options([("statement_timeout", STATEMENT_TIMEOUT)]);
-        let (workers, size) = divide(connections, workers());
+        let sizes @ (_, worker_pool) = divide(connections, workers());
+        let size = worker_pool + LONG_SNAPSHOTS;
         let pool = Pool::new(Options::Postgres(options.into()), size);
-        Self::of_pools(Arc::clone(&pool), pool, workers)
+        Self::of_pools(Arc::clone(&pool), pool, sizes)
     }
 
-    fn of_pools(reader: Arc<Pool>, writer: Arc<Pool>, workers: usize) -> Self {
+    fn of_pools(
+        reader: Arc<Pool>,
+        writer: Arc<Pool>,
+        (workers, worker_pool): (usize, usize),
+    ) -> Self {
         Self {
             reader: Autocommit::new(reader),
             writer,
             workers,
+            worker_pool,
             shared: PerWorker::default(),
         }
     }
@@ -154,8 +170,9 @@ impl Db {
                 ..self.clone()
             },
             Options::Postgres(_) => {
-                let pool = self.writer.another();
-                Self::of_pools(Arc::clone(&pool), pool, self.workers)
+                let pool = self.writer.another(self.worker_pool);
+                let sizes = (self.workers, self.worker_pool);
+                Self::of_pools(Arc::clone(&pool), pool, sizes)
             }
         }
     }
@@ -173,8 +190,8 @@ impl Db {
         self.workers
     }
 
-    /// Looks for the return of the database whenever it cannot be reached. Until then requests fail at
-    /// once. Without this each request waits for the database for up to 5 s.
+    /// Looks for the return of the database whenever it cannot be reached. Until then requests that
+    /// need a new connection fail at once. Without this each of them waits for up to 5 s.
     pub async fn probe(&self) -> Infallible {
         self.writer.probe().await
     }
@@ -205,7 +222,8 @@ impl Db {
     /// database.
     ///
     /// Limit the time of `work`: it holds a connection, and until it ends SQLite's write-ahead log
-    /// grows with each write, and PostgreSQL keeps the rows that others delete.
+    /// grows with each write, and PostgreSQL keeps the rows that others delete. If it takes longer than
+    /// a request, run it in a job, and count it in [`LONG_SNAPSHOTS`].
     ///
     /// # Errors
     /// Those of `work`, and [`Error::Unavailable`].
@@ -219,7 +237,7 @@ impl Db {
 
     /// Writes `row` together with those of other requests, in one transaction.
     ///
-    /// Writes at once if no batch of `B` runs, or only slow ones, else with the next batch. Runs again
+    /// Writes at once if no batch of `B` is in flight, or only slow ones, else with the next batch. Runs again
     /// as [`write`](Self::write) does. An error is about this row, except for [`Error::Unavailable`].
     ///
     /// # Errors
@@ -230,7 +248,7 @@ impl Db {
         retry(|| batches.write(&self.writer, Arc::clone(&row))).await
     }
 
-    /// Reads `key` by a query that other requests of the lane may share.
+    /// Reads `key` by a query that other requests with the same parameters may share.
     ///
     /// The query begins after this call. Returns `None` if the key does not exist.
     ///
@@ -238,11 +256,11 @@ impl Db {
     /// Those of [`SharedRead::read`].
     pub async fn shared_read<Q: SharedRead>(
         &self,
-        lane: Q::Lane,
+        parameters: Q::Parameters,
         key: Q::Key,
     ) -> Result<Option<Q::Value>, Error> {
         let flight = self.shared.get::<SingleFlight<Q>>();
-        let value = flight.get(self.reader.clone(), lane, key).await;
+        let value = flight.get(self.reader.clone(), parameters, key).await;
         Ok(value?)
     }
 
@@ -282,10 +300,12 @@ pub fn workers() -> usize {
     thread::available_parallelism().map_or(2, NonZero::get)
 }
 
-/// The number of workers, and the size of their pools and of that of the jobs.
+/// The number of workers, and the size of the pool of each. The jobs have a pool of
+/// [`LONG_SNAPSHOTS`] more.
 fn divide(connections: usize, cores: usize) -> (usize, usize) {
-    let workers = (connections / 2).saturating_sub(1).clamp(1, cores);
-    (workers, (connections / (workers + 1)).clamp(2, MAX_POOL))
+    let divided = connections.saturating_sub(LONG_SNAPSHOTS + EXTRA_CONNECTIONS);
+    let workers = (divided / MIN_POOL).saturating_sub(1).clamp(1, cores);
+    (workers, (divided / (workers + 1)).clamp(MIN_POOL, MAX_POOL))
 }
 
 #[cfg(test)]

@@ -3,57 +3,39 @@
 //! A connection returns to the pool only after the database has answered its last statement. In
 //! every other case dropping its [`Lease`] closes it, and the pool opens another when it needs one.
 
-use std::{
-    convert::Infallible,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
-use deadpool::managed::{
-    self, Metrics, Object, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult,
-};
+use deadpool::managed::{self, Object, PoolConfig, PoolError, QueueMode, TimeoutType, Timeouts};
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
-#[cfg(doc)]
-use super::connection::Canceller;
 use super::{
-    availability::Availability,
-    connection::{
-        Connection, Options, is_reusable, is_stale, is_transient, is_unreachable, timed_out,
-    },
+    connection::{Canceller, Connection, Options, is_reusable, is_stale, is_transient},
     gate::Gate,
+    manager::{MAX_LIFETIME, Manager, Shared},
 };
 
 /// Total time to queue, connect and ping.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time limit of one attempt at connecting.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Maximum time to wait at the end for connections that are in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time between two looks at the number of connections in use.
 const POLL: Duration = Duration::from_millis(2);
-/// A connection is pinged before use if it was idle for longer: it may have been closed.
-const PING_IF_IDLE_FOR: Duration = Duration::from_secs(1);
-const PING_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause before the second attempt to connect. It doubles with every further attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-/// Maximum age of a connection, less up to a tenth at random, so that connections opened together
-/// are not replaced together. PostgreSQL frees the memory of its server process, and a load
-/// balancer gets to choose again.
-///
-/// It is checked when a connection is about to be used. An idle connection is not used before those
-/// that were used later, so it may stay open for twice as long, or for as long as no query runs.
-const MAX_LIFETIME: Duration = Duration::from_mins(30);
-
-/// The most reads that run a second time at the same time, because their connection does not
-/// answer. A bound for when the database as a whole is slow.
-const MAX_REPEATED_READS: usize = 2;
+/// One read runs a second time for each such number of connections, because its own connection does
+/// not answer: a bound for when the database as a whole is slow.
+const CONNECTIONS_PER_REPEATED_READ: usize = 4;
+/// Takes a connection only if one is free or may be opened.
+const WITHOUT_WAITING: Timeouts = Timeouts {
+    wait: Some(Duration::ZERO),
+    create: None,
+    recycle: None,
+};
 
 pub(super) struct Pool {
     slots: managed::Pool<Manager>,
@@ -61,60 +43,23 @@ pub(super) struct Pool {
     repeated_reads: Semaphore,
 }
 
-struct Manager {
-    options: Options,
-    max_lifetime: Duration,
-    availability: Arc<Availability>,
-    gate: Arc<Gate>,
-    /// Connections that have been idle since before this time are closed, because one that was used
-    /// more recently turned out to be dead.
-    cleared: Mutex<Option<Instant>>,
-}
-
-/// A connection in the pool.
-struct Slot {
-    /// `None` while it is leased, and after that unless it was released.
-    connection: Option<Connection>,
-    expires: Instant,
-    idle_since: Instant,
-}
-
 impl Pool {
     /// A pool of at most `size` connections. It opens them when they are needed.
     pub(super) fn new(options: Options, size: usize) -> Arc<Self> {
-        Self::with_lifetime(options, size, MAX_LIFETIME, Arc::default())
+        Self::with_lifetime(options, size, MAX_LIFETIME)
     }
 
-    /// Another pool of the same kind, for the same database.
-    pub(super) fn another(&self) -> Arc<Self> {
-        let Manager {
-            options,
-            max_lifetime,
-            availability,
-            ..
-        } = self.slots.manager();
-        let size = self.slots.status().max_size;
-        Self::with_lifetime(
-            options.clone(),
-            size,
-            *max_lifetime,
-            Arc::clone(availability),
-        )
+    /// Another pool for the same database, of at most `size` connections.
+    pub(super) fn another(&self, size: usize) -> Arc<Self> {
+        Self::of(self.slots.manager().another(), size)
     }
 
-    fn with_lifetime(
-        options: Options,
-        size: usize,
-        max_lifetime: Duration,
-        availability: Arc<Availability>,
-    ) -> Arc<Self> {
-        let manager = Manager {
-            options,
-            max_lifetime,
-            availability,
-            gate: Arc::default(),
-            cleared: Mutex::default(),
-        };
+    fn with_lifetime(options: Options, size: usize, max_lifetime: Duration) -> Arc<Self> {
+        let shared = Arc::<Shared>::default();
+        Self::of(Manager::new(options, max_lifetime, shared), size)
+    }
+
+    fn of(manager: Manager, size: usize) -> Arc<Self> {
         let config = PoolConfig {
             // The connection used last is used next, so that a low load keeps few of them busy.
             queue_mode: QueueMode::Lifo,
@@ -129,18 +74,13 @@ impl Pool {
         Arc::new(Self {
             slots,
             size,
-            repeated_reads: Semaphore::new(MAX_REPEATED_READS),
+            repeated_reads: Semaphore::new(size.div_ceil(CONNECTIONS_PER_REPEATED_READ)),
         })
     }
 
     /// The maximum number of connections.
     pub(super) fn size(&self) -> usize {
         self.size
-    }
-
-    /// Permits a read to run a second time, as long as the permit exists. `None` if too many do.
-    pub(super) fn repeated_read(&self) -> Option<SemaphorePermit<'_>> {
-        self.repeated_reads.try_acquire().ok()
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -152,11 +92,28 @@ impl Pool {
         self.get().await.map(drop)
     }
 
-    /// Takes a connection. Waits for a server that is starting or has too many connections, unless the
-    /// database is known to be away.
+    /// Takes a connection: a free one, or a new one, or waits for one. Fails after
+    /// [`ACQUIRE_TIMEOUT`]. While the database counts as unreachable, fails at once if none is free.
     pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease, DbErr> {
         self.gate().pass().await;
-        let mut slot = self.patiently(|| self.get()).await?;
+        let slot = retry(|| self.get()).await?;
+        self.lease_of(slot)
+    }
+
+    /// Takes a connection for a read that runs a second time, until the permit is dropped. `None` if
+    /// all connections are in use, or if enough reads run a second time.
+    pub(super) async fn spare(
+        self: &Arc<Self>,
+    ) -> Result<Option<(Lease, SemaphorePermit<'_>)>, DbErr> {
+        let Ok(permit) = self.repeated_reads.try_acquire() else {
+            return Ok(None);
+        };
+        let slot = self.try_get().await.map_err(connection_error)?;
+        let lease = slot.map(|slot| self.lease_of(slot)).transpose()?;
+        Ok(lease.map(|lease| (lease, permit)))
+    }
+
+    fn lease_of(self: &Arc<Self>, mut slot: Object<Manager>) -> Result<Lease, DbErr> {
         let connection = slot.connection.take().ok_or_else(closed)?;
         Ok(Lease {
             connection,
@@ -191,11 +148,29 @@ impl Pool {
         }
     }
 
-    /// Looks for the return of the database whenever it is away. Until this runs, the database never
-    /// counts as away, and each request waits for it.
+    /// Looks for the return of the database whenever it is unreachable. Until this runs, the database
+    /// never counts as unreachable, and each request waits for it.
     pub(super) async fn probe(&self) -> Infallible {
         let manager = self.slots.manager();
-        manager.availability.probe(|| manager.connect()).await
+        let Shared {
+            availability,
+            extra_connections,
+        } = manager.shared.as_ref();
+        let attempt = || async {
+            let _permit = extra_connections.acquire().await;
+            if let Ok(connection) = manager.attempt().await {
+                connection.close().await;
+            }
+        };
+        availability.probe(attempt).await
+    }
+
+    /// Cancels the statement of the connection of `canceller`.
+    pub(super) async fn cancel(&self, canceller: &Canceller) {
+        let Manager {
+            options, shared, ..
+        } = self.slots.manager();
+        canceller.cancel(options, &shared.extra_connections).await;
     }
 
     /// Closes the idle connections.
@@ -203,107 +178,57 @@ impl Pool {
         self.slots.retain(|_, _| false);
     }
 
-    /// Makes attempts at connecting while the server is starting or has too many connections. Fails
-    /// after [`ACQUIRE_TIMEOUT`], and at once while the database counts as away.
-    async fn patiently<T, F, R>(&self, attempt: F) -> Result<T, DbErr>
-    where
-        F: Fn() -> R,
-        R: Future<Output = Result<T, sqlx::Error>>,
-    {
-        let availability = &self.slots.manager().availability;
-        if availability.is_away() {
-            return Err(away());
-        }
-        let attempts = async {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                match attempt().await {
-                    Err(error) if is_transient(&error) => {
-                        sleep(pause).await;
-                        pause = MAX_PAUSE.min(pause * 2);
-                    }
-                    outcome => {
-                        return outcome
-                            .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())));
-                    }
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            outcome = timeout(ACQUIRE_TIMEOUT, attempts) => outcome
-                .unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))),
-            () = availability.until_away() => Err(away()),
-        }
-    }
-
     async fn get(&self) -> Result<Object<Manager>, sqlx::Error> {
-        self.slots.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error,
-            _ => sqlx::Error::PoolClosed,
-        })
+        if let Some(slot) = self.try_get().await? {
+            return Ok(slot);
+        }
+        let wait = async { self.slots.get().await.map_err(pool_error) };
+        let availability = &self.slots.manager().shared.availability;
+        availability.while_reachable(wait).await
+    }
+
+    /// `None` if all connections are in use.
+    async fn try_get(&self) -> Result<Option<Object<Manager>>, sqlx::Error> {
+        match self.slots.timeout_get(&WITHOUT_WAITING).await {
+            Err(PoolError::Timeout(TimeoutType::Wait)) => Ok(None),
+            slot => slot.map(Some).map_err(pool_error),
+        }
     }
 }
 
-impl managed::Manager for Manager {
-    type Type = Slot;
-    type Error = sqlx::Error;
-
-    async fn create(&self) -> Result<Slot, sqlx::Error> {
-        // Boxed, because the future of connecting is large and every lease would contain it.
-        let connection = Box::pin(self.connect()).await?;
-        Ok(Slot {
-            connection: Some(connection),
-            expires: self.expiry(),
-            idle_since: Instant::now(),
-        })
-    }
-
-    /// Checks a connection before it is used again. Without an error the usual case makes no round
-    /// trip.
-    async fn recycle(&self, slot: &mut Slot, _: &Metrics) -> RecycleResult<sqlx::Error> {
-        let now = Instant::now();
-        let is_outdated = now >= slot.expires || self.was_cleared_after(slot.idle_since);
-        let Some(connection) = slot.connection.as_mut().filter(|_| !is_outdated) else {
-            return Err(RecycleError::message("closed or outdated"));
-        };
-        if now.duration_since(slot.idle_since) > PING_IF_IDLE_FOR {
-            let pinged = timeout(PING_TIMEOUT, Box::pin(connection.ping())).await;
-            if !matches!(pinged, Ok(Ok(()))) {
-                self.clear();
-                return Err(RecycleError::message("dead"));
+/// Repeats `attempt` while the server is starting or has too many connections. Fails after
+/// [`ACQUIRE_TIMEOUT`].
+async fn retry<T, F, R>(attempt: F) -> Result<T, DbErr>
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<T, sqlx::Error>>,
+{
+    let attempts = async {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match attempt().await {
+                Err(error) if is_transient(&error) => {
+                    sleep(pause).await;
+                    pause = MAX_PAUSE.min(pause * 2);
+                }
+                outcome => return outcome.map_err(connection_error),
             }
         }
-        Ok(())
+    };
+    timeout(ACQUIRE_TIMEOUT, attempts)
+        .await
+        .unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
+}
+
+fn pool_error(error: PoolError<sqlx::Error>) -> sqlx::Error {
+    match error {
+        PoolError::Backend(error) => error,
+        _ => sqlx::Error::PoolClosed,
     }
 }
 
-impl Manager {
-    async fn connect(&self) -> Result<Connection, sqlx::Error> {
-        let begun = Instant::now();
-        let outcome = timeout(CONNECT_TIMEOUT, self.options.connect(&self.gate)).await;
-        let outcome = outcome.unwrap_or_else(|_| Err(timed_out()));
-        match &outcome {
-            Err(error) if is_unreachable(error) => self.availability.failed(begun, error),
-            _ => self.availability.answered(),
-        }
-        outcome
-    }
-
-    fn expiry(&self) -> Instant {
-        Instant::now() + self.max_lifetime.mul_f64(rand::random_range(0.9..=1.0))
-    }
-
-    fn was_cleared_after(&self, time: Instant) -> bool {
-        let cleared = self.cleared.lock().unwrap_or_else(PoisonError::into_inner);
-        cleared.is_some_and(|cleared| time < cleared)
-    }
-
-    /// Closes the connections that are idle now, before their next use.
-    fn clear(&self) {
-        let mut cleared = self.cleared.lock().unwrap_or_else(PoisonError::into_inner);
-        *cleared = Some(Instant::now());
-    }
+fn connection_error(error: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(error.into()))
 }
 
 impl fmt::Debug for Pool {
@@ -328,8 +253,7 @@ impl Lease {
     pub(super) async fn renew(&mut self) -> Result<(), DbErr> {
         let manager = self.pool.slots.manager();
         self.pool.clear();
-        let renewed = self.pool.patiently(|| Box::pin(manager.connect()));
-        self.connection = renewed.await?;
+        self.connection = retry(|| Box::pin(manager.connect())).await?;
         self.slot.expires = manager.expiry();
         self.reused = false;
         Ok(())
@@ -351,12 +275,6 @@ impl Lease {
     }
 }
 
-fn away() -> DbErr {
-    DbErr::Conn(RuntimeErr::Internal(
-        "the database cannot be reached".to_owned(),
-    ))
-}
-
 /// The error of a statement on a connection that is closed.
 pub(super) fn closed() -> DbErr {
     DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)
@@ -369,12 +287,7 @@ mod tests {
     /// Opens an in-memory database, leaves a table in it, and counts its tables with the next lease.
     async fn tables_after_reuse(max_lifetime: Duration) -> usize {
         let options = sqlx::sqlite::SqliteConnectOptions::new().in_memory(true);
-        let pool = Pool::with_lifetime(
-            Options::Sqlite(options.into()),
-            1,
-            max_lifetime,
-            Arc::default(),
-        );
+        let pool = Pool::with_lifetime(Options::Sqlite(options.into()), 1, max_lifetime);
         let mut lease = pool.lease().await.unwrap();
         let create = "CREATE TABLE mark (id integer)";
         lease.connection.execute_simple(create).await.unwrap();

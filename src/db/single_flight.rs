@@ -1,8 +1,8 @@
 //! Shared reads: concurrent requests share one query.
 //!
-//! If no query of its lane runs, a request runs its own query at once. Requests that arrive during
-//! that query wait for its end, or until it is slow, and one query then answers all of them. A query
-//! never answers a request that arrived after it began, so a client always reads its own writes.
+//! If no query with its parameters is in flight, a request runs its own query at once. Requests that
+//! arrive during that query wait for its end, or until it is slow, and one query then answers all of
+//! them. A query never answers a request that arrived after it began, so a client always reads its own writes.
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,7 @@ use sea_orm::DbErr;
 
 use super::{
     Autocommit,
-    lanes::{Entered, Lanes, MAX_BATCH, Request, Turn, Work},
+    queues::{Entered, InFlight, MAX_BATCH, Queues, Request, Work},
 };
 
 /// The keys that exist, with their values.
@@ -25,8 +25,8 @@ pub type Found<K, V> = Result<Vec<(K, V)>, DbErr>;
 
 /// A query that can answer several requests at once.
 pub trait SharedRead: Send + Sync + 'static {
-    /// Requests share a query only if their lanes are equal.
-    type Lane: Clone + Eq + Hash + Send + Sync + 'static;
+    /// The parameters of the query. Requests share a query only if these are equal.
+    type Parameters: Clone + Eq + Hash + Send + Sync + 'static;
     /// The key of one request.
     type Key: Clone + Eq + Hash + Send + Sync + 'static;
     /// The result for one request.
@@ -37,13 +37,13 @@ pub trait SharedRead: Send + Sync + 'static {
     /// All requests that wait for this query get its error. If it panics, they get an error too.
     fn read(
         connection: Autocommit,
-        lane: Self::Lane,
+        parameters: Self::Parameters,
         keys: Vec<Self::Key>,
     ) -> impl Future<Output = Found<Self::Key, Self::Value>> + Send;
 }
 
 /// One worker's requests for `Q`. Clones share them.
-pub(super) struct SingleFlight<Q: SharedRead>(Lanes<Reads<Q>>);
+pub(super) struct SingleFlight<Q: SharedRead>(Queues<Reads<Q>>);
 
 struct Reads<Q> {
     connection: Autocommit,
@@ -55,13 +55,13 @@ impl<Q: SharedRead> SingleFlight<Q> {
     pub(super) async fn get(
         &self,
         connection: Autocommit,
-        lane: Q::Lane,
+        parameters: Q::Parameters,
         key: Q::Key,
     ) -> Result<Option<Q::Value>, DbErr> {
         let reads = Reads::new(connection.clone());
-        match self.0.enter(reads, lane, key) {
-            Entered::First(key, turn) => {
-                let found = Q::read(connection, turn.lane.clone(), vec![key]).await?;
+        match self.0.enter(reads, parameters, key) {
+            Entered::Started(key, in_flight) => {
+                let found = Q::read(connection, in_flight.key.clone(), vec![key]).await?;
                 Ok(found.into_iter().next().map(|(_, value)| value))
             }
             Entered::Waiting(answered) => answered.await.unwrap_or_else(|_| Err(lost())),
@@ -70,7 +70,7 @@ impl<Q: SharedRead> SingleFlight<Q> {
 }
 
 impl<Q: SharedRead> Work for Reads<Q> {
-    type Lane = Q::Lane;
+    type QueueKey = Q::Parameters;
     type Input = Q::Key;
     type Output = Result<Option<Q::Value>, DbErr>;
 
@@ -86,14 +86,14 @@ impl<Q: SharedRead> Work for Reads<Q> {
         })
     }
 
-    async fn answer(self, requests: Vec<Request<Self>>, turn: Turn<Self>) {
+    async fn answer(self, requests: Vec<Request<Self>>, in_flight: InFlight<Self>) {
         let mut waiting: HashMap<Q::Key, Vec<_>> = HashMap::new();
         for Request { input, answer } in requests {
             waiting.entry(input).or_default().push(answer);
         }
         let keys = waiting.keys().cloned().collect();
-        let found = Q::read(self.connection, turn.lane.clone(), keys).await;
-        drop(turn);
+        let found = Q::read(self.connection, in_flight.key.clone(), keys).await;
+        drop(in_flight);
         // Sending fails if the request was cancelled.
         let found = found.map(|found| {
             for (key, value) in found {
@@ -132,7 +132,7 @@ impl<Q: SharedRead> Clone for SingleFlight<Q> {
 
 impl<Q: SharedRead> Default for SingleFlight<Q> {
     fn default() -> Self {
-        Self(Lanes::default())
+        Self(Queues::default())
     }
 }
 

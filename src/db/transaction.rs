@@ -275,7 +275,7 @@ impl Open {
             if let Ok(outcome) = timeout(limit, &mut run).await {
                 return outcome;
             }
-            let cancel = canceller.cancel(pool.options());
+            let cancel = pool.cancel(&canceller);
             if let Either::Left((outcome, _)) = select(&mut run, pin!(cancel)).await {
                 return outcome;
             }

@@ -37,8 +37,7 @@ pub fn start(
     supervisor.start("cleanup", move |stop| {
         cleanup::run(cleanup_db.clone(), refresh_lifetime, stop)
     });
-    // Connections of its own: an export holds one for as long as its client reads.
-    let (export_db, exports) = (db.for_worker(), exports.clone());
+    let (export_db, exports) = (db.clone(), exports.clone());
     supervisor.start("export", move |stop| {
         export::run(export_db.clone(), exports.clone(), stop)
     });

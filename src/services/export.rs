@@ -32,13 +32,13 @@ use tokio::{
 
 use super::{now, users};
 use crate::{
-    db::{Db, First, Transaction, page},
+    db::{Db, First, LONG_SNAPSHOTS, Transaction, page},
     error::Error,
 };
 
 /// Maximum number of exports in progress. Each holds a connection to the database: on SQLite, one of
-/// at least four that read.
-const MAX_RUNNING: usize = 2;
+/// at least four that read; on PostgreSQL, one that the jobs have for this.
+const MAX_RUNNING: usize = LONG_SNAPSHOTS;
 /// Number of posts that are read at once: at most 3.2 MB.
 const POSTS: u64 = 20;
 /// Number of other rows that are read at once.

@@ -196,7 +196,7 @@ async fn tally(db: &Db, vote: Vote, changed: bool) -> Result<Tally, Error> {
 struct VoteCounts;
 
 impl SharedRead for VoteCounts {
-    type Lane = ();
+    type Parameters = ();
     type Key = Vote;
     type Value = i64;
 

@@ -55,7 +55,7 @@ fn settings_are_parsed() {
             "DATABASE_URL",
             "postgres://ada:hidden@db.example:6000/acclaim?sslmode=require",
         ),
-        ("DATABASE_CONNECTIONS", "4"),
+        ("DATABASE_CONNECTIONS", "7"),
         ("HOST", "::"),
         ("PORT", "80"),
         ("JWT_SECRET", "5f0b1c7e93d24a86bb7d0e58c16f2a39"),
@@ -75,7 +75,7 @@ fn settings_are_parsed() {
         ),
     ])
     .unwrap();
-    assert_eq!(config.database_connections, 4);
+    assert_eq!(config.database_connections, 7);
     let origins = ["https://app.example", "http://localhost:5173"].map(str::to_owned);
     assert_eq!(config.origins, Origins::These(origins.to_vec()));
     assert_eq!(config.access_token_lifetime.as_secs(), 300);
@@ -98,7 +98,7 @@ fn settings_are_parsed() {
 fn every_error_is_reported_with_the_name_of_its_setting() {
     let errors = read(&[
         ("DATABASE_URL", "mysql://root:hidden@localhost/x"),
-        ("DATABASE_CONNECTIONS", "3"),
+        ("DATABASE_CONNECTIONS", "6"),
         ("HOST", "localhost"),
         ("PORT", "65536"),
         ("JWT_SECRET", "short"),

@@ -35,7 +35,7 @@ struct Key {
 }
 
 impl SharedRead for OnePost {
-    type Lane = ();
+    type Parameters = ();
     type Key = Key;
     type Value = PostView;
 

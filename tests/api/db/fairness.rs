@@ -16,8 +16,8 @@ use futures_util::future::{join_all, poll_immediate};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use crate::{
-    db::pool::{ENDLESS, start_while_saturated},
-    harness::{Fixture, apply, behaviour, column},
+    db::pool::{ENDLESS, SLEEPING, rows, start_while_saturated},
+    harness::{Fixture, apply, behaviour, column, wait_for},
 };
 
 /// Returns the number of the batch and the number of its rows.
@@ -153,7 +153,7 @@ async fn a_batch_that_takes_too_long_is_written_in_parts(fixture: Fixture) {
 struct ReadSlowly;
 
 impl SharedRead for ReadSlowly {
-    type Lane = ();
+    type Parameters = ();
     type Key = u8;
     type Value = usize;
 
@@ -195,6 +195,38 @@ async fn a_read_whose_connection_hangs_is_repeated_on_another(fixture: Fixture) 
     let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, sql);
     let rows = db.read().query_all_raw(statement).await.unwrap();
     assert_eq!(rows[0].try_get_by_index::<String>(0).unwrap(), "read");
+}
+
+#[apply(behaviour)]
+async fn a_repeated_read_leaves_connections_to_waiting_requests(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let db = Db::open_with(&fixture.database(), 7).await.unwrap();
+    // With two connections.
+    let db = db.for_worker();
+    let other = fixture.connect().await;
+    let mut read = pin!(rows(db.read(), ENDLESS[1]));
+    let write = db.write(|transaction| async move { rows(&transaction, ENDLESS[1]).await });
+    let mut write = Box::pin(write);
+    // Then more time than that after which the read is repeated.
+    let pass = async {
+        wait_for(&other, SLEEPING, &["2"]).await;
+        column(&other, "SELECT pg_sleep(0.5)::text").await;
+    };
+    tokio::select! {
+        _ = &mut read => panic!("the read ended"),
+        _ = &mut write => panic!("the write ended"),
+        () = pass => {}
+    }
+    let mut waiting = pin!(rows(db.read(), "SELECT 1"));
+    assert!(poll_immediate(&mut waiting).await.is_none());
+    drop(write);
+    tokio::select! {
+        _ = &mut read => panic!("the read ended"),
+        rows = waiting => assert_eq!(rows.unwrap().len(), 1),
+    }
 }
 
 /// A post that another program has locked holds up its own votes, not those for other posts.

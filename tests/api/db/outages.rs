@@ -1,22 +1,29 @@
 //! A database that is lost, unresponsive or locked.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use acclaim::config::Origins;
-use futures_util::future::join_all;
+use acclaim::{config::Origins, db::Db, error::Error};
+use futures_util::future::{join_all, poll_immediate};
 use migration::Database;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
 
-use crate::harness::{
-    Fixture, apply, behaviour, column,
-    process::Running,
-    service::{Service, User},
+use crate::{
+    db::pool::{ENDLESS, SLEEPING, rows},
+    harness::{
+        Fixture, apply, behaviour, column,
+        process::Running,
+        service::{Service, User},
+        wait_for,
+    },
 };
 
 /// A proxy to the database that can interrupt its connections.
@@ -30,6 +37,8 @@ struct Proxy {
 #[derive(Clone, Copy, PartialEq)]
 enum Link {
     Open,
+    /// Further connections are closed at once.
+    Full,
     /// All connections are closed.
     Cut,
     /// Connections stay open and forward nothing.
@@ -60,7 +69,7 @@ impl Proxy {
                         let mut far = TcpStream::connect(address).await.expect("no connection");
                         tokio::select! {
                             _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                            _ = state.wait_for(|link| *link != Link::Open) => {}
+                            _ = state.wait_for(|link| matches!(link, Link::Cut | Link::Silent)) => {}
                         }
                     }
                     // Dropping the streams closes the connections.
@@ -138,7 +147,8 @@ async fn the_service_recovers_from_an_unresponsive_database(fixture: Fixture) {
     for answer in reads().await {
         assert_eq!(answer.problem(503)["type"], "/problems/service-unavailable");
     }
-    // The database counts as away: requests do not wait for a connection, and only a probe tries one.
+    // The database counts as unreachable: requests do not wait for a connection, and only a probe
+    // tries one.
     let before = proxy.accepted.load(Ordering::SeqCst);
     for answer in reads().await {
         answer.problem(503);
@@ -151,6 +161,82 @@ async fn the_service_recovers_from_an_unresponsive_database(fixture: Fixture) {
     service.readiness(200).await;
     for answer in reads().await {
         answer.expect(200);
+    }
+}
+
+fn is_outage(error: &Error) -> bool {
+    error
+        .with_cause()
+        .contains("the database cannot be reached")
+}
+
+/// Reads with two connections of `db` until the database counts as unreachable, which opens only one.
+async fn until_unreachable(db: &Db) {
+    for _ in 0..1_000 {
+        // The first keeps the open connection, so that the second needs another.
+        let (first, second) = tokio::join!(
+            rows(db.read(), "SELECT pg_sleep(0.02)"),
+            rows(db.read(), "SELECT 1")
+        );
+        first.unwrap();
+        if is_outage(&second.unwrap_err()) {
+            return;
+        }
+    }
+    panic!("the database does not count as unreachable");
+}
+
+#[apply(behaviour)]
+async fn open_connections_are_used_while_no_other_can_be_opened(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let proxy = Proxy::to(&fixture.url).await;
+    let db = Db::open(&proxy.database).await.unwrap();
+    let work = async {
+        proxy.link.send_replace(Link::Full);
+        until_unreachable(&db).await;
+        for _ in 0..3 {
+            rows(db.read(), "SELECT 1").await.unwrap();
+        }
+    };
+    tokio::select! {
+        never = db.probe() => match never {},
+        () = work => {}
+    }
+}
+
+#[apply(behaviour)]
+async fn requests_do_not_wait_for_connections_of_an_unreachable_database(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let proxy = Proxy::to(&fixture.url).await;
+    let db = Db::open_with(&proxy.database, 7).await.unwrap();
+    // With two connections, which both hang.
+    let worker = db.for_worker();
+    let other = fixture.connect().await;
+    let hang = || rows(worker.read(), ENDLESS[1]);
+    let begun = wait_for(&other, SLEEPING, &["2"]);
+    let mut hanging = pin!(async { tokio::join!(hang(), hang()) });
+    tokio::select! {
+        _ = &mut hanging => panic!("the queries ended"),
+        () = begun => {}
+    }
+    let work = async {
+        let mut waiting = pin!(rows(worker.read(), "SELECT 1"));
+        assert!(poll_immediate(&mut waiting).await.is_none());
+        proxy.link.send_replace(Link::Full);
+        until_unreachable(&db).await;
+        for read in [waiting.await, rows(worker.read(), "SELECT 1").await] {
+            assert!(is_outage(&read.unwrap_err()));
+        }
+    };
+    tokio::select! {
+        never = db.probe() => match never {},
+        () = work => {}
     }
 }
 
@@ -202,7 +288,7 @@ async fn a_server_has_no_more_connections_than_its_setting(fixture: Fixture) {
     fixture.migrate().await;
     let settings = [
         ("DATABASE_URL", fixture.url.as_str()),
-        ("DATABASE_CONNECTIONS", "4"),
+        ("DATABASE_CONNECTIONS", "7"),
     ];
     let running = Running::start(fixture.folder(), &settings).await;
     let ada = running.service.user("ada").await;
@@ -226,5 +312,5 @@ async fn a_server_has_no_more_connections_than_its_setting(fixture: Fixture) {
         answer.expect(200);
     }
     let count = column(&other, &format!("SELECT count(*) {ours}")).await;
-    assert!(count[0].parse::<usize>().unwrap() <= 4, "{count:?}");
+    assert!(count[0].parse::<usize>().unwrap() <= 7, "{count:?}");
 }

@@ -68,7 +68,7 @@ pub async fn page<R: FeedRepresentation>(
 struct OwnPage<R>(PhantomData<fn() -> R>);
 
 impl<R: FeedRepresentation> SharedRead for OwnPage<R> {
-    type Lane = (FeedQuery, Viewer);
+    type Parameters = (FeedQuery, Viewer);
     type Key = ();
     type Value = Arc<R>;
 
@@ -87,7 +87,7 @@ impl<R: FeedRepresentation> SharedRead for OwnPage<R> {
 struct SharedPage<R>(PhantomData<fn() -> R>);
 
 impl<R: FeedRepresentation> SharedRead for SharedPage<R> {
-    type Lane = FeedQuery;
+    type Parameters = FeedQuery;
     type Key = Viewer;
     type Value = Arc<R>;
 

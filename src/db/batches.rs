@@ -5,7 +5,7 @@
 //! batch only for as long as [`BATCH_LIMIT`]: then they are written without it.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     marker::PhantomData,
     slice,
     sync::Arc,
@@ -23,10 +23,12 @@ use super::{
 };
 use crate::error::Error;
 
-/// Maximum number of bytes of one batch, by [`BatchedWrite::bytes`]. A row with more is written alone.
+/// Maximum number of bytes of one batch, by [`BatchedWrite::bytes`].
 ///
-/// The most expensive text takes about 0.8 ms per kB to index, so a batch takes 100 ms at most.
-const MAX_BYTES: usize = 128 * 1024;
+/// The most expensive text takes about 0.8 ms per kB to index, so a batch takes 50 ms at most.
+const MAX_BYTES: usize = 64 * 1024;
+/// A row with more bytes is written by itself.
+pub(super) const LARGE: usize = 4 * 1024;
 /// A batch of several rows is cancelled after this time, and its rows are written in parts. A single
 /// row has the time limit of any statement.
 const BATCH_LIMIT: Duration = Duration::from_secs(1);
@@ -44,7 +46,8 @@ pub trait BatchedWrite: Send + Sync + 'static {
     /// saves the round trips of BEGIN and COMMIT: up to 30 % of the rate. A second statement fails.
     const ONE_STATEMENT: bool = false;
 
-    /// The size of the texts of `row`, which decides how long it takes.
+    /// The size of the texts of `row`, which decides how long it takes. Above 4 KiB it is not written
+    /// with others.
     fn bytes(_row: &Self::Row) -> usize {
         0
     }
@@ -115,8 +118,7 @@ impl<B: BatchedWrite> Work for Writes<B> {
         let numbers: Vec<usize> = waiting.iter().map(number).collect();
         let mut order: Vec<_> = numbers.into_iter().zip(0..).zip(&waiting).collect();
         order.sort_by_key(|(place, _)| *place);
-        // The oldest row of all is always taken. A later one that does not fit does not keep smaller
-        // ones out.
+        // A row that does not fit does not keep smaller ones out.
         let (mut rows, mut bytes) = (0, 0);
         let mut taken = vec![false; waiting.len()];
         for ((_, index), request) in order {
@@ -132,8 +134,15 @@ impl<B: BatchedWrite> Work for Writes<B> {
             .into_iter()
             .zip(taken)
             .partition(|(_, taken)| *taken);
-        let requests = |of: Vec<(_, bool)>| of.into_iter().map(|(request, _)| request).collect();
-        (requests(batch), requests(rest))
+        let requests = |of: Vec<(Request<Self>, bool)>| -> Vec<_> {
+            of.into_iter().map(|(request, _)| request).collect()
+        };
+        let (batch, mut rest) = (requests(batch), requests(rest));
+        // The groups that the batch left out come first in the next one.
+        let group = |request: &Request<Self>| B::group(&request.input);
+        let groups: HashSet<i64> = batch.iter().map(group).collect();
+        rest.sort_by_key(|request| groups.contains(&group(request)));
+        (batch, rest)
     }
 
     async fn answer(self, requests: Vec<Request<Self>>, in_flight: InFlight<Self>) {
@@ -248,7 +257,8 @@ fn fail_all<B: BatchedWrite>(
     }
 }
 
-async fn write_alone<B: BatchedWrite>(
+/// Writes `row` by itself.
+pub(super) async fn write_alone<B: BatchedWrite>(
     pool: &Arc<Pool>,
     row: &Arc<B::Row>,
 ) -> Result<B::Output, Error> {

@@ -20,6 +20,7 @@ mod queues;
 mod rows;
 mod single_flight;
 mod transaction;
+mod turns;
 mod values_table;
 mod wal;
 
@@ -34,7 +35,7 @@ use sqlx::{
 use crate::error::Error;
 pub use autocommit::Autocommit;
 pub use batches::BatchedWrite;
-use batches::Batches;
+use batches::{Batches, LARGE, write_alone};
 use connection::{Mode, Options};
 pub use constraint::{Constraint, OnConstraint};
 pub use first::First;
@@ -50,6 +51,7 @@ use single_flight::SingleFlight;
 pub use single_flight::{Found, SharedRead};
 pub use transaction::Transaction;
 use transaction::in_transaction;
+use turns::Turns;
 pub use values_table::ValuesTable;
 pub use wal::WriteAheadLog;
 
@@ -82,6 +84,8 @@ pub struct Db {
     worker_pool: usize,
     /// The running shared reads and batches.
     shared: PerWorker,
+    /// For writes that take long.
+    turns: Turns,
 }
 
 impl Db {
@@ -150,6 +154,7 @@ impl Db {
     ) -> Self {
         Self {
             reader: Autocommit::new(reader),
+            turns: Turns::of(writer.size()),
             writer,
             workers,
             worker_pool,
@@ -218,6 +223,21 @@ impl Db {
         retry(|| in_transaction(&self.writer, Mode::Write, None, &work)).await
     }
 
+    /// Like [`write`](Self::write), for a write that can take long. Few of them run at once, and the
+    /// waiting ones of each `group`, such as an author, take turns.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub async fn write_in_turn<T, F, R>(&self, group: i64, work: F) -> Result<T, Error>
+    where
+        F: Fn(Transaction) -> R + Send + Sync,
+        R: Future<Output = Result<T, Error>> + Send,
+        T: Send,
+    {
+        let _turn = self.turns.wait(group).await;
+        self.write(work).await
+    }
+
     /// Runs `work` in one read-only transaction, in which all statements see the same state of the
     /// database.
     ///
@@ -237,14 +257,20 @@ impl Db {
 
     /// Writes `row` together with those of other requests, in one transaction.
     ///
-    /// Writes at once if no batch of `B` is in flight, or only slow ones, else with the next batch. Runs again
-    /// as [`write`](Self::write) does. An error is about this row, except for [`Error::Unavailable`].
+    /// Writes at once if no batch of `B` is in flight, or only slow ones, else with the next batch. A large
+    /// row waits for its [turn](Self::write_in_turn) and is written by itself, so that it does not hold up
+    /// smaller ones. Runs again as [`write`](Self::write) does. An error is about this row, except for
+    /// [`Error::Unavailable`].
     ///
     /// # Errors
     /// Those of [`BatchedWrite::write`].
     pub async fn batched_write<B: BatchedWrite>(&self, row: B::Row) -> Result<B::Output, Error> {
-        let batches = self.shared.get::<Batches<B>>();
         let row = Arc::new(row);
+        if B::bytes(&row) > LARGE {
+            let _turn = self.turns.wait(B::group(&row)).await;
+            return retry(|| write_alone::<B>(&self.writer, &row)).await;
+        }
+        let batches = self.shared.get::<Batches<B>>();
         retry(|| batches.write(&self.writer, Arc::clone(&row))).await
     }
 

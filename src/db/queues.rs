@@ -23,7 +23,7 @@ use tokio::{
 /// Maximum number of rows or distinct keys of one query. Further requests wait for the next.
 pub(super) const MAX_BATCH: usize = 64;
 /// A query that takes longer is slow. Most take less than 5 ms, and a full batch of the most
-/// expensive rows takes about 100 ms.
+/// expensive rows takes about 50 ms.
 pub(super) const SLOW: Duration = Duration::from_millis(200);
 /// Maximum number of queries of one queue in flight.
 const MAX_IN_FLIGHT: usize = 4;
@@ -38,8 +38,8 @@ pub(super) trait Work: Clone + Send + Sync + 'static {
     /// The number of connections that the queries of all queues share.
     fn connections(&self) -> usize;
 
-    /// Splits `waiting`, oldest first, into the requests of the next query and the rest, in the same
-    /// order. Takes at least one.
+    /// Splits `waiting` into the requests of the next query, at least one, and the rest. Later ones are
+    /// appended to the rest.
     fn split(waiting: Vec<Request<Self>>) -> (Vec<Request<Self>>, Vec<Request<Self>>);
 
     /// Answers `requests`, at least one. Drops `in_flight` as soon as the query has ended, so that the

@@ -101,7 +101,7 @@ pub async fn update(
         updated_at: Set(now()),
         ..changes
     };
-    db.write(|transaction| async move {
+    db.write_in_turn(caller.get(), |transaction| async move {
         if !is_empty {
             Entity::update_many()
                 .set(changes.clone())
@@ -122,7 +122,7 @@ pub async fn update(
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`].
 pub async fn delete(db: &Db, caller: &Identity, id: PostId, reason: &Reason) -> Result<(), Error> {
-    db.write(|transaction| async move {
+    db.write_in_turn(caller.id.get(), |transaction| async move {
         let mut delete = Entity::delete_many().filter(Column::Id.eq(id));
         // A personal access token has no moderator rights.
         let moderates = caller.role >= Role::Moderator && caller.session_id().is_some();

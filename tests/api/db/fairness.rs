@@ -11,9 +11,14 @@ use std::{
 use acclaim::{
     db::{Autocommit, BatchedWrite, Db, Found, SharedRead, Transaction},
     error::Error,
+    services::posts::update,
 };
-use futures_util::future::{join_all, poll_immediate};
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use entity::{
+    posts,
+    values::{Content, PostId, UserId},
+};
+use futures_util::future::{join, join_all, poll_immediate};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, TransactionTrait};
 
 use crate::{
     db::pool::{ENDLESS, SLEEPING, rows, start_while_saturated},
@@ -68,18 +73,62 @@ async fn count_batches(fixture: &Fixture, rows: &[(i64, usize)]) -> Vec<(usize, 
 
 #[apply(behaviour)]
 async fn a_batch_is_bounded_in_bytes(fixture: Fixture) {
-    const KB: usize = 1024;
-    let sizes = [1, 100 * KB, 100 * KB, KB, 300 * KB, KB, KB];
-    let rows: Vec<_> = (0..).zip(sizes).collect();
+    let rows: Vec<_> = (0..22).map(|group| (group, 4 * 1024)).collect();
     let batches = count_batches(&fixture, &rows).await;
-    let together = (1, 4);
-    let alone = [(0, 1), (2, 1), (3, 1)];
-    assert_eq!(
+    assert_eq!(batches[0], (0, 1));
+    assert_eq!(batches[1..17], [(1, 16); 16]);
+    assert_eq!(batches[17..], [(2, 5); 5]);
+}
+
+/// A large row is written alone, and the next one lets the small ones go first.
+#[apply(behaviour)]
+async fn large_rows_do_not_hold_up_small_ones(fixture: Fixture) {
+    const MANY: usize = 40;
+    let mut rows = vec![(1, 100_000); MANY];
+    rows.extend([(2, 100_000), (3, 10)]);
+    let batches = count_batches(&fixture, &rows).await;
+    assert!(batches.iter().all(|(_, rows)| *rows == 1));
+    let [.., (large, _), (small, _)] = batches[..] else {
+        panic!("{batches:?}");
+    };
+    // On PostgreSQL several connections write at once.
+    let before = if fixture.is_postgres() { MANY / 2 } else { 3 };
+    assert!(large <= before && small <= before, "{batches:?}");
+}
+
+/// Changes of posts are not batched.
+#[apply(behaviour)]
+async fn changes_by_one_user_do_not_hold_up_the_posts_of_others(fixture: Fixture) {
+    if fixture.is_postgres() {
+        return;
+    }
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let id = PostId::parse(service.new_post(&ada, "Post").await).unwrap();
+    let ada = UserId::parse(ada.id).unwrap();
+    let db = &Db::open(&fixture.database()).await.unwrap();
+    let (batches, done) = (Arc::new(AtomicUsize::new(0)), AtomicUsize::new(0));
+    let changes = (0..40).map(|_| async {
+        let content = Set(Content::parse("Changed").unwrap());
+        let change = posts::ActiveModel {
+            content,
+            ..Default::default()
+        };
+        update(db, ada, id, change).await.unwrap();
+        done.fetch_add(1, Ordering::SeqCst);
+    });
+    let row = Counted {
         batches,
-        [
-            alone[0], together, alone[1], together, alone[2], together, together
-        ]
-    );
+        group: 2,
+        bytes: 10,
+    };
+    let other = async {
+        db.batched_write::<CountBatches>(row).await.unwrap();
+        done.load(Ordering::SeqCst)
+    };
+    let work = join(join_all(changes.collect::<Vec<_>>()), other);
+    let (_, before) = start_while_saturated(&fixture, db, work).await;
+    assert!(before <= 3, "{before}");
 }
 
 /// The rows of one author do not hold up those of another who came later.
@@ -92,9 +141,11 @@ async fn groups_take_turns(fixture: Fixture) {
     assert_eq!(batches[MANY], (1, 64));
     let numbers: Vec<usize> = batches.iter().map(|(number, _)| *number).collect();
     assert!(numbers[..MANY].is_sorted(), "{numbers:?}");
-    let large = vec![(1, 100_000); 10].into_iter().chain([(2, 10)]);
-    let batches = count_batches(&fixture, &large.collect::<Vec<_>>()).await;
-    assert_eq!(batches[10], (1, 2));
+    // A batch has space for 16 of these rows. The groups that it leaves out come next.
+    let mut rows: Vec<_> = (0..100).map(|row| (row % 20, 4 * 1024)).collect();
+    rows.push((20, 10));
+    let batches = count_batches(&fixture, &rows).await;
+    assert_eq!(batches[100].0, 2);
 }
 
 /// Adds a name. One row never ends, unless it is written by itself a second time.

@@ -1,4 +1,5 @@
-//! Holds new statements of a pool back and interrupts the running ones, for the time of a checkpoint.
+//! Holds new statements of a pool back and interrupts the running ones and the snapshots, for the
+//! time of a checkpoint.
 
 use std::{
     pin::pin,
@@ -11,7 +12,9 @@ use tokio::sync::Notify;
 pub(super) struct Gate {
     closed: AtomicBool,
     interrupts: AtomicBool,
+    interrupted: Notify,
     opened: Notify,
+    is_log_full: AtomicBool,
 }
 
 /// Opens its gate when dropped.
@@ -34,6 +37,23 @@ impl Gate {
         Closed(self)
     }
 
+    /// Waits until running statements must end.
+    pub(super) async fn until_interrupted(&self) {
+        let mut interrupted = pin!(self.interrupted.notified());
+        interrupted.as_mut().enable();
+        if !self.interrupts.load(Ordering::SeqCst) {
+            interrupted.await;
+        }
+    }
+
+    pub(super) fn is_log_full(&self) -> bool {
+        self.is_log_full.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_log_full(&self, is_full: bool) {
+        self.is_log_full.store(is_full, Ordering::Relaxed);
+    }
+
     /// True if running statements must end.
     pub(super) fn interrupts(&self) -> bool {
         self.interrupts.load(Ordering::Relaxed)
@@ -41,9 +61,10 @@ impl Gate {
 }
 
 impl Closed<'_> {
-    /// Ends the running statements with an error, until the gate opens.
+    /// Ends the running statements and snapshots with an error, until the gate opens.
     pub(super) fn interrupt(&self) {
         self.0.interrupts.store(true, Ordering::SeqCst);
+        self.0.interrupted.notify_waiters();
     }
 }
 

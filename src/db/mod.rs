@@ -24,13 +24,22 @@ mod turns;
 mod values_table;
 mod wal;
 
-use std::{convert::Infallible, num::NonZero, sync::Arc, thread, time::Duration};
+use std::{
+    convert::Infallible,
+    num::NonZero,
+    pin::pin,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
+use futures_util::future::{Either, select};
 use migration::Database;
 use sqlx::{
     postgres::PgConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
+use tokio::time::sleep;
 
 use crate::error::Error;
 pub use autocommit::Autocommit;
@@ -73,6 +82,10 @@ pub const LONG_SNAPSHOTS: usize = 2;
 const ATTEMPTS: u32 = 6;
 /// SQLite truncates its write-ahead log to this many bytes after a checkpoint.
 const JOURNAL_SIZE_LIMIT: &str = "67108864";
+/// Time between two looks at whether the write-ahead log is still full.
+const LOG_PAUSE: Duration = Duration::from_millis(200);
+/// The cause for the operator's log.
+const FULL_LOG: &str = "it kept SQLite's write-ahead log from being emptied";
 
 /// The database, as one worker uses it. Clones share everything.
 #[derive(Clone, Debug)]
@@ -238,21 +251,58 @@ impl Db {
         self.write(work).await
     }
 
+    /// Like [`write`](Self::write), for a step of background work on SQLite. Waits while the
+    /// write-ahead log is full. After the step it pauses for three times as long as the step took, so
+    /// that the work takes at most a quarter of the writer's time.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub async fn write_a_step<T, F, R>(&self, work: F) -> Result<T, Error>
+    where
+        F: Fn(Transaction) -> R + Send + Sync,
+        R: Future<Output = Result<T, Error>> + Send,
+        T: Send,
+    {
+        while self.is_log_full() {
+            sleep(LOG_PAUSE).await;
+        }
+        let began = Instant::now();
+        let outcome = self.write(work).await;
+        sleep(began.elapsed() * 3).await;
+        outcome
+    }
+
     /// Runs `work` in one read-only transaction, in which all statements see the same state of the
     /// database.
     ///
     /// Limit the time of `work`: it holds a connection, and until it ends SQLite's write-ahead log
-    /// grows with each write, and PostgreSQL keeps the rows that others delete. If it takes longer than
-    /// a request, run it in a job, and count it in [`LONG_SNAPSHOTS`].
+    /// grows with each write, and PostgreSQL keeps the rows that others delete. When the log is full,
+    /// the transaction ends, even if no statement of `work` runs. If it takes longer than a request,
+    /// run it in a job, and count it in [`LONG_SNAPSHOTS`].
     ///
     /// # Errors
-    /// Those of `work`, and [`Error::Unavailable`].
+    /// Those of `work`, [`Error::TooSlow`] and [`Error::Unavailable`].
     pub async fn snapshot<T, F, R>(&self, work: F) -> Result<T, Error>
     where
         F: FnOnce(Transaction) -> R,
         R: Future<Output = Result<T, Error>>,
     {
-        in_transaction(&self.reader.pool, Mode::Snapshot, None, work).await
+        let pool = &self.reader.pool;
+        let work = async |transaction| {
+            let interrupted = pool.gate().until_interrupted();
+            match select(pin!(interrupted), pin!(work(transaction))).await {
+                Either::Left(_) => Err(Error::too_slow(FULL_LOG)),
+                Either::Right((outcome, _)) => outcome,
+            }
+        };
+        in_transaction(pool, Mode::Snapshot, None, work).await
+    }
+
+    /// True while SQLite's write-ahead log is too large: reads that take long are interrupted, or
+    /// another process keeps the log. Always false on PostgreSQL.
+    #[must_use]
+    pub fn is_log_full(&self) -> bool {
+        self.reader.pool.gate().is_log_full()
     }
 
     /// Writes `row` together with those of other requests, in one transaction.
@@ -311,7 +361,7 @@ where
                 tracing::debug!(number, %cause, "the write is tried again");
                 let max_pause = 5 << number;
                 let pause = rand::random_range(1..=max_pause);
-                tokio::time::sleep(Duration::from_millis(pause)).await;
+                sleep(Duration::from_millis(pause)).await;
                 number += 1;
             }
             Err(Error::TryAgain(cause)) => return Err(Error::Unavailable(cause)),

@@ -84,13 +84,16 @@ impl WriteAheadLog {
     /// Empties the log if it is too large, or was not emptied for an hour. Call it several times a
     /// second: the log grows by up to 30 MB in that time.
     ///
-    /// Writes and new reads wait for at most about a second. Reads that run for longer than 250 ms
-    /// meanwhile fail with [`Error::TooSlow`] if the log is too large. An attempt that fails, because
-    /// another process reads, is repeated after a pause.
-    pub async fn tend(&mut self) {
+    /// Writes and new reads wait for at most about a second. Reads and snapshots that do not end within
+    /// 250 ms meanwhile fail with [`Error::TooSlow`] if the log is too large. An attempt that fails,
+    /// because another process reads, is repeated after a pause.
+    pub async fn checkpoint_if_due(&mut self) {
         let bytes = fs::metadata(&self.file).map_or(0, |file| file.len());
         let age = self.emptied.elapsed();
-        let interrupt = bytes > MAX_BYTES || age > INTERRUPT_AFTER;
+        let gate = self.db.reader.pool.gate();
+        let is_full = bytes > MAX_BYTES;
+        gate.set_log_full(is_full);
+        let interrupt = is_full || age > INTERRUPT_AFTER;
         let due = bytes > 0 && (interrupt || age > EMPTY_EVERY);
         if !due || Instant::now() < self.next_attempt {
             return;
@@ -98,6 +101,7 @@ impl WriteAheadLog {
         let cause = match self.empty(interrupt).await {
             Ok(true) => {
                 tracing::debug!(bytes, "emptied the write-ahead log");
+                self.db.reader.pool.gate().set_log_full(false);
                 self.emptied = Instant::now();
                 self.pause = FIRST_PAUSE;
                 return;

@@ -14,7 +14,7 @@ pub(super) async fn run(mut log: WriteAheadLog, stop: CancellationToken) -> Resu
     let work = async {
         loop {
             sleep(PERIOD).await;
-            log.tend().await;
+            log.checkpoint_if_due().await;
         }
     };
     // An interrupted checkpoint changes nothing.

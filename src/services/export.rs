@@ -203,7 +203,8 @@ impl Drop for Running {
     }
 }
 
-/// Reads an export and sends its parts. Ends it if the client takes them too slowly.
+/// Reads an export and sends its parts. Ends it if the client takes them too slowly, or if SQLite's
+/// write-ahead log must be emptied.
 pub async fn read(db: &Db, request: Request) {
     let Request {
         id,
@@ -211,6 +212,11 @@ pub async fn read(db: &Db, request: Request) {
         done,
         running,
     } = request;
+    if db.is_log_full() {
+        drop(running);
+        let _ = parts.try_send(Err(Error::TooManyExports));
+        return;
+    }
     let mut sending = Parts {
         sender: &parts,
         end: Instant::now() + ALLOWANCE,
@@ -233,7 +239,7 @@ pub async fn read(db: &Db, request: Request) {
         }
         Err(Stop::Failed(error)) => {
             let cause = error.with_cause();
-            tracing::warn!(user_id = id.get(), cause, "an export failed");
+            tracing::warn!(user_id = id.get(), cause, "an export was ended");
             // Before the first part, the response can still report it.
             let _ = parts.try_send(Err(error));
         }

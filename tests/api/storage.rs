@@ -7,14 +7,22 @@ use std::{
     pin::pin,
 };
 
-use acclaim::{db::Db, error::Error, services::posts::forget_deleted_words};
-use futures_util::future::poll_immediate;
+use acclaim::{
+    db::Db,
+    error::Error,
+    services::{
+        export::{Exports, Part, read},
+        posts::forget_deleted_words,
+    },
+};
+use entity::values::UserId;
+use futures_util::future::{join, poll_immediate};
 use migration::Database;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
 
 use crate::harness::{
-    Fixture, apply, behaviour, column,
+    Fixture, apply, behaviour, column, insert_posts,
     process::Running,
     service::{PASSWORD, Service, User},
 };
@@ -195,10 +203,147 @@ async fn a_slow_read_does_not_keep_the_log_growing(fixture: Fixture) {
         filler("INSERT INTO filler VALUES (randomblob(8000000))").await;
         assert!(poll_immediate(&mut slow).await.is_none());
     }
-    log.tend().await;
+    log.checkpoint_if_due().await;
     assert_eq!(size(), 0);
     assert!(matches!(slow.await, Err(Error::TooSlow(_))));
     assert_eq!(run("SELECT 1").await.unwrap(), 1);
+}
+
+/// Writes to the log of `db` until it is too large.
+async fn fill_log(fixture: &Fixture, db: &Db) {
+    let write = async |sql: &str| {
+        let write =
+            db.write(|transaction| async move { Ok(transaction.execute_unprepared(sql).await?) });
+        write.await.unwrap();
+    };
+    write("CREATE TABLE filler (bytes)").await;
+    while log_size(fixture) <= 64 * 1024 * 1024 {
+        write("INSERT INTO filler VALUES (randomblob(8000000))").await;
+    }
+}
+
+fn log_size(fixture: &Fixture) -> u64 {
+    fs::metadata(wal(fixture)).map_or(0, |file| file.len())
+}
+
+/// Creates a user with several pages of posts. No job runs.
+async fn user_with_posts(fixture: &Fixture) -> UserId {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    fixture.stop_jobs().await;
+    insert_posts(&fixture.connect().await, ada.id, 100, "Content").await;
+    UserId::parse(ada.id).unwrap()
+}
+
+/// The client reads nothing, so no statement of the export runs.
+#[apply(behaviour)]
+async fn an_export_does_not_keep_the_log_growing(fixture: Fixture) {
+    if fixture.is_postgres() {
+        return;
+    }
+    let ada = user_with_posts(&fixture).await;
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let exports = Exports::default();
+    let mut export = exports.start(ada).unwrap();
+    let mut reading = Box::pin(read(&db, exports.next().await.unwrap()));
+    let part = tokio::select! {
+        () = &mut reading => panic!("the export ended"),
+        part = export.next() => part,
+    };
+    assert!(matches!(part, Ok(Part::User(_))));
+    // The export waits for its client while the others write.
+    let writes = async {
+        fill_log(&fixture, &db).await;
+        db.write_ahead_log().unwrap().checkpoint_if_due().await;
+    };
+    join(reading, writes).await;
+    assert_eq!(log_size(&fixture), 0);
+    let rest = [export.next().await, export.next().await];
+    assert!(rest.iter().any(Result::is_err), "{rest:?}");
+    // The next one runs as usual.
+    let mut export = exports.start(ada).unwrap();
+    let reading = read(&db, exports.next().await.unwrap());
+    let all = async { while !matches!(export.next().await.unwrap(), Part::End) {} };
+    join(reading, all).await;
+}
+
+#[apply(behaviour)]
+async fn exports_and_erasure_wait_for_a_full_log(fixture: Fixture) {
+    use sea_orm::TransactionTrait;
+    if fixture.is_postgres() {
+        return;
+    }
+    let ada = user_with_posts(&fixture).await;
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let other = fixture.connect().await;
+    let another_program = fixture.connect().await.begin().await.unwrap();
+    let users = Statement::from_string(other.get_database_backend(), "SELECT * FROM users");
+    another_program.query_all_raw(users).await.unwrap();
+    fill_log(&fixture, &db).await;
+    db.write_ahead_log().unwrap().checkpoint_if_due().await;
+    assert!(log_size(&fixture) > 0);
+    let exports = Exports::default();
+    let start = async || {
+        let mut export = exports.start(ada).unwrap();
+        let mut reading = Box::pin(read(&db, exports.next().await.unwrap()));
+        tokio::select! {
+            () = &mut reading => {}
+            part = export.next() => return part,
+        }
+        export.next().await
+    };
+    assert!(matches!(start().await, Err(Error::TooManyExports)));
+    let mut erasure = pin!(db.overwrite_free_pages());
+    let tables = "SELECT name FROM sqlite_master WHERE name = 'overwritten_pages'";
+    for _ in 0..20 {
+        tokio::select! {
+            biased;
+            _ = &mut erasure => panic!("it did not wait"),
+            // It would run after the first write of the erasure.
+            written = db.write(|_| async { Ok(()) }) => written.unwrap(),
+        }
+    }
+    assert!(column(&other, tables).await.is_empty());
+    another_program.rollback().await.unwrap();
+    db.write_ahead_log().unwrap().checkpoint_if_due().await;
+    assert_eq!(log_size(&fixture), 0);
+    assert!(start().await.is_ok());
+    erasure.await.unwrap();
+}
+
+#[apply(behaviour)]
+async fn one_process_at_a_time_overwrites_free_pages(fixture: Fixture) {
+    if fixture.is_postgres() {
+        return;
+    }
+    fixture.migrate().await;
+    let connection = fixture.connect().await;
+    for sql in [
+        "CREATE TABLE filler (bytes)",
+        "INSERT INTO filler VALUES (randomblob(8000000))",
+        "DELETE FROM filler",
+    ] {
+        connection.execute_unprepared(sql).await.unwrap();
+    }
+    let database = fixture.database();
+    let (one, another) = (Db::open(&database).await, Db::open(&database).await);
+    let (one, another) = (one.unwrap(), another.unwrap());
+    let mut first = pin!(one.overwrite_free_pages());
+    let begun = async {
+        let tables = "SELECT name FROM sqlite_master WHERE name = 'overwritten_pages'";
+        while column(&connection, tables).await.is_empty() {}
+    };
+    tokio::select! {
+        _ = &mut first => panic!("it did not begin"),
+        () = begun => {}
+    }
+    tokio::select! {
+        _ = &mut first => panic!("it did not reserve the work"),
+        second = another.overwrite_free_pages() => second.unwrap(),
+    }
+    first.await.unwrap();
+    let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'overwritten_pages'";
+    assert_eq!(column(&connection, tables).await, ["0"]);
 }
 
 /// SQLite reports a full disk itself. On PostgreSQL a trigger reports what a server with a full disk

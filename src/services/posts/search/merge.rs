@@ -8,7 +8,7 @@ use crate::{
 };
 
 const INDEXES: [&str; 2] = ["posts_search", "posts_titles"];
-/// Pages that one transaction writes, so that other writers wait for some milliseconds only.
+/// Pages that one step writes, so that other writers wait for some milliseconds only.
 const STEP: i32 = 100;
 
 /// Merges all segments of the search index, which drops the words of deleted and changed posts. FTS5
@@ -37,7 +37,7 @@ pub async fn forget_deleted_words(db: &Db) -> Result<(), Error> {
 async fn merge(db: &Db, index: &str, pages: i32) -> Result<bool, Error> {
     let merge = format!("INSERT INTO {index} ({index}, rank) VALUES ('merge', {pages})");
     let merge = &merge;
-    db.write(|transaction| async move {
+    db.write_a_step(|transaction| async move {
         let before = total_changes(&transaction).await?;
         transaction.execute_unprepared(merge).await?;
         // The statement itself counts as one change.

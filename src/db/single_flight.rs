@@ -2,7 +2,8 @@
 //!
 //! If no query with its parameters is in flight, a request runs its own query at once. Requests that
 //! arrive during that query wait for its end, or until it is slow, and one query then answers all of
-//! them. A query never answers a request that arrived after it began, so a client always reads its own writes.
+//! them. A query never answers a request that arrived after it began, so a client always reads its
+//! own writes. It ends early when all requests that it answers are cancelled.
 
 #[cfg(test)]
 mod tests;
@@ -11,9 +12,11 @@ use std::{
     collections::{HashMap, HashSet},
     hash::Hash,
     marker::PhantomData,
+    pin::pin,
 };
 
 use sea_orm::DbErr;
+use tokio::sync::oneshot::Sender;
 
 use super::{
     Autocommit,
@@ -92,7 +95,15 @@ impl<Q: SharedRead> Work for Reads<Q> {
             waiting.entry(input).or_default().push(answer);
         }
         let keys = waiting.keys().cloned().collect();
-        let found = Q::read(self.connection, in_flight.key.clone(), keys).await;
+        let found = {
+            let mut read = pin!(Q::read(self.connection, in_flight.key.clone(), keys));
+            let mut cancelled = pin!(all_closed(waiting.values_mut().flatten()));
+            tokio::select! {
+                biased;
+                found = &mut read => found,
+                () = &mut cancelled => return,
+            }
+        };
         drop(in_flight);
         // Sending fails if the request was cancelled.
         let found = found.map(|found| {
@@ -133,6 +144,13 @@ impl<Q: SharedRead> Clone for SingleFlight<Q> {
 impl<Q: SharedRead> Default for SingleFlight<Q> {
     fn default() -> Self {
         Self(Queues::default())
+    }
+}
+
+/// Waits until all requests are cancelled.
+async fn all_closed<'a, T: 'a>(answers: impl Iterator<Item = &'a mut Sender<T>>) {
+    for answer in answers {
+        answer.closed().await;
     }
 }
 

@@ -64,7 +64,7 @@ struct Database {
 /// A query that has begun.
 struct Query {
     keys: Vec<u32>,
-    answer: oneshot::Sender<Found<u32, Value>>,
+    answer: Sender<Found<u32, Value>>,
 }
 
 impl Query {
@@ -140,6 +140,27 @@ async fn a_request_alone_runs_its_own_query() {
         assert_eq!(request.await.unwrap(), Some(value));
         assert!(database.is_idle());
     }
+}
+
+#[tokio::test]
+async fn a_query_ends_when_all_its_requests_are_cancelled() {
+    let mut database = Database::new();
+    let first = database.request("lane", 1).await;
+    let query = database.begun().await;
+    let others = [
+        database.request("lane", 1).await,
+        database.request("lane", 2).await,
+    ];
+    query.find("value");
+    assert_eq!(first.await.unwrap(), Some("value"));
+    let mut query = database.begun().await;
+    let [second, third] = others;
+    drop(second);
+    database.assert_none_begins().await;
+    assert!(!query.answer.is_closed());
+    drop(third);
+    query.answer.closed().await;
+    assert!(database.is_empty());
 }
 
 #[tokio::test]

@@ -138,6 +138,18 @@ pub enum Error {
     /// The queue of the hashing threads is full.
     #[error("too many sign-ins at once")]
     Overloaded,
+    /// Too many lists wait for the database.
+    #[error("the service is busy with other lists")]
+    Busy,
+    /// The list has too many posts to count them.
+    #[error("the list has more than {max} posts")]
+    TooManyToCount {
+        /// Maximum number of posts that are counted.
+        max: u64,
+    },
+    /// The query of an expensive list was cancelled because it took too long.
+    #[error("the list takes too long")]
+    ListTooSlow(#[source] Cause),
     /// The transaction failed and can be retried.
     #[error("the database is busy")]
     TryAgain(#[source] Cause),
@@ -164,6 +176,11 @@ impl Error {
     /// [`Error::TooSlow`] with its cause.
     pub fn too_slow(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::TooSlow(cause.into().into())
+    }
+
+    /// [`Error::ListTooSlow`] with its cause.
+    pub fn list_too_slow(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::ListTooSlow(cause.into().into())
     }
 
     /// [`Error::Unavailable`] with its cause.

@@ -8,7 +8,8 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Runtim
 use tokio::time::timeout;
 
 use super::{
-    connection::is_stale,
+    connection::{Connection, is_stale},
+    places::{EXPENSIVE_LIMIT, Kind},
     pool::{Lease, Pool},
     queues::SLOW,
     rows::Rows,
@@ -19,14 +20,35 @@ use super::{
 /// Repeats a statement once if its connection turns out to be dead: it must change nothing. On
 /// PostgreSQL a query that takes longer than 200 ms runs a second time if another connection is free,
 /// because the server process of its own may hang; the faster one counts.
+///
+/// Lists have fewer connections than single rows, and expensive lists still fewer: see
+/// [`for_list`](Self::for_list) and [`for_expensive_list`](Self::for_expensive_list).
 #[derive(Clone, Debug)]
 pub struct Autocommit {
     pub(super) pool: Arc<Pool>,
+    kind: Kind,
 }
 
 impl Autocommit {
     pub(super) fn new(pool: Arc<Pool>) -> Self {
-        Self { pool }
+        let kind = Kind::Row;
+        Self { pool, kind }
+    }
+
+    /// For a page of a list. On SQLite its queries leave one connection to single rows.
+    #[must_use]
+    pub fn for_list(self) -> Self {
+        let kind = Kind::List;
+        Self { kind, ..self }
+    }
+
+    /// For a list that may take long. At most half of the connections run its queries, and they wait
+    /// for at most 1 s ([`Error::Busy`](crate::error::Error::Busy)). A query that takes longer than
+    /// 2 s is cancelled ([`Error::TooSlow`](crate::error::Error::TooSlow)), and none runs twice.
+    #[must_use]
+    pub fn for_expensive_list(self) -> Self {
+        let kind = Kind::ExpensiveList;
+        Self { kind, ..self }
     }
 
     /// Runs `statement` and yields its rows as the database sends them.
@@ -75,11 +97,12 @@ impl ConnectionTrait for Autocommit {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let _places = self.pool.places.take(self.kind).await?;
         let lease = self.pool.lease().await?;
-        if self.get_database_backend() == DbBackend::Sqlite {
-            return rows(lease, &statement).await;
+        if self.get_database_backend() == DbBackend::Sqlite || self.kind == Kind::ExpensiveList {
+            return self.rows(lease, &statement).await;
         }
-        let mut first = pin!(rows(lease, &statement));
+        let mut first = pin!(self.rows(lease, &statement));
         loop {
             if let Ok(rows) = timeout(SLOW, &mut first).await {
                 return rows;
@@ -101,20 +124,39 @@ impl Autocommit {
     /// Runs `statement` a second time, if a connection is free.
     async fn repeat(&self, statement: &Statement) -> Result<Option<Vec<QueryResult>>, DbErr> {
         match self.pool.spare().await? {
-            Some((lease, _permit)) => rows(lease, statement).await.map(Some),
+            Some((lease, _permit)) => self.rows(lease, statement).await.map(Some),
             None => Ok(None),
         }
     }
-}
 
-async fn rows(mut lease: Lease, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
-    let mut rows = lease.connection.rows(statement).await;
-    if lease.reused && rows.as_ref().is_err_and(is_stale) {
-        lease.renew().await?;
-        rows = lease.connection.rows(statement).await;
+    async fn rows(
+        &self,
+        mut lease: Lease,
+        statement: &Statement,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let mut rows = self.rows_of(&mut lease.connection, statement).await;
+        if lease.reused && rows.as_ref().is_err_and(is_stale) {
+            lease.renew().await?;
+            rows = self.rows_of(&mut lease.connection, statement).await;
+        }
+        lease.release(rows.as_ref().err());
+        rows.map_err(query_error)
     }
-    lease.release(rows.as_ref().err());
-    rows.map_err(query_error)
+
+    async fn rows_of(
+        &self,
+        connection: &mut Connection,
+        statement: &Statement,
+    ) -> Result<Vec<QueryResult>, sqlx::Error> {
+        if self.kind != Kind::ExpensiveList {
+            return connection.rows(statement).await;
+        }
+        let canceller = connection.canceller();
+        let rows = connection.rows(statement);
+        let limited = self.pool.limit(&canceller, EXPENSIVE_LIMIT, rows);
+        // Boxed, because the future of every other read would contain it.
+        Box::pin(limited).await
+    }
 }
 
 pub(super) fn exec_error(error: sqlx::Error) -> DbErr {

@@ -4,6 +4,7 @@
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::error::{DatabaseError, ErrorKind};
 
+use super::places::is_busy;
 use crate::error::Error;
 
 impl From<DbErr> for Error {
@@ -11,6 +12,7 @@ impl From<DbErr> for Error {
     /// [`on_constraint`](super::OnConstraint::on_constraint) where a client can cause it.
     fn from(error: DbErr) -> Self {
         match &error {
+            busy if is_busy(busy) => Self::Busy,
             // Without a connection the server's reason does not matter: the database may be
             // dropped, or the password changed.
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::unavailable(error),

@@ -15,6 +15,7 @@ mod manager;
 mod moment;
 mod page;
 mod per_worker;
+mod places;
 mod pool;
 mod queues;
 mod rows;
@@ -52,8 +53,9 @@ pub use insert::insert_all;
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 use manager::EXTRA_CONNECTIONS;
 pub use moment::comparable;
-pub use page::{page, with_column};
+pub use page::{count_up_to, page, with_column};
 use per_worker::PerWorker;
+use places::sqlite_readers;
 use pool::Pool;
 pub use rows::Rows;
 use single_flight::SingleFlight;
@@ -143,7 +145,7 @@ impl Db {
             .pragma("secure_delete", "FAST");
         let reader = Options::Sqlite(options.read_only(true).into());
         Self::of_pools(
-            Pool::new(reader, workers().max(4)),
+            Pool::new(reader, sqlite_readers(workers())),
             Pool::new(Options::Sqlite(writer.into()), 1),
             (workers(), 0),
         )
@@ -214,10 +216,16 @@ impl Db {
         self.writer.probe().await
     }
 
-    /// The connection for reading.
+    /// The connection for reading single rows.
     #[must_use]
     pub fn read(&self) -> &Autocommit {
         &self.reader
+    }
+
+    /// The connection for reading a page of a list.
+    #[must_use]
+    pub fn read_list(&self) -> Autocommit {
+        self.reader.clone().for_list()
     }
 
     /// Runs `work` in one transaction and commits it. An error of `work` rolls it back.

@@ -20,6 +20,14 @@ pub fn page(mut statement: Statement, limit: u64, skip: u64) -> Statement {
     statement
 }
 
+/// Counts the rows of `statement`, but no more than `max` of them.
+#[must_use]
+pub fn count_up_to(statement: Statement, max: u64) -> Statement {
+    let mut statement = page(statement, max, 0);
+    statement.sql = format!("SELECT count(*) FROM ({}) AS counted", statement.sql);
+    statement
+}
+
 /// Adds `column` as `name` to the rows of `statement`. In `column` those rows are a table `rows`.
 ///
 /// The column is computed for these rows alone. Inside the statement, SQLite would compute it for

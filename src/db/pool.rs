@@ -3,9 +3,10 @@
 //! A connection returns to the pool only after the database has answered its last statement. In
 //! every other case dropping its [`Lease`] closes it, and the pool opens another when it needs one.
 
-use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, pin::pin, sync::Arc, time::Duration};
 
 use deadpool::managed::{self, Object, PoolConfig, PoolError, QueueMode, TimeoutType, Timeouts};
+use futures_util::future::{Either, select};
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -16,6 +17,7 @@ use super::{
     connection::{Canceller, Connection, Options, is_reusable, is_stale, is_transient},
     gate::Gate,
     manager::{MAX_LIFETIME, Manager, Shared},
+    places::Places,
 };
 
 /// Total time to queue, connect and ping.
@@ -40,6 +42,8 @@ const WITHOUT_WAITING: Timeouts = Timeouts {
 pub(super) struct Pool {
     slots: managed::Pool<Manager>,
     size: usize,
+    /// The places of lists.
+    pub(super) places: Places,
     repeated_reads: Semaphore,
 }
 
@@ -60,6 +64,7 @@ impl Pool {
     }
 
     fn of(manager: Manager, size: usize) -> Arc<Self> {
+        let places = Places::new(manager.options.backend(), size);
         let config = PoolConfig {
             // The connection used last is used next, so that a low load keeps few of them busy.
             queue_mode: QueueMode::Lifo,
@@ -74,6 +79,7 @@ impl Pool {
         Arc::new(Self {
             slots,
             size,
+            places,
             repeated_reads: Semaphore::new(size.div_ceil(CONNECTIONS_PER_REPEATED_READ)),
         })
     }
@@ -165,12 +171,28 @@ impl Pool {
         availability.probe(attempt).await
     }
 
-    /// Cancels the statement of the connection of `canceller`.
-    pub(super) async fn cancel(&self, canceller: &Canceller) {
+    /// Runs `work`, and cancels its statements, on the connection of `canceller`, if it takes longer
+    /// than `limit`.
+    pub(super) async fn limit<T>(
+        &self,
+        canceller: &Canceller,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> T {
         let Manager {
             options, shared, ..
         } = self.slots.manager();
-        canceller.cancel(options, &shared.extra_connections).await;
+        let mut work = pin!(work);
+        // A cancellation that comes between two statements has no effect.
+        loop {
+            if let Ok(outcome) = timeout(limit, &mut work).await {
+                return outcome;
+            }
+            let cancel = canceller.cancel(options, &shared.extra_connections);
+            if let Either::Left((outcome, _)) = select(&mut work, pin!(cancel)).await {
+                return outcome;
+            }
+        }
     }
 
     /// Closes the idle connections.

@@ -1,7 +1,6 @@
 //! Statements that commit together.
 
 use std::{
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,12 +9,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::future::{Either, select};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
-use tokio::{
-    sync::{Mutex, MutexGuard},
-    time::timeout,
-};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
     autocommit::{exec_error, query_error},
@@ -263,22 +258,10 @@ impl Open {
         F: FnOnce(Transaction) -> R,
         R: Future<Output = Result<T, Error>>,
     {
-        let mut run = pin!(self.run(work));
-        let Some(limit) = limit else {
-            return run.await;
-        };
-        let Some(canceller) = self.canceller() else {
-            return run.await;
-        };
-        // A cancellation that comes between two statements has no effect.
-        loop {
-            if let Ok(outcome) = timeout(limit, &mut run).await {
-                return outcome;
-            }
-            let cancel = pool.cancel(&canceller);
-            if let Either::Left((outcome, _)) = select(&mut run, pin!(cancel)).await {
-                return outcome;
-            }
+        let run = self.run(work);
+        match limit.and_then(|limit| Some((limit, self.canceller()?))) {
+            Some((limit, canceller)) => pool.limit(&canceller, limit, run).await,
+            None => run.await,
         }
     }
 

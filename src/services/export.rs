@@ -36,8 +36,8 @@ use crate::{
     error::Error,
 };
 
-/// Maximum number of exports in progress. Each holds a connection to the database: on SQLite, one of
-/// at least four that read; on PostgreSQL, one that the jobs have for this.
+/// Maximum number of exports in progress. Each holds a connection to the database that the pool has for
+/// this.
 const MAX_RUNNING: usize = LONG_SNAPSHOTS;
 /// Number of posts that are read at once: at most 3.2 MB.
 const POSTS: u64 = 20;

@@ -45,7 +45,7 @@ use deserr::{
 use validator::ValidationError;
 
 pub use id::{AuditEntryId, PostId, SessionId, TokenId, UserId};
-pub use number::{Limit, Skip, TokenLifetime};
+pub use number::{FeedSkip, Limit, Skip, TokenLifetime};
 pub use password::{NewPassword, Password, RefreshToken};
 pub use scope::{Scope, Scopes};
 pub use tags::Tags;

@@ -26,7 +26,7 @@ pub(super) fn decimal(text: &str) -> Option<i64> {
 }
 
 macro_rules! number {
-    ($(#[$meta:meta])* $name:ident: $min:literal to $max:expr $(, default $default:literal)? $(, example $example:literal)?) => {
+    ($(#[$meta:meta])* $name:ident: $min:literal to $max:expr $(, hint $hint:literal)? $(, default $default:literal)? $(, example $example:literal)?) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(i64);
@@ -41,7 +41,7 @@ macro_rules! number {
                     let message = if Self::MAX.0 == i64::MAX {
                         concat!("must be at least ", $min).to_owned()
                     } else {
-                        format!(concat!("must be ", $min, " to {}"), Self::MAX.0)
+                        format!(concat!("must be ", $min, " to {}" $(, $hint)?), Self::MAX.0)
                     };
                     return Err(Invalid::new("range", message));
                 }
@@ -79,6 +79,10 @@ number! {
 number! {
     /// Number of rows to skip.
     Skip: 0 to i64::MAX, default 0
+}
+number! {
+    /// Number of posts to skip. Their database reads and discards them, so the number is bounded.
+    FeedSkip: 0 to 10_000, hint ": use `cursor`, from the `Link` header, to go further", default 0
 }
 number! {
     /// The lifetime of a personal access token, in seconds: up to 365 days.

@@ -145,11 +145,11 @@ async fn a_request_alone_runs_its_own_query() {
 #[tokio::test]
 async fn a_query_ends_when_all_its_requests_are_cancelled() {
     let mut database = Database::new();
-    let first = database.request("lane", 1).await;
+    let first = database.request("list", 1).await;
     let query = database.begun().await;
     let others = [
-        database.request("lane", 1).await,
-        database.request("lane", 2).await,
+        database.request("list", 1).await,
+        database.request("list", 2).await,
     ];
     query.find("value");
     assert_eq!(first.await.unwrap(), Some("value"));
@@ -160,7 +160,7 @@ async fn a_query_ends_when_all_its_requests_are_cancelled() {
     assert!(!query.answer.is_closed());
     drop(third);
     query.answer.closed().await;
-    assert!(database.is_empty());
+    assert!(database.is_idle());
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
-//! Rate limits per client address, account and user.
+//! Rate limits per client address, account and user, and the bound on expensive reads.
 //!
 //! Each process counts separately. A request that a limit refuses still counts towards the limits
 //! that were checked before.
 
 mod address;
+mod expensive;
 mod limit;
 
 use std::{
@@ -27,6 +28,8 @@ use ipnet::IpNet;
 use super::Problem;
 use crate::config::{self, Rate};
 pub(super) use address::network_address;
+pub use expensive::ExpensiveRead;
+use expensive::{Caller, ExpensiveReads};
 use limit::RateLimit;
 
 /// The remaining requests of the tightest limit (draft-ietf-httpapi-ratelimit-headers).
@@ -40,7 +43,7 @@ pub const EXEMPT_PREFIX: &str = "/health/";
 /// Changes of the username per user. Each gives the account a name whose sign-ins were not counted.
 const RENAMES: u32 = 10;
 
-/// All rate limits, off by default. Clones share their counts.
+/// All rate limits, off by default, and the bound on expensive reads. Clones share their counts.
 #[derive(Clone, Debug, Default)]
 pub struct Limits(Arc<LimitSet>);
 
@@ -53,6 +56,7 @@ struct LimitSet {
     passwords: Option<Arc<RateLimit>>,
     renames: Option<Arc<RateLimit>>,
     writes: Option<Arc<RateLimit>>,
+    expensive: ExpensiveReads,
     trusted_proxies: Vec<IpNet>,
 }
 
@@ -84,6 +88,7 @@ impl Limits {
             passwords: limit("passwords", "password attempts for this account", passwords),
             renames: limit("renames", "changes of the username", renames),
             writes: limit("writes", "writes by this user", settings.writes),
+            expensive: ExpensiveReads::default(),
             trusted_proxies: settings.trusted_proxies.clone(),
         }))
     }
@@ -101,6 +106,13 @@ pub enum AddressLimit {
 }
 
 impl LimitSet {
+    /// The address of the client.
+    fn client_of(&self, request: &HttpRequest) -> IpAddr {
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        address::client(peer, request.headers(), &self.trusted_proxies)
+    }
+
     fn for_address(&self, limit: AddressLimit) -> Option<&Arc<RateLimit>> {
         match limit {
             AddressLimit::Requests => self.requests.as_ref(),
@@ -142,10 +154,28 @@ impl Limits {
     /// # Errors
     /// 429 if the limit is exhausted.
     pub fn count_address(&self, request: &HttpRequest, limit: AddressLimit) -> Result<(), Problem> {
-        let peer = request.peer_addr().map(|peer| peer.ip());
-        let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let client = address::client(peer, request.headers(), &self.0.trusted_proxies);
-        acquire(request, self.0.for_address(limit), client)
+        acquire(
+            request,
+            self.0.for_address(limit),
+            self.0.client_of(request),
+        )
+    }
+
+    /// Begins an expensive read of `user`, or of the client's address. A caller has two at the same
+    /// time, in this process.
+    ///
+    /// # Errors
+    /// 429 if the caller has too many, after up to 1 s.
+    pub async fn begin_expensive_read(
+        &self,
+        request: &HttpRequest,
+        user: Option<UserId>,
+    ) -> Result<ExpensiveRead, Problem> {
+        let caller = match user {
+            Some(user) => Caller::User(user),
+            None => Caller::Address(self.0.client_of(request)),
+        };
+        self.0.expensive.begin(caller).await
     }
 
     /// Counts a sign-in with `name`, from any address. It counts whether or not an account has the

@@ -22,6 +22,9 @@ const RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(2);
 /// `Retry-After` of a second export, in seconds: most exports take less.
 const EXPORT_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(10);
 
+/// `Retry-After` for expensive reads, in seconds: their queries end by then.
+const EXPENSIVE_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(2);
+
 /// An error response: its content for the client, and its cause for the operator's log.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -146,6 +149,18 @@ impl Problem {
         }
     }
 
+    /// 429: the caller has `max` expensive reads in progress already.
+    #[must_use]
+    pub fn too_many_expensive_reads(max: usize) -> Self {
+        Self {
+            retry_after: EXPENSIVE_RETRY_AFTER,
+            ..Self::new(
+                types::TOO_MANY_EXPENSIVE_READS,
+                format!("you have {max} expensive lists in progress; wait for them to end"),
+            )
+        }
+    }
+
     /// 500: an internal error. `cause` is only logged.
     #[must_use]
     pub fn internal(cause: impl Into<String>) -> Self {
@@ -254,6 +269,23 @@ impl From<Error> for Problem {
                 retry_after: EXPORT_RETRY_AFTER,
                 ..Self::new(types::TOO_MANY_REQUESTS, detail)
             },
+            Error::Busy => Self {
+                retry_after: EXPENSIVE_RETRY_AFTER,
+                ..Self::new(types::SERVICE_BUSY, detail)
+            },
+            Error::ListTooSlow(cause) => Self {
+                cause: Some(cause.to_string()),
+                retry_after: EXPENSIVE_RETRY_AFTER,
+                ..Self::new(types::LIST_TOO_SLOW, detail)
+            },
+            Error::TooManyToCount { max } => Self::invalid(vec![FieldError::new(
+                "count",
+                "range",
+                format!(
+                    "cannot be `exact`: the list has more than {max} posts; leave `count` out and \
+                     page by `cursor`, from the `Link` header"
+                ),
+            )]),
             Error::Overloaded | Error::TooManyExports => Self::unavailable(detail, None),
             Error::TryAgain(cause) | Error::TooSlow(cause) | Error::Unavailable(cause) => {
                 Self::unavailable(detail, Some(cause.to_string()))

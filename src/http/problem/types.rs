@@ -272,6 +272,21 @@ problem_types! { SPECIFIC:
     "Revoke a token that is no longer needed.",
     || Error::TokenLimit { max: 100 }.into();
 
+    TOO_MANY_EXPENSIVE_READS TOO_MANY_REQUESTS "too-many-expensive-reads" "Too many expensive reads",
+    "The caller already has the maximum number of expensive lists in progress. A list is expensive if it has search, count=exact, voted=false, published=false, or skip above 1,000, or combines an owner, a tag, own votes, a time span, or the order top or hot with another of these.",
+    "Wait for the responses, or for the number of seconds in Retry-After, and then repeat the request.",
+    || Problem::too_many_expensive_reads(2);
+
+    SERVICE_BUSY SERVICE_UNAVAILABLE "service-busy" "Service busy",
+    "The service has too many expensive lists of all callers in progress. Other requests are not affected.",
+    "Wait for the number of seconds in Retry-After, and then repeat the request.",
+    || Error::Busy.into();
+
+    LIST_TOO_SLOW SERVICE_UNAVAILABLE "list-too-slow" "List too slow",
+    "The list takes longer than an expensive list may take: the database reads very many posts to find the page or to count.",
+    "Leave out filters, search or count, or use cursor instead of skip.",
+    || Error::list_too_slow(String::new()).into();
+
     OWN_ACCOUNT CONFLICT "own-account" "Own account",
     "An admin cannot suspend or restore their own account.",
     "Ask another admin.",

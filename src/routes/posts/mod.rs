@@ -23,7 +23,10 @@ use crate::{
     http::{
         Body, Id, Problem, Query, Representation, Route, State,
         link::{X_TOTAL_COUNT, link},
-        problem::types::{NOT_FOUND, NOT_OWNER, ROLE_REQUIRED},
+        problem::types::{
+            LIST_TOO_SLOW, NOT_FOUND, NOT_OWNER, ROLE_REQUIRED, SERVICE_BUSY,
+            TOO_MANY_EXPENSIVE_READS,
+        },
         route::route,
     },
     services::{
@@ -31,7 +34,7 @@ use crate::{
         paging::Page,
         posts::{
             self, PostView,
-            feed::{self, FeedCursor},
+            feed::{self, FeedCursor, FeedQuery},
         },
     },
 };
@@ -39,7 +42,9 @@ pub(super) use types::ExportedPost;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        route!(list).needs_unless_public(Scope::PostsRead),
+        route!(list)
+            .needs_unless_public(Scope::PostsRead)
+            .fails_with(&[TOO_MANY_EXPENSIVE_READS, SERVICE_BUSY, LIST_TOO_SLOW]),
         route!(create).needs(Scope::PostsCreate),
         route!(read)
             .needs_unless_public(Scope::PostsRead)
@@ -63,6 +68,10 @@ pub(super) fn routes() -> Vec<Route> {
 ///
 /// For the next page, follow `next` in the `Link` header. Its cost does not grow with the depth of
 /// the page. If the list still matches `If-None-Match`, the response is 304 without a body.
+///
+/// A list is expensive if it has `search`, `count=exact`, `voted=false`, `published=false`, or `skip`
+/// above 1,000, or combines an owner, a tag, own votes, a time span, or the order `top` or `hot` with
+/// another of these. A caller can have two expensive lists in progress at a time.
 #[utoipa::path(
     get, path = "/posts", tag = "posts", operation_id = "listPosts",
     params(FeedParameters),
@@ -84,8 +93,14 @@ async fn list(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let viewer = viewer.map(|viewer| viewer.id);
-    let page = feed::page::<FeedPage>;
-    let page = page(&state.db, viewer, parameters.into()).await?;
+    let query = FeedQuery::from(parameters);
+    let _expensive = if query.is_expensive() {
+        let limits = &state.limits;
+        Some(limits.begin_expensive_read(&request, viewer).await?)
+    } else {
+        None
+    };
+    let page = feed::page::<FeedPage>(&state.db, viewer, query).await?;
     let representation = page.representation.clone();
     let representation = representation.map_err(Problem::internal)?;
     let mut response = representation.conditional_response(&request);

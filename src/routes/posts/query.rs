@@ -1,7 +1,7 @@
 //! The query parameters of `GET /posts`.
 
 use deserr::Deserr;
-use entity::values::{Invalid, Limit, SearchText, Skip, Tag, UserId};
+use entity::values::{FeedSkip, Invalid, Limit, SearchText, Tag, UserId};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
@@ -22,10 +22,10 @@ pub(super) struct FeedParameters {
     #[deserr(default)]
     #[param(inline, required = false)]
     limit: Limit,
-    /// Number of posts to skip. For a large number, `cursor` is faster.
+    /// Number of posts to skip. To go further, follow the `Link` header, which has a `cursor`.
     #[deserr(default)]
     #[param(inline, required = false)]
-    skip: Skip,
+    skip: FeedSkip,
     /// The start of a page, from the `Link` header of an earlier response. The page keeps the order of
     /// the earlier list and ignores `sort`.
     #[deserr(default, try_from(&String) = parse_cursor -> Invalid)]
@@ -73,7 +73,8 @@ pub(super) struct FeedParameters {
     #[deserr(default, try_from(&String) = date_time -> Invalid)]
     #[param(value_type = String, format = DateTime, nullable = false, required = false)]
     created_before: Option<OffsetDateTime>,
-    /// `exact`: return the total number of posts in `X-Total-Count`. Slow if many posts match.
+    /// `exact`: return the total number of posts in `X-Total-Count`. If more than 250,000 match, the
+    /// response is 422: leave `count` out and page by `cursor`.
     #[deserr(default)]
     #[param(inline, nullable = false)]
     count: Option<Count>,

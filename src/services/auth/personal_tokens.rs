@@ -94,7 +94,10 @@ pub(in crate::services) async fn create_in(
 /// The tokens of user `user_id`, newest first.
 pub async fn list(db: &Db, user_id: UserId) -> Result<Vec<Model>, Error> {
     let tokens = Entity::find().filter(Column::UserId.eq(user_id));
-    Ok(tokens.order_by_desc(Column::Id).all(db.read()).await?)
+    Ok(tokens
+        .order_by_desc(Column::Id)
+        .all(&db.read_list())
+        .await?)
 }
 
 /// Revokes token `id` of user `user_id`.

@@ -254,7 +254,7 @@ pub async fn list_page(
     limit: Limit,
     cursor: Option<Cursor>,
 ) -> Result<Page<Model>, Error> {
-    let connection = db.read();
+    let connection = &db.read_list();
     let backend = connection.get_database_backend();
     let request = PageRequest {
         limit: limit.get(),
@@ -296,7 +296,7 @@ pub async fn list(db: &Db, user_id: UserId) -> Result<Vec<Model>, Error> {
         .filter(Column::ExpiresAt.gt(now()))
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
-        .all(db.read())
+        .all(&db.read_list())
         .await?)
 }
 

@@ -99,7 +99,7 @@ pub(in crate::services) async fn record(
 
 /// Up to `limit` entries, newest first, after the first `skip`.
 pub async fn list(db: &Db, limit: Limit, skip: Skip) -> Result<Vec<Model>, Error> {
-    let connection = db.read();
+    let connection = &db.read_list();
     let statement = audit_log::Entity::find()
         .order_by_desc(Column::Id)
         .build(connection.get_database_backend());

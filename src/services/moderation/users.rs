@@ -127,7 +127,7 @@ pub async fn create_token(db: &Db, actor: &Actor, new: &NewToken) -> Result<Secr
 
 /// Up to `limit` users by id, after the first `skip`.
 pub async fn list_users(db: &Db, limit: Limit, skip: Skip) -> Result<Vec<Model>, Error> {
-    let connection = db.read();
+    let connection = &db.read_list();
     let statement = existing()
         .order_by_asc(Column::Id)
         .build(connection.get_database_backend());

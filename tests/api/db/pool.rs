@@ -116,6 +116,22 @@ async fn a_cancelled_read_closes_its_connection(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
+async fn lists_leave_a_connection_to_single_rows(fixture: Fixture) {
+    if fixture.is_postgres() {
+        return;
+    }
+    let db = open(&fixture).await;
+    let lists = db.read_list();
+    let mut endless: Vec<_> = (0..MANY)
+        .map(|_| Box::pin(rows(&lists, ENDLESS[0])))
+        .collect();
+    for list in &mut endless {
+        assert!(poll_immediate(list).await.is_none());
+    }
+    assert_eq!(users(&db).await, 0);
+}
+
+#[apply(behaviour)]
 async fn a_cancelled_write_is_rolled_back(fixture: Fixture) {
     let db = open(&fixture).await;
     // Each round inserts the same unique value, so it waits for the rollback of the one before.

@@ -6,8 +6,8 @@ use entity::{
     values::UserId,
 };
 use sea_orm::{
-    ColumnTrait, Condition, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoSimpleExpr, Order,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
+    Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoSimpleExpr,
+    Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
     sea_query::{Expr, ExprTrait, SimpleExpr},
 };
 
@@ -18,7 +18,7 @@ use super::{
     source::FeedSource,
 };
 use crate::{
-    db::{Autocommit, comparable, page},
+    db::{Autocommit, comparable, count_up_to, page},
     services::{
         paging::{Cursor, Keyset, Page, from_microseconds, to_microseconds},
         posts::{
@@ -28,6 +28,9 @@ use crate::{
         },
     },
 };
+
+/// Maximum number of posts that are counted. They take both databases about 0.1 s.
+pub(super) const MAX_COUNT: u64 = 250_000;
 
 /// A row of a list.
 #[derive(Clone, FromQueryResult)]
@@ -91,11 +94,11 @@ impl<'a> FeedSelect<'a> {
         page(select.build(backend), self.rows, query.skip.get())
     }
 
-    /// Number of posts of the whole list.
+    /// Number of posts of the whole list, or a number above [`MAX_COUNT`].
     pub(super) async fn count(&self, connection: &Autocommit) -> Result<u64, DbErr> {
         let select = Entity::find()
             .select_only()
-            .expr(Column::Id.count())
+            .column(Column::Id)
             .inner_join(users::Entity)
             .filter(visible_with_owner(self.own.clone()))
             .filter(self.filter.clone());
@@ -103,8 +106,10 @@ impl<'a> FeedSelect<'a> {
         if let Some(words) = &self.words {
             select = select.filter(words.all(self.backend));
         }
-        let counts: Vec<i64> = select.into_tuple().all(connection).await?;
-        Ok(counts.first().map_or(0, |count| count.unsigned_abs()))
+        let statement = count_up_to(select.build(self.backend), MAX_COUNT + 1);
+        let row = connection.query_one_raw(statement).await?;
+        let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        Ok(count.unsigned_abs())
     }
 
     fn joined(&self, select: Select<Entity>) -> Select<Entity> {

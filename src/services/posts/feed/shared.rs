@@ -17,7 +17,7 @@ use super::{
     list::list,
     order::FeedCursor,
     query::FeedQuery,
-    select::{FeedRow, FeedSelect, page_of},
+    select::{FeedRow, FeedSelect, MAX_COUNT, page_of},
 };
 use crate::{
     db::{Autocommit, Db, Found, SharedRead, ValuesTable, with_column},
@@ -47,24 +47,39 @@ pub trait FeedRepresentation: Send + Sync + 'static {
 ///
 /// Concurrent requests for the same list share a query. Viewers with the same posts and votes share
 /// the representation `R`.
+///
+/// # Errors
+/// [`Error::TooManyToCount`], and for an expensive list [`Error::Busy`] and [`Error::ListTooSlow`].
 pub async fn page<R: FeedRepresentation>(
     db: &Db,
     viewer: Viewer,
     query: FeedQuery,
 ) -> Result<Arc<R>, Error> {
+    let slow = |error| match error {
+        Error::TooSlow(cause) => Error::ListTooSlow(cause),
+        error => error,
+    };
     if query.is_shareable() {
-        let page = db
-            .shared_read::<SharedPage<R>>(query.clone(), viewer)
-            .await?;
-        if let Some(page) = page {
+        let page = db.shared_read::<SharedPage<R>>(query.clone(), viewer);
+        if let Some(page) = page.await.map_err(slow)? {
             return Ok(page);
         }
     }
-    let page = db.shared_read::<OwnPage<R>>((query, viewer), ()).await?;
-    page.ok_or_else(|| Error::internal("a list has no page"))
+    let page = db.shared_read::<OwnPage<R>>((query, viewer), ());
+    let page = page.await.map_err(slow)?;
+    page.ok_or(Error::TooManyToCount { max: MAX_COUNT })
 }
 
-/// The page of one viewer. Concurrent requests of that viewer share it.
+fn connection_for(query: &FeedQuery, connection: Autocommit) -> Autocommit {
+    if query.is_expensive() {
+        connection.for_expensive_list()
+    } else {
+        connection.for_list()
+    }
+}
+
+/// The page of one viewer. Concurrent requests of that viewer share it. Does not exist if the list has
+/// too many posts to count.
 struct OwnPage<R>(PhantomData<fn() -> R>);
 
 impl<R: FeedRepresentation> SharedRead for OwnPage<R> {
@@ -77,8 +92,10 @@ impl<R: FeedRepresentation> SharedRead for OwnPage<R> {
         (query, viewer): (FeedQuery, Viewer),
         _: Vec<()>,
     ) -> Found<(), Arc<R>> {
+        let connection = connection_for(&query, connection);
         let page = list(&connection, viewer, &query).await?;
-        Ok(vec![((), Arc::new(R::of(page)))])
+        let page = page.map(|page| ((), Arc::new(R::of(page))));
+        Ok(page.into_iter().collect())
     }
 }
 
@@ -96,9 +113,11 @@ impl<R: FeedRepresentation> SharedRead for SharedPage<R> {
         query: FeedQuery,
         viewers: Vec<Viewer>,
     ) -> Found<Viewer, Arc<R>> {
+        let connection = connection_for(&query, connection);
         if let [viewer] = viewers[..] {
             let page = list(&connection, viewer, &query).await?;
-            return Ok(vec![(viewer, Arc::new(R::of(page)))]);
+            let page = page.map(|page| (viewer, Arc::new(R::of(page))));
+            return Ok(page.into_iter().collect());
         }
         let rows = SharedRows::read(&connection, &query, &viewers).await?;
         // Most viewers voted for none of the posts and share one page.

@@ -12,7 +12,7 @@ use acclaim::{
         },
     },
 };
-use entity::values::{Limit, SearchText, Skip, UserId};
+use entity::values::{FeedSkip, Limit, SearchText, UserId};
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
@@ -57,11 +57,11 @@ async fn read_page(db: &Db, viewer: Option<i64>, query: &FeedQuery) -> SharedPag
     feed::page(db, viewer, query.clone()).await.unwrap()
 }
 
-fn user(id: i64) -> UserId {
+pub fn user(id: i64) -> UserId {
     UserId::parse(id).unwrap()
 }
 
-fn search(text: &str) -> SearchText {
+pub fn search(text: &str) -> SearchText {
     text.parse().unwrap()
 }
 
@@ -90,14 +90,14 @@ const CHANGES: [fn(&mut FeedQuery); 25] = [
     |query| query.published = Some(false),
     |query| query.voted = Some(true),
     |query| query.voted = Some(false),
-    |query| query.skip = Skip::parse(3).unwrap(),
+    |query| query.skip = FeedSkip::parse(3).unwrap(),
     |query| query.count = true,
 ];
 
-fn query(change: fn(&mut FeedQuery)) -> FeedQuery {
+pub fn query(change: fn(&mut FeedQuery)) -> FeedQuery {
     let mut query = FeedQuery {
         limit: Limit::default(),
-        skip: Skip::default(),
+        skip: FeedSkip::default(),
         sort: Sort::New,
         cursor: None,
         search: SearchText::default(),

@@ -50,8 +50,8 @@ async fn search_respects_sort_limit_and_skip(fixture: Fixture) {
         ("sort=old&owner_id=1", vec![content, title, last]),
         ("owner_id=1", vec![title, last, content]),
         ("sort=new&limit=1&skip=1", vec![title]),
-        ("skip=9223372036854775807", vec![]),
-        ("skip=9223372036854775807&sort=old", vec![]),
+        ("skip=10000", vec![]),
+        ("skip=10000&sort=old", vec![]),
     ] {
         assert_eq!(found(&service, &ada, "apple", more).await, ids, "{more}");
     }

@@ -2,6 +2,7 @@
 
 mod limits;
 mod parse;
+mod quotas;
 mod settings;
 
 use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
@@ -12,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use crate::keys::Keys;
 pub use limits::{ConnectionSettings, LimitSettings, Rate};
 use parse::{boolean, connections, days, key_file, minutes, origins, parsed, secrets};
+pub use quotas::QuotaSettings;
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_CONNECTIONS,
     DATABASE_URL, HOST, JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS,
@@ -60,6 +62,8 @@ pub struct Config {
     pub auto_migrate: bool,
     /// `PUBLIC_READS`.
     pub public_reads: bool,
+    /// `QUOTA_…`.
+    pub quotas: QuotaSettings,
     /// `RATE_LIMIT_…` and `TRUSTED_PROXIES`.
     pub limits: LimitSettings,
     /// `MAX_CONNECTIONS…` and `TRUSTED_PROXIES`.
@@ -117,6 +121,7 @@ impl Config {
         let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
         let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
         let public_reads = reader.read(&PUBLIC_READS, boolean);
+        let quotas = QuotaSettings::read(&mut reader);
         let limits = LimitSettings::read(&mut reader);
         let connections = ConnectionSettings::read(&mut reader, limits.as_ref());
         let log_filter = reader.read(&RUST_LOG, |text| {
@@ -152,6 +157,7 @@ impl Config {
             Some(origins),
             Some(auto_migrate),
             Some(public_reads),
+            Some(quotas),
             Some(limits),
             Some(connections),
             Some(log_filter),
@@ -167,6 +173,7 @@ impl Config {
             origins,
             auto_migrate,
             public_reads,
+            quotas,
             limits,
             connections,
             log_filter,
@@ -187,8 +194,9 @@ impl Config {
             origins,
             auto_migrate,
             public_reads,
-            connections,
+            quotas,
             limits,
+            connections,
             log_filter,
             log_format,
         })

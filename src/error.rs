@@ -123,6 +123,24 @@ pub enum Error {
         /// Maximum number of tokens per user.
         max: u64,
     },
+    /// The owner has as many posts as the quota allows.
+    #[error("you have {used} posts, and the quota is {limit}; delete a post to add another")]
+    PostQuotaExceeded {
+        /// The quota.
+        limit: u64,
+        /// The number of posts.
+        used: u64,
+    },
+    /// The text of the owner's posts would be longer than the quota allows.
+    #[error(
+        "the text of your posts has {used} bytes, and would exceed the quota of {limit}; shorten or delete posts"
+    )]
+    TextQuotaExceeded {
+        /// The quota, in bytes.
+        limit: u64,
+        /// The bytes of the text without this change.
+        used: u64,
+    },
     /// The action is not allowed on the caller's own account.
     #[error("you cannot do this to your own account")]
     OwnAccount,

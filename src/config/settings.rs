@@ -69,6 +69,16 @@ pub(super) const PUBLIC_READS: Setting = setting(
     "false",
     "Whether posts are readable without a token",
 );
+pub(super) const QUOTA_POSTS: Setting = setting(
+    "QUOTA_POSTS",
+    "100000",
+    "The maximum number of posts of a user, drafts included; 0 for no limit. A lower number deletes nothing",
+);
+pub(super) const QUOTA_BYTES: Setting = setting(
+    "QUOTA_BYTES",
+    "1073741824",
+    "The maximum size of all titles and contents of a user together, in bytes of UTF-8; 0 for no limit",
+);
 pub(super) const RATE_LIMIT_REQUESTS: Setting = setting(
     "RATE_LIMIT_REQUESTS",
     "12000/minute",
@@ -118,7 +128,7 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "The log format: text or json");
 
 /// All settings, in the order of the documentation.
-pub const SETTINGS: [&Setting; 21] = [
+pub const SETTINGS: [&Setting; 23] = [
     &DATABASE_URL,
     &DATABASE_CONNECTIONS,
     &HOST,
@@ -130,6 +140,8 @@ pub const SETTINGS: [&Setting; 21] = [
     &CORS_ALLOWED_ORIGINS,
     &AUTO_MIGRATE,
     &PUBLIC_READS,
+    &QUOTA_POSTS,
+    &QUOTA_BYTES,
     &RATE_LIMIT_REQUESTS,
     &RATE_LIMIT_SIGN_UP,
     &RATE_LIMIT_SIGN_IN,

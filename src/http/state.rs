@@ -11,6 +11,7 @@ use crate::{
             Authenticator, access_tokens::AccessTokens, passwords::Passwords, rehash::RehashQueue,
         },
         export::Exports,
+        quotas::Quotas,
         removal::Removals,
     },
 };
@@ -36,6 +37,8 @@ pub struct State {
     pub exports: Exports,
     /// Wakes the job that removes deleted accounts.
     pub removals: Removals,
+    /// What users may store.
+    pub quotas: Quotas,
     /// The rate limits.
     pub limits: Limits,
     /// The count of open requests.

@@ -88,7 +88,8 @@ struct AccountDeletion {
 )]
 async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Problem> {
     let user = account::me(&state.db, &caller).await?;
-    Ok(HttpResponse::Ok().json(User::own(user)))
+    let usage = state.quotas.usage(&state.db, caller.id).await?;
+    Ok(HttpResponse::Ok().json(User::with_usage(user, usage, state.quotas.settings())))
 }
 
 /// Change the caller's account

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::{
+    config::QuotaSettings,
     http::{
         Body, Id, Problem, Route, State,
         input::{BodyErrors, ObjectReader},
@@ -20,6 +21,7 @@ use crate::{
     },
     services::{
         auth::{Identity, sign_up},
+        quotas::Usage as Stored,
         users,
     },
 };
@@ -92,6 +94,36 @@ pub(super) struct User {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     created_at: OffsetDateTime,
+    /// Only in `GET /users/me`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    usage: Option<Usage>,
+    /// Only in `GET /users/me`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    quota: Option<Quota>,
+}
+
+/// What a user stores.
+#[derive(Serialize, ToSchema)]
+struct Usage {
+    /// The number of posts, drafts included.
+    #[schema(example = 12)]
+    posts: u64,
+    /// The size of all titles and contents together, in bytes of UTF-8.
+    #[schema(example = 34_567)]
+    bytes: u64,
+}
+
+/// What a user may store.
+#[derive(Serialize, ToSchema)]
+struct Quota {
+    /// The maximum number of posts. Null for no limit.
+    #[schema(example = 100_000)]
+    posts: Option<u64>,
+    /// The maximum size of all titles and contents together, in bytes of UTF-8. Null for no limit.
+    #[schema(example = 1_073_741_824)]
+    bytes: Option<u64>,
 }
 
 impl User {
@@ -110,6 +142,22 @@ impl User {
             email: Some(user.email.into()),
             role: Some(user.role.to_string()),
             created_at: user.created_at,
+            usage: None,
+            quota: None,
+        }
+    }
+
+    pub(super) fn with_usage(user: Model, usage: Stored, quotas: &QuotaSettings) -> Self {
+        Self {
+            usage: Some(Usage {
+                posts: usage.posts,
+                bytes: usage.bytes,
+            }),
+            quota: Some(Quota {
+                posts: quotas.posts,
+                bytes: quotas.bytes,
+            }),
+            ..Self::own(user)
         }
     }
 }

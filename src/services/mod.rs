@@ -6,6 +6,7 @@ pub mod export;
 pub mod moderation;
 pub mod paging;
 pub mod posts;
+pub mod quotas;
 pub mod removal;
 pub mod users;
 pub mod votes;

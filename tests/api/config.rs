@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 
-use acclaim::config::{Config, Origins, Rate};
+use acclaim::config::{Config, Origins, QuotaSettings, Rate};
 
 use crate::{
     auth::keys::Ed25519,
@@ -39,6 +39,11 @@ fn every_setting_has_a_default() {
     assert_eq!(config.access_token_lifetime.as_secs(), 3600);
     assert_eq!(config.origins, Origins::These(Vec::new()));
     assert!(!config.auto_migrate && !config.public_reads);
+    let quotas = QuotaSettings {
+        posts: Some(100_000),
+        bytes: Some(1 << 30),
+    };
+    assert_eq!(config.quotas, quotas);
     let limits = config.limits;
     assert_eq!(limits.requests, rate(12_000, 60));
     assert_eq!(limits.sign_up, rate(60, 3600));
@@ -66,6 +71,8 @@ fn settings_are_parsed() {
         ),
         ("AUTO_MIGRATE", "TRUE"),
         ("PUBLIC_READS", "1"),
+        ("QUOTA_POSTS", "1"),
+        ("QUOTA_BYTES", "0"),
         ("RATE_LIMIT_REQUESTS", "1000000/second"),
         ("RATE_LIMIT_SIGN_UP", "OFF"),
         ("RATE_LIMIT_SIGN_IN", " 1 / Hour "),
@@ -80,6 +87,7 @@ fn settings_are_parsed() {
     assert_eq!(config.origins, Origins::These(origins.to_vec()));
     assert_eq!(config.access_token_lifetime.as_secs(), 300);
     assert!(config.auto_migrate && config.public_reads);
+    assert_eq!((config.quotas.posts, config.quotas.bytes), (Some(1), None));
     assert_eq!(config.limits.requests, rate(1_000_000, 1));
     assert_eq!(config.limits.sign_up, None);
     assert_eq!(config.limits.sign_in, rate(1, 3600));
@@ -108,6 +116,8 @@ fn every_error_is_reported_with_the_name_of_its_setting() {
         ("CORS_ALLOWED_ORIGINS", "https://a.example/path"),
         ("AUTO_MIGRATE", "maybe"),
         ("PUBLIC_READS", "2"),
+        ("QUOTA_POSTS", "-1"),
+        ("QUOTA_BYTES", "1 GiB"),
         ("RATE_LIMIT_REQUESTS", "0/minute"),
         ("RATE_LIMIT_SIGN_UP", "60"),
         ("RATE_LIMIT_SIGN_IN", "1/day"),

@@ -32,6 +32,7 @@ mod moderation;
 mod permissions;
 mod posts;
 mod problems;
+mod quotas;
 mod readme;
 mod removal;
 mod server;

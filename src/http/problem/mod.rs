@@ -251,6 +251,9 @@ impl From<Error> for Problem {
                 ["id", "own_account", "is your own"],
             ),
             Error::TokenLimit { .. } => Self::new(types::TOKEN_LIMIT, detail),
+            Error::PostQuotaExceeded { .. } | Error::TextQuotaExceeded { .. } => {
+                Self::new(types::QUOTA_EXCEEDED, detail)
+            }
             Error::BadCredentials => Self {
                 oauth_error: Some("invalid_grant"),
                 ..Self::new(types::INVALID_CREDENTIALS, detail).with_challenge("Bearer")

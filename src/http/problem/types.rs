@@ -287,6 +287,11 @@ problem_types! { SPECIFIC:
     "Leave out filters, search or count, or use cursor instead of skip.",
     || Error::list_too_slow(String::new()).into();
 
+    QUOTA_EXCEEDED CONFLICT "quota-exceeded" "Quota exceeded",
+    "The post would exceed the user's quota of posts or of bytes of text.",
+    "Delete or shorten posts. GET /users/me has the usage and the quota.",
+    || Error::PostQuotaExceeded { limit: 100_000, used: 100_000 }.into();
+
     OWN_ACCOUNT CONFLICT "own-account" "Own account",
     "An admin cannot suspend or restore their own account.",
     "Ask another admin.",

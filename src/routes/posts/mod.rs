@@ -24,7 +24,7 @@ use crate::{
         Body, Id, Problem, Query, Representation, Route, State,
         link::{X_TOTAL_COUNT, link},
         problem::types::{
-            LIST_TOO_SLOW, NOT_FOUND, NOT_OWNER, ROLE_REQUIRED, SERVICE_BUSY,
+            LIST_TOO_SLOW, NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED, ROLE_REQUIRED, SERVICE_BUSY,
             TOO_MANY_EXPENSIVE_READS,
         },
         route::route,
@@ -45,16 +45,20 @@ pub(super) fn routes() -> Vec<Route> {
         route!(list)
             .needs_unless_public(Scope::PostsRead)
             .fails_with(&[TOO_MANY_EXPENSIVE_READS, SERVICE_BUSY, LIST_TOO_SLOW]),
-        route!(create).needs(Scope::PostsCreate),
+        route!(create)
+            .needs(Scope::PostsCreate)
+            .fails_with(&[QUOTA_EXCEEDED]),
         route!(read)
             .needs_unless_public(Scope::PostsRead)
             .fails_with(&[NOT_FOUND]),
-        route!(replace)
-            .needs(Scope::PostsUpdate)
-            .fails_with(&[NOT_FOUND, NOT_OWNER]),
+        route!(replace).needs(Scope::PostsUpdate).fails_with(&[
+            NOT_FOUND,
+            NOT_OWNER,
+            QUOTA_EXCEEDED,
+        ]),
         route!(patch)
             .needs(Scope::PostsUpdate)
-            .fails_with(&[NOT_FOUND, NOT_OWNER]),
+            .fails_with(&[NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED]),
         route!(delete)
             .needs(Scope::PostsDelete)
             .fails_with(&[NOT_FOUND, NOT_OWNER, ROLE_REQUIRED]),
@@ -155,7 +159,7 @@ async fn create(
     Body(new): Body<NewPost>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let post = posts::create(&state.db, caller, new.into_active_model()).await?;
+    let post = posts::create(&state.db, &state.quotas, caller, new.into_active_model()).await?;
     let location = HeaderValue::try_from(format!("/posts/{}", post.row.id));
     let mut response = representation(&post)?.response(StatusCode::CREATED);
     if let Ok(location) = location {
@@ -208,7 +212,8 @@ async fn replace(
     Body(post): Body<NewPost>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let post = posts::update(&state.db, caller.id, id, post.into_active_model()).await?;
+    let State { db, quotas, .. } = state.get_ref();
+    let post = posts::update(db, quotas, caller.id, id, post.into_active_model()).await?;
     Ok(representation(&post)?.response(StatusCode::OK))
 }
 
@@ -229,7 +234,8 @@ async fn patch(
     Body(patch): Body<PostPatch>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let post = posts::update(&state.db, caller.id, id, patch.into_active_model()).await?;
+    let State { db, quotas, .. } = state.get_ref();
+    let post = posts::update(db, quotas, caller.id, id, patch.into_active_model()).await?;
     Ok(representation(&post)?.response(StatusCode::OK))
 }
 

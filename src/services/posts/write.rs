@@ -26,6 +26,7 @@ use crate::{
             require_role,
         },
         now,
+        quotas::{Quotas, text_bytes},
     },
 };
 
@@ -35,14 +36,21 @@ const OWNER: Constraint = Constraint::foreign_key("posts_owner_id_fkey");
 /// Creates a post of `owner`. `new` has every field that a client can set.
 ///
 /// # Errors
-/// [`Error::InvalidToken`] if the owner was deleted meanwhile.
-pub async fn create(db: &Db, owner: Identity, new: ActiveModel) -> Result<PostView, Error> {
+/// [`Error::InvalidToken`] if the owner was deleted meanwhile; [`Error::PostQuotaExceeded`] and
+/// [`Error::TextQuotaExceeded`].
+pub async fn create(
+    db: &Db,
+    quotas: &Quotas,
+    owner: Identity,
+    new: ActiveModel,
+) -> Result<PostView, Error> {
     let post = ActiveModel {
         owner_id: Set(owner.id),
         ..new
     };
+    let charge = quotas.charge_new(db, owner.id, &post).await?;
     Ok(PostView {
-        row: db.batched_write::<CreatePosts>(post).await?,
+        row: charge.settle(db.batched_write::<CreatePosts>(post).await)?,
         owner_username: owner.username,
         voted: false,
     })
@@ -58,10 +66,7 @@ impl BatchedWrite for CreatePosts {
     const ONE_STATEMENT: bool = true;
 
     fn bytes(post: &ActiveModel) -> usize {
-        let title = post.title.try_as_ref().map(|title| title.as_str().len());
-        let content = post.content.try_as_ref();
-        let content = content.map(|content| content.as_str().len());
-        title.unwrap_or_default() + content.unwrap_or_default()
+        text_bytes(post)
     }
 
     /// The owner.
@@ -89,19 +94,21 @@ impl BatchedWrite for CreatePosts {
 /// Changes post `id` of `caller` and returns the new version. `changes` has the fields to change.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::NotOwner`].
+/// [`Error::NotFound`], [`Error::NotOwner`], [`Error::TextQuotaExceeded`].
 pub async fn update(
     db: &Db,
+    quotas: &Quotas,
     caller: UserId,
     id: PostId,
     changes: ActiveModel,
 ) -> Result<PostView, Error> {
     let is_empty = !changes.is_changed();
+    let charge = quotas.charge_edit(db, caller, id, &changes).await?;
     let changes = &ActiveModel {
         updated_at: Set(now()),
         ..changes
     };
-    db.write_in_turn(caller.get(), |transaction| async move {
+    let written = db.write_in_turn(caller.get(), |transaction| async move {
         if !is_empty {
             Entity::update_many()
                 .set(changes.clone())
@@ -112,8 +119,8 @@ pub async fn update(
                 .await?;
         }
         owned(&transaction, caller, id).await
-    })
-    .await
+    });
+    charge.settle(written.await)
 }
 
 /// Deletes post `id` and its votes. A moderator may delete posts of other users; the audit log then

@@ -11,7 +11,7 @@ use std::{
 use acclaim::{
     db::{Autocommit, BatchedWrite, Db, Found, SharedRead, Transaction},
     error::Error,
-    services::posts::update,
+    services::{posts::update, quotas::Quotas},
 };
 use entity::{
     posts,
@@ -114,7 +114,9 @@ async fn changes_by_one_user_do_not_hold_up_the_posts_of_others(fixture: Fixture
             content,
             ..Default::default()
         };
-        update(db, ada, id, change).await.unwrap();
+        update(db, &Quotas::default(), ada, id, change)
+            .await
+            .unwrap();
         done.fetch_add(1, Ordering::SeqCst);
     });
     let row = Counted {

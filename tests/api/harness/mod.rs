@@ -35,6 +35,7 @@ use acclaim::{
             rehash::RehashQueue,
         },
         export::Exports,
+        quotas::Quotas,
         removal::Removals,
     },
 };
@@ -160,6 +161,7 @@ impl Fixture {
             public_reads: false,
             exports: Exports::default(),
             removals: Removals::default(),
+            quotas: Quotas::default(),
             limits: Limits::default(),
             drain: Drain::default(),
             readiness: Readiness::default(),

@@ -1,0 +1,72 @@
+//! The queries that count.
+
+use entity::{
+    posts::{ActiveModel, Column, Entity},
+    values::{PostId, UserId},
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::{Expr, ExprTrait, Func},
+};
+
+use super::Usage;
+use crate::{db::Db, error::Error};
+
+/// The bytes of the texts that `post` sets.
+pub(in crate::services) fn text_bytes(post: &ActiveModel) -> usize {
+    let title = post.title.try_as_ref().map(|title| title.as_str().len());
+    let content = post.content.try_as_ref();
+    let content = content.map(|content| content.as_str().len());
+    title.unwrap_or_default() + content.unwrap_or_default()
+}
+
+/// What user `id` stores.
+///
+/// The statement has no ORDER BY and no LIMIT: PostgreSQL could then scan the posts of all users by id.
+pub(super) async fn usage(db: &Db, id: UserId) -> Result<Usage, Error> {
+    let bytes = octets(Column::Title).add(octets(Column::Content)).sum();
+    let count = Entity::find()
+        .select_only()
+        .expr_as(Column::Id.count(), "posts")
+        .expr_as(Func::coalesce([bytes, Expr::value(0)]), "bytes")
+        .filter(Column::OwnerId.eq(id));
+    let statement = count.build(db.read().get_database_backend());
+    let Some(row) = db.read().query_one_raw(statement).await? else {
+        return Ok(Usage::default());
+    };
+    let number = |name| Ok::<_, DbErr>(row.try_get::<i64>("", name)?.unsigned_abs());
+    Ok(Usage {
+        posts: number("posts")?,
+        bytes: number("bytes")?,
+    })
+}
+
+/// The bytes of those texts of post `id` of `owner` that `changes` replaces. `None` if there is no such
+/// post.
+pub(super) async fn replaced_bytes(
+    db: &Db,
+    owner: UserId,
+    id: PostId,
+    changes: &ActiveModel,
+) -> Result<Option<u64>, Error> {
+    let columns = [
+        (Column::Title, changes.title.is_set()),
+        (Column::Content, changes.content.is_set()),
+    ];
+    let replaced = columns.into_iter().filter(|(_, is_set)| *is_set);
+    let bytes = replaced.fold(Expr::value(0), |sum, (column, _)| sum.add(octets(column)));
+    let post = Entity::find()
+        .select_only()
+        .expr_as(bytes.cast_as("bigint"), "bytes")
+        .filter(Column::Id.eq(id))
+        .filter(Column::OwnerId.eq(owner));
+    let statement = post.build(db.read().get_database_backend());
+    let row = db.read().query_one_raw(statement).await?;
+    let bytes = row.map(|row| row.try_get::<i64>("", "bytes")).transpose()?;
+    Ok(bytes.map(i64::unsigned_abs))
+}
+
+/// The length of a text, without reading the text: both databases store it in the row.
+fn octets(column: Column) -> Expr {
+    Func::cust("octet_length").arg(Expr::col(column)).into()
+}

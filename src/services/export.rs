@@ -238,8 +238,11 @@ pub async fn read(db: &Db, request: Request) {
             );
         }
         Err(Stop::Failed(error)) => {
-            let cause = error.with_cause();
-            tracing::warn!(user_id = id.get(), cause, "an export was ended");
+            // Not for a deleted account: its tokens may start exports for some seconds more.
+            if !matches!(error, Error::InvalidToken) {
+                let cause = error.with_cause();
+                tracing::warn!(user_id = id.get(), cause, "an export was ended");
+            }
             // Before the first part, the response can still report it.
             let _ = parts.try_send(Err(error));
         }

@@ -1,4 +1,4 @@
-//! A budget of bytes for large responses, until their clients have taken them.
+//! Budgets of bytes for large responses, until their clients have taken them.
 
 use std::{
     pin::Pin,
@@ -12,27 +12,50 @@ use actix_web::{
     web::Bytes,
 };
 use tokio::{
-    sync::OwnedSemaphorePermit,
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
     time::{sleep, timeout},
 };
 
-use super::{Connections, Entry};
+use super::{BUSY, Connections, Entry};
 
-/// Responses from this size on need a place in the budget, in bytes.
+/// Responses from this size on need a place in a budget, in bytes.
 pub const LARGE: usize = 64 * 1024;
-/// Maximum size of all large responses that are being sent, in bytes. A larger response is sent
-/// alone.
-pub(super) const MAX_UNSENT: usize = 20 * 1024 * 1024;
-/// Maximum size of all large responses that wait for their place, in bytes. A larger response waits
-/// alone.
+/// Responses above this size have a budget of their own, in bytes. So they do not keep out smaller
+/// ones.
+pub(super) const HUGE: usize = 1024 * 1024;
+/// Maximum size of the responses of one budget that are being sent, in bytes. A larger response is
+/// sent alone.
+pub(super) const MAX_UNSENT: usize = 16 * 1024 * 1024;
+/// Maximum size of the responses that wait for a place in one budget, in bytes. A larger response
+/// waits alone.
 pub(super) const MAX_WAITING: usize = 8 * 1024 * 1024;
+/// Maximum size of the responses of one address that wait, in bytes. A larger response waits if it
+/// is the only one of its address.
+pub(super) const MAX_WAITING_OF_ADDRESS: usize = MAX_WAITING / 4;
 /// Maximum time to wait for a place.
 const WAIT: Duration = Duration::from_secs(2);
-/// If the budget is used up, connections whose client takes no bytes for this time are closed. A
-/// shorter time would also close connections of clients that read.
-pub(super) const STALLED_AFTER: Duration = Duration::from_secs(1);
+/// Time that a client has to take a response if others wait for its place. After that, the connection
+/// may be closed.
+pub(super) const SENDING_TIME: Duration = Duration::from_secs(1);
 
-/// A place in the budget.
+/// Bounds the responses of one class of sizes.
+pub(super) struct Budget {
+    /// A permit for each byte that may be sent.
+    unsent: Arc<Semaphore>,
+    /// A permit for each byte that may wait.
+    waiting: Semaphore,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            unsent: Arc::new(Semaphore::new(MAX_UNSENT)),
+            waiting: Semaphore::new(MAX_WAITING),
+        }
+    }
+}
+
+/// A place in a budget.
 pub struct Reservation {
     entry: Arc<Entry>,
     bytes: usize,
@@ -45,22 +68,40 @@ impl Drop for Reservation {
     }
 }
 
+/// A response that waits for its place.
+struct Waiting<'a> {
+    entry: &'a Entry,
+    bytes: usize,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.entry.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 impl Connections {
     /// Reserves `bytes` for a response to the client of `entry`. Waits up to 2 s for a place, and
-    /// closes connections whose clients do not read. `None` if the budget stays used up.
+    /// closes connections whose clients read slowly. `None` if the budget stays used up.
     pub(super) async fn reserve(&self, entry: &Arc<Entry>, bytes: usize) -> Option<Reservation> {
         let bytes = bytes.min(MAX_UNSENT);
-        let budget = Arc::clone(&self.0.budget);
+        let budget = if bytes > HUGE {
+            &self.0.huge
+        } else {
+            &self.0.large
+        };
+        let unsent = Arc::clone(&budget.unsent);
         let permits = u32::try_from(bytes).ok()?;
-        let permit = if let Ok(permit) = Arc::clone(&budget).try_acquire_many_owned(permits) {
+        let permit = if let Ok(permit) = Arc::clone(&unsent).try_acquire_many_owned(permits) {
             permit
         } else {
-            let _waiting = self.wait(bytes)?;
-            let permit = budget.acquire_many_owned(permits);
+            let _waiting = self.wait(budget, entry, bytes)?;
+            let permit = unsent.acquire_many_owned(permits);
             let make_room = async {
                 loop {
-                    self.close_stalled(bytes);
-                    sleep(STALLED_AFTER).await;
+                    self.make_room(bytes);
+                    sleep(SENDING_TIME).await;
                 }
             };
             let permit = async {
@@ -72,6 +113,7 @@ impl Connections {
             timeout(WAIT, permit).await.ok().flatten()?
         };
         entry.unsent.fetch_add(bytes, Ordering::Relaxed);
+        entry.reserved_at.store(self.now(), Ordering::Relaxed);
         Some(Reservation {
             entry: Arc::clone(entry),
             bytes,
@@ -80,29 +122,51 @@ impl Connections {
     }
 
     /// Counts a response that waits for its place. `None` if too many wait.
-    fn wait(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let permits = u32::try_from(bytes.min(MAX_WAITING)).ok()?;
-        let waiting = Arc::clone(&self.0.waiting);
-        waiting.try_acquire_many_owned(permits).ok()
+    fn wait<'a>(&self, budget: &'a Budget, entry: &'a Entry, bytes: usize) -> Option<Waiting<'a>> {
+        let bytes = bytes.min(MAX_WAITING);
+        let permits = u32::try_from(bytes).ok()?;
+        let permit = budget.waiting.try_acquire_many(permits).ok()?;
+        let open = self.open();
+        let of_address = open.by_address.get(&entry.address).into_iter().flatten();
+        let before: usize = of_address
+            .map(|entry| entry.waiting.load(Ordering::Relaxed))
+            .sum();
+        if !entry.is_proxy && before > 0 && before + bytes > MAX_WAITING_OF_ADDRESS {
+            return None;
+        }
+        entry.waiting.fetch_add(bytes, Ordering::Relaxed);
+        drop(open);
+        Some(Waiting {
+            entry,
+            bytes,
+            _permit: permit,
+        })
     }
 
-    /// Closes stalled connections that together hold `bytes` of the budget, those that wait longest
-    /// first.
-    fn close_stalled(&self, bytes: usize) {
-        let stalled = u64::try_from(STALLED_AFTER.as_micros()).unwrap_or_default();
-        let before = self.now().saturating_sub(stalled);
+    /// Closes connections that together hold `bytes` of the budget for responses of this size, if
+    /// their clients had [`SENDING_TIME`] and have not taken the response: first the one with the
+    /// highest product of size and time.
+    fn make_room(&self, bytes: usize) {
+        let now = self.now();
+        let sending_time = u64::try_from(SENDING_TIME.as_micros()).unwrap_or_default();
         let mut open = self.open();
         let mut closed = 0;
         while closed < bytes {
-            let is_stalled = |entry: &Entry| {
-                entry.waiting_since() < before && entry.unsent.load(Ordering::Relaxed) > 0
+            let use_of_budget = |entry: &Entry| {
+                let unsent = entry.unsent.load(Ordering::Relaxed);
+                let time = now.saturating_sub(entry.reserved_at.load(Ordering::Relaxed));
+                let is_slow = entry.waiting_since() != BUSY && time >= sending_time;
+                let is_of_budget = unsent > 0 && (unsent > HUGE) == (bytes > HUGE);
+                (is_slow && is_of_budget).then(|| u128::from(time) * unsent as u128)
             };
             let entries = open.by_address.values().flatten();
-            let Some(longest) = super::longest_waiting(entries, is_stalled) else {
+            let uses = entries.filter_map(|entry| Some((use_of_budget(entry)?, entry)));
+            let Some((_, largest)) = uses.max_by_key(|(of_budget, _)| *of_budget) else {
                 return;
             };
-            closed += longest.unsent.load(Ordering::Relaxed);
-            open.close(&longest);
+            let largest = Arc::clone(largest);
+            closed += largest.unsent.load(Ordering::Relaxed);
+            open.close(&largest);
         }
     }
 }

@@ -23,13 +23,12 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
-use tokio::sync::Semaphore;
 
 use super::limits::network_address;
 use crate::config::ConnectionSettings;
 pub use activity::{Activity, HEAD_TIMEOUT, KEEP_ALIVE, OpenRequest, body_was_read};
+use budget::Budget;
 pub use budget::{LARGE, Reservation, Sliced};
-use budget::{MAX_UNSENT, MAX_WAITING};
 pub use stream::Stream;
 
 /// The value of [`Entry::waiting_since`] while the server works on a request.
@@ -43,10 +42,10 @@ struct Shared {
     settings: ConnectionSettings,
     started: Instant,
     open: Mutex<Open>,
-    /// A permit for each byte of the budget.
-    budget: Arc<Semaphore>,
-    /// A permit for each byte that may wait for the budget.
-    waiting: Arc<Semaphore>,
+    /// For responses of up to 1 MiB.
+    large: Budget,
+    /// For larger ones.
+    huge: Budget,
 }
 
 #[derive(Default)]
@@ -61,8 +60,14 @@ struct Entry {
     /// Microseconds after [`Shared::started`] since which the connection waits for its client: for
     /// a request, or until the client reads. [`BUSY`] if it does not wait.
     waiting_since: AtomicU64,
-    /// Bytes of the budget that its response holds.
+    /// Bytes of a budget that its response holds.
     unsent: AtomicUsize,
+    /// Microseconds after [`Shared::started`] at which its response got its place.
+    reserved_at: AtomicU64,
+    /// Bytes of its response that wait for a place.
+    waiting: AtomicUsize,
+    /// The connections of a trusted proxy belong to many clients.
+    is_proxy: bool,
     closed: AtomicBool,
     waker: AtomicWaker,
 }
@@ -86,8 +91,8 @@ impl Connections {
             settings,
             started: Instant::now(),
             open: Mutex::default(),
-            budget: Arc::new(Semaphore::new(MAX_UNSENT)),
-            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+            large: Budget::default(),
+            huge: Budget::default(),
         }))
     }
 
@@ -104,17 +109,20 @@ impl Connections {
         let mut open = self.open();
         let of_address = open.by_address.get(&address).map_or(0, Vec::len);
         if !is_proxy && of_address >= settings.per_address {
-            let longest = longest_waiting(open.by_address.get(&address)?, |_| true)?;
+            let longest = longest_waiting(open.by_address.get(&address)?)?;
             open.close(&longest);
         }
         if open.count >= settings.total {
-            let longest = longest_waiting(open.by_address.values().flatten(), |_| true)?;
+            let longest = longest_waiting(open.by_address.values().flatten())?;
             open.close(&longest);
         }
         let entry = Arc::new(Entry {
             address,
             waiting_since: AtomicU64::new(self.now()),
             unsent: AtomicUsize::default(),
+            reserved_at: AtomicU64::default(),
+            waiting: AtomicUsize::default(),
+            is_proxy,
             closed: AtomicBool::default(),
             waker: AtomicWaker::default(),
         });
@@ -174,15 +182,12 @@ impl Open {
     }
 }
 
-/// The connection among `entries` that has waited for its client for longest, and that `may_close`.
-fn longest_waiting<'a>(
-    entries: impl IntoIterator<Item = &'a Arc<Entry>>,
-    may_close: impl Fn(&Entry) -> bool,
-) -> Option<Arc<Entry>> {
+/// The connection among `entries` that has waited for its client for longest.
+fn longest_waiting<'a>(entries: impl IntoIterator<Item = &'a Arc<Entry>>) -> Option<Arc<Entry>> {
     entries
         .into_iter()
         .map(|entry| (entry.waiting_since(), entry))
-        .filter(|(since, entry)| *since != BUSY && may_close(entry))
+        .filter(|(since, _)| *since != BUSY)
         .min_by_key(|(since, _)| *since)
         .map(|(_, entry)| Arc::clone(entry))
 }

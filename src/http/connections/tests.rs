@@ -5,12 +5,13 @@ use std::{
     future::{pending, poll_fn},
     io::ErrorKind,
     net::IpAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     rc::Rc,
     time::Duration,
 };
 
 use actix_web::{HttpRequest, test::TestRequest};
+use futures_util::future::poll_immediate;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -18,9 +19,9 @@ use tokio::{
 };
 
 use super::{
-    Activity, Connections, MAX_UNSENT, OpenRequest, Stream,
+    Activity, Connections, OpenRequest, Stream,
     activity::{HEAD_TIMEOUT, KEEP_ALIVE, MIN_TAKEN, SLACK, WRITE_TIMEOUT},
-    budget::STALLED_AFTER,
+    budget::{HUGE, MAX_UNSENT, MAX_WAITING_OF_ADDRESS, SENDING_TIME},
 };
 use crate::config::ConnectionSettings;
 
@@ -174,11 +175,11 @@ async fn unread_responses_are_bounded_in_all() {
         .await
         .expect("full");
     stalled.block();
-    // The second waits until the first counts as stalled.
+    // The second waits until the first had its time.
     let request = open(&reading);
     let (second, ()) = tokio::join!(request.reserve(MAX_UNSENT / 2), async {
         while !is_closed(&stalled) {
-            sleep(STALLED_AFTER / 8).await;
+            sleep(SENDING_TIME / 8).await;
         }
         drop(held);
     });
@@ -190,6 +191,65 @@ async fn unread_responses_are_bounded_in_all() {
     assert!(open(&late).reserve(MAX_UNSENT).await.is_none());
     drop((busy, second));
     assert!(open(&late).reserve(MAX_UNSENT * 2).await.is_some());
+}
+
+/// A client that takes some bytes again and again is closed as well.
+#[tokio::test]
+async fn a_slow_reader_makes_room_for_others() {
+    let connections = connections(9, 9);
+    let open = |activity: &Rc<Activity>| OpenRequest::of(Rc::clone(activity), &request(false));
+    let [slow, other] = [(); 2].map(|()| admit(&connections, "192.0.2.1").expect("refused"));
+    let held = open(&slow).reserve(MAX_UNSENT).await.expect("full");
+    slow.block();
+    let other = open(&other);
+    let (reserved, ()) = tokio::join!(other.reserve(MAX_UNSENT), async {
+        for _ in 0..300 {
+            if is_closed(&slow) {
+                break;
+            }
+            sleep(SENDING_TIME / 100).await;
+            slow.sent(1000);
+        }
+        drop(held);
+    });
+    assert!(reserved.is_some());
+}
+
+#[tokio::test]
+async fn huge_responses_and_one_address_do_not_use_up_the_budget_of_others() {
+    let connections = connections(99, 99);
+    let open = |address: &str| {
+        let activity = admit(&connections, address).expect("refused");
+        OpenRequest::of(activity, &request(false))
+    };
+    let huge = open("192.0.2.1").reserve(MAX_UNSENT).await;
+    let mut sent = Vec::new();
+    for _ in 0..MAX_UNSENT / HUGE {
+        sent.push(open("192.0.2.1").reserve(HUGE).await.expect("full"));
+    }
+    let waiting: Vec<_> = (0..MAX_WAITING_OF_ADDRESS / HUGE)
+        .map(|_| open("192.0.2.1"))
+        .collect();
+    let mut waits: Vec<_> = waiting
+        .iter()
+        .map(|open| Box::pin(open.reserve(HUGE)))
+        .collect();
+    for wait in &mut waits {
+        assert!(poll_immediate(wait).await.is_none());
+    }
+    let of_same = open("192.0.2.1");
+    assert!(
+        poll_immediate(pin!(of_same.reserve(HUGE)))
+            .await
+            .is_some_and(|place| place.is_none())
+    );
+    let of_proxy = open("10.1.2.3");
+    let of_other = open("192.0.2.2");
+    assert!(poll_immediate(pin!(of_proxy.reserve(HUGE))).await.is_none());
+    let mut other = pin!(of_other.reserve(HUGE));
+    assert!(poll_immediate(&mut other).await.is_none());
+    drop((sent, huge, waits));
+    assert!(other.await.is_some());
 }
 
 #[tokio::test]

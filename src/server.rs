@@ -18,7 +18,7 @@ use actix_web::{
         AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER,
     },
     middleware::{NormalizePath, from_fn},
-    web::{self, Data, PayloadConfig, ServiceConfig},
+    web::{self, Data, ServiceConfig},
 };
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -27,7 +27,7 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     config::Origins,
     http::{
-        Connections, Drain, MAX_BODY_BYTES, Problem, State,
+        Connections, Drain, Problem, State,
         connections::{HEAD_TIMEOUT, KEEP_ALIVE, Stream},
         envelope::envelope,
         limits::{RATE_LIMIT, RATE_LIMIT_POLICY},
@@ -73,7 +73,6 @@ pub fn build(
         // The last middleware is the outermost.
         let app = App::new()
             .app_data(Data::new(state.for_worker()))
-            .app_data(PayloadConfig::new(MAX_BODY_BYTES))
             .configure(routes)
             .default_service(web::to(
                 async || Err::<HttpResponse, _>(Problem::no_route()),

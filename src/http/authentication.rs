@@ -114,10 +114,12 @@ impl Access {
 /// The result of [`authenticate`], on the request.
 struct Authenticated(Option<Identity>);
 
-/// Whether `request` has the token of a user.
-pub(super) fn is_authenticated(request: &HttpRequest) -> bool {
-    let extensions = request.extensions();
-    matches!(extensions.get(), Some(Authenticated(Some(_))))
+/// The user whose token `request` has. `None` on a route of [`Access::Public`].
+pub(super) fn authenticated_user(request: &HttpRequest) -> Option<UserId> {
+    match request.extensions().get() {
+        Some(Authenticated(Some(identity))) => Some(identity.id),
+        _ => None,
+    }
 }
 
 /// The id of the authenticated user, for the log.

@@ -28,5 +28,8 @@ pub use representation::Representation;
 pub use route::Route;
 pub use state::State;
 
-/// Maximum size of a request body, in bytes.
+/// Maximum size of the body of a request that is authenticated, in bytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Maximum size of the body of any other request, in bytes. A larger body needs a place in
+/// [`Limits::begin_large_body`].
+pub const MAX_SMALL_BODY_BYTES: usize = 16 * 1024;

@@ -12,7 +12,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
 
-use super::authentication::is_authenticated;
+use super::authentication::authenticated_user;
 
 /// Votes change the representation, so caches must revalidate every copy.
 const PRIVATE: &str = "private, no-cache";
@@ -55,7 +55,7 @@ impl Representation {
             // A malformed header is ignored.
             Err(_) => false,
         };
-        let caching = if is_authenticated(request) {
+        let caching = if authenticated_user(request).is_some() {
             PRIVATE
         } else {
             "public, no-cache"

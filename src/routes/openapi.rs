@@ -213,6 +213,7 @@ fn implied_problems(
         (types::TOO_MANY_REQUESTS, limited),
         (types::INTERNAL_SERVER_ERROR, true),
         (types::SERVICE_UNAVAILABLE, true),
+        (types::SERVICE_BUSY, body && authenticates),
         (types::INSUFFICIENT_STORAGE, true),
     ]
     .into_iter()

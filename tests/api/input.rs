@@ -1,8 +1,15 @@
-//! Input that several parsers would read differently.
+//! Input that several parsers would read differently, and large bodies.
+
+use futures_util::future::{join_all, select_all};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::harness::{
     Fixture, apply, behaviour,
-    service::{Answer, Service, User},
+    service::{Answer, PASSWORD, Service, User},
 };
 
 async fn send(service: &Service, user: &User, route: &str, body: &str) -> Answer {
@@ -140,4 +147,138 @@ async fn a_repeated_header_is_refused(fixture: Fixture) {
         let sent = request.body("{}").send().await.expect("no answer");
         Answer::of(sent).await.problem(415);
     }
+}
+
+/// Half of the bytes of a large body, which is no JSON.
+const HALF: usize = 50_000;
+
+/// A connection to `service` on which `user` sends the first half of a large post.
+async fn half_a_post(service: &Service, user: &User) -> TcpStream {
+    let address = service.base.trim_start_matches("http://");
+    let mut connection = TcpStream::connect(address).await.expect("no connection");
+    let head = format!(
+        "POST /posts HTTP/1.1\r\nHost: acclaim\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        user.token,
+        2 * HALF
+    );
+    let sent = head + &" ".repeat(HALF);
+    let sent = connection.write_all(sent.as_bytes()).await;
+    sent.expect("closed");
+    connection
+}
+
+/// The status line and the headers of the response.
+async fn head(connection: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(connection.read_u8().await.expect("no response"));
+    }
+    String::from_utf8(head).expect("not UTF-8").to_lowercase()
+}
+
+/// The response that comes first, and the connections without one.
+async fn first(connections: Vec<TcpStream>) -> (String, Vec<TcpStream>) {
+    let mut connections: Vec<_> = connections.into_iter().map(Some).collect();
+    let waiting = connections.iter_mut().flatten();
+    let heads = waiting.map(|connection| Box::pin(head(connection)));
+    let (head, index, rest) = select_all(heads).await;
+    drop(rest);
+    connections[index] = None;
+    (head, connections.into_iter().flatten().collect())
+}
+
+/// A post with a body of 80,000 bytes.
+async fn large_post(service: &Service, user: &User) -> Answer {
+    let content = "\u{e9}".repeat(40_000);
+    let body = json!({"title": "Large", "content": content});
+    service.post("/posts", user, body).await
+}
+
+/// Otherwise, callers without an account could fill the memory.
+#[apply(behaviour)]
+async fn a_body_without_authentication_is_small(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let body = |length: usize| {
+        let body = json!({"username": "ada", "password": PASSWORD}).to_string();
+        format!("{body:length$}")
+    };
+    for (length, status) in [(16 * 1024, 200), (16 * 1024 + 1, 413)] {
+        for token in [None, Some(&ada.token)] {
+            let mut request = service.request("POST", "/login");
+            if let Some(token) = token {
+                request = request.bearer_auth(token);
+            }
+            let request = request.header("content-type", "application/json");
+            let sent = request.body(body(length)).send().await.expect("no answer");
+            let answer = Answer::of(sent).await.expect(status);
+            if status == 413 {
+                let detail = answer.problem(413)["detail"].to_string();
+                assert!(detail.contains("16384 bytes"), "{detail}");
+            }
+        }
+    }
+    // A token is checked before the body is read: none of it has arrived.
+    let mut unknown = ada.clone();
+    unknown.token = "unknown".to_owned();
+    let head = head(&mut half_a_post(&service, &unknown).await).await;
+    assert!(head.starts_with("http/1.1 401"), "{head}");
+    // The size is refused while the body is incomplete, with and without an announced size.
+    for (size, sent) in [
+        (format!("Content-Length: {}", 16 * 1024 + 1), String::new()),
+        (
+            "Transfer-Encoding: chunked".to_owned(),
+            format!("9000\r\n{}", " ".repeat(16 * 1024 + 1)),
+        ),
+    ] {
+        let address = service.base.trim_start_matches("http://");
+        let mut connection = TcpStream::connect(address).await.expect("no connection");
+        let request = format!(
+            "POST /login HTTP/1.1\r\nHost: acclaim\r\nContent-Type: application/json\r\n{size}\r\n\r\n{sent}"
+        );
+        let written = connection.write_all(request.as_bytes()).await;
+        written.expect("closed");
+        let head = self::head(&mut connection).await;
+        assert!(head.starts_with("http/1.1 413"), "{head}");
+    }
+}
+
+#[apply(behaviour)]
+async fn the_large_bodies_of_one_user_do_not_hold_up_others(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let (ada, bob) = (service.user("ada").await, service.user("bob").await);
+    let open = (0..5).map(|_| half_a_post(&service, &ada));
+    let (refused, mut open) = first(join_all(open).await).await;
+    assert!(refused.starts_with("http/1.1 429"), "{refused}");
+    assert!(refused.contains("retry-after: "), "{refused}");
+    large_post(&service, &bob).await.expect(201);
+    service.new_post(&ada, "Small").await;
+    // The end of one body, which is no JSON, makes room for another.
+    let mut ended = open.pop().expect("all were refused");
+    let rest = " ".repeat(HALF);
+    ended.write_all(rest.as_bytes()).await.expect("closed");
+    let head = head(&mut ended).await;
+    assert!(head.starts_with("http/1.1 400"), "{head}");
+    large_post(&service, &ada).await.expect(201);
+}
+
+#[apply(behaviour)]
+async fn the_large_bodies_of_all_users_do_not_hold_up_small_ones(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let mut users = Vec::new();
+    for name in [
+        "ada", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ivy",
+    ] {
+        users.push(service.user(name).await);
+    }
+    // Four of each user, 36 in all.
+    let senders = users.iter().flat_map(|user| [user; 4]);
+    let open = senders.map(|user| half_a_post(&service, user));
+    let (refused, open) = first(join_all(open).await).await;
+    assert!(refused.starts_with("http/1.1 503"), "{refused}");
+    assert!(refused.contains("retry-after: "), "{refused}");
+    service.new_post(&users[0], "Small").await;
+    service.sign_in("ada", PASSWORD).await;
+    drop(open);
 }

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use actix_multipart::Multipart;
 use actix_web::{
-    FromRequest, HttpMessage, HttpRequest, dev::Payload, error::PayloadError, http::header,
-    web::Bytes,
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    error::PayloadError,
+    http::header,
+    web::{Bytes, BytesMut},
 };
 use deserr::Deserr;
 use futures_util::{StreamExt, future::LocalBoxFuture, stream};
@@ -17,13 +20,17 @@ use super::{
 };
 use crate::{
     error::FieldError,
-    http::{MAX_BODY_BYTES, Problem, connections::body_was_read},
+    http::{
+        MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES, Problem, State, authentication::authenticated_user,
+        connections::body_was_read, limits::LargeBody,
+    },
 };
 
 /// Maximum time for the whole body to arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A valid JSON object. Unknown members are ignored. Rejects with 400, 408, 413, 415 or 422.
+/// A valid JSON object. Unknown members are ignored. Rejects with 400, 408, 413, 415 or 422,
+/// and a large body also with 429 or 503.
 pub struct Body<T>(pub T);
 
 /// A valid form (urlencoded or multipart) or JSON object. A member with an empty text counts as
@@ -58,17 +65,14 @@ impl<T: Deserr<BodyErrors> + 'static> FromRequest for Form<T> {
 
 async fn read<T: Deserr<BodyErrors>>(
     request: &HttpRequest,
-    mut payload: Payload,
+    payload: Payload,
     accepted: Accepted,
 ) -> Result<T, Problem> {
     let format = Format::of(request, accepted)?;
-    let bytes = tokio::time::timeout(TIMEOUT, Bytes::from_request(request, &mut payload))
+    // The place is held until the bytes are parsed.
+    let (bytes, _place) = tokio::time::timeout(TIMEOUT, receive(request, payload))
         .await
-        .map_err(|_| Problem::body_timeout())?
-        .map_err(|error| match error.as_error() {
-            Some(PayloadError::Overflow) => Problem::too_large(MAX_BODY_BYTES),
-            _ => Problem::malformed("the request body is incomplete"),
-        })?;
+        .map_err(|_| Problem::body_timeout())??;
     body_was_read(request);
     let value = match format {
         Format::Json => {
@@ -82,6 +86,48 @@ async fn read<T: Deserr<BodyErrors>>(
         Format::Multipart => read_pairs(without_empty(multipart(request, bytes).await?)),
     };
     value.map_err(Problem::invalid)
+}
+
+/// Receives a body, and takes a place for it once it is large. Only an authenticated caller may send
+/// a large one, so nobody else can take places. The route has authenticated the caller before, see
+/// [`Access`](crate::http::authentication::Access).
+async fn receive(
+    request: &HttpRequest,
+    mut payload: Payload,
+) -> Result<(Bytes, Option<LargeBody>), Problem> {
+    let user = authenticated_user(request);
+    let max = user.map_or(MAX_SMALL_BODY_BYTES, |_| MAX_BODY_BYTES);
+    if content_length(request).is_some_and(|length| length > max) {
+        return Err(Problem::too_large(max));
+    }
+    let mut bytes = BytesMut::new();
+    let mut place = None;
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::malformed("the request body is incomplete"))?;
+        let length = bytes.len() + chunk.len();
+        if length > max {
+            return Err(Problem::too_large(max));
+        }
+        if let Some(user) = user
+            && length > MAX_SMALL_BODY_BYTES
+            && place.is_none()
+        {
+            place = Some(State::of(request)?.limits.begin_large_body(user).await?);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok((bytes.freeze(), place))
+}
+
+/// The announced size of the body, in bytes. The largest number if it is not a number.
+fn content_length(request: &HttpRequest) -> Option<usize> {
+    let length = request.headers().get(header::CONTENT_LENGTH)?.to_str();
+    Some(
+        length
+            .ok()
+            .and_then(|length| length.parse().ok())
+            .unwrap_or(usize::MAX),
+    )
 }
 
 /// The media types that an extractor accepts.

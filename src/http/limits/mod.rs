@@ -1,11 +1,13 @@
-//! Rate limits per client address, account and user, and the bound on expensive reads.
+//! Rate limits per client address, account and user, and the bounds on expensive reads and large
+//! bodies.
 //!
 //! Each process counts separately. A request that a limit refuses still counts towards the limits
 //! that were checked before.
 
 mod address;
-mod expensive;
+mod large_bodies;
 mod limit;
+mod per_caller;
 
 use std::{
     hash::Hash,
@@ -28,9 +30,11 @@ use ipnet::IpNet;
 use super::Problem;
 use crate::config::{self, Rate};
 pub(super) use address::network_address;
-pub use expensive::ExpensiveRead;
-use expensive::{Caller, ExpensiveReads};
+use large_bodies::LargeBodies;
+pub use large_bodies::LargeBody;
 use limit::RateLimit;
+pub use per_caller::InProgress;
+use per_caller::{Caller, PerCaller};
 
 /// The remaining requests of the tightest limit (draft-ietf-httpapi-ratelimit-headers).
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -43,7 +47,11 @@ pub const EXEMPT_PREFIX: &str = "/health/";
 /// Changes of the username per user. Each gives the account a name whose sign-ins were not counted.
 const RENAMES: u32 = 10;
 
-/// All rate limits, off by default, and the bound on expensive reads. Clones share their counts.
+/// Maximum number of expensive reads of one caller at the same time.
+const EXPENSIVE_READS: usize = 2;
+
+/// All rate limits, off by default, and the bounds on expensive reads and large bodies. Clones share
+/// their counts.
 #[derive(Clone, Debug, Default)]
 pub struct Limits(Arc<LimitSet>);
 
@@ -56,7 +64,8 @@ struct LimitSet {
     passwords: Option<Arc<RateLimit>>,
     renames: Option<Arc<RateLimit>>,
     writes: Option<Arc<RateLimit>>,
-    expensive: ExpensiveReads,
+    expensive: PerCaller<EXPENSIVE_READS>,
+    large_bodies: LargeBodies,
     trusted_proxies: Vec<IpNet>,
 }
 
@@ -88,7 +97,8 @@ impl Limits {
             passwords: limit("passwords", "password attempts for this account", passwords),
             renames: limit("renames", "changes of the username", renames),
             writes: limit("writes", "writes by this user", settings.writes),
-            expensive: ExpensiveReads::default(),
+            expensive: PerCaller::default(),
+            large_bodies: LargeBodies::default(),
             trusted_proxies: settings.trusted_proxies.clone(),
         }))
     }
@@ -170,12 +180,22 @@ impl Limits {
         &self,
         request: &HttpRequest,
         user: Option<UserId>,
-    ) -> Result<ExpensiveRead, Problem> {
+    ) -> Result<InProgress<EXPENSIVE_READS>, Problem> {
         let caller = match user {
             Some(user) => Caller::User(user),
             None => Caller::Address(self.0.client_of(request)),
         };
-        self.0.expensive.begin(caller).await
+        let read = self.0.expensive.begin(caller).await;
+        read.ok_or_else(|| Problem::too_many_expensive_reads(EXPENSIVE_READS))
+    }
+
+    /// Takes the place of a large body of `user`, of which there are 4 for each user and 32 for all
+    /// in this process.
+    ///
+    /// # Errors
+    /// 429 if the user has too many, after up to 1 s. 503 if all users have, after up to 2 s more.
+    pub async fn begin_large_body(&self, user: UserId) -> Result<LargeBody, Problem> {
+        self.0.large_bodies.begin(user).await
     }
 
     /// Counts a sign-in with `name`, from any address. It counts whether or not an account has the

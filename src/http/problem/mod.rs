@@ -161,6 +161,26 @@ impl Problem {
         }
     }
 
+    /// 429: the user has `max` large request bodies in progress already.
+    #[must_use]
+    pub fn too_many_large_bodies(max: usize) -> Self {
+        Self {
+            retry_after: RETRY_AFTER,
+            ..Self::new(
+                types::TOO_MANY_REQUESTS,
+                format!("you have {max} large request bodies in progress; wait for them to end"),
+            )
+        }
+    }
+
+    /// 503: too much work of one kind is in progress; other requests are not affected.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self {
+            retry_after: RETRY_AFTER,
+            ..Self::new(types::SERVICE_BUSY, detail)
+        }
+    }
+
     /// 500: an internal error. `cause` is only logged.
     #[must_use]
     pub fn internal(cause: impl Into<String>) -> Self {
@@ -272,10 +292,7 @@ impl From<Error> for Problem {
                 retry_after: EXPORT_RETRY_AFTER,
                 ..Self::new(types::TOO_MANY_REQUESTS, detail)
             },
-            Error::Busy => Self {
-                retry_after: EXPENSIVE_RETRY_AFTER,
-                ..Self::new(types::SERVICE_BUSY, detail)
-            },
+            Error::Busy => Self::busy(detail),
             Error::ListTooSlow(cause) => Self {
                 cause: Some(cause.to_string()),
                 retry_after: EXPENSIVE_RETRY_AFTER,

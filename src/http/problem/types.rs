@@ -166,7 +166,7 @@ problem_types! { GENERAL:
     || Problem::of_status(StatusCode::CONFLICT);
 
     CONTENT_TOO_LARGE PAYLOAD_TOO_LARGE "content-too-large" "Content too large",
-    "The request body is larger than the service accepts.",
+    "The request body is larger than the path accepts. A path that needs no access token accepts less than others.",
     "Send at most the number of bytes in detail.",
     || Problem::too_large(crate::http::MAX_BODY_BYTES);
 
@@ -181,8 +181,8 @@ problem_types! { GENERAL:
     || Problem::invalid(vec![FieldError::new("title", "length", "must be 1 to 300 characters")]);
 
     TOO_MANY_REQUESTS TOO_MANY_REQUESTS "too-many-requests" "Too many requests",
-    "An address, a user or an account exceeded a rate limit. The request had no effect.",
-    "Repeat the request after the number of seconds in Retry-After. RateLimit-Policy has the limit, and RateLimit the remaining requests.",
+    "An address, a user or an account exceeded a rate limit, or a user sends too many large request bodies at the same time. The request had no effect.",
+    "Repeat the request after the number of seconds in Retry-After. RateLimit-Policy has the rate limit, and RateLimit the remaining requests.",
     || Problem::too_many("sign-ins from this address", EXAMPLE_WAIT);
 
     INTERNAL_SERVER_ERROR INTERNAL_SERVER_ERROR "internal-server-error" "Internal server error",
@@ -278,7 +278,7 @@ problem_types! { SPECIFIC:
     || Problem::too_many_expensive_reads(2);
 
     SERVICE_BUSY SERVICE_UNAVAILABLE "service-busy" "Service busy",
-    "The service has too many expensive lists of all callers in progress. Other requests are not affected.",
+    "The service has too many expensive lists, or too many request bodies of more than 16 KiB, of all callers in progress. The request had no effect. Other requests are not affected.",
     "Wait for the number of seconds in Retry-After, and then repeat the request.",
     || Error::Busy.into();
 

@@ -1,4 +1,4 @@
-//! The bound on expensive reads that one caller has at the same time.
+//! The bound on what one caller has in progress at the same time.
 
 use std::{
     collections::HashMap,
@@ -9,14 +9,9 @@ use std::{
 
 use entity::values::UserId;
 
-use crate::{
-    http::Problem,
-    queue::{Place, Queue},
-};
+use crate::queue::{Place, Queue};
 
-/// Most expensive reads that one caller runs at the same time.
-const RUNNING: usize = 2;
-/// Most expensive reads of one caller that wait.
+/// Maximum number of requests of one caller that wait.
 const WAITING: usize = 30;
 /// Maximum time to wait.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -28,38 +23,36 @@ pub(super) enum Caller {
     Address(IpAddr),
 }
 
-/// The callers with expensive reads. A caller without an open request has no entry. Clones share
-/// them.
+/// Work of one kind, of which each caller has up to `RUNNING` in progress. A caller without an open
+/// request has no entry. Clones share the entries.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ExpensiveReads(Arc<Mutex<HashMap<Caller, Open>>>);
+pub(super) struct PerCaller<const RUNNING: usize>(Arc<Mutex<HashMap<Caller, Open>>>);
 
-/// The expensive reads of one caller.
+/// The requests of one caller, in progress or waiting.
 #[derive(Debug)]
 struct Open {
     requests: usize,
     queue: Arc<Queue>,
 }
 
-/// An expensive read in progress. Dropping it lets the next one of its caller begin.
+/// Work in progress. Dropping it lets the next of its caller begin.
 #[derive(Debug)]
-pub struct ExpensiveRead {
+pub struct InProgress<const RUNNING: usize> {
     _place: Place,
-    _entry: Entry,
+    _entry: Entry<RUNNING>,
 }
 
 /// A request that is counted in `requests` of its caller.
 #[derive(Debug)]
-struct Entry {
-    all: ExpensiveReads,
+struct Entry<const RUNNING: usize> {
+    all: PerCaller<RUNNING>,
     caller: Caller,
 }
 
-impl ExpensiveReads {
-    /// Begins an expensive read. Waits for the end of others of the caller.
-    ///
-    /// # Errors
-    /// 429 if too many wait, or if it takes longer than 1 s.
-    pub(super) async fn begin(&self, caller: Caller) -> Result<ExpensiveRead, Problem> {
+impl<const RUNNING: usize> PerCaller<RUNNING> {
+    /// Begins, or waits for the end of other work of the caller. `None` if too many wait, or after
+    /// 1 s.
+    pub(super) async fn begin(&self, caller: Caller) -> Option<InProgress<RUNNING>> {
         let queue = {
             let mut all = self.lock();
             let open = all.entry(caller).or_insert_with(|| Open {
@@ -73,9 +66,8 @@ impl ExpensiveReads {
             all: self.clone(),
             caller,
         };
-        let place = queue.enter().await;
-        Ok(ExpensiveRead {
-            _place: place.ok_or_else(|| Problem::too_many_expensive_reads(RUNNING))?,
+        Some(InProgress {
+            _place: queue.enter().await?,
             _entry: entry,
         })
     }
@@ -85,7 +77,7 @@ impl ExpensiveReads {
     }
 }
 
-impl Drop for Entry {
+impl<const RUNNING: usize> Drop for Entry<RUNNING> {
     fn drop(&mut self) {
         let mut all = self.all.lock();
         if let Some(open) = all.get_mut(&self.caller) {
@@ -107,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_without_requests_takes_no_memory() {
-        let all = ExpensiveReads::default();
+        let all = PerCaller::<2>::default();
         let caller = |last| Caller::Address(Ipv4Addr::new(127, 0, 0, last).into());
         let mut open = Vec::new();
         for last in [1, 1, 2] {

@@ -5,12 +5,12 @@ use super::{
     settings::{QUOTA_BYTES, QUOTA_POSTS},
 };
 
-/// What each user may store. `None` is not limited.
+/// The quotas of each user. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QuotaSettings {
-    /// `QUOTA_POSTS`: the number of posts.
+    /// `QUOTA_POSTS`: the maximum number of posts.
     pub posts: Option<u64>,
-    /// `QUOTA_BYTES`: the bytes of all titles and contents, in UTF-8.
+    /// `QUOTA_BYTES`: the maximum number of bytes of all titles and contents, in UTF-8.
     pub bytes: Option<u64>,
 }
 

@@ -48,9 +48,9 @@ pub async fn create(
         owner_id: Set(owner.id),
         ..new
     };
-    let charge = quotas.charge_new(db, owner.id, &post).await?;
+    let reservation = quotas.reserve_new(db, owner.id, &post).await?;
     Ok(PostView {
-        row: charge.settle(db.batched_write::<CreatePosts>(post).await)?,
+        row: reservation.settle(db.batched_write::<CreatePosts>(post).await)?,
         owner_username: owner.username,
         voted: false,
     })
@@ -103,7 +103,7 @@ pub async fn update(
     changes: ActiveModel,
 ) -> Result<PostView, Error> {
     let is_empty = !changes.is_changed();
-    let charge = quotas.charge_edit(db, caller, id, &changes).await?;
+    let reservation = quotas.reserve_edit(db, caller, id, &changes).await?;
     let changes = &ActiveModel {
         updated_at: Set(now()),
         ..changes
@@ -120,7 +120,7 @@ pub async fn update(
         }
         owned(&transaction, caller, id).await
     });
-    charge.settle(written.await)
+    reservation.settle(written.await)
 }
 
 /// Deletes post `id` and its votes. A moderator may delete posts of other users; the audit log then

@@ -244,8 +244,8 @@ impl Db {
         retry(|| in_transaction(&self.writer, Mode::Write, None, &work)).await
     }
 
-    /// Like [`write`](Self::write), for a write that can take long. Few of them run at once, and the
-    /// waiting ones of each `group`, such as an author, take turns.
+    /// Like [`write`](Self::write), for a write that can take long. Few of them run at once, one of each
+    /// `group`, such as an author, and the groups that wait take turns.
     ///
     /// # Errors
     /// Those of [`write`](Self::write).
@@ -255,8 +255,7 @@ impl Db {
         R: Future<Output = Result<T, Error>> + Send,
         T: Send,
     {
-        let _turn = self.turns.wait(group).await;
-        self.write(work).await
+        self.turns.run(group, self.write(work)).await
     }
 
     /// Like [`write`](Self::write), for a step of background work on SQLite. Waits while the
@@ -325,8 +324,8 @@ impl Db {
     pub async fn batched_write<B: BatchedWrite>(&self, row: B::Row) -> Result<B::Output, Error> {
         let row = Arc::new(row);
         if B::bytes(&row) > LARGE {
-            let _turn = self.turns.wait(B::group(&row)).await;
-            return retry(|| write_alone::<B>(&self.writer, &row)).await;
+            let write = retry(|| write_alone::<B>(&self.writer, &row));
+            return self.turns.run(B::group(&row), write).await;
         }
         let batches = self.shared.get::<Batches<B>>();
         retry(|| batches.write(&self.writer, Arc::clone(&row))).await

@@ -1,60 +1,124 @@
-//! Turns for writes that take long: only few run at once, and their authors alternate. So the writes
-//! of one author do not hold up those of others, and all of them together do not fill the queue for
-//! SQLite's writer or the connections to PostgreSQL.
+//! Turns for writes that take long: only few run at once, one of each author, and the authors
+//! alternate. So the writes of one author do not hold up those of others, and all of them together do
+//! not fill the queue for SQLite's writer or the connections to PostgreSQL.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
+
+use super::queues::SLOW;
 
 /// The turns of one pool. Clones share them.
 #[derive(Clone)]
 pub(super) struct Turns(Arc<Mutex<State>>);
 
 struct State {
+    /// The number of writes that may begin.
     free: usize,
+    /// The number of writes that may pass their turn on and continue.
+    free_slow: usize,
+    /// The groups with a write in progress.
+    active: HashSet<i64>,
     /// The waiting requests of each group, in the order in which the groups get the next turn.
     waiting: VecDeque<(i64, VecDeque<oneshot::Sender<Turn>>)>,
 }
 
 /// The right to write. Dropping it passes it on.
-pub(super) struct Turn(Turns);
+struct Turn {
+    turns: Turns,
+    group: i64,
+    /// True if the turn was passed on before the end of the write.
+    is_slow: bool,
+}
 
 impl Turns {
-    /// Turns for the writes on a pool of `connections`: a quarter of them, at least one.
+    /// Turns for the writes on a pool of `connections`: a quarter of them, at least two if the pool has
+    /// three or more. Slow writes continue without a turn until all writes together use half of the
+    /// connections.
     pub(super) fn of(connections: usize) -> Self {
-        let free = (connections / 4).max(1);
-        let waiting = VecDeque::new();
-        Self(Arc::new(Mutex::new(State { free, waiting })))
+        let others = connections.saturating_sub(1).max(1);
+        let free = (connections / 4).max(2).min(others);
+        Self(Arc::new(Mutex::new(State {
+            free,
+            free_slow: (connections / 2).saturating_sub(free),
+            active: HashSet::new(),
+            waiting: VecDeque::new(),
+        })))
+    }
+
+    /// Runs `write` of `group` in its turn. If it takes longer than [`SLOW`], perhaps because it waits for
+    /// a lock, it passes its turn on and continues.
+    pub(super) async fn run<T>(&self, group: i64, write: impl Future<Output = T>) -> T {
+        // Boxed before the wait, so that the future of the caller contains it once.
+        let mut write = Box::pin(write);
+        let mut turn = self.wait(group).await;
+        while !turn.is_slow {
+            if let Ok(outcome) = timeout(SLOW, &mut write).await {
+                return outcome;
+            }
+            turn.pass_on();
+        }
+        write.await
     }
 
     /// Waits for a turn. The groups that wait get one turn each, then a second one each.
-    pub(super) async fn wait(&self, group: i64) -> Turn {
-        let waiting = {
-            let mut state = self.lock();
-            if state.free > 0 {
-                state.free -= 1;
-                return Turn(self.clone());
+    async fn wait(&self, group: i64) -> Turn {
+        loop {
+            let waiting = {
+                let mut state = self.lock();
+                if state.free > 0 && state.active.insert(group) {
+                    state.free -= 1;
+                    return self.turn(group);
+                }
+                let (sender, receiver) = oneshot::channel();
+                let mut groups = state.waiting.iter_mut();
+                match groups.find(|(other, _)| *other == group) {
+                    Some((_, requests)) => requests.push_back(sender),
+                    None => state.waiting.push_back((group, VecDeque::from([sender]))),
+                }
+                receiver
+            };
+            // The sender stays in the queue until it sends.
+            if let Ok(turn) = waiting.await {
+                return turn;
             }
-            let (sender, receiver) = oneshot::channel();
-            let mut groups = state.waiting.iter_mut();
-            match groups.find(|(other, _)| *other == group) {
-                Some((_, requests)) => requests.push_back(sender),
-                None => state.waiting.push_back((group, VecDeque::from([sender]))),
-            }
-            receiver
-        };
-        // The sender stays in the queue until it sends.
-        waiting.await.unwrap_or_else(|_| Turn(self.clone()))
+        }
     }
 
-    /// The request whose turn is next. Without one, the turn becomes free.
-    fn next(&self) -> Option<oneshot::Sender<Turn>> {
+    fn turn(&self, group: i64) -> Turn {
+        Turn {
+            turns: self.clone(),
+            group,
+            is_slow: false,
+        }
+    }
+
+    /// Gives the free turns to requests that wait.
+    fn give(&self) {
+        while let Some((request, turn)) = self.next() {
+            // Not under the lock: if the request is cancelled just now, this drops the turn.
+            let _ = request.send(turn);
+        }
+    }
+
+    /// Takes a turn for the request that is next; `None` if no turn is free or no request may begin.
+    fn next(&self) -> Option<(oneshot::Sender<Turn>, Turn)> {
         let mut state = self.lock();
-        while let Some((group, mut requests)) = state.waiting.pop_front() {
+        if state.free == 0 {
+            return None;
+        }
+        loop {
+            let State {
+                active, waiting, ..
+            } = &mut *state;
+            let index = waiting
+                .iter()
+                .position(|(group, _)| !active.contains(group))?;
+            let (group, mut requests) = waiting.remove(index)?;
             // The others were cancelled.
             let next = loop {
                 match requests.pop_front() {
@@ -63,14 +127,14 @@ impl Turns {
                 }
             };
             if !requests.is_empty() {
-                state.waiting.push_back((group, requests));
+                waiting.push_back((group, requests));
             }
-            if next.is_some() {
-                return next;
+            if let Some(request) = next {
+                active.insert(group);
+                state.free -= 1;
+                return Some((request, self.turn(group)));
             }
         }
-        state.free += 1;
-        None
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -78,12 +142,34 @@ impl Turns {
     }
 }
 
+impl Turn {
+    /// Passes the turn on while the write continues, unless too many do.
+    fn pass_on(&mut self) {
+        {
+            let mut state = self.turns.lock();
+            if state.free_slow == 0 {
+                return;
+            }
+            state.free_slow -= 1;
+            state.free += 1;
+        }
+        self.is_slow = true;
+        self.turns.give();
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(next) = self.0.next() {
-            // If the request is cancelled just now, this drops the new turn, which passes it on.
-            let _ = next.send(Self(self.0.clone()));
+        {
+            let mut state = self.turns.lock();
+            state.active.remove(&self.group);
+            if self.is_slow {
+                state.free_slow += 1;
+            } else {
+                state.free += 1;
+            }
         }
+        self.turns.give();
     }
 }
 
@@ -153,5 +239,37 @@ mod tests {
         drop(first);
         drop(second);
         assert!(poll_immediate(&mut third).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_group_has_one_turn_and_slow_writes_pass_theirs_on() {
+        let turns = Turns::of(8);
+        let mut first = turns.wait(1).await;
+        let mut again = Box::pin(turns.wait(1));
+        assert!(poll_immediate(&mut again).await.is_none());
+        let mut second = turns.wait(2).await;
+        let mut third = Box::pin(turns.wait(3));
+        assert!(poll_immediate(&mut third).await.is_none());
+        first.pass_on();
+        assert!(poll_immediate(&mut again).await.is_none());
+        let mut third = third.await;
+        second.pass_on();
+        let fourth = turns.wait(4).await;
+        // Half of the connections are in use.
+        third.pass_on();
+        assert!(poll_immediate(pin!(turns.wait(5))).await.is_none());
+        drop((first, second, third, fourth));
+        assert!(poll_immediate(&mut again).await.is_some());
+    }
+
+    #[test]
+    fn writes_in_turn_never_use_all_connections() {
+        let counts = [1, 2, 3, 4, 7, 8, 10].map(|connections| {
+            let turns = Turns::of(connections);
+            let state = turns.lock();
+            (state.free, state.free_slow)
+        });
+        let expected = [(1, 0), (1, 0), (2, 0), (2, 0), (2, 1), (2, 2), (2, 3)];
+        assert_eq!(counts, expected);
     }
 }

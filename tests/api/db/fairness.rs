@@ -17,7 +17,11 @@ use entity::{
     posts,
     values::{Content, PostId, UserId},
 };
-use futures_util::future::{join, join_all, poll_immediate};
+use futures_util::{
+    StreamExt,
+    future::{join, join_all, poll_immediate},
+    stream::FuturesUnordered,
+};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, TransactionTrait};
 use tokio::sync::Semaphore;
 
@@ -150,6 +154,47 @@ async fn changes_by_one_user_do_not_hold_up_the_posts_of_others(fixture: Fixture
     let work = join(join_all(changes.collect::<Vec<_>>()), other);
     let (_, before) = start_while_saturated(&fixture, db, work).await;
     assert!(before <= 3, "{before}");
+}
+
+/// On PostgreSQL a change waits for as long as another transaction locks its post.
+#[apply(behaviour)]
+async fn changes_of_a_locked_post_do_not_hold_up_those_of_others(fixture: Fixture) {
+    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+                           AND datname = current_database()";
+    if !fixture.is_postgres() {
+        return;
+    }
+    let service = fixture.serve().await;
+    let mut authors = Vec::new();
+    for name in ["ada", "bob"] {
+        let author = service.user(name).await;
+        let id = service.new_post(&author, "Post").await;
+        let author = UserId::parse(author.id).unwrap();
+        authors.push((author, PostId::parse(id).unwrap()));
+    }
+    let db = &Db::open(&fixture.database()).await.unwrap();
+    let change = |(author, id): (UserId, PostId)| async move {
+        let change = posts::ActiveModel {
+            content: Set(Content::parse("Changed").unwrap()),
+            ..Default::default()
+        };
+        update(db, &Quotas::default(), author, id, change)
+            .await
+            .is_ok()
+    };
+    let (connection, other) = (fixture.connect().await, fixture.connect().await);
+    let transaction = connection.begin().await.unwrap();
+    let lock = format!("SELECT 1 FROM posts WHERE id = {} FOR UPDATE", authors[0].1);
+    transaction.execute_unprepared(&lock).await.unwrap();
+    let mut waiting: FuturesUnordered<_> = (0..40).map(|_| change(authors[0])).collect();
+    let changed = async {
+        wait_for(&other, WAITING, &["1"]).await;
+        change(authors[1]).await
+    };
+    tokio::select! {
+        ended = waiting.next() => panic!("{ended:?}"),
+        changed = changed => assert!(changed),
+    }
 }
 
 /// The rows of one author do not hold up those of another who came later.

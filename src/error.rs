@@ -156,7 +156,7 @@ pub enum Error {
     /// The queue of the hashing threads is full.
     #[error("too many sign-ins at once")]
     Overloaded,
-    /// Too many lists wait for the database.
+    /// Too many expensive lists are in progress or wait.
     #[error("the service is busy with other lists")]
     Busy,
     /// The list has too many posts to count them.

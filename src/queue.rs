@@ -12,7 +12,7 @@ use tokio::{
 pub struct Queue {
     places: Arc<Semaphore>,
     waiting: Semaphore,
-    patience: Duration,
+    max_wait: Duration,
 }
 
 /// A place. Dropping it frees it.
@@ -20,13 +20,13 @@ pub struct Queue {
 pub struct Place(#[expect(dead_code, reason = "held until it is dropped")] OwnedSemaphorePermit);
 
 impl Queue {
-    /// A queue with `places`, at least one. Up to `waiting` others wait for up to `patience`.
+    /// A queue with `places`, at least one. Up to `waiting` others wait for up to `max_wait`.
     #[must_use]
-    pub fn new(places: usize, waiting: usize, patience: Duration) -> Self {
+    pub fn new(places: usize, waiting: usize, max_wait: Duration) -> Self {
         Self {
             places: Arc::new(Semaphore::new(places.max(1))),
             waiting: Semaphore::new(waiting),
-            patience,
+            max_wait,
         }
     }
 
@@ -38,7 +38,7 @@ impl Queue {
         }
         let _waits = self.waiting.try_acquire().ok()?;
         let permit = Arc::clone(&self.places).acquire_owned();
-        let permit = timeout(self.patience, permit).await.ok()?.ok()?;
+        let permit = timeout(self.max_wait, permit).await.ok()?.ok()?;
         Some(Place(permit))
     }
 }
@@ -50,11 +50,11 @@ mod tests {
 
     use super::{Duration, Queue};
 
-    const PATIENCE: Duration = Duration::from_secs(1);
+    const MAX_WAIT: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
     async fn places_and_waiting_are_bounded() {
-        let queue = Queue::new(1, 1, PATIENCE);
+        let queue = Queue::new(1, 1, MAX_WAIT);
         let first = queue.enter().await.expect("no place");
         let mut second = Box::pin(queue.enter());
         assert!(poll_immediate(&mut second).await.is_none());
@@ -67,7 +67,7 @@ mod tests {
         let second = second.await.expect("no place");
         let mut third = Box::pin(queue.enter());
         assert!(poll_immediate(&mut third).await.is_none());
-        advance(PATIENCE).await;
+        advance(MAX_WAIT).await;
         assert!(third.await.is_none());
         drop(second);
         assert!(queue.enter().await.is_some());

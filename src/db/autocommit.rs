@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{
     connection::{Connection, is_stale},
-    places::{EXPENSIVE_LIMIT, Kind},
+    places::ExpensiveList,
     pool::{Lease, Pool},
     queues::SLOW,
     rows::Rows,
@@ -29,6 +29,17 @@ pub struct Autocommit {
     kind: Kind,
 }
 
+/// The kind of a statement.
+#[derive(Clone, Debug)]
+enum Kind {
+    /// Reads single rows.
+    Row,
+    /// Reads a page of a list, in about the time of a single row.
+    List,
+    /// One of a list that may take much longer.
+    ExpensiveList(Arc<ExpensiveList>),
+}
+
 impl Autocommit {
     pub(super) fn new(pool: Arc<Pool>) -> Self {
         let kind = Kind::Row;
@@ -42,13 +53,19 @@ impl Autocommit {
         Self { kind, ..self }
     }
 
-    /// For a list that may take long. At most half of the connections run its queries, and they wait
-    /// for at most 1 s ([`Error::Busy`](crate::error::Error::Busy)). A query that takes longer than
-    /// 2 s is cancelled ([`Error::TooSlow`](crate::error::Error::TooSlow)), and none runs twice.
-    #[must_use]
-    pub fn for_expensive_list(self) -> Self {
-        let kind = Kind::ExpensiveList;
-        Self { kind, ..self }
+    /// For a list that may take long. At most half of the connections are used for such lists. The
+    /// result and its clones keep the place of one list, so drop them after the last query. If the
+    /// queries take longer than 2 s together, the last one is cancelled
+    /// ([`Error::TooSlow`](crate::error::Error::TooSlow)). None runs twice.
+    ///
+    /// # Errors
+    /// For [`Error::Busy`](crate::error::Error::Busy) if no place is free within 5 s or too many wait,
+    /// and for [`Error::Unavailable`](crate::error::Error::Unavailable) if the other lists use all
+    /// connections for as long.
+    pub async fn for_expensive_list(self) -> Result<Self, DbErr> {
+        let list = self.pool.places.take_expensive().await?;
+        let kind = Kind::ExpensiveList(list.into());
+        Ok(Self { kind, ..self })
     }
 
     /// Runs `statement` and yields its rows as the database sends them.
@@ -97,9 +114,13 @@ impl ConnectionTrait for Autocommit {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let _places = self.pool.places.take(self.kind).await?;
+        let _place = match self.kind {
+            Kind::List => self.pool.places.take_list().await?,
+            Kind::Row | Kind::ExpensiveList(_) => None,
+        };
         let lease = self.pool.lease().await?;
-        if self.get_database_backend() == DbBackend::Sqlite || self.kind == Kind::ExpensiveList {
+        let is_repeatable = !matches!(self.kind, Kind::ExpensiveList(_));
+        if self.get_database_backend() == DbBackend::Sqlite || !is_repeatable {
             return self.rows(lease, &statement).await;
         }
         let mut first = pin!(self.rows(lease, &statement));
@@ -148,12 +169,12 @@ impl Autocommit {
         connection: &mut Connection,
         statement: &Statement,
     ) -> Result<Vec<QueryResult>, sqlx::Error> {
-        if self.kind != Kind::ExpensiveList {
+        let Kind::ExpensiveList(list) = &self.kind else {
             return connection.rows(statement).await;
-        }
+        };
         let canceller = connection.canceller();
         let rows = connection.rows(statement);
-        let limited = self.pool.limit(&canceller, EXPENSIVE_LIMIT, rows);
+        let limited = list.run(|limit| self.pool.limit(&canceller, limit, rows));
         // Boxed, because the future of every other read would contain it.
         Box::pin(limited).await
     }

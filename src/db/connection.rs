@@ -25,13 +25,11 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{error::ends_connection, gate::Gate};
+use super::{CLIENT_CHECK, error::ends_connection, gate::Gate};
 
 /// Time limit of one statement. It is above PostgreSQL's own `statement_timeout`, and ends waiting
 /// for a server that does not answer.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
-/// PostgreSQL cancels a statement within a second after its client disconnects.
-const CHECK_FOR_CLIENT: &str = "SET client_connection_check_interval = '1s'";
 const SERVER_PROCESS: &str =
     "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";
 const CANCEL: &str = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
@@ -70,7 +68,11 @@ impl Options {
             Self::Postgres(options) => {
                 let mut connection = options.connect().await?;
                 // PostgreSQL before version 14 lacks this setting and finishes the statement.
-                let _ = connection.execute(CHECK_FOR_CLIENT).await;
+                let check = format!(
+                    "SET client_connection_check_interval = {}",
+                    CLIENT_CHECK.as_millis()
+                );
+                let _ = connection.execute(AssertSqlSafe(check)).await;
                 let process = query_as(SERVER_PROCESS).fetch_one(&mut connection);
                 Connection::Postgres {
                     process: process.await?,

@@ -68,6 +68,10 @@ pub use wal::WriteAheadLog;
 
 /// PostgreSQL cancels a statement after this time.
 const STATEMENT_TIMEOUT: &str = "10s";
+/// PostgreSQL cancels a statement within this time after its client disconnects.
+const CLIENT_CHECK: Duration = Duration::from_secs(1);
+/// Total time to wait for a connection, connect and ping.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time that an SQLite connection waits for the lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum number of PostgreSQL connections of a process by default. Two servers fit into

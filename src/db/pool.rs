@@ -14,18 +14,19 @@ use tokio::{
 };
 
 use super::{
+    ACQUIRE_TIMEOUT,
     connection::{Canceller, Connection, Options, is_reusable, is_stale, is_transient},
     gate::Gate,
     manager::{MAX_LIFETIME, Manager, Shared},
-    places::Places,
+    places::{Places, none_free},
 };
 
-/// Total time to queue, connect and ping.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum time to wait at the end for connections that are in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time between two looks at the number of connections in use.
 const POLL: Duration = Duration::from_millis(2);
+/// Time between two attempts at cancelling a statement.
+const CANCEL_AGAIN: Duration = Duration::from_secs(1);
 /// Pause before the second attempt to connect. It doubles with every further attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
@@ -172,7 +173,7 @@ impl Pool {
     }
 
     /// Runs `work`, and cancels its statements, on the connection of `canceller`, if it takes longer
-    /// than `limit`.
+    /// than `limit`. A cancellation that comes between two statements has no effect, so it is repeated.
     pub(super) async fn limit<T>(
         &self,
         canceller: &Canceller,
@@ -183,15 +184,16 @@ impl Pool {
             options, shared, ..
         } = self.slots.manager();
         let mut work = pin!(work);
-        // A cancellation that comes between two statements has no effect.
+        let mut wait = limit;
         loop {
-            if let Ok(outcome) = timeout(limit, &mut work).await {
+            if let Ok(outcome) = timeout(wait, &mut work).await {
                 return outcome;
             }
             let cancel = canceller.cancel(options, &shared.extra_connections);
             if let Either::Left((outcome, _)) = select(&mut work, pin!(cancel)).await {
                 return outcome;
             }
+            wait = CANCEL_AGAIN;
         }
     }
 
@@ -239,7 +241,7 @@ where
     };
     timeout(ACQUIRE_TIMEOUT, attempts)
         .await
-        .unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
+        .unwrap_or_else(|_| Err(none_free()))
 }
 
 fn pool_error(error: PoolError<sqlx::Error>) -> sqlx::Error {

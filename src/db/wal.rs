@@ -146,14 +146,14 @@ async fn empty_at_the_end(writer: &Arc<Pool>) -> Result<(), Error> {
     Err(Error::unavailable(cause))
 }
 
-/// Copies the log to the database file and truncates it, waiting for reads for up to `patience`.
+/// Copies the log to the database file and truncates it, waiting for reads for up to `max_wait`.
 /// Returns false if they last longer.
-async fn truncate(mut writer: Lease, patience: Duration) -> Result<bool, DbErr> {
+async fn truncate(mut writer: Lease, max_wait: Duration) -> Result<bool, DbErr> {
     let busy_timeout = |time: Duration| format!("PRAGMA busy_timeout = {}", time.as_millis());
     let checkpoint = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
     let connection = &mut writer.connection;
     let outcome = async {
-        connection.execute_simple(&busy_timeout(patience)).await?;
+        connection.execute_simple(&busy_timeout(max_wait)).await?;
         let rows = connection.rows(&checkpoint).await?;
         connection
             .execute_simple(&busy_timeout(BUSY_TIMEOUT))

@@ -70,11 +70,13 @@ pub async fn page<R: FeedRepresentation>(
     page.ok_or(Error::TooManyToCount { max: MAX_COUNT })
 }
 
-fn connection_for(query: &FeedQuery, connection: Autocommit) -> Autocommit {
+/// The connection for all statements of one list. An expensive list keeps its place until it is
+/// dropped.
+async fn connection_for(query: &FeedQuery, connection: Autocommit) -> Result<Autocommit, DbErr> {
     if query.is_expensive() {
-        connection.for_expensive_list()
+        connection.for_expensive_list().await
     } else {
-        connection.for_list()
+        Ok(connection.for_list())
     }
 }
 
@@ -92,8 +94,9 @@ impl<R: FeedRepresentation> SharedRead for OwnPage<R> {
         (query, viewer): (FeedQuery, Viewer),
         _: Vec<()>,
     ) -> Found<(), Arc<R>> {
-        let connection = connection_for(&query, connection);
+        let connection = connection_for(&query, connection).await?;
         let page = list(&connection, viewer, &query).await?;
+        drop(connection);
         let page = page.map(|page| ((), Arc::new(R::of(page))));
         Ok(page.into_iter().collect())
     }
@@ -113,13 +116,15 @@ impl<R: FeedRepresentation> SharedRead for SharedPage<R> {
         query: FeedQuery,
         viewers: Vec<Viewer>,
     ) -> Found<Viewer, Arc<R>> {
-        let connection = connection_for(&query, connection);
+        let connection = connection_for(&query, connection).await?;
         if let [viewer] = viewers[..] {
             let page = list(&connection, viewer, &query).await?;
+            drop(connection);
             let page = page.map(|page| (viewer, Arc::new(R::of(page))));
             return Ok(page.into_iter().collect());
         }
         let rows = SharedRows::read(&connection, &query, &viewers).await?;
+        drop(connection);
         // Most viewers voted for none of the posts and share one page.
         let mut distinct: HashMap<Selection, Arc<R>> = HashMap::new();
         let mut pages = Vec::with_capacity(viewers.len());

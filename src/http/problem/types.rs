@@ -273,7 +273,7 @@ problem_types! { SPECIFIC:
     || Error::TokenLimit { max: 100 }.into();
 
     TOO_MANY_EXPENSIVE_READS TOO_MANY_REQUESTS "too-many-expensive-reads" "Too many expensive reads",
-    "The caller already has the maximum number of expensive lists in progress. A list is expensive if it has search, count=exact, voted=false, published=false, or skip above 1,000, or combines an owner, a tag, own votes, a time span, or the order top or hot with another of these.",
+    "The caller already has the maximum number of expensive lists in progress. The description of GET /posts says which lists are expensive.",
     "Wait for the responses, or for the number of seconds in Retry-After, and then repeat the request.",
     || Problem::too_many_expensive_reads(2);
 

@@ -221,7 +221,7 @@ async fn a_body_without_authentication_is_small(fixture: Fixture) {
     }
     // A token is checked before the body is read: none of it has arrived.
     let mut unknown = ada.clone();
-    unknown.token = "unknown".to_owned();
+    "unknown".clone_into(&mut unknown.token);
     let head = head(&mut half_a_post(&service, &unknown).await).await;
     assert!(head.starts_with("http/1.1 401"), "{head}");
     // The size is refused while the body is incomplete, with and without an announced size.

@@ -178,7 +178,7 @@ impl<'a> FeedSelect<'a> {
                 in_title: cursor.key == 1,
                 id: cursor.id,
             });
-            let in_title = words.in_title(backend);
+            let in_title = words.in_title(backend, scope.rows);
             let key: SimpleExpr = Expr::case(in_title.clone(), 1_i64).finally(0_i64).into();
             let select = posts
                 .filter(words.best(backend, &scope, position))

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 pub use merge::forget_deleted_words;
-use stream::{Matches, SqlWriter, Stream};
+use stream::{Matches, SqlWriter, Stream, write_title_match};
 pub(super) use words::Words;
 
 /// The posts in which a search looks for the first matches.
@@ -104,17 +104,16 @@ impl Words {
         self.union(backend, scope, &streams)
     }
 
-    /// True if the title of the post contains all words.
-    pub(super) fn in_title(&self, backend: DbBackend) -> Expr {
+    /// True if the title of the post contains all words. `rows` is the number of posts for which it is
+    /// evaluated.
+    pub(super) fn in_title(&self, backend: DbBackend, rows: u64) -> Expr {
         let mut writer = SqlWriter::new(backend);
         if backend == DbBackend::Postgres {
             writer.text("posts.search @@ (SELECT CAST(");
             writer.bind(self.tsquery("="));
             writer.text(" AS tsquery))");
         } else {
-            writer.text("EXISTS (SELECT 1 FROM posts_titles WHERE posts_titles MATCH ");
-            writer.bind(self.fts5());
-            writer.text(" AND posts_titles.rowid = posts.id)");
+            write_title_match(&mut writer, self, "posts", rows);
         }
         writer.expression()
     }

@@ -15,6 +15,10 @@ const CHECKED_POSTGRES: u64 = 2_000;
 /// The same for SQLite, which takes about 10 us for each, and 1 us for a post from the index.
 const CHECKED_SQLITE: u64 = 100;
 
+/// From this number of rows on, SQLite reads all matches of the titles once. Below, it searches for each
+/// row, which takes up to 0.4 ms if the words are common.
+const MANY_SQLITE: u64 = 200;
+
 /// Matching posts by id.
 pub(super) struct Stream {
     /// The name of the common table expression.
@@ -219,9 +223,22 @@ impl Parts<'_> {
 
     fn write_not_in_title(&self, sql: &mut SqlWriter) {
         if self.stream.matches == Matches::NotTitle {
-            sql.text(" AND NOT EXISTS (SELECT 1 FROM posts_titles WHERE posts_titles MATCH ");
-            sql.bind(self.words.fts5());
-            sql.text(" AND posts_titles.rowid = post.id)");
+            sql.text(" AND NOT ");
+            write_title_match(sql, self.words, "post", self.rows);
         }
+    }
+}
+
+/// Writes, for SQLite, that the title of `post` contains all words. It is evaluated for `rows` posts.
+pub(super) fn write_title_match(sql: &mut SqlWriter, words: &Words, post: &str, rows: u64) {
+    let matches = "(SELECT rowid FROM posts_titles WHERE posts_titles MATCH ";
+    if rows < MANY_SQLITE {
+        sql.text(&format!("EXISTS {matches}"));
+        sql.bind(words.fts5());
+        sql.text(&format!(" AND posts_titles.rowid = {post}.id)"));
+    } else {
+        sql.text(&format!("{post}.id IN {matches}"));
+        sql.bind(words.fts5());
+        sql.text(")");
     }
 }

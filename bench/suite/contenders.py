@@ -136,15 +136,23 @@ class Acclaim(Contender):
         return Request("GET", f"/posts?search={RARE}&limit=10")
 
     def deep_page(self) -> Request:
-        """By the cursor of the page before it."""
+        """By the cursor that follows from the pages before it."""
+        limit = next(number for number in range(100, 0, -1) if self.depth() % number == 0)
+        path = f"/posts?limit={limit}"
         with Client(self.port) as client:
-            before = Request("GET", f"/posts?limit=10&skip={self.depth() - 10}")
-            link = client.expect(200, before, self.tokens[0]).headers.get("Link", "")
-        for part in link.split(","):
-            target, _, relation = part.partition(">")
-            if 'rel="next"' in relation:
-                return Request("GET", target.strip().removeprefix("<"))
-        raise RuntimeError(f"no page follows {before.path}: {link}")
+            for _ in range(self.depth() // limit):
+                page = client.expect(200, Request("GET", path), self.tokens[0])
+                path = _next(page.headers.get("Link", ""))
+        return Request("GET", path.replace(f"limit={limit}", "limit=10"))
+
+
+def _next(link: str) -> str:
+    """The target of `rel="next"` in a `Link` header."""
+    for part in link.split(","):
+        target, _, relation = part.partition(">")
+        if 'rel="next"' in relation:
+            return target.strip().removeprefix("<")
+    raise RuntimeError(f"no page follows: {link}")
 
 
 class Course(Contender):

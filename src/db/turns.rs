@@ -38,13 +38,14 @@ struct Turn {
 impl Turns {
     /// Turns for the writes on a pool of `connections`: a quarter of them, at least two if the pool has
     /// three or more. Slow writes continue without a turn until all writes together use half of the
-    /// connections.
+    /// connections, or four. One connection is always left.
     pub(super) fn of(connections: usize) -> Self {
         let others = connections.saturating_sub(1).max(1);
         let free = (connections / 4).max(2).min(others);
+        let all = (connections / 2).max(4).min(others);
         Self(Arc::new(Mutex::new(State {
             free,
-            free_slow: (connections / 2).saturating_sub(free),
+            free_slow: all.saturating_sub(free),
             active: HashSet::new(),
             waiting: VecDeque::new(),
         })))
@@ -269,7 +270,7 @@ mod tests {
             let state = turns.lock();
             (state.free, state.free_slow)
         });
-        let expected = [(1, 0), (1, 0), (2, 0), (2, 0), (2, 1), (2, 2), (2, 3)];
+        let expected = [(1, 0), (1, 0), (2, 0), (2, 1), (2, 2), (2, 2), (2, 3)];
         assert_eq!(counts, expected);
     }
 }

@@ -63,7 +63,8 @@ pub async fn envelope(
     })
 }
 
-/// Takes a place in the budget of large responses for `response`, or replaces it with a 503.
+/// Takes a place in the budget of large responses for `response`, or replaces it with a 503. The
+/// response to a write is sent in any case: the write was committed, and must not be repeated.
 async fn reserve(
     response: ServiceResponse<BoxBody>,
     open: Option<&OpenRequest>,
@@ -76,6 +77,9 @@ async fn reserve(
         return response;
     };
     let Some(reservation) = open.reserve(size).await else {
+        if !response.request().method().is_safe() {
+            return response;
+        }
         let cause = "the budget for large responses is used up".to_owned();
         let problem = Problem::unavailable("too many large responses are being sent", Some(cause));
         return ServiceResponse::from_err(problem, response.into_parts().0);

@@ -174,9 +174,9 @@ impl Account {
     where
         C: Future<Output = Result<Usage, Error>>,
     {
-        let arrived = Instant::now();
         let Some(_place) = self.places.enter().await else {
-            self.estimate().not_counted(arrived);
+            // No row was read, so the pause is short.
+            self.estimate().not_counted(Instant::now());
             return Ok(());
         };
         let began = Instant::now();

@@ -163,7 +163,7 @@ impl Parts<'_> {
         ));
         self.write_fts5(sql, self.needed.as_deref());
         sql.text(&self.and_start(&format!("{table}.rowid")));
-        self.write_not_in_title(sql);
+        self.write_not_in_title(sql, u64::MAX);
         sql.text(&format!(
             " ORDER BY {table}.rowid {direction} LIMIT {rows}))"
         ));
@@ -181,7 +181,7 @@ impl Parts<'_> {
         ));
         self.write_fts5(sql, None);
         sql.text(&format!(" AND {table}.rowid = post.id)"));
-        self.write_not_in_title(sql);
+        self.write_not_in_title(sql, CHECKED_SQLITE);
         let few = format!("(SELECT count(*) FROM {name}_near) < {rows}");
         sql.text(&format!(
             " ORDER BY id {direction} LIMIT {rows}), {name} AS MATERIALIZED (
@@ -192,7 +192,7 @@ impl Parts<'_> {
         let needed = self.needed.as_deref().unwrap_or("TRUE");
         self.write_fts5(sql, Some(&format!("{few} AND {needed}")));
         sql.text(&format!("){start}"));
-        self.write_not_in_title(sql);
+        self.write_not_in_title(sql, u64::MAX);
         sql.text(&format!(" ORDER BY id {direction} LIMIT {rows}))"));
     }
 
@@ -221,15 +221,17 @@ impl Parts<'_> {
         }
     }
 
-    fn write_not_in_title(&self, sql: &mut SqlWriter) {
+    /// `rows` is the maximum number of posts for which it is evaluated.
+    fn write_not_in_title(&self, sql: &mut SqlWriter, rows: u64) {
         if self.stream.matches == Matches::NotTitle {
             sql.text(" AND NOT ");
-            write_title_match(sql, self.words, "post", self.rows);
+            write_title_match(sql, self.words, "post", rows);
         }
     }
 }
 
-/// Writes, for SQLite, that the title of `post` contains all words. It is evaluated for `rows` posts.
+/// Writes, for SQLite, that the title of `post` contains all words. It is evaluated for at most
+/// `rows` posts.
 pub(super) fn write_title_match(sql: &mut SqlWriter, words: &Words, post: &str, rows: u64) {
     let matches = "(SELECT rowid FROM posts_titles WHERE posts_titles MATCH ";
     if rows < MANY_SQLITE {

@@ -22,7 +22,8 @@ use crate::queue::{Place, Queue};
 /// Time limit of the statements of an expensive list together.
 const EXPENSIVE_LIMIT: Duration = Duration::from_secs(2);
 /// Maximum time to wait for the place of an expensive list. Longer than the two lists that one caller
-/// can have in progress take one after the other, so that these alone never cause a refusal.
+/// can have in progress take one after the other, so that these alone never cause a refusal, unless
+/// they are reset.
 const EXPENSIVE_WAIT: Duration = Duration::from_secs(5);
 /// Maximum number of expensive lists that wait. Most take some milliseconds, so a burst of them is served.
 const MAX_WAITING: usize = 256;

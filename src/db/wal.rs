@@ -101,7 +101,7 @@ impl WriteAheadLog {
         let cause = match self.empty(interrupt).await {
             Ok(true) => {
                 tracing::debug!(bytes, "emptied the write-ahead log");
-                self.db.reader.pool.gate().set_log_full(false);
+                gate.set_log_full(false);
                 self.emptied = Instant::now();
                 self.pause = FIRST_PAUSE;
                 return;

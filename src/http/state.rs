@@ -37,7 +37,7 @@ pub struct State {
     pub exports: Exports,
     /// Wakes the job that removes deleted accounts.
     pub removals: Removals,
-    /// What users may store.
+    /// The quotas of users.
     pub quotas: Quotas,
     /// The rate limits.
     pub limits: Limits,

@@ -134,7 +134,7 @@ async fn change(
             return Err(Problem::invalid(vec![missing]));
         };
         state.limits.count_password(&request, caller.id)?;
-        let hash = account::verify_password(db, passwords, &caller, current).await?;
+        let hash = account::verify_password(passwords, &user, current).await?;
         verified = Some(hash);
     }
     if let Some(password) = &patch.password {
@@ -190,8 +190,8 @@ async fn delete(
         ..
     } = state.get_ref();
     state.limits.count_password(&request, caller.id)?;
-    let verified =
-        account::verify_password(db, passwords, &caller, deletion.current_password).await?;
+    let user = account::me(db, &caller).await?;
+    let verified = account::verify_password(passwords, &user, deletion.current_password).await?;
     account::delete(db, authenticator, removals, &caller, &verified).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -104,7 +104,7 @@ pub(super) struct User {
     quota: Option<Quota>,
 }
 
-/// What a user stores.
+/// The usage of a user.
 #[derive(Serialize, ToSchema)]
 struct Usage {
     /// The number of posts, drafts included.
@@ -115,7 +115,7 @@ struct Usage {
     bytes: u64,
 }
 
-/// What a user may store.
+/// The quotas of a user.
 #[derive(Serialize, ToSchema)]
 struct Quota {
     /// The maximum number of posts. Null for no limit.

@@ -104,20 +104,19 @@ pub async fn change(
     Ok((user, session))
 }
 
-/// Verifies the caller's password and returns its hash.
+/// Verifies the password of `user` and returns its hash.
 ///
 /// # Errors
-/// [`Error::WrongPassword`]; those of [`me`].
+/// [`Error::WrongPassword`].
 pub async fn verify_password(
-    db: &Db,
     passwords: &Passwords,
-    caller: &Identity,
+    user: &Model,
     password: Password,
 ) -> Result<PasswordHash, Error> {
-    let hash = me(db, caller).await?.password_hash;
+    let hash = &user.password_hash;
     let password = password.into_secret();
     if passwords.verify(password, Some(hash.clone())).await? {
-        return Ok(hash);
+        return Ok(hash.clone());
     }
     Err(Error::WrongPassword)
 }

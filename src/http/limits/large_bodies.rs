@@ -19,7 +19,7 @@ const RUNNING_PER_USER: usize = 4;
 const WAITING: usize = 256;
 /// Maximum time to wait. Much shorter than a body may take to arrive, so that slow bodies of others
 /// do not use up the time of this one.
-const PATIENCE: Duration = Duration::from_secs(2);
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// The large bodies of all users.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Default for LargeBodies {
     fn default() -> Self {
         Self {
             of_users: PerCaller::default(),
-            all: Queue::new(RUNNING, WAITING, PATIENCE),
+            all: Queue::new(RUNNING, WAITING, MAX_WAIT),
         }
     }
 }

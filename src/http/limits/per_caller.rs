@@ -14,7 +14,7 @@ use crate::queue::{Place, Queue};
 /// Maximum number of requests of one caller that wait.
 const WAITING: usize = 30;
 /// Maximum time to wait.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// A user, or the address of an anonymous client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +57,7 @@ impl<const RUNNING: usize> PerCaller<RUNNING> {
             let mut all = self.lock();
             let open = all.entry(caller).or_insert_with(|| Open {
                 requests: 0,
-                queue: Arc::new(Queue::new(RUNNING, WAITING, PATIENCE)),
+                queue: Arc::new(Queue::new(RUNNING, WAITING, MAX_WAIT)),
             });
             open.requests += 1;
             Arc::clone(&open.queue)

@@ -27,6 +27,7 @@ mod m20261121_000011_speed_up_votes;
 mod m20261126_000012_bound_search_text;
 mod m20261126_000013_add_account_removal;
 mod m20261126_000014_add_parents_of_refresh_tokens;
+mod m20261126_000015_merge_new_words;
 mod runner;
 pub mod unicode61_v1;
 
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000012_bound_search_text::Migration),
             Box::new(m20261126_000013_add_account_removal::Migration),
             Box::new(m20261126_000014_add_parents_of_refresh_tokens::Migration),
+            Box::new(m20261126_000015_merge_new_words::Migration),
         ]
     }
 }

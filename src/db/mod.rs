@@ -12,6 +12,7 @@ mod gate;
 mod insert;
 mod inspect;
 mod manager;
+mod merges;
 mod moment;
 mod page;
 mod per_worker;
@@ -20,6 +21,7 @@ mod pool;
 mod queues;
 mod rows;
 mod single_flight;
+mod sizes;
 mod transaction;
 mod turns;
 mod values_table;
@@ -27,10 +29,8 @@ mod wal;
 
 use std::{
     convert::Infallible,
-    num::NonZero,
     pin::pin,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -51,7 +51,7 @@ pub use constraint::{Constraint, OnConstraint};
 pub use first::First;
 pub use insert::insert_all;
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
-use manager::EXTRA_CONNECTIONS;
+pub use merges::Merges;
 pub use moment::comparable;
 pub use page::{count_up_to, page, with_column};
 use per_worker::PerWorker;
@@ -60,8 +60,10 @@ use pool::Pool;
 pub use rows::Rows;
 use single_flight::SingleFlight;
 pub use single_flight::{Found, SharedRead};
+use sizes::{DEFAULT_CONNECTIONS, divide};
+pub use sizes::{LONG_SNAPSHOTS, workers};
 pub use transaction::Transaction;
-use transaction::in_transaction;
+use transaction::{in_transaction, retry};
 use turns::Turns;
 pub use values_table::ValuesTable;
 pub use wal::WriteAheadLog;
@@ -74,18 +76,6 @@ const CLIENT_CHECK: Duration = Duration::from_secs(1);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time that an SQLite connection waits for the lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Maximum number of PostgreSQL connections of a process by default. Two servers fit into
-/// PostgreSQL's default of 100, less 3 for superusers.
-const DEFAULT_CONNECTIONS: usize = 32;
-/// Minimum number of connections of a worker's pool: a request may read while it writes.
-const MIN_POOL: usize = 2;
-/// Maximum number of connections of a worker's pool. More make PostgreSQL slower.
-const MAX_POOL: usize = 8;
-/// Number of snapshots that may last long. On PostgreSQL the pool of the jobs has that many
-/// connections more than that of a worker.
-pub const LONG_SNAPSHOTS: usize = 2;
-/// Attempts at a write that the database asks to try again.
-const ATTEMPTS: u32 = 6;
 /// SQLite truncates its write-ahead log to this many bytes after a checkpoint.
 const JOURNAL_SIZE_LIMIT: &str = "67108864";
 /// Time between two looks at whether the write-ahead log is still full.
@@ -105,6 +95,8 @@ pub struct Db {
     shared: PerWorker,
     /// For writes that take long.
     turns: Turns,
+    /// `None` for SQLite.
+    merges: Option<Merges>,
 }
 
 impl Db {
@@ -152,6 +144,7 @@ impl Db {
             Pool::new(reader, sqlite_readers(workers())),
             Pool::new(Options::Sqlite(writer.into()), 1),
             (workers(), 0),
+            None,
         )
     }
 
@@ -163,13 +156,14 @@ impl Db {
         let sizes @ (_, worker_pool) = divide(connections, workers());
         let size = worker_pool + LONG_SNAPSHOTS;
         let pool = Pool::new(Options::Postgres(options.into()), size);
-        Self::of_pools(Arc::clone(&pool), pool, sizes)
+        Self::of_pools(Arc::clone(&pool), pool, sizes, Some(Merges::default()))
     }
 
     fn of_pools(
         reader: Arc<Pool>,
         writer: Arc<Pool>,
         (workers, worker_pool): (usize, usize),
+        merges: Option<Merges>,
     ) -> Self {
         Self {
             reader: Autocommit::new(reader),
@@ -178,6 +172,7 @@ impl Db {
             workers,
             worker_pool,
             shared: PerWorker::default(),
+            merges,
         }
     }
 
@@ -196,7 +191,7 @@ impl Db {
             Options::Postgres(_) => {
                 let pool = self.writer.another(self.worker_pool);
                 let sizes = (self.workers, self.worker_pool);
-                Self::of_pools(Arc::clone(&pool), pool, sizes)
+                Self::of_pools(Arc::clone(&pool), pool, sizes, self.merges.clone())
             }
         }
     }
@@ -218,6 +213,13 @@ impl Db {
     /// need a new connection fail at once. Without this each of them waits for up to 5 s.
     pub async fn probe(&self) -> Infallible {
         self.writer.probe().await
+    }
+
+    /// The requests to merge new words into the full-text index. `None` for SQLite, which merges in small
+    /// steps during the writes.
+    #[must_use]
+    pub fn merges(&self) -> Option<&Merges> {
+        self.merges.as_ref()
     }
 
     /// The connection for reading single rows.
@@ -260,6 +262,36 @@ impl Db {
         T: Send,
     {
         self.turns.run(group, self.write(work)).await
+    }
+
+    /// Like [`write_in_turn`](Self::write_in_turn), for a write that changes text. Its turn lasts until
+    /// the words are merged into the full-text index.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub async fn write_text_in_turn<T, F, R>(&self, group: i64, work: F) -> Result<T, Error>
+    where
+        F: Fn(Transaction) -> R + Send + Sync,
+        R: Future<Output = Result<T, Error>> + Send,
+        T: Send,
+    {
+        self.text_in_turn(group, self.write(work)).await
+    }
+
+    /// Runs `write` in its turn, and merges its words.
+    // Not an async function: its future would contain `write` twice.
+    fn text_in_turn<T>(
+        &self,
+        group: i64,
+        write: impl Future<Output = Result<T, Error>>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        self.turns.run(group, async {
+            let written = write.await;
+            if let (Ok(_), Some(merges)) = (&written, &self.merges) {
+                merges.request_now().await;
+            }
+            written
+        })
     }
 
     /// Like [`write`](Self::write), for a step of background work on SQLite. Waits while the
@@ -329,10 +361,14 @@ impl Db {
         let row = Arc::new(row);
         if B::bytes(&row) > LARGE {
             let write = retry(|| write_alone::<B>(&self.writer, &row));
-            return self.turns.run(B::group(&row), write).await;
+            return self.text_in_turn(B::group(&row), write).await;
         }
         let batches = self.shared.get::<Batches<B>>();
-        retry(|| batches.write(&self.writer, Arc::clone(&row))).await
+        let written = retry(|| batches.write(&self.writer, Arc::clone(&row))).await;
+        if let (Some(merges), 1..) = (&self.merges, B::bytes(&row)) {
+            merges.request();
+        }
+        written
     }
 
     /// Reads `key` by a query that other requests with the same parameters may share.
@@ -358,41 +394,6 @@ impl Db {
     pub async fn pending(&self) -> Result<Vec<String>, Error> {
         Ok(migration::pending(&self.reader).await?)
     }
-}
-
-async fn retry<T, F, R>(attempt: F) -> Result<T, Error>
-where
-    F: Fn() -> R,
-    R: Future<Output = Result<T, Error>>,
-{
-    let mut number = 1;
-    loop {
-        match attempt().await {
-            Err(Error::TryAgain(cause)) if number < ATTEMPTS => {
-                tracing::debug!(number, %cause, "the write is tried again");
-                let max_pause = 5 << number;
-                let pause = rand::random_range(1..=max_pause);
-                sleep(Duration::from_millis(pause)).await;
-                number += 1;
-            }
-            Err(Error::TryAgain(cause)) => return Err(Error::Unavailable(cause)),
-            outcome => return outcome,
-        }
-    }
-}
-
-/// The number of workers of the server: one per core.
-#[must_use]
-pub fn workers() -> usize {
-    thread::available_parallelism().map_or(2, NonZero::get)
-}
-
-/// The number of workers, and the size of the pool of each. The jobs have a pool of
-/// [`LONG_SNAPSHOTS`] more.
-fn divide(connections: usize, cores: usize) -> (usize, usize) {
-    let divided = connections.saturating_sub(LONG_SNAPSHOTS + EXTRA_CONNECTIONS);
-    let workers = (divided / MIN_POOL).saturating_sub(1).clamp(1, cores);
-    (workers, (divided / (workers + 1)).clamp(MIN_POOL, MAX_POOL))
 }
 
 #[cfg(test)]

@@ -10,7 +10,10 @@ use std::{
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::sleep,
+};
 
 use super::{
     autocommit::{exec_error, query_error},
@@ -19,6 +22,9 @@ use super::{
     rows::Rows,
 };
 use crate::error::Error;
+
+/// Attempts at a write that the database asks to try again.
+const ATTEMPTS: u32 = 6;
 
 /// An open transaction. Clones share it.
 ///
@@ -326,4 +332,26 @@ fn ignored_error() -> DbErr {
 
 fn still_busy() -> DbErr {
     DbErr::Custom("a statement was running at the end of its transaction".to_owned())
+}
+
+/// Runs `attempt` again, after a pause, if the database asks to try again.
+pub(super) async fn retry<T, F, R>(attempt: F) -> Result<T, Error>
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<T, Error>>,
+{
+    let mut number = 1;
+    loop {
+        match attempt().await {
+            Err(Error::TryAgain(cause)) if number < ATTEMPTS => {
+                tracing::debug!(number, %cause, "the write is tried again");
+                let max_pause = 5 << number;
+                let pause = rand::random_range(1..=max_pause);
+                sleep(Duration::from_millis(pause)).await;
+                number += 1;
+            }
+            Err(Error::TryAgain(cause)) => return Err(Error::Unavailable(cause)),
+            outcome => return outcome,
+        }
+    }
 }

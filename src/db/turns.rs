@@ -53,17 +53,23 @@ impl Turns {
 
     /// Runs `write` of `group` in its turn. If it takes longer than [`SLOW`], perhaps because it waits for
     /// a lock, it passes its turn on and continues.
-    pub(super) async fn run<T>(&self, group: i64, write: impl Future<Output = T>) -> T {
-        // Boxed before the wait, so that the future of the caller contains it once.
+    pub(super) fn run<T>(
+        &self,
+        group: i64,
+        write: impl Future<Output = T>,
+    ) -> impl Future<Output = T> {
+        // Boxed, so that the future of the caller does not contain it several times.
         let mut write = Box::pin(write);
-        let mut turn = self.wait(group).await;
-        while !turn.is_slow {
-            if let Ok(outcome) = timeout(SLOW, &mut write).await {
-                return outcome;
+        async move {
+            let mut turn = self.wait(group).await;
+            while !turn.is_slow {
+                if let Ok(outcome) = timeout(SLOW, &mut write).await {
+                    return outcome;
+                }
+                turn.pass_on();
             }
-            turn.pass_on();
+            write.await
         }
-        write.await
     }
 
     /// Waits for a turn. The groups that wait get one turn each, then a second one each.

@@ -6,6 +6,7 @@ mod cleanup;
 mod erasure;
 mod export;
 mod last_used;
+mod merges;
 mod probe;
 mod rehash;
 mod removal;
@@ -51,6 +52,12 @@ pub fn start(
     });
     let probed_db = db.clone();
     supervisor.start("probe", move |stop| probe::run(probed_db.clone(), stop));
+    if let Some(merges) = db.merges() {
+        let (merged_db, merges) = (db.clone(), merges.clone());
+        supervisor.start("merges", move |stop| {
+            merges::run(merged_db.clone(), merges.clone(), stop)
+        });
+    }
     if let Some(log) = db.write_ahead_log() {
         supervisor.start("checkpoint", move |stop| checkpoint::run(log.clone(), stop));
         let erasure_db = db.clone();

@@ -9,5 +9,5 @@ mod write;
 
 pub use post::PostView;
 pub use read::get;
-pub use search::forget_deleted_words;
+pub use search::{forget_deleted_words, merge_new_words};
 pub use write::{create, delete, update};

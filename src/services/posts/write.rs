@@ -108,7 +108,7 @@ pub async fn update(
         updated_at: Set(now()),
         ..changes
     };
-    let written = db.write_in_turn(caller.get(), |transaction| async move {
+    let written = db.write_text_in_turn(caller.get(), |transaction| async move {
         if !is_empty {
             Entity::update_many()
                 .set(changes.clone())

@@ -1,4 +1,5 @@
-//! Removes the words of deleted posts from SQLite's search index.
+//! Maintenance of the search index: merges new words on PostgreSQL, removes those of deleted posts on
+//! SQLite.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
@@ -31,6 +32,25 @@ pub async fn forget_deleted_words(db: &Db) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Merges the words of new posts into PostgreSQL's search index. Needs no right to the index, because the
+/// function has the rights of its owner.
+///
+/// # Errors
+/// [`Error::Unavailable`]. The next call continues.
+pub async fn merge_new_words(db: &Db) -> Result<(), Error> {
+    loop {
+        let merged = db
+            .read()
+            .execute_unprepared("SELECT posts_search_merge()")
+            .await;
+        match merged.map_err(Error::from) {
+            // PostgreSQL keeps what it has merged before the statement time-out.
+            Err(Error::TooSlow(_)) => {}
+            merged => return merged.map(|_| ()),
+        }
+    }
 }
 
 /// Returns false if there was nothing to do.

@@ -11,7 +11,7 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-pub use merge::forget_deleted_words;
+pub use merge::{forget_deleted_words, merge_new_words};
 use stream::{Matches, SqlWriter, Stream, write_title_match};
 pub(super) use words::Words;
 

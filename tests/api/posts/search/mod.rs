@@ -1,5 +1,6 @@
 //! `GET /posts?search=`
 
+mod merges;
 mod order;
 mod parity;
 

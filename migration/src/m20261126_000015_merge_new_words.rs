@@ -24,7 +24,7 @@ const UP: [&str; 2] = [
             current_schema()
         );
     END $do$",
-    "ALTER INDEX posts_search_idx SET (gin_pending_list_limit = 4096)",
+    "ALTER INDEX posts_search_idx SET (gin_pending_list_limit = 16384)",
 ];
 
 const DOWN: [&str; 2] = [

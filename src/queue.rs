@@ -45,6 +45,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use futures_util::future::poll_immediate;
     use tokio::time::advance;
 
@@ -58,7 +60,9 @@ mod tests {
         let first = queue.enter().await.expect("no place");
         let mut second = Box::pin(queue.enter());
         assert!(poll_immediate(&mut second).await.is_none());
-        assert!(queue.enter().await.is_none());
+        // Refused at once.
+        let refused = poll_immediate(pin!(queue.enter())).await;
+        assert!(refused.is_some_and(|place| place.is_none()));
         // The waiting one gives up its place in the queue when it is dropped.
         drop(second);
         let mut second = Box::pin(queue.enter());

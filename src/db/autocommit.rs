@@ -59,7 +59,7 @@ impl Autocommit {
     /// ([`Error::TooSlow`](crate::error::Error::TooSlow)). None runs twice.
     ///
     /// # Errors
-    /// For [`Error::Busy`](crate::error::Error::Busy) if no place is free within 5 s or too many wait,
+    /// For [`Error::Busy`](crate::error::Error::Busy) if no place is free within 7 s or too many wait,
     /// and for [`Error::Unavailable`](crate::error::Error::Unavailable) if the other lists use all
     /// connections for as long.
     pub async fn for_expensive_list(self) -> Result<Self, DbErr> {

@@ -9,6 +9,7 @@ mod error;
 mod first;
 mod free_pages;
 mod gate;
+mod held;
 mod insert;
 mod inspect;
 mod manager;
@@ -36,6 +37,7 @@ use std::{
 
 use futures_util::future::{Either, select};
 use migration::Database;
+use sea_orm::DbBackend;
 use sqlx::{
     postgres::PgConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
@@ -49,13 +51,13 @@ use batches::{Batches, LARGE, write_alone};
 use connection::{Mode, Options};
 pub use constraint::{Constraint, OnConstraint};
 pub use first::First;
+pub use held::Held;
 pub use insert::insert_all;
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use merges::Merges;
 pub use moment::comparable;
 pub use page::{count_up_to, page, with_column};
 use per_worker::PerWorker;
-use places::sqlite_readers;
 use pool::Pool;
 pub use rows::Rows;
 use single_flight::SingleFlight;
@@ -141,7 +143,7 @@ impl Db {
             .pragma("secure_delete", "FAST");
         let reader = Options::Sqlite(options.read_only(true).into());
         Self::of_pools(
-            Pool::new(reader, sqlite_readers(workers())),
+            Pool::new(reader, places::sqlite_readers(workers())),
             Pool::new(Options::Sqlite(writer.into()), 1),
             (workers(), 0),
             None,
@@ -167,7 +169,7 @@ impl Db {
     ) -> Self {
         Self {
             reader: Autocommit::new(reader),
-            turns: Turns::of(writer.size()),
+            turns: Turns::of(writer.options().backend(), writer.size()),
             writer,
             workers,
             worker_pool,
@@ -183,17 +185,14 @@ impl Db {
     /// workers share the one writer.
     #[must_use]
     pub fn for_worker(&self) -> Self {
-        match self.writer.options() {
-            Options::Sqlite(_) => Self {
-                shared: PerWorker::default(),
-                ..self.clone()
-            },
-            Options::Postgres(_) => {
-                let pool = self.writer.another(self.worker_pool);
-                let sizes = (self.workers, self.worker_pool);
-                Self::of_pools(Arc::clone(&pool), pool, sizes, self.merges.clone())
-            }
+        let mut db = self.clone();
+        db.shared = PerWorker::default();
+        if let Options::Postgres(_) = self.writer.options() {
+            db.writer = self.writer.another(self.worker_pool);
+            db.reader = Autocommit::new(Arc::clone(&db.writer));
+            db.turns = Turns::of(DbBackend::Postgres, self.worker_pool);
         }
+        db
     }
 
     /// Closes all connections. The last process that closes an SQLite database empties its write-ahead

@@ -10,21 +10,20 @@ use std::{
 };
 
 use sea_orm::{ConnAcquireErr, DbBackend, DbErr, RuntimeErr};
-use tokio::{
-    runtime::Handle,
-    sync::Semaphore,
-    time::{Instant, sleep},
-};
+use tokio::{sync::Semaphore, time::Instant};
 
-use super::{ACQUIRE_TIMEOUT, CLIENT_CHECK, LONG_SNAPSHOTS};
+use super::{
+    ACQUIRE_TIMEOUT, LONG_SNAPSHOTS,
+    held::{drop_after_statement, outlives_client},
+};
 use crate::queue::{Place, Queue};
 
 /// Time limit of the statements of an expensive list together.
 const EXPENSIVE_LIMIT: Duration = Duration::from_secs(2);
 /// Maximum time to wait for the place of an expensive list. Longer than the two lists that one caller
-/// can have in progress take one after the other, so that these alone never cause a refusal, unless
-/// they are reset.
-const EXPENSIVE_WAIT: Duration = Duration::from_secs(5);
+/// can have in progress hold it one after the other, for [`EXPENSIVE_LIMIT`] and
+/// [`CLIENT_CHECK`](super::CLIENT_CHECK) each, so that these alone never cause a refusal.
+const EXPENSIVE_WAIT: Duration = Duration::from_secs(7);
 /// Maximum number of expensive lists that wait. Most take some milliseconds, so a burst of them is served.
 const MAX_WAITING: usize = 256;
 /// Minimum number of readers of SQLite.
@@ -83,7 +82,7 @@ impl Places {
             places: [Some(expensive), self.take_list().await?],
             time_left: Mutex::new(EXPENSIVE_LIMIT),
             is_running: AtomicBool::default(),
-            outlives_client: self.backend != DbBackend::Sqlite,
+            outlives_client: outlives_client(self.backend),
         })
     }
 }
@@ -120,16 +119,8 @@ impl ExpensiveList {
 
 impl Drop for ExpensiveList {
     fn drop(&mut self) {
-        if !self.outlives_client || !self.is_running.load(Ordering::Relaxed) {
-            return;
-        }
-        // Without a runtime no statement can follow.
-        if let Ok(runtime) = Handle::try_current() {
-            let places = self.places.each_mut().map(Option::take);
-            runtime.spawn(async move {
-                sleep(CLIENT_CHECK).await;
-                drop(places);
-            });
+        if self.outlives_client && self.is_running.load(Ordering::Relaxed) {
+            drop_after_statement(self.places.each_mut().map(Option::take));
         }
     }
 }
@@ -163,6 +154,7 @@ mod tests {
     use tokio::{task::yield_now, time::advance};
 
     use super::*;
+    use crate::db::CLIENT_CHECK;
 
     /// A pool with one place of expensive lists.
     fn places(backend: DbBackend) -> Places {

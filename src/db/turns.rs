@@ -4,17 +4,24 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use sea_orm::DbBackend;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::queues::SLOW;
+use super::{
+    held::{drop_after_statement, outlives_client},
+    queues::SLOW,
+};
 
 /// The turns of one pool. Clones share them.
 #[derive(Clone)]
-pub(super) struct Turns(Arc<Mutex<State>>);
+pub(super) struct Turns {
+    state: Arc<Mutex<State>>,
+    outlives_client: bool,
+}
 
 struct State {
     /// The number of writes that may begin.
@@ -27,28 +34,34 @@ struct State {
     waiting: VecDeque<(i64, VecDeque<oneshot::Sender<Turn>>)>,
 }
 
-/// The right to write. Dropping it passes it on.
+/// The right to write. Dropping it passes it on. If the write was dropped before its end, PostgreSQL may
+/// run its statement for up to 1 s: the turn is passed on after that time.
 struct Turn {
     turns: Turns,
     group: i64,
     /// True if the turn was passed on before the end of the write.
     is_slow: bool,
+    /// True during the write, and after it was dropped before its end.
+    is_writing: bool,
 }
 
 impl Turns {
-    /// Turns for the writes on a pool of `connections`: a quarter of them, at least two if the pool has
+    /// Turns for the writes on a pool of `connections` to `backend`: a quarter of them, at least two if the pool has
     /// three or more. Slow writes continue without a turn until all writes together use half of the
     /// connections, or four. One connection is always left.
-    pub(super) fn of(connections: usize) -> Self {
+    pub(super) fn of(backend: DbBackend, connections: usize) -> Self {
         let others = connections.saturating_sub(1).max(1);
         let free = (connections / 4).max(2).min(others);
         let all = (connections / 2).max(4).min(others);
-        Self(Arc::new(Mutex::new(State {
-            free,
-            free_slow: all.saturating_sub(free),
-            active: HashSet::new(),
-            waiting: VecDeque::new(),
-        })))
+        Self {
+            state: Arc::new(Mutex::new(State {
+                free,
+                free_slow: all.saturating_sub(free),
+                active: HashSet::new(),
+                waiting: VecDeque::new(),
+            })),
+            outlives_client: outlives_client(backend),
+        }
     }
 
     /// Runs `write` of `group` in its turn. If it takes longer than [`SLOW`], perhaps because it waits for
@@ -62,13 +75,18 @@ impl Turns {
         let mut write = Box::pin(write);
         async move {
             let mut turn = self.wait(group).await;
-            while !turn.is_slow {
-                if let Ok(outcome) = timeout(SLOW, &mut write).await {
-                    return outcome;
+            turn.is_writing = true;
+            let outcome = loop {
+                if turn.is_slow {
+                    break write.await;
                 }
-                turn.pass_on();
-            }
-            write.await
+                match timeout(SLOW, &mut write).await {
+                    Ok(outcome) => break outcome,
+                    Err(_) => turn.pass_on(),
+                }
+            };
+            turn.is_writing = false;
+            outcome
         }
     }
 
@@ -101,6 +119,7 @@ impl Turns {
             turns: self.clone(),
             group,
             is_slow: false,
+            is_writing: false,
         }
     }
 
@@ -145,7 +164,7 @@ impl Turns {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -167,6 +186,12 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        if mem::take(&mut self.is_writing) && self.turns.outlives_client {
+            return drop_after_statement(Self {
+                turns: self.turns.clone(),
+                ..*self
+            });
+        }
         {
             let mut state = self.turns.lock();
             state.active.remove(&self.group);
@@ -188,16 +213,21 @@ impl fmt::Debug for Turns {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
+    use std::{
+        future::{pending, ready},
+        pin::pin,
+    };
 
     use futures_util::future::{join_all, poll_immediate};
+    use tokio::{task::yield_now, time::advance};
 
     use super::*;
+    use crate::db::CLIENT_CHECK;
 
     /// Takes a turn for each of `groups`, while all wait for one that is dropped. Returns the groups
     /// in the order of their turns. `cancelled` is the place of one that stops waiting.
     async fn order(groups: &[i64], cancelled: Option<usize>) -> Vec<i64> {
-        let turns = Turns::of(1);
+        let turns = Turns::of(DbBackend::Sqlite, 1);
         let order = Mutex::new(Vec::new());
         let first = turns.wait(0).await;
         let wait = |group| {
@@ -237,7 +267,7 @@ mod tests {
     /// The turn was given, and its request is cancelled before it runs.
     #[tokio::test]
     async fn a_turn_that_nobody_takes_is_passed_on() {
-        let turns = Turns::of(1);
+        let turns = Turns::of(DbBackend::Sqlite, 1);
         let first = turns.wait(1).await;
         let mut second = Box::pin(turns.wait(2));
         let mut third = Box::pin(turns.wait(3));
@@ -250,7 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_group_has_one_turn_and_slow_writes_pass_theirs_on() {
-        let turns = Turns::of(8);
+        let turns = Turns::of(DbBackend::Postgres, 8);
         let mut first = turns.wait(1).await;
         let mut again = Box::pin(turns.wait(1));
         assert!(poll_immediate(&mut again).await.is_none());
@@ -269,10 +299,41 @@ mod tests {
         assert!(poll_immediate(&mut again).await.is_some());
     }
 
+    /// True if all turns of a pool of four connections are free.
+    fn are_free(turns: &Turns) -> bool {
+        let state = turns.lock();
+        state.active.is_empty() && (state.free, state.free_slow) == (2, 1)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_turn_of_a_cancelled_write_lasts_as_long_as_its_statement_may() {
+        for (backend, lasts) in [(DbBackend::Postgres, true), (DbBackend::Sqlite, false)] {
+            for is_slow in [false, true] {
+                let turns = Turns::of(backend, 4);
+                turns.run(1, ready(())).await;
+                assert!(are_free(&turns));
+                let mut write = Box::pin(turns.run(1, pending::<()>()));
+                assert!(poll_immediate(&mut write).await.is_none());
+                if is_slow {
+                    advance(SLOW).await;
+                    assert!(poll_immediate(&mut write).await.is_none());
+                }
+                drop(write);
+                // The task of the turn starts its timer.
+                yield_now().await;
+                advance(CLIENT_CHECK / 2).await;
+                assert_eq!(are_free(&turns), !lasts);
+                advance(CLIENT_CHECK / 2).await;
+                yield_now().await;
+                assert!(are_free(&turns));
+            }
+        }
+    }
+
     #[test]
     fn writes_in_turn_never_use_all_connections() {
         let counts = [1, 2, 3, 4, 7, 8, 10].map(|connections| {
-            let turns = Turns::of(connections);
+            let turns = Turns::of(DbBackend::Postgres, connections);
             let state = turns.lock();
             (state.free, state.free_slow)
         });

@@ -175,7 +175,7 @@ impl Limits {
     /// time, in this process.
     ///
     /// # Errors
-    /// 429 if the caller has too many, after up to 1 s.
+    /// 429 if the caller has too many, after up to 1.5 s.
     pub async fn begin_expensive_read(
         &self,
         request: &HttpRequest,
@@ -193,7 +193,7 @@ impl Limits {
     /// in this process.
     ///
     /// # Errors
-    /// 429 if the user has too many, after up to 1 s. 503 if all users have, after up to 2 s more.
+    /// 429 if the user has too many, after up to 1.5 s. 503 if all users have, after up to 2 s more.
     pub async fn begin_large_body(&self, user: UserId) -> Result<LargeBody, Problem> {
         self.0.large_bodies.begin(user).await
     }

@@ -13,8 +13,9 @@ use crate::queue::{Place, Queue};
 
 /// Maximum number of requests of one caller that wait.
 const WAITING: usize = 30;
-/// Maximum time to wait.
-const MAX_WAIT: Duration = Duration::from_secs(1);
+/// Maximum time to wait. A cancelled read holds its place for up to 1 s: a caller who cancels some and
+/// begins another must not be refused for that.
+const MAX_WAIT: Duration = Duration::from_millis(1500);
 
 /// A user, or the address of an anonymous client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,7 +52,7 @@ struct Entry<const RUNNING: usize> {
 
 impl<const RUNNING: usize> PerCaller<RUNNING> {
     /// Begins, or waits for the end of other work of the caller. `None` if too many wait, or after
-    /// 1 s.
+    /// 1.5 s.
     pub(super) async fn begin(&self, caller: Caller) -> Option<InProgress<RUNNING>> {
         let queue = {
             let mut all = self.lock();

@@ -98,13 +98,18 @@ async fn list(
 ) -> Result<HttpResponse, Problem> {
     let viewer = viewer.map(|viewer| viewer.id);
     let query = FeedQuery::from(parameters);
-    let _expensive = if query.is_expensive() {
+    let expensive = if query.is_expensive() {
         let limits = &state.limits;
-        Some(limits.begin_expensive_read(&request, viewer).await?)
+        let place = limits.begin_expensive_read(&request, viewer).await?;
+        Some(state.db.hold(place))
     } else {
         None
     };
-    let page = feed::page::<FeedPage>(&state.db, viewer, query).await?;
+    let page = feed::page::<FeedPage>(&state.db, viewer, query).await;
+    if let Some(expensive) = expensive {
+        expensive.end();
+    }
+    let page = page?;
     let representation = page.representation.clone();
     let representation = representation.map_err(Problem::internal)?;
     let mut response = representation.conditional_response(&request);

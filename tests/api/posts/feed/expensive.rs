@@ -1,6 +1,6 @@
 //! Expensive lists are bounded and do not hold up other requests.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use acclaim::{
     config::Origins,
@@ -10,12 +10,15 @@ use entity::values::FeedSkip;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::Value;
+use socket2::SockRef;
 use time::OffsetDateTime;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::shared::{query, search, user};
 use crate::harness::{
     Fixture, apply, behaviour, check,
     service::{Answer, Service},
+    wait_for,
 };
 
 /// More than a caller may have in progress or waiting.
@@ -23,6 +26,9 @@ const MANY: u32 = 33;
 const TOO_MANY: &str = "/problems/too-many-expensive-reads";
 const BUSY: &str = "/problems/service-busy";
 const TOO_SLOW: &str = "/problems/list-too-slow";
+/// The lists of the tag `slow` that PostgreSQL runs.
+const SLEEPING: &str = "SELECT count(*) FROM pg_stat_activity \
+                        WHERE wait_event = 'PgSleep' AND datname = current_database()";
 
 /// Replaces the table of tags. The view makes lists slow or long without a large table.
 async fn replace_tags(connection: &DatabaseConnection, kind: &str, select: &str) {
@@ -111,6 +117,44 @@ async fn the_expensive_lists_of_all_callers_do_not_hold_up_others(fixture: Fixtu
     assert_others_work(&service, id).await;
     types.extend(slow.collect::<Vec<_>>().await);
     assert_eq!(types, BTreeSet::from([BUSY.into(), TOO_SLOW.into()]));
+}
+
+/// PostgreSQL runs a statement for up to a second after its client has disconnected. Until then, the
+/// caller may not begin another instead.
+#[apply(behaviour)]
+async fn a_list_that_is_reset_counts_as_long_as_its_statement_runs(fixture: Fixture) {
+    if !fixture.is_postgres() {
+        return;
+    }
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let id = service.new_post(&ada, "Title").await;
+    let connection = fixture.connect().await;
+    // The tag `alone` has the post if no list of the tag `slow` runs.
+    let select = format!(
+        "SELECT CAST('slow' AS varchar) AS tag, CAST(1 AS bigint) AS post_id FROM pg_sleep(3600)
+         UNION ALL SELECT CAST('alone' AS varchar), CAST({id} AS bigint) WHERE ({SLEEPING}) = 0"
+    );
+    replace_tags(&connection, "TABLE", &select).await;
+    let mut reset = Vec::new();
+    for limit in [1, 2] {
+        let address = service.base.trim_start_matches("http://");
+        let mut client = TcpStream::connect(address).await.expect("no connection");
+        let request = format!(
+            "GET /posts?tag=slow&sort=top&limit={limit} HTTP/1.1\r\nHost: acclaim\r\n\
+             Authorization: Bearer {}\r\n\r\n",
+            ada.token
+        );
+        let sent = client.write_all(request.as_bytes()).await;
+        sent.expect("cannot write");
+        let linger = SockRef::from(&client).set_linger(Some(Duration::ZERO));
+        linger.expect("no linger");
+        reset.push(client);
+    }
+    wait_for(&connection, SLEEPING, &["2"]).await;
+    drop(reset);
+    let list = service.get("/posts?tag=alone&sort=top", &ada).await;
+    assert_eq!(list.expect(200).json()[0]["id"], id);
 }
 
 #[apply(behaviour)]

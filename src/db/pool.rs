@@ -324,6 +324,32 @@ mod tests {
         lease.connection.rows(&statement).await.unwrap().len()
     }
 
+    /// FTS5 runs few instructions of SQLite's virtual machine for each page of its index.
+    #[tokio::test]
+    async fn a_cancelled_search_for_a_prefix_ends() {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().in_memory(true);
+        let pool = Pool::new(Options::Sqlite(options.into()), 1);
+        let mut lease = pool.lease().await.unwrap();
+        for sql in [
+            "CREATE VIRTUAL TABLE words USING fts5(word, detail = 'none')",
+            "INSERT INTO words (words, rank) VALUES ('pgsz', 64)",
+            "INSERT INTO words (word)
+             WITH RECURSIVE numbers (n) AS
+                (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000)
+             SELECT 'word' || n FROM numbers",
+        ] {
+            lease.connection.execute_simple(sql).await.unwrap();
+        }
+        let search = sea_orm::Statement::from_string(
+            sea_orm::DbBackend::Sqlite,
+            "SELECT rowid FROM words WHERE words MATCH 'word*' ORDER BY rowid DESC LIMIT 1",
+        );
+        assert_eq!(lease.connection.rows(&search).await.unwrap().len(), 1);
+        let canceller = lease.connection.canceller();
+        canceller.cancel(pool.options(), &Semaphore::new(1)).await;
+        lease.connection.rows(&search).await.unwrap_err();
+    }
+
     #[tokio::test]
     async fn a_connection_is_reused_until_it_expires() {
         assert_eq!(tables_after_reuse(MAX_LIFETIME).await, 1);

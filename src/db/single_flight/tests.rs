@@ -4,7 +4,7 @@ use futures_util::future::{join_all, poll_immediate};
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use super::*;
@@ -218,6 +218,7 @@ async fn different_parameters_do_not_wait_for_each_other() {
 #[tokio::test(start_paused = true)]
 async fn a_query_starts_during_a_slow_one() {
     let mut database = Database::with_connections(4);
+    let begin = Instant::now();
     let first = database.request("list", 1).await;
     let slow = database.begun().await;
     let second = database.request("list", 2).await;
@@ -225,6 +226,7 @@ async fn a_query_starts_during_a_slow_one() {
     // Time passes while everything waits.
     let query = database.begun().await;
     assert_eq!(query.keys, [2]);
+    assert!((SLOW..SLOW * 2).contains(&begin.elapsed()));
     let third = database.request("list", 3).await;
     database.assert_none_begins().await;
     query.find("second");

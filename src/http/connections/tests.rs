@@ -230,6 +230,10 @@ async fn huge_responses_and_one_address_do_not_use_up_the_budget_of_others() {
     let waiting: Vec<_> = (0..MAX_WAITING_OF_ADDRESS / HUGE)
         .map(|_| open("192.0.2.1"))
         .collect();
+    // The clients of a proxy share its address.
+    let of_proxy: Vec<_> = (0..=MAX_WAITING_OF_ADDRESS / HUGE)
+        .map(|_| open("10.1.2.3"))
+        .collect();
     let mut waits: Vec<_> = waiting
         .iter()
         .map(|open| Box::pin(open.reserve(HUGE)))
@@ -243,9 +247,12 @@ async fn huge_responses_and_one_address_do_not_use_up_the_budget_of_others() {
             .await
             .is_some_and(|place| place.is_none())
     );
-    let of_proxy = open("10.1.2.3");
+    for open in &of_proxy {
+        let mut wait = Box::pin(open.reserve(HUGE));
+        assert!(poll_immediate(&mut wait).await.is_none());
+        waits.push(wait);
+    }
     let of_other = open("192.0.2.2");
-    assert!(poll_immediate(pin!(of_proxy.reserve(HUGE))).await.is_none());
     let mut other = pin!(of_other.reserve(HUGE));
     assert!(poll_immediate(&mut other).await.is_none());
     drop((sent, huge, waits));

@@ -88,7 +88,8 @@ impl Places {
 }
 
 /// The places of an expensive list. Dropping it frees them. If a statement was dropped before its end,
-/// PostgreSQL may run it for up to [`CLIENT_CHECK`]: the places are free after that time.
+/// PostgreSQL may run it for up to [`CLIENT_CHECK`](super::CLIENT_CHECK): the places are free after
+/// that time.
 #[derive(Debug)]
 pub(super) struct ExpensiveList {
     places: [Option<Place>; 2],

@@ -13,8 +13,8 @@ async fn a_large_post_leaves_no_words_to_later_writes(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let database = fixture.connect().await;
-    let words: String = (0..1000).map(|number| format!("w{number} ")).collect();
-    let post = write(&service, &ada, "Words", &words).await;
+    let words: Vec<_> = (0..1000).map(|number| format!("w{number}")).collect();
+    let post = write(&service, &ada, "Words", &words.join(" ")).await;
     // The number of pages of the list that this merges.
     let merge = "SELECT gin_clean_pending_list('posts_search_idx')";
     assert_eq!(column(&database, merge).await, ["0"]);

@@ -149,6 +149,25 @@ async fn a_repeated_header_is_refused(fixture: Fixture) {
     }
 }
 
+/// Otherwise, a body of 1 MiB could take 100 MB of memory.
+#[apply(behaviour)]
+async fn a_body_with_too_many_values_is_refused(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    // The object, its three members, and the items.
+    for (items, status) in [(30_000 - 4, 201), (30_000 - 3, 422)] {
+        let unknown = vec![json!({}); items];
+        let body = json!({"title": "a", "content": "c", "unknown": unknown});
+        let answer = send(&service, &ada, "POST /posts", &body.to_string()).await;
+        let answer = answer.expect(status);
+        if status == 422 {
+            assert_eq!(answer.field_errors(), [" length"]);
+            let detail = answer.problem(422)["detail"].to_string();
+            assert!(detail.contains("30000 JSON values"), "{detail}");
+        }
+    }
+}
+
 /// Half of the bytes of a large body, which is no JSON.
 const HALF: usize = 50_000;
 

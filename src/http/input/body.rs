@@ -15,7 +15,8 @@ use futures_util::{StreamExt, future::LocalBoxFuture, stream};
 use serde_json::{Map, Value};
 
 use super::{
-    BodyErrors, json,
+    BodyErrors,
+    json::{self, MAX_VALUES, ParseError},
     members::{pairs, read_object, read_pairs},
 };
 use crate::{
@@ -184,11 +185,16 @@ fn object(bytes: &[u8]) -> Result<(Map<String, Value>, Vec<FieldError>), Problem
             "type",
             "the body must be a JSON object",
         )])),
-        Err(error) => Err(Problem::malformed(format!(
+        Err(ParseError::Malformed(error)) => Err(Problem::malformed(format!(
             "the body is not valid JSON at line {} column {}",
             error.line(),
             error.column()
         ))),
+        Err(ParseError::TooManyValues) => Err(Problem::invalid(vec![FieldError::new(
+            "",
+            "length",
+            format!("the body must not contain more than {MAX_VALUES} JSON values"),
+        )])),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Parses JSON and notices members that occur twice. `serde_json` itself keeps the last one.
+//! Parses JSON, bounds the number of its values, and notices members that occur twice. `serde_json`
+//! itself has no such bound, and keeps the last of two members.
 
 use std::fmt;
 
@@ -7,36 +8,61 @@ use serde_json::{Map, Value, map::Entry};
 
 use crate::error::FieldError;
 
+/// Maximum number of values of a document: objects, arrays and scalars, the outermost one included.
+///
+/// However short its text is, a value can take 670 bytes of memory: an object with one member. So the
+/// values of a document take up to 20 MB, and those of a body of 1 MiB would take 130 MB without the
+/// bound.
+pub(super) const MAX_VALUES: usize = 30_000;
 /// Maximum number of repeated members that are reported, because the client chooses their names.
 const MAX_REPEATED: usize = 10;
 /// Maximum length of a reported name, in characters.
 const MAX_NAME: usize = 100;
 
+/// The reason why a document cannot be parsed.
+#[derive(Debug)]
+pub(super) enum ParseError {
+    /// It is not JSON in UTF-8, or nested deeper than 127 levels.
+    Malformed(serde_json::Error),
+    /// It has more than [`MAX_VALUES`] values.
+    TooManyValues,
+}
+
 /// Parses `bytes`. The result has an error for each member of the outermost object that occurs twice
 /// or contains such a member.
 ///
 /// # Errors
-/// If `bytes` is not JSON in UTF-8, or nested deeper than 127 levels.
-pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<(Value, Vec<FieldError>)> {
-    let mut repeated = Vec::new();
+/// If `bytes` is not JSON, or has too many values. The parser stops at the first of both.
+pub(super) fn parse(bytes: &[u8]) -> Result<(Value, Vec<FieldError>), ParseError> {
+    let (mut repeated, mut left) = (Vec::new(), MAX_VALUES);
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = JsonValue {
         repeated: &mut repeated,
+        left: &mut left,
     };
-    let value = value.deserialize(&mut json)?;
-    json.end()?;
-    Ok((value, repeated))
+    let value = value.deserialize(&mut json);
+    let value = value.and_then(|value| json.end().map(|()| value));
+    match value {
+        Ok(value) => Ok((value, repeated)),
+        // The error of `JsonValue`. It accepts every value, so there is no other of this category.
+        Err(error) if error.is_data() => Err(ParseError::TooManyValues),
+        Err(error) => Err(ParseError::Malformed(error)),
+    }
 }
 
 /// Reads a value, and adds an error for each repeated member in it to `repeated`.
 struct JsonValue<'a> {
     repeated: &'a mut Vec<FieldError>,
+    /// The number of values that the document may still have.
+    left: &'a mut usize,
 }
 
 impl<'de> DeserializeSeed<'de> for JsonValue<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let left = self.left.checked_sub(1);
+        *self.left = left.ok_or_else(|| D::Error::custom("too many values"))?;
         deserializer.deserialize_any(self)
     }
 }
@@ -73,9 +99,9 @@ impl<'de> Visitor<'de> for JsonValue<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
-        let Self { repeated } = self;
+        let Self { repeated, left } = self;
         let mut items = Vec::new();
-        while let Some(item) = sequence.next_element_seed(JsonValue { repeated })? {
+        while let Some(item) = sequence.next_element_seed(JsonValue { repeated, left })? {
             items.push(item);
         }
         Ok(Value::Array(items))
@@ -87,6 +113,7 @@ impl<'de> Visitor<'de> for JsonValue<'_> {
             let mut inside = Vec::new();
             let value = object.next_value_seed(JsonValue {
                 repeated: &mut inside,
+                left: self.left,
             })?;
             match members.entry(name) {
                 Entry::Occupied(first) => {
@@ -121,7 +148,7 @@ fn note(repeated: &mut Vec<FieldError>, name: &str, message: &str) {
 mod tests {
     use serde_json::Value;
 
-    use super::{MAX_NAME, MAX_REPEATED, parse};
+    use super::{MAX_NAME, MAX_REPEATED, MAX_VALUES, ParseError, parse};
 
     fn repeated(text: &str) -> Vec<String> {
         let (_, errors) = parse(text.as_bytes()).unwrap();
@@ -153,7 +180,10 @@ mod tests {
         ] {
             let expected = serde_json::from_slice::<Value>(text).unwrap_err();
             let error = parse(text).unwrap_err();
-            assert_eq!(error.to_string(), expected.to_string());
+            assert!(
+                matches!(&error, ParseError::Malformed(error) if error.to_string() == expected.to_string()),
+                "{error:?}"
+            );
         }
     }
 
@@ -171,6 +201,16 @@ mod tests {
         ] {
             assert_eq!(repeated(text), names, "{text}");
         }
+    }
+
+    #[test]
+    fn the_number_of_values_is_bounded() {
+        let many = |items| format!("{{\"a\": [{}0]}}", "{\"\": 0}, ".repeat(items));
+        // The object, the array, two values for each item, and the last one.
+        let max = (MAX_VALUES - 3) / 2;
+        assert!(parse(many(max).as_bytes()).is_ok());
+        let error = parse(many(max + 1).as_bytes()).unwrap_err();
+        assert!(matches!(error, ParseError::TooManyValues), "{error:?}");
     }
 
     #[test]

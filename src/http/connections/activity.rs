@@ -13,7 +13,7 @@ use std::{
 use actix_web::{HttpRequest, http::header};
 use tokio::time::{Instant, sleep};
 
-use super::{BUSY, Connections, Entry, Reservation};
+use super::{CLOSED, Connections, Entry, Reservation};
 
 /// Time-out of an idle connection between requests. actix-web closes it.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -74,10 +74,7 @@ impl Activity {
         let mut timer = pin!(sleep(KEEP_ALIVE));
         poll_fn(|context| {
             self.entry.waker.register(context.waker());
-            // Before the next poll, which may begin a request. Not during one: it may have begun
-            // while the connection was chosen.
-            let is_in_use = self.requests.get() > 0 && self.blocked.get().is_none();
-            if self.entry.closed.load(Ordering::Acquire) && !is_in_use {
+            if self.entry.is_closed() {
                 tracing::debug!("a connection made room for another");
                 return Poll::Ready(None);
             }
@@ -151,17 +148,19 @@ impl Activity {
     pub(super) fn flushed(&self) {
         if self.blocked.take().is_some() {
             if self.requests.get() > 0 {
-                self.entry.waiting_since.store(BUSY, Ordering::Relaxed);
+                self.connections.keep_busy(&self.entry);
             } else {
                 self.phase.set(Phase::Idle(Instant::now()));
             }
         }
     }
 
-    /// Marks the connection as waiting for its client from now on.
+    /// Marks the connection as waiting for its client from now on, unless it was chosen to make room.
     fn wait(&self) {
         let now = self.connections.now();
-        self.entry.waiting_since.store(now, Ordering::Relaxed);
+        let wait = |since| (since != CLOSED).then_some(now);
+        let state = &self.entry.waiting_since;
+        _ = state.fetch_update(Ordering::AcqRel, Ordering::Acquire, wait);
     }
 }
 
@@ -192,7 +191,7 @@ impl OpenRequest {
 
     pub(super) fn of(activity: Rc<Activity>, request: &HttpRequest) -> Self {
         activity.requests.update(|requests| requests + 1);
-        activity.entry.waiting_since.store(BUSY, Ordering::Relaxed);
+        activity.connections.keep_busy(&activity.entry);
         // actix-web itself waits for the rest of a body with `Content-Length`, and closes in time.
         let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
         activity.has_unread_body.set(is_chunked);

@@ -16,7 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{BUSY, Connections, Entry};
+use super::{Connections, Entry, Open};
 
 /// Responses from this size on need a place in a budget, in bytes.
 pub const LARGE: usize = 64 * 1024;
@@ -100,7 +100,7 @@ impl Connections {
             let permit = unsent.acquire_many_owned(permits);
             let make_room = async {
                 loop {
-                    self.make_room(bytes);
+                    self.make_room(entry, bytes);
                     sleep(SENDING_TIME).await;
                 }
             };
@@ -127,7 +127,7 @@ impl Connections {
         let permits = u32::try_from(bytes).ok()?;
         let permit = budget.waiting.try_acquire_many(permits).ok()?;
         let open = self.open();
-        let of_address = open.by_address.get(&entry.address).into_iter().flatten();
+        let of_address = open.of_address(entry.address).iter();
         let before: usize = of_address
             .map(|entry| entry.waiting.load(Ordering::Relaxed))
             .sum();
@@ -143,30 +143,68 @@ impl Connections {
         })
     }
 
-    /// Closes connections that together hold `bytes` of the budget for responses of this size, if
-    /// their clients had [`SENDING_TIME`] and have not taken the response: first the one with the
-    /// highest product of size and time.
-    fn make_room(&self, bytes: usize) {
+    /// Closes connections that together hold `bytes` of the budget for responses of this size, so that
+    /// the response to the client of `waiting` gets a place. See [`Open::largest_use`].
+    fn make_room(&self, waiting: &Entry, bytes: usize) {
+        let is_huge = bytes > HUGE;
         let now = self.now();
-        let sending_time = u64::try_from(SENDING_TIME.as_micros()).unwrap_or_default();
         let mut open = self.open();
         let mut closed = 0;
         while closed < bytes {
-            let use_of_budget = |entry: &Entry| {
-                let unsent = entry.unsent.load(Ordering::Relaxed);
-                let time = now.saturating_sub(entry.reserved_at.load(Ordering::Relaxed));
-                let is_slow = entry.waiting_since() != BUSY && time >= sending_time;
-                let is_of_budget = unsent > 0 && (unsent > HUGE) == (bytes > HUGE);
-                (is_slow && is_of_budget).then(|| u128::from(time) * unsent as u128)
-            };
-            let entries = open.by_address.values().flatten();
-            let uses = entries.filter_map(|entry| Some((use_of_budget(entry)?, entry)));
-            let Some((_, largest)) = uses.max_by_key(|(of_budget, _)| *of_budget) else {
+            let Some(largest) = open.largest_use(waiting, is_huge, now) else {
                 return;
             };
-            let largest = Arc::clone(largest);
-            closed += largest.unsent.load(Ordering::Relaxed);
-            open.close(&largest);
+            if open.close(&largest) {
+                closed += largest.unsent_of(is_huge);
+            }
+        }
+    }
+}
+
+impl Open {
+    /// The connection to close first, of those whose clients had [`SENDING_TIME`] and have not taken
+    /// their response: of the address that holds most of the budget, the one with the highest product
+    /// of size and time. `None` if there is none, or if its address holds less than that of `waiting`:
+    /// many new responses of one address must not close an old one of another.
+    fn largest_use(&self, waiting: &Entry, is_huge: bool, now: u64) -> Option<Arc<Entry>> {
+        let sending_time = u64::try_from(SENDING_TIME.as_micros()).unwrap_or_default();
+        let least = self.held_by_client_of(waiting, is_huge);
+        let entries = self.by_address.values().flatten();
+        let slow = entries.filter_map(|entry| {
+            entry.waiting_since()?;
+            let unsent = entry.unsent_of(is_huge);
+            let time = now.saturating_sub(entry.reserved_at.load(Ordering::Relaxed));
+            let is_slow = unsent > 0 && time >= sending_time;
+            is_slow.then(|| (u128::from(time) * unsent as u128, entry))
+        });
+        let uses = slow.map(|(of_budget, entry)| {
+            let held = self.held_by_client_of(entry, is_huge);
+            ((held, of_budget), entry)
+        });
+        uses.filter(|((held, _), _)| *held >= least)
+            .max_by_key(|(of_budget, _)| *of_budget)
+            .map(|(_, entry)| Arc::clone(entry))
+    }
+
+    /// Bytes of one budget that the connections of the address of `entry` hold. Of a trusted proxy,
+    /// those of this connection: its connections belong to many clients.
+    fn held_by_client_of(&self, entry: &Entry, is_huge: bool) -> usize {
+        if entry.is_proxy {
+            return entry.unsent_of(is_huge);
+        }
+        let of_address = self.of_address(entry.address).iter();
+        of_address.map(|entry| entry.unsent_of(is_huge)).sum()
+    }
+}
+
+impl Entry {
+    /// Bytes that its response holds of the budget for huge responses, or of the other.
+    fn unsent_of(&self, is_huge: bool) -> usize {
+        let unsent = self.unsent.load(Ordering::Relaxed);
+        if (unsent > HUGE) == is_huge {
+            unsent
+        } else {
+            0
         }
     }
 }

@@ -17,7 +17,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -33,6 +33,9 @@ pub use stream::Stream;
 
 /// The value of [`Entry::waiting_since`] while the server works on a request.
 const BUSY: u64 = u64::MAX;
+/// The value of [`Entry::waiting_since`] after the connection was chosen to make room. It is not
+/// counted any more.
+const CLOSED: u64 = u64::MAX - 1;
 
 /// The open connections of all workers. Clones share them.
 #[derive(Clone)]
@@ -58,7 +61,8 @@ struct Open {
 struct Entry {
     address: IpAddr,
     /// Microseconds after [`Shared::started`] since which the connection waits for its client: for
-    /// a request, or until the client reads. [`BUSY`] if it does not wait.
+    /// a request, or until the client reads. [`BUSY`] or [`CLOSED`] if it does not wait. One value, so
+    /// that a request cannot begin while the connection is chosen.
     waiting_since: AtomicU64,
     /// Bytes of a budget that its response holds.
     unsent: AtomicUsize,
@@ -68,18 +72,31 @@ struct Entry {
     waiting: AtomicUsize,
     /// The connections of a trusted proxy belong to many clients.
     is_proxy: bool,
-    closed: AtomicBool,
     waker: AtomicWaker,
 }
 
 impl Entry {
-    fn waiting_since(&self) -> u64 {
-        self.waiting_since.load(Ordering::Relaxed)
+    /// `None` if the connection does not wait for its client.
+    fn waiting_since(&self) -> Option<u64> {
+        let since = self.waiting_since.load(Ordering::Relaxed);
+        (since < CLOSED).then_some(since)
     }
 
-    fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        self.waker.wake();
+    fn is_closed(&self) -> bool {
+        self.waiting_since.load(Ordering::Acquire) == CLOSED
+    }
+
+    /// Closes the connection if it waits for its client. False if it does not.
+    fn close(&self) -> bool {
+        let close = |since| (since < CLOSED).then_some(CLOSED);
+        let closed = self
+            .waiting_since
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, close)
+            .is_ok();
+        if closed {
+            self.waker.wake();
+        }
+        closed
     }
 }
 
@@ -107,12 +124,11 @@ impl Connections {
         let mut proxies = settings.trusted_proxies.iter();
         let is_proxy = proxies.any(|network| network.contains(&peer));
         let mut open = self.open();
-        let of_address = open.by_address.get(&address).map_or(0, Vec::len);
-        if !is_proxy && of_address >= settings.per_address {
-            let longest = longest_waiting(open.by_address.get(&address)?)?;
+        while !is_proxy && open.of_address(address).len() >= settings.per_address {
+            let longest = longest_waiting(open.of_address(address))?;
             open.close(&longest);
         }
-        if open.count >= settings.total {
+        while open.count >= settings.total {
             let longest = longest_waiting(open.by_address.values().flatten())?;
             open.close(&longest);
         }
@@ -123,12 +139,9 @@ impl Connections {
             reserved_at: AtomicU64::default(),
             waiting: AtomicUsize::default(),
             is_proxy,
-            closed: AtomicBool::default(),
             waker: AtomicWaker::default(),
         });
-        let entries = open.by_address.entry(address).or_default();
-        entries.push(Arc::clone(&entry));
-        open.count += 1;
+        open.add(&entry);
         drop(open);
         Some(Activity::new(self.clone(), entry))
     }
@@ -141,7 +154,15 @@ impl Connections {
 
     fn now(&self) -> u64 {
         let time = self.0.started.elapsed().as_micros();
-        u64::try_from(time).unwrap_or(BUSY - 1)
+        u64::try_from(time).unwrap_or(CLOSED - 1)
+    }
+
+    /// Marks the connection as busy. It counts again if it was just chosen to make room: its request
+    /// has begun, so it is not closed, and the number may exceed the limits until the next connection.
+    fn keep_busy(&self, entry: &Arc<Entry>) {
+        if entry.waiting_since.swap(BUSY, Ordering::AcqRel) == CLOSED {
+            self.open().add(entry);
+        }
     }
 
     fn remove(&self, entry: &Arc<Entry>) {
@@ -162,9 +183,23 @@ impl fmt::Debug for Connections {
 }
 
 impl Open {
-    fn close(&mut self, entry: &Arc<Entry>) {
-        self.remove(entry);
-        entry.close();
+    fn of_address(&self, address: IpAddr) -> &[Arc<Entry>] {
+        self.by_address.get(&address).map_or(&[], Vec::as_slice)
+    }
+
+    fn add(&mut self, entry: &Arc<Entry>) {
+        let entries = self.by_address.entry(entry.address).or_default();
+        entries.push(Arc::clone(entry));
+        self.count += 1;
+    }
+
+    /// Closes the connection. False if it does not wait for its client any more.
+    fn close(&mut self, entry: &Arc<Entry>) -> bool {
+        let closed = entry.close();
+        if closed {
+            self.remove(entry);
+        }
+        closed
     }
 
     fn remove(&mut self, entry: &Arc<Entry>) {
@@ -186,8 +221,7 @@ impl Open {
 fn longest_waiting<'a>(entries: impl IntoIterator<Item = &'a Arc<Entry>>) -> Option<Arc<Entry>> {
     entries
         .into_iter()
-        .map(|entry| (entry.waiting_since(), entry))
-        .filter(|(since, _)| *since != BUSY)
+        .filter_map(|entry| Some((entry.waiting_since()?, entry)))
         .min_by_key(|(since, _)| *since)
         .map(|(_, entry)| Arc::clone(entry))
 }

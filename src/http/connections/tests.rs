@@ -134,7 +134,7 @@ fn request(is_chunked: bool) -> HttpRequest {
 }
 
 fn is_closed(activity: &Activity) -> bool {
-    activity.entry.closed.load(super::Ordering::Relaxed)
+    activity.entry.is_closed()
 }
 
 #[tokio::test]
@@ -154,6 +154,30 @@ async fn at_the_limit_the_connection_that_waits_longest_is_replaced() {
         drop((request, second, busy, idle, newest));
         assert_eq!(connections.count(), 0);
     }
+}
+
+/// The connection is chosen by another worker during the poll that begins its request.
+#[tokio::test]
+async fn a_connection_that_begins_a_request_while_it_is_chosen_counts() {
+    let connections = connections(1, 1);
+    let chosen = admit(&connections, "192.0.2.1").expect("refused");
+    let served = async {
+        let newest = admit(&connections, "192.0.2.1").expect("refused");
+        assert!(is_closed(&chosen));
+        let request = OpenRequest::of(Rc::clone(&chosen), &request(false));
+        assert!(!is_closed(&chosen));
+        assert_eq!(connections.count(), 2);
+        // The new connection is counted too, so it makes room, and the limit holds again.
+        assert!(admit(&connections, "192.0.2.1").is_none());
+        assert!(is_closed(&newest));
+        assert_eq!(connections.count(), 1);
+        tokio::task::yield_now().await;
+        drop(request);
+        admit(&connections, "192.0.2.1").expect("refused");
+        pending::<()>().await;
+    };
+    assert_eq!(chosen.limit(served).await, None);
+    assert_eq!(connections.count(), 0);
 }
 
 #[tokio::test]
@@ -257,6 +281,41 @@ async fn huge_responses_and_one_address_do_not_use_up_the_budget_of_others() {
     assert!(poll_immediate(&mut other).await.is_none());
     drop((sent, huge, waits));
     assert!(other.await.is_some());
+}
+
+/// The connections of a trusted proxy count as one address each.
+#[tokio::test]
+async fn the_address_that_holds_most_of_the_budget_makes_room_for_others() {
+    let connections = connections(99, 99);
+    let hold = async |address: &str| {
+        let activity = admit(&connections, address).expect("refused");
+        let request = OpenRequest::of(Rc::clone(&activity), &request(false));
+        let place = request.reserve(HUGE).await.expect("full");
+        activity.block();
+        (activity, request, place)
+    };
+    let mut old = vec![hold("2001:db8::1").await];
+    for _ in 0..MAX_UNSENT / HUGE / 2 {
+        old.push(hold("10.1.2.3").await);
+    }
+    sleep(SENDING_TIME).await;
+    let mut renewed = Vec::new();
+    for last in old.len()..MAX_UNSENT / HUGE {
+        renewed.push(hold(&format!("2001:db8:0:1::{last}")).await);
+    }
+    let wait = |address: &str| {
+        let activity = admit(&connections, address).expect("refused");
+        OpenRequest::of(activity, &request(false))
+    };
+    let any_closed = |held: &[(Rc<Activity>, _, _)]| held.iter().any(|held| is_closed(&held.0));
+    // Its own may be too new, and older ones of others are not closed for it.
+    let same = wait("2001:db8:0:1::1");
+    assert!(poll_immediate(pin!(same.reserve(HUGE))).await.is_none());
+    assert!(!any_closed(&old));
+    sleep(SENDING_TIME).await;
+    let other = wait("192.0.2.1");
+    assert!(poll_immediate(pin!(other.reserve(HUGE))).await.is_none());
+    assert!(!any_closed(&old) && any_closed(&renewed));
 }
 
 #[tokio::test]

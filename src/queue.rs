@@ -12,6 +12,7 @@ use tokio::{
 pub struct Queue {
     places: Arc<Semaphore>,
     waiting: Semaphore,
+    max_waiting: usize,
     max_wait: Duration,
 }
 
@@ -26,8 +27,15 @@ impl Queue {
         Self {
             places: Arc::new(Semaphore::new(places.max(1))),
             waiting: Semaphore::new(waiting),
+            max_waiting: waiting,
             max_wait,
         }
+    }
+
+    /// True if others wait for a place.
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        self.waiting.available_permits() < self.max_waiting
     }
 
     /// Takes a place, or waits for one. `None` if too many wait, or if it takes too long.

@@ -1,5 +1,6 @@
 //! Input that several parsers would read differently, and large bodies.
 
+use acclaim::config::Origins;
 use futures_util::future::{join_all, select_all};
 use serde_json::json;
 use tokio::{
@@ -8,7 +9,7 @@ use tokio::{
 };
 
 use crate::harness::{
-    Fixture, apply, behaviour,
+    Fixture, apply, behaviour, limits,
     service::{Answer, PASSWORD, Service, User},
 };
 
@@ -171,13 +172,14 @@ async fn a_body_with_too_many_values_is_refused(fixture: Fixture) {
 /// Half of the bytes of a large body, which is no JSON.
 const HALF: usize = 50_000;
 
-/// A connection to `service` on which `user` sends the first half of a large post.
-async fn half_a_post(service: &Service, user: &User) -> TcpStream {
+/// A connection to `service` on which `user` sends the first half of a large post, with
+/// `X-Forwarded-For: client`.
+async fn half_a_post(service: &Service, user: &User, client: &str) -> TcpStream {
     let address = service.base.trim_start_matches("http://");
     let mut connection = TcpStream::connect(address).await.expect("no connection");
     let head = format!(
         "POST /posts HTTP/1.1\r\nHost: acclaim\r\nAuthorization: Bearer {}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+         X-Forwarded-For: {client}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         user.token,
         2 * HALF
     );
@@ -207,11 +209,21 @@ async fn first(connections: Vec<TcpStream>) -> (String, Vec<TcpStream>) {
     (head, connections.into_iter().flatten().collect())
 }
 
-/// A post with a body of 80,000 bytes.
-async fn large_post(service: &Service, user: &User) -> Answer {
+/// A post with a body of 80,000 bytes, and `X-Forwarded-For: client`.
+async fn large_post(service: &Service, user: &User, client: &str) -> Answer {
     let content = "\u{e9}".repeat(40_000);
     let body = json!({"title": "Large", "content": content});
-    service.post("/posts", user, body).await
+    let request = service.request("POST", "/posts").bearer_auth(&user.token);
+    let request = request.header("x-forwarded-for", client).json(&body);
+    Answer::of(request.send().await.expect("no answer")).await
+}
+
+/// A server that takes the address of a client from `X-Forwarded-For`.
+async fn serve_behind_a_proxy(fixture: &Fixture) -> Service {
+    fixture.migrate().await;
+    let mut state = fixture.state(&fixture.database()).await;
+    state.limits = limits(&[("TRUSTED_PROXIES", "127.0.0.1")]);
+    fixture.start(state, Origins::These(Vec::new()))
 }
 
 /// Otherwise, callers without an account could fill the memory.
@@ -241,7 +253,7 @@ async fn a_body_without_authentication_is_small(fixture: Fixture) {
     // A token is checked before the body is read: none of it has arrived.
     let mut unknown = ada.clone();
     "unknown".clone_into(&mut unknown.token);
-    let head = head(&mut half_a_post(&service, &unknown).await).await;
+    let head = head(&mut half_a_post(&service, &unknown, "").await).await;
     assert!(head.starts_with("http/1.1 401"), "{head}");
     // The size is refused while the body is incomplete, with and without an announced size.
     for (size, sent) in [
@@ -267,11 +279,11 @@ async fn a_body_without_authentication_is_small(fixture: Fixture) {
 async fn the_large_bodies_of_one_user_do_not_hold_up_others(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
-    let open = (0..5).map(|_| half_a_post(&service, &ada));
+    let open = (0..5).map(|_| half_a_post(&service, &ada, ""));
     let (refused, mut open) = first(join_all(open).await).await;
     assert!(refused.starts_with("http/1.1 429"), "{refused}");
     assert!(refused.contains("retry-after: "), "{refused}");
-    large_post(&service, &bob).await.expect(201);
+    large_post(&service, &bob, "").await.expect(201);
     service.new_post(&ada, "Small").await;
     // The end of one body, which is no JSON, makes room for another.
     let mut ended = open.pop().expect("all were refused");
@@ -279,25 +291,50 @@ async fn the_large_bodies_of_one_user_do_not_hold_up_others(fixture: Fixture) {
     ended.write_all(rest.as_bytes()).await.expect("closed");
     let head = head(&mut ended).await;
     assert!(head.starts_with("http/1.1 400"), "{head}");
-    large_post(&service, &ada).await.expect(201);
+    large_post(&service, &ada, "").await.expect(201);
 }
 
 #[apply(behaviour)]
+async fn the_large_bodies_of_one_address_do_not_hold_up_others(fixture: Fixture) {
+    let service = serve_behind_a_proxy(&fixture).await;
+    let mut users = Vec::new();
+    for name in ["ada", "bob", "cyd"] {
+        users.push(service.user(name).await);
+    }
+    // One address is the first of its /64.
+    let open = (0..9).map(async |n: usize| {
+        let client = format!("2001:db8::{n}");
+        half_a_post(&service, &users[n / 4], &client).await
+    });
+    let (refused, open) = first(join_all(open).await).await;
+    assert!(refused.starts_with("http/1.1 429"), "{refused}");
+    assert!(refused.contains("retry-after: "), "{refused}");
+    let posted = large_post(&service, &users[2], "192.0.2.1").await;
+    posted.expect(201);
+    drop(open);
+}
+
+/// They make room, because they arrive too slowly.
+#[apply(behaviour)]
 async fn the_large_bodies_of_all_users_do_not_hold_up_small_ones(fixture: Fixture) {
-    let service = fixture.serve().await;
+    let service = serve_behind_a_proxy(&fixture).await;
     let mut users = Vec::new();
     for name in [
         "ada", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ivy",
     ] {
         users.push(service.user(name).await);
     }
-    // Four of each user, 36 in all.
-    let senders = users.iter().flat_map(|user| [user; 4]);
-    let open = senders.map(|user| half_a_post(&service, user));
+    // Four of each user and address, 36 in all.
+    let open = (0..36).map(async |n: usize| {
+        let client = format!("192.0.2.{}", n / 4);
+        half_a_post(&service, &users[n / 4], &client).await
+    });
     let (refused, open) = first(join_all(open).await).await;
-    assert!(refused.starts_with("http/1.1 503"), "{refused}");
-    assert!(refused.contains("retry-after: "), "{refused}");
+    assert!(refused.starts_with("http/1.1 408"), "{refused}");
     service.new_post(&users[0], "Small").await;
     service.sign_in("ada", PASSWORD).await;
+    let other = service.user("jan").await;
+    let posted = large_post(&service, &other, "198.51.100.1").await;
+    posted.expect(201);
     drop(open);
 }

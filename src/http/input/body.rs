@@ -90,7 +90,8 @@ async fn read<T: Deserr<BodyErrors>>(
 }
 
 /// Receives a body, and takes a place for it once it is large. Only an authenticated caller may send
-/// a large one, so nobody else can take places. The route has authenticated the caller before, see
+/// a large one, so nobody else can take places. A large body that arrives slowly while others wait is
+/// refused. The route has authenticated the caller before, see
 /// [`Access`](crate::http::authentication::Access).
 async fn receive(
     request: &HttpRequest,
@@ -102,18 +103,29 @@ async fn receive(
         return Err(Problem::too_large(max));
     }
     let mut bytes = BytesMut::new();
-    let mut place = None;
-    while let Some(chunk) = payload.next().await {
+    let mut place: Option<LargeBody> = None;
+    loop {
+        let chunk = match &mut place {
+            None => payload.next().await,
+            Some(place) => tokio::select! {
+                biased;
+                chunk = payload.next() => chunk,
+                () = place.too_slow() => return Err(Problem::slow_body()),
+            },
+        };
+        let Some(chunk) = chunk else { break };
         let chunk = chunk.map_err(|_| Problem::malformed("the request body is incomplete"))?;
         let length = bytes.len() + chunk.len();
         if length > max {
             return Err(Problem::too_large(max));
         }
-        if let Some(user) = user
+        if let Some(place) = &mut place {
+            place.received(chunk.len());
+        } else if let Some(user) = user
             && length > MAX_SMALL_BODY_BYTES
-            && place.is_none()
         {
-            place = Some(State::of(request)?.limits.begin_large_body(user).await?);
+            let limits = &State::of(request)?.limits;
+            place = Some(limits.begin_large_body(request, user).await?);
         }
         bytes.extend_from_slice(&chunk);
     }

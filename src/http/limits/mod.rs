@@ -189,13 +189,19 @@ impl Limits {
         read.ok_or_else(|| Problem::too_many_expensive_reads(EXPENSIVE_READS))
     }
 
-    /// Takes the place of a large body of `user`, of which there are 4 for each user and 32 for all
-    /// in this process.
+    /// Takes the place of a large body of `user`, of which there are 4 for each user, 8 for each
+    /// client's address and 32 for all in this process.
     ///
     /// # Errors
-    /// 429 if the user has too many, after up to 1.5 s. 503 if all users have, after up to 2 s more.
-    pub async fn begin_large_body(&self, user: UserId) -> Result<LargeBody, Problem> {
-        self.0.large_bodies.begin(user).await
+    /// 429 if the user or the address has too many, after up to 1.5 s for each. 503 if all users have,
+    /// after up to 2 s more.
+    pub async fn begin_large_body(
+        &self,
+        request: &HttpRequest,
+        user: UserId,
+    ) -> Result<LargeBody, Problem> {
+        let address = self.0.client_of(request);
+        self.0.large_bodies.begin(user, address).await
     }
 
     /// Counts a sign-in with `name`, from any address. It counts whether or not an account has the

@@ -97,6 +97,15 @@ impl Problem {
         )
     }
 
+    /// 408: the large body arrives slowly, and others wait for its place.
+    #[must_use]
+    pub fn slow_body() -> Self {
+        Self::new(
+            types::REQUEST_TIMEOUT,
+            "the request body arrives too slowly, and other large bodies wait for its place",
+        )
+    }
+
     /// 413: the body is larger than `max_bytes`.
     #[must_use]
     pub fn too_large(max_bytes: usize) -> Self {
@@ -161,14 +170,16 @@ impl Problem {
         }
     }
 
-    /// 429: the user has `max` large request bodies in progress already.
+    /// 429: the sender, such as "you have", has `max` large request bodies in progress already.
     #[must_use]
-    pub fn too_many_large_bodies(max: usize) -> Self {
+    pub fn too_many_large_bodies(sender_has: &str, max: usize) -> Self {
         Self {
             retry_after: RETRY_AFTER,
             ..Self::new(
                 types::TOO_MANY_REQUESTS,
-                format!("you have {max} large request bodies in progress; wait for them to end"),
+                format!(
+                    "{sender_has} {max} large request bodies in progress; wait for them to end"
+                ),
             )
         }
     }

@@ -156,7 +156,7 @@ problem_types! { GENERAL:
     || Problem::of_status(StatusCode::METHOD_NOT_ALLOWED);
 
     REQUEST_TIMEOUT REQUEST_TIMEOUT "request-timeout" "Request timeout",
-    "The request body took too long to arrive. The request had no effect.",
+    "The request body took too long to arrive. A body of more than 16 KiB must arrive faster while others wait to be sent. The request had no effect.",
     "Repeat the request over a better connection or with a smaller body.",
     Problem::body_timeout;
 
@@ -181,7 +181,7 @@ problem_types! { GENERAL:
     || Problem::invalid(vec![FieldError::new("title", "length", "must be 1 to 300 characters")]);
 
     TOO_MANY_REQUESTS TOO_MANY_REQUESTS "too-many-requests" "Too many requests",
-    "An address, a user or an account exceeded a rate limit, or a user sends too many large request bodies at the same time. The request had no effect.",
+    "An address, a user or an account exceeded a rate limit, or an address or a user sends too many large request bodies at the same time. The request had no effect.",
     "Repeat the request after the number of seconds in Retry-After. RateLimit-Policy has the rate limit, and RateLimit the remaining requests.",
     || Problem::too_many("sign-ins from this address", EXAMPLE_WAIT);
 

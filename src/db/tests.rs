@@ -9,7 +9,7 @@ async fn a_write_is_send() {
     let name = String::from("ada");
     let name = &name;
     let write = db.write(|transaction| async move {
-        let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, name);
+        let statement = sea_orm::Statement::from_string(DbBackend::Sqlite, name);
         sea_orm::ConnectionTrait::execute_raw(&transaction, statement).await?;
         Ok(name.len())
     });

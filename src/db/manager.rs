@@ -15,6 +15,7 @@ use super::{
     availability::Availability,
     connection::{Connection, Options, is_unreachable, timed_out},
     gate::Gate,
+    sizes::EXTRA_CONNECTIONS,
 };
 
 /// Time limit of one attempt at connecting.
@@ -29,9 +30,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(1);
 /// It is checked when a connection is about to be used. An idle connection is not used before those
 /// that were used later, so it may stay open for twice as long, or for as long as no query runs.
 pub(super) const MAX_LIFETIME: Duration = Duration::from_mins(30);
-
-/// Number of connections of the process outside the pools.
-pub(super) const EXTRA_CONNECTIONS: usize = 1;
 
 /// The state of the database for all pools of the process.
 pub(super) struct Shared {

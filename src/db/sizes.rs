@@ -2,8 +2,6 @@
 
 use std::{num::NonZero, thread};
 
-use super::manager::EXTRA_CONNECTIONS;
-
 /// Maximum number of PostgreSQL connections of a process by default. Two servers fit into
 /// PostgreSQL's default of 100, less 3 for superusers.
 pub(super) const DEFAULT_CONNECTIONS: usize = 32;
@@ -14,6 +12,8 @@ const MAX_POOL: usize = 8;
 /// Number of snapshots that may last long. On PostgreSQL the pool of the jobs has that many
 /// connections more than that of a worker.
 pub const LONG_SNAPSHOTS: usize = 2;
+/// Number of connections of the process outside the pools.
+pub(super) const EXTRA_CONNECTIONS: usize = 1;
 
 /// The number of workers of the server: one per core.
 #[must_use]

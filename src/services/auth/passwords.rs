@@ -4,21 +4,13 @@
 //! tokio's blocking pool, many at once would take gigabytes. Here a few threads serve a bounded
 //! queue, and each reuses one block of memory.
 
-use std::{
-    error::Error as StdError,
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
-    },
-    thread,
-    time::Duration,
-};
+use std::{error::Error as StdError, fmt, thread, time::Duration};
 
 use argon2::{
     Algorithm, Argon2, Block, Params, Version,
     password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt},
 };
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use entity::users::PasswordHash;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
@@ -32,7 +24,7 @@ pub const QUEUE: usize = 256;
 /// Hashes and verifies passwords.
 #[derive(Clone)]
 pub struct Passwords {
-    queue: SyncSender<Job>,
+    queue: Sender<Job>,
 }
 
 impl fmt::Debug for Passwords {
@@ -59,10 +51,9 @@ impl Passwords {
     /// # Errors
     /// If the operating system cannot start a thread.
     pub fn start(threads: usize, queue: usize) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel(queue);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let (sender, receiver) = bounded(queue);
         for number in 0..threads {
-            let receiver = Arc::clone(&receiver);
+            let receiver = receiver.clone();
             thread::Builder::new()
                 .name(format!("password {number}"))
                 .spawn(move || run_jobs(&receiver))?;
@@ -132,19 +123,21 @@ const NICENESS: i32 = 5;
 
 /// A thread that is idle for this long frees its memory.
 const IDLE: Duration = Duration::from_secs(2);
+/// Minimum size of the allocation for a thread's memory. Only what a hash uses of it is backed by memory.
+///
+/// Above 32 MiB, glibc always maps an allocation by itself (`mallopt(3)`, `M_MMAP_THRESHOLD`), and so
+/// returns it to the operating system when it is freed. A smaller one stays in the process the second
+/// time.
+const MIN_ALLOCATION: usize = 33 * 1024 * 1024;
 
 /// The main function of a hashing thread.
-fn run_jobs(queue: &Mutex<Receiver<Job>>) {
+fn run_jobs(queue: &Receiver<Job>) {
     // Affects only this thread on Linux. Raising the niceness cannot fail.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICENESS);
     let mut memory = Vec::new();
     loop {
-        let next = queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv_timeout(IDLE);
-        let Job { password, work } = match next {
+        let Job { password, work } = match queue.recv_timeout(IDLE) {
             Ok(job) => job,
             Err(RecvTimeoutError::Timeout) => {
                 memory = Vec::new();
@@ -232,6 +225,7 @@ fn digest(
 ) -> Result<Output, Failure> {
     // A stored hash may have other parameters than new ones.
     if memory.len() < params.block_count() {
+        memory.reserve(params.block_count().max(MIN_ALLOCATION / Block::SIZE));
         memory.resize(params.block_count(), Block::default());
     }
     let mut out = [0; Output::MAX_LENGTH];

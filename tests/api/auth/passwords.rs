@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use acclaim::{config::Origins, services::auth::passwords::Passwords};
+use acclaim::{config::Origins, db::workers, services::auth::passwords::Passwords};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
-use crate::harness::{Fixture, apply, behaviour, column, service::PASSWORD};
+use crate::harness::{Fixture, apply, behaviour, column, process::Running, service::PASSWORD};
 
 async fn set_hash(connection: &DatabaseConnection, hash: &str) {
     let sql = format!("UPDATE users SET password_hash = '{hash}'");
@@ -106,4 +106,33 @@ async fn a_full_password_queue_answers_503(fixture: Fixture) {
     for answer in worked {
         answer.problem(401);
     }
+}
+
+/// Hashes on all threads return their memory each time, not only the first.
+#[cfg(target_os = "linux")]
+#[apply(behaviour)]
+async fn idle_threads_return_their_memory(fixture: Fixture) {
+    let settings = [
+        ("DATABASE_URL", fixture.url.as_str()),
+        ("AUTO_MIGRATE", "true"),
+        ("RATE_LIMIT_SIGN_IN", "off"),
+        ("RATE_LIMIT_SIGN_IN_ACCOUNT", "off"),
+    ];
+    let running = Running::start(fixture.folder(), &settings).await;
+    let service = &running.service;
+    service.user("ada").await;
+    for _ in 0..3 {
+        let sign_ins = (0..8).map(|_| service.sign_in("ada", PASSWORD));
+        join_all(sign_ins).await;
+        // Of the 19 MiB of each thread; at least two threads were busy.
+        let blocks = u64::try_from(workers().min(2)).unwrap() * 18 * 1024;
+        let used = running.resident();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while running.resident() > used - blocks {
+            assert!(Instant::now() < deadline, "{used} KiB stay in use");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+    running.signal("TERM");
+    running.end().await;
 }

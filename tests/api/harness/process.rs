@@ -122,6 +122,16 @@ impl Running {
         signal(self.process.id().expect("acclaim has ended"), name);
     }
 
+    /// Resident memory, in KiB.
+    #[cfg(target_os = "linux")]
+    pub fn resident(&self) -> u64 {
+        let id = self.process.id().expect("acclaim has ended");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("no status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let size = line.and_then(|line| line.split_whitespace().nth(1));
+        size.and_then(|size| size.parse().ok()).expect("no VmRSS")
+    }
+
     /// Waits for the end and returns the exit code and the log since the start of serving.
     pub async fn end(mut self) -> (Option<i32>, String) {
         let log = self.log.await.expect("cannot read the log");

@@ -105,7 +105,11 @@ pub fn build(
                 let _ = socket.set_tcp_user_timeout(Some(ACKNOWLEDGE_TIMEOUT));
                 let _ = socket.set_send_buffer_size(SEND_BUFFER);
                 let stream = Stream::new(tcp, Rc::clone(&activity));
-                (http.call((stream, Protocol::Http1, peer)), activity)
+                // Boxed, because the futures around it would contain it four times: 8 kB a connection.
+                (
+                    Box::pin(http.call((stream, Protocol::Http1, peer))),
+                    activity,
+                )
             });
             async move {
                 let Some((http, activity)) = connection else {

@@ -2,7 +2,7 @@
 //!
 //! A write adds its words to a pending list, which every search reads. PostgreSQL merges the list into
 //! the index during whichever write makes it too long. So that no write pays for the words of others,
-//! a job merges it before, and large writes wait for the job: it cannot fall behind them.
+//! a job merges it before, and large writes wait for the job, so that it does not fall behind.
 
 use std::{
     sync::{
@@ -17,11 +17,15 @@ use tokio::{
     time::timeout,
 };
 
+use super::{Db, Transaction, batches::LARGE, queues::SLOW};
+use crate::error::Error;
+
 /// Time from a small write to the merge, which merges the words of the others meanwhile too. With 100 ms,
 /// new posts at the full rate take 40 % more time of PostgreSQL. Until the merge each search reads the words.
 const PERIOD: Duration = Duration::from_millis(500);
-/// Maximum time for which a large write waits for a merge.
-const MAX_WAIT: Duration = Duration::from_secs(2);
+/// Maximum time for which a large write waits for a merge, which takes longer if VACUUM works on the
+/// index.
+const MAX_WAIT: Duration = SLOW;
 
 /// The requests of all workers. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -38,20 +42,19 @@ struct State {
 }
 
 impl Merges {
-    /// Requests a merge of the words of a small write, which has committed. Returns the number of
-    /// requests.
-    pub(super) fn request(&self) -> u64 {
-        let requests = self.0.requests.fetch_add(1, Ordering::SeqCst) + 1;
+    /// Requests a merge of the words of a small write, which has committed.
+    pub(super) fn request(&self) {
+        self.0.requests.fetch_add(1, Ordering::SeqCst);
         self.0.requested.notify_one();
-        requests
     }
 
     /// Requests a merge of the words of a large write, and waits for it.
     pub(super) async fn request_now(&self) {
         let mut merged = self.0.merged.subscribe();
-        let request = self.request();
+        self.request();
+        let requests = self.0.requests.load(Ordering::SeqCst);
         self.0.urgent.notify_one();
-        let is_merged = merged.wait_for(|merged| *merged >= request);
+        let is_merged = merged.wait_for(|merged| *merged >= requests);
         if timeout(MAX_WAIT, is_merged).await.is_err() {
             tracing::debug!("a large write did not wait longer for the merge of its words");
         }
@@ -72,6 +75,58 @@ impl Merges {
                 self.0.requested.notified().await;
             }
             let _ = timeout(PERIOD, self.0.urgent.notified()).await;
+        }
+    }
+}
+
+impl Db {
+    /// The requests to merge new words into the full-text index. `None` for SQLite, which merges in small
+    /// steps during the writes.
+    #[must_use]
+    pub fn merges(&self) -> Option<&Merges> {
+        self.merges.as_ref()
+    }
+
+    /// Like [`write_in_turn`](Self::write_in_turn), for a write that changes a text. `bytes` is its
+    /// length. The turn of a large text lasts until its words are merged into the full-text index.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub async fn write_text_in_turn<T, F, R>(
+        &self,
+        group: i64,
+        bytes: fn(&T) -> usize,
+        work: F,
+    ) -> Result<T, Error>
+    where
+        F: Fn(Transaction) -> R + Send + Sync,
+        R: Future<Output = Result<T, Error>> + Send,
+        T: Send,
+    {
+        self.text_in_turn(group, bytes, self.write(work)).await
+    }
+
+    /// Runs `write` in its turn, and merges its words.
+    // Not an async function: its future would contain `write` twice.
+    pub(super) fn text_in_turn<T>(
+        &self,
+        group: i64,
+        bytes: impl Fn(&T) -> usize,
+        write: impl Future<Output = Result<T, Error>>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        self.turns.run(group, write, move |written| {
+            let bytes = written.as_ref().map_or(0, bytes);
+            self.merge(bytes)
+        })
+    }
+
+    /// Requests the merge of the words of a text of `bytes`, and waits for it if the text is large.
+    pub(super) async fn merge(&self, bytes: usize) {
+        let Some(merges) = &self.merges else { return };
+        match bytes {
+            0 => {}
+            1..=LARGE => merges.request(),
+            _ => merges.request_now().await,
         }
     }
 }

@@ -30,6 +30,7 @@ mod wal;
 
 use std::{
     convert::Infallible,
+    future::ready,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -214,13 +215,6 @@ impl Db {
         self.writer.probe().await
     }
 
-    /// The requests to merge new words into the full-text index. `None` for SQLite, which merges in small
-    /// steps during the writes.
-    #[must_use]
-    pub fn merges(&self) -> Option<&Merges> {
-        self.merges.as_ref()
-    }
-
     /// The connection for reading single rows.
     #[must_use]
     pub fn read(&self) -> &Autocommit {
@@ -260,37 +254,8 @@ impl Db {
         R: Future<Output = Result<T, Error>> + Send,
         T: Send,
     {
-        self.turns.run(group, self.write(work)).await
-    }
-
-    /// Like [`write_in_turn`](Self::write_in_turn), for a write that changes text. Its turn lasts until
-    /// the words are merged into the full-text index.
-    ///
-    /// # Errors
-    /// Those of [`write`](Self::write).
-    pub async fn write_text_in_turn<T, F, R>(&self, group: i64, work: F) -> Result<T, Error>
-    where
-        F: Fn(Transaction) -> R + Send + Sync,
-        R: Future<Output = Result<T, Error>> + Send,
-        T: Send,
-    {
-        self.text_in_turn(group, self.write(work)).await
-    }
-
-    /// Runs `write` in its turn, and merges its words.
-    // Not an async function: its future would contain `write` twice.
-    fn text_in_turn<T>(
-        &self,
-        group: i64,
-        write: impl Future<Output = Result<T, Error>>,
-    ) -> impl Future<Output = Result<T, Error>> {
-        self.turns.run(group, async {
-            let written = write.await;
-            if let (Ok(_), Some(merges)) = (&written, &self.merges) {
-                merges.request_now().await;
-            }
-            written
-        })
+        let write = self.write(work);
+        self.turns.run(group, write, |_| ready(())).await
     }
 
     /// Like [`write`](Self::write), for a step of background work on SQLite. Waits while the
@@ -358,15 +323,15 @@ impl Db {
     /// Those of [`BatchedWrite::write`].
     pub async fn batched_write<B: BatchedWrite>(&self, row: B::Row) -> Result<B::Output, Error> {
         let row = Arc::new(row);
-        if B::bytes(&row) > LARGE {
+        let bytes = B::bytes(&row);
+        if bytes > LARGE {
             let write = retry(|| write_alone::<B>(&self.writer, &row));
-            return self.text_in_turn(B::group(&row), write).await;
+            let group = B::group(&row);
+            return self.text_in_turn(group, |_| bytes, write).await;
         }
         let batches = self.shared.get::<Batches<B>>();
         let written = retry(|| batches.write(&self.writer, Arc::clone(&row))).await;
-        if let (Some(merges), 1..) = (&self.merges, B::bytes(&row)) {
-            merges.request();
-        }
+        self.merge(bytes).await;
         written
     }
 

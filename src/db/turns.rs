@@ -64,13 +64,17 @@ impl Turns {
         }
     }
 
-    /// Runs `write` of `group` in its turn. If it takes longer than [`SLOW`], perhaps because it waits for
-    /// a lock, it passes its turn on and continues.
-    pub(super) fn run<T>(
+    /// Runs `write` of `group` in its turn, and then `after` with its outcome. If `write` takes longer than
+    /// [`SLOW`], perhaps because it waits for a lock, it passes its turn on and continues.
+    pub(super) fn run<T, A>(
         &self,
         group: i64,
         write: impl Future<Output = T>,
-    ) -> impl Future<Output = T> {
+        after: impl FnOnce(&T) -> A,
+    ) -> impl Future<Output = T>
+    where
+        A: Future<Output = ()>,
+    {
         // Boxed, so that the future of the caller does not contain it several times.
         let mut write = Box::pin(write);
         async move {
@@ -86,6 +90,7 @@ impl Turns {
                 }
             };
             turn.is_writing = false;
+            after(&outcome).await;
             outcome
         }
     }
@@ -187,6 +192,9 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         if mem::take(&mut self.is_writing) && self.turns.outlives_client {
+            if !self.is_slow {
+                self.pass_on();
+            }
             return drop_after_statement(Self {
                 turns: self.turns.clone(),
                 ..*self
@@ -310,9 +318,9 @@ mod tests {
         for (backend, lasts) in [(DbBackend::Postgres, true), (DbBackend::Sqlite, false)] {
             for is_slow in [false, true] {
                 let turns = Turns::of(backend, 4);
-                turns.run(1, ready(())).await;
+                turns.run(1, ready(()), |()| ready(())).await;
                 assert!(are_free(&turns));
-                let mut write = Box::pin(turns.run(1, pending::<()>()));
+                let mut write = Box::pin(turns.run(1, pending::<()>(), |()| ready(())));
                 assert!(poll_immediate(&mut write).await.is_none());
                 if is_slow {
                     advance(SLOW).await;
@@ -328,6 +336,27 @@ mod tests {
                 assert!(are_free(&turns));
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn cancelled_writes_pass_their_turns_on() {
+        let turns = Turns::of(DbBackend::Postgres, 4);
+        let mut write = Box::pin(turns.run(1, pending::<()>(), |()| ready(())));
+        assert!(poll_immediate(&mut write).await.is_none());
+        drop(write);
+        assert_eq!(turns.lock().free, 2);
+        // The same group has to wait.
+        assert!(poll_immediate(pin!(turns.wait(1))).await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_is_free_at_once_if_only_the_work_after_its_write_is_cancelled() {
+        let turns = Turns::of(DbBackend::Postgres, 4);
+        let mut write = Box::pin(turns.run(1, ready(()), |()| pending()));
+        assert!(poll_immediate(&mut write).await.is_none());
+        assert!(!are_free(&turns));
+        drop(write);
+        assert!(are_free(&turns));
     }
 
     #[test]

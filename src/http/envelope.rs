@@ -76,13 +76,15 @@ async fn reserve(
     let Some(open) = open.filter(|_| size >= LARGE) else {
         return response;
     };
-    let Some(reservation) = open.reserve(size).await else {
-        if !response.request().method().is_safe() {
-            return response;
+    let reservation = match open.reserve(size).await {
+        Some(reservation) => reservation,
+        None if !response.request().method().is_safe() => open.exceed(size),
+        None => {
+            let cause = "the budget for large responses is used up".to_owned();
+            let problem =
+                Problem::unavailable("too many large responses are being sent", Some(cause));
+            return ServiceResponse::from_err(problem, response.into_parts().0);
         }
-        let cause = "the budget for large responses is used up".to_owned();
-        let problem = Problem::unavailable("too many large responses are being sent", Some(cause));
-        return ServiceResponse::from_err(problem, response.into_parts().0);
     };
     response.map_body(|_, body| BoxBody::new(Sliced::new(body, reservation)))
 }

@@ -206,6 +206,15 @@ impl OpenRequest {
         } = &*self.0;
         connections.reserve(entry, bytes).await
     }
+
+    /// Counts a response of `bytes` that must be sent although the budget is used up.
+    #[must_use]
+    pub fn exceed(&self, bytes: usize) -> Reservation {
+        let Activity {
+            connections, entry, ..
+        } = &*self.0;
+        connections.exceed(entry, bytes)
+    }
 }
 
 impl Drop for OpenRequest {

@@ -59,7 +59,8 @@ impl Default for Budget {
 pub struct Reservation {
     entry: Arc<Entry>,
     bytes: usize,
-    _permit: OwnedSemaphorePermit,
+    /// `None` beyond the budget.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Reservation {
@@ -112,13 +113,31 @@ impl Connections {
             };
             timeout(WAIT, permit).await.ok().flatten()?
         };
+        Some(self.hold(entry, bytes, Some(permit)))
+    }
+
+    /// Counts `bytes` for a response that must be sent although the budget is used up, and closes
+    /// connections whose clients read slowly.
+    pub(super) fn exceed(&self, entry: &Arc<Entry>, bytes: usize) -> Reservation {
+        let bytes = bytes.min(MAX_UNSENT);
+        let reservation = self.hold(entry, bytes, None);
+        self.make_room(entry, bytes);
+        reservation
+    }
+
+    fn hold(
+        &self,
+        entry: &Arc<Entry>,
+        bytes: usize,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Reservation {
         entry.unsent.fetch_add(bytes, Ordering::Relaxed);
         entry.reserved_at.store(self.now(), Ordering::Relaxed);
-        Some(Reservation {
+        Reservation {
             entry: Arc::clone(entry),
             bytes,
             _permit: permit,
-        })
+        }
     }
 
     /// Counts a response that waits for its place. `None` if too many wait.

@@ -217,6 +217,24 @@ async fn unread_responses_are_bounded_in_all() {
     assert!(open(&late).reserve(MAX_UNSENT * 2).await.is_some());
 }
 
+/// A response to a write is sent although the budget is used up, and its bytes count.
+#[tokio::test]
+async fn unread_responses_to_writes_are_bounded_too() {
+    let connections = connections(9, 9);
+    let open = |activity: &Rc<Activity>| OpenRequest::of(Rc::clone(activity), &request(false));
+    let [first, second, third] =
+        [(); 3].map(|()| admit(&connections, "192.0.2.1").expect("refused"));
+    let _full = open(&first).reserve(MAX_UNSENT).await.expect("full");
+    first.block();
+    let beyond = open(&second).exceed(MAX_UNSENT);
+    second.block();
+    assert!(!is_closed(&first) && !is_closed(&second));
+    sleep(SENDING_TIME).await;
+    let _beyond = open(&third).exceed(2 * MAX_UNSENT);
+    assert!(is_closed(&first) != is_closed(&second));
+    drop(beyond);
+}
+
 /// A client that takes some bytes again and again is closed as well.
 #[tokio::test]
 async fn a_slow_reader_makes_room_for_others() {

@@ -108,7 +108,8 @@ pub async fn update(
         updated_at: Set(now()),
         ..changes
     };
-    let written = db.write_text_in_turn(caller.get(), |transaction| async move {
+    let bytes = |post: &PostView| post.row.title.as_str().len() + post.row.content.as_str().len();
+    let written = db.write_text_in_turn(caller.get(), bytes, |transaction| async move {
         if !is_empty {
             Entity::update_many()
                 .set(changes.clone())

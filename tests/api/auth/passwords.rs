@@ -47,7 +47,7 @@ async fn a_hash_with_weaker_parameters_is_replaced(fixture: Fixture) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while hash(&connection).await == old {
             assert!(Instant::now() < deadline, "{old} was not replaced");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(20)).await;
         }
         let new = hash(&connection).await;
         assert!(new.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{new}");
@@ -57,7 +57,7 @@ async fn a_hash_with_weaker_parameters_is_replaced(fixture: Fixture) {
     }
     set_hash(&connection, HIGHER).await;
     login(PASSWORD, 200).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    sleep(Duration::from_millis(300)).await;
     assert_eq!(hash(&connection).await, HIGHER);
 }
 
@@ -80,7 +80,7 @@ async fn rehashing_keeps_a_password_that_changed_meanwhile(fixture: Fixture) {
     let answer = service.call("POST", "/login", None, Some(body)).await;
     set_hash(&connection, HIGHER).await;
     answer.expect(200);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(1)).await;
     waiting.shutdown().await;
     assert_eq!(hash(&connection).await, HIGHER);
 }

@@ -9,8 +9,9 @@ pub struct Migration;
 /// raises the size at which PostgreSQL itself does so.
 ///
 /// Before, an INSERT that made the list longer than 512 kB merged the words of all posts in it. The
-/// longest post adds 400 kB, so the author of a short post waited up to 1.3 s. With the job the list
-/// stays short, and the limit is reached only if no server runs.
+/// longest post adds 400 kB, so the author of a short post waited up to 2.6 s. With the job the list
+/// stays short. PostgreSQL itself merges only if no server runs the job, or if writes are faster than it,
+/// as in an import.
 ///
 /// Only the owner of an index may merge its list, and the role of the service may be another one. A
 /// fixed `search_path` keeps that role from putting an index of its own in the place of this one.

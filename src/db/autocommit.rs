@@ -61,7 +61,7 @@ impl Autocommit {
     /// # Errors
     /// For [`Error::Busy`](crate::error::Error::Busy) if no place is free within 7 s or too many wait,
     /// and for [`Error::Unavailable`](crate::error::Error::Unavailable) if the other lists use all
-    /// connections for as long.
+    /// connections for 5 s more.
     pub async fn for_expensive_list(self) -> Result<Self, DbErr> {
         let list = self.pool.places.take_expensive().await?;
         let kind = Kind::ExpensiveList(list.into());

@@ -47,7 +47,7 @@ pub trait BatchedWrite: Send + Sync + 'static {
     const ONE_STATEMENT: bool = false;
 
     /// The size of the texts of `row`, which decides how long it takes. Above 4 KiB it is not written
-    /// with others.
+    /// with others. If it is not 0, the words are merged into the full-text index soon after.
     fn bytes(_row: &Self::Row) -> usize {
         0
     }

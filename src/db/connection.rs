@@ -71,7 +71,7 @@ impl Options {
                 // PostgreSQL before version 14 lacks this setting and finishes the statement.
                 let check = format!(
                     "SET client_connection_check_interval = {}",
-                    CLIENT_CHECK.as_millis()
+                    (CLIENT_CHECK * 4 / 5).as_millis()
                 );
                 let _ = connection.execute(AssertSqlSafe(check)).await;
                 let process = query_as(SERVER_PROCESS).fetch_one(&mut connection);

@@ -42,14 +42,14 @@ struct State {
 }
 
 impl Merges {
-    /// Requests a merge of the words of a small write, which has committed.
-    pub(super) fn request(&self) {
+    /// Requests a merge of the words of a small write, which has ended.
+    fn request(&self) {
         self.0.requests.fetch_add(1, Ordering::SeqCst);
         self.0.requested.notify_one();
     }
 
     /// Requests a merge of the words of a large write, and waits for it.
-    pub(super) async fn request_now(&self) {
+    async fn request_now(&self) {
         let mut merged = self.0.merged.subscribe();
         self.request();
         let requests = self.0.requests.load(Ordering::SeqCst);
@@ -114,20 +114,34 @@ impl Db {
         bytes: impl Fn(&T) -> usize,
         write: impl Future<Output = Result<T, Error>>,
     ) -> impl Future<Output = Result<T, Error>> {
+        let unmerged = self.unmerged();
+        let write = async {
+            let _unmerged = unmerged;
+            write.await
+        };
         self.turns.run(group, write, move |written| {
-            let bytes = written.as_ref().map_or(0, bytes);
-            self.merge(bytes)
+            let is_large = written.as_ref().is_ok_and(|output| bytes(output) > LARGE);
+            async move {
+                if let Some(merges) = self.merges.as_ref().filter(|_| is_large) {
+                    merges.request_now().await;
+                }
+            }
         })
     }
 
-    /// Requests the merge of the words of a text of `bytes`, and waits for it if the text is large.
-    pub(super) async fn merge(&self, bytes: usize) {
-        let Some(merges) = &self.merges else { return };
-        match bytes {
-            0 => {}
-            1..=LARGE => merges.request(),
-            _ => merges.request_now().await,
-        }
+    /// Requests a merge when the result is dropped, after a write of a text.
+    pub(super) fn unmerged(&self) -> Option<Unmerged> {
+        self.merges.clone().map(Unmerged)
+    }
+}
+
+/// Words that may be in the pending list. Also after a cancelled write, which PostgreSQL may commit, and
+/// one that failed, because a rollback does not take its words out of the list.
+pub(super) struct Unmerged(Merges);
+
+impl Drop for Unmerged {
+    fn drop(&mut self) {
+        self.0.request();
     }
 }
 
@@ -194,14 +208,25 @@ mod tests {
         let failing = merges.run(async || Err(()));
         assert_eq!(failing.await, Err(()));
         let began = Instant::now();
-        let (outcome, ()) = tokio::join!(
+        let ((), outcome) = tokio::join!(
+            merges.request_now(),
             merges.run(async || {
                 sleep(Duration::from_millis(10)).await;
                 Err(())
             }),
-            merges.request_now(),
         );
         assert_eq!(outcome, Err(()));
-        assert!(began.elapsed() <= MAX_WAIT);
+        assert_eq!(began.elapsed(), Duration::from_millis(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_words_of_a_cancelled_write_are_merged() {
+        let merges = Merges::default();
+        let work = async {
+            sleep(Duration::from_secs(1)).await;
+            drop(Unmerged(merges.clone()));
+            sleep(Duration::from_secs(1)).await;
+        };
+        assert_eq!(beside_merges(&merges, work).await, 2);
     }
 }

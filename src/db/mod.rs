@@ -330,9 +330,8 @@ impl Db {
             return self.text_in_turn(group, |_| bytes, write).await;
         }
         let batches = self.shared.get::<Batches<B>>();
-        let written = retry(|| batches.write(&self.writer, Arc::clone(&row))).await;
-        self.merge(bytes).await;
-        written
+        let _unmerged = (bytes > 0).then(|| self.unmerged());
+        retry(|| batches.write(&self.writer, Arc::clone(&row))).await
     }
 
     /// Reads `key` by a query that other requests with the same parameters may share.

@@ -35,7 +35,8 @@ struct State {
 }
 
 /// The right to write. Dropping it passes it on. If the write was dropped before its end, PostgreSQL may
-/// run its statement for up to 1 s: the turn is passed on after that time.
+/// run its statement for up to 1 s. For that time it counts as a slow write: it passes its turn on if it
+/// may, and its group gets no other.
 struct Turn {
     turns: Turns,
     group: i64,
@@ -46,8 +47,8 @@ struct Turn {
 }
 
 impl Turns {
-    /// Turns for the writes on a pool of `connections` to `backend`: a quarter of them, at least two if the pool has
-    /// three or more. Slow writes continue without a turn until all writes together use half of the
+    /// Turns for the writes on a pool of `connections` to `backend`: a quarter of them, at least two if
+    /// the pool has three or more. Slow writes continue without a turn until all writes together use half of the
     /// connections, or four. One connection is always left.
     pub(super) fn of(backend: DbBackend, connections: usize) -> Self {
         let others = connections.saturating_sub(1).max(1);

@@ -113,19 +113,18 @@ impl Connections {
             };
             timeout(WAIT, permit).await.ok().flatten()?
         };
-        Some(self.hold(entry, bytes, Some(permit)))
+        Some(self.count_unsent(entry, bytes, Some(permit)))
     }
 
     /// Counts `bytes` for a response that must be sent although the budget is used up, and closes
     /// connections whose clients read slowly.
     pub(super) fn exceed(&self, entry: &Arc<Entry>, bytes: usize) -> Reservation {
         let bytes = bytes.min(MAX_UNSENT);
-        let reservation = self.hold(entry, bytes, None);
         self.make_room(entry, bytes);
-        reservation
+        self.count_unsent(entry, bytes, None)
     }
 
-    fn hold(
+    fn count_unsent(
         &self,
         entry: &Arc<Entry>,
         bytes: usize,
@@ -188,20 +187,18 @@ impl Open {
     fn largest_use(&self, waiting: &Entry, is_huge: bool, now: u64) -> Option<Arc<Entry>> {
         let sending_time = u64::try_from(SENDING_TIME.as_micros()).unwrap_or_default();
         let least = self.held_by_client_of(waiting, is_huge);
-        let entries = self.by_address.values().flatten();
-        let slow = entries.filter_map(|entry| {
-            entry.waiting_since()?;
-            let unsent = entry.unsent_of(is_huge);
-            let time = now.saturating_sub(entry.reserved_at.load(Ordering::Relaxed));
-            let is_slow = unsent > 0 && time >= sending_time;
-            is_slow.then(|| (u128::from(time) * unsent as u128, entry))
+        let uses = self.by_address.values().flat_map(|entries| {
+            let of_address: usize = entries.iter().map(|entry| entry.unsent_of(is_huge)).sum();
+            entries.iter().filter_map(move |entry| {
+                entry.waiting_since()?;
+                let unsent = entry.unsent_of(is_huge);
+                let held = if entry.is_proxy { unsent } else { of_address };
+                let time = now.saturating_sub(entry.reserved_at.load(Ordering::Relaxed));
+                let is_slow = unsent > 0 && time >= sending_time && held >= least;
+                is_slow.then(|| ((held, u128::from(time) * unsent as u128), entry))
+            })
         });
-        let uses = slow.map(|(of_budget, entry)| {
-            let held = self.held_by_client_of(entry, is_huge);
-            ((held, of_budget), entry)
-        });
-        uses.filter(|((held, _), _)| *held >= least)
-            .max_by_key(|(of_budget, _)| *of_budget)
+        uses.max_by_key(|(of_budget, _)| *of_budget)
             .map(|(_, entry)| Arc::clone(entry))
     }
 

@@ -225,6 +225,7 @@ fn digest(
 ) -> Result<Output, Failure> {
     // A stored hash may have other parameters than new ones.
     if memory.len() < params.block_count() {
+        *memory = Vec::new();
         memory.reserve(params.block_count().max(MIN_ALLOCATION / Block::SIZE));
         memory.resize(params.block_count(), Block::default());
     }

@@ -69,6 +69,7 @@ impl Options {
             Self::Postgres(options) => {
                 let mut connection = options.connect().await?;
                 // PostgreSQL before version 14 lacks this setting and finishes the statement.
+                // The rest of the second is for the cancellation itself.
                 let check = format!(
                     "SET client_connection_check_interval = {}",
                     (CLIENT_CHECK * 4 / 5).as_millis()

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use clap::{Subcommand, ValueEnum};
 use entity::{
     users::{Model, Role},
-    values::{Email, Invalid, Limit, NewPassword, Reason, SignInName, Skip, Username},
+    values::{ChosenPassword, Email, Invalid, Limit, Reason, SignInName, Skip, Username},
 };
 
 use super::database;
@@ -173,7 +173,7 @@ fn new_user(username: &str, email: &str) -> Result<NewUser, String> {
     let with_name = |name: &'static str| move |invalid: Invalid| format!("{name} {invalid}");
     let username = Username::parse(username).map_err(with_name("username"))?;
     let email = Email::parse(email).map_err(with_name("email"))?;
-    let password = NewPassword::parse(password()?).map_err(with_name("password"))?;
+    let password = ChosenPassword::parse(password()?).map_err(with_name("password"))?;
     password
         .check_names(Some(&email), Some(&username))
         .map_err(with_name("password"))?;

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use deserr::Deserr;
-use entity::values::{Email, NewPassword, NewUsername, Password, Scope, Username};
+use entity::values::{ChosenPassword, ChosenUsername, Email, Password, Scope, Username};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -41,11 +41,11 @@ pub(super) fn routes() -> Vec<Route> {
 /// The members of the account to change. Omitted members stay unchanged.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = BodyErrors)]
-struct AccountPatch {
+struct AccountUpdate {
     /// Converted to lower case. Must be unique. Some words, such as `admin`, are rejected (422,
     /// `reserved`), except for the current username.
     #[deserr(default, from(Username) = Some)]
-    #[schema(nullable = false, value_type = Option<NewUsername>)]
+    #[schema(nullable = false, value_type = Option<ChosenUsername>)]
     username: Option<Username>,
     /// Trimmed and converted to lower case. Must be unique. Visible only to the user.
     /// Requires `current_password`.
@@ -54,9 +54,9 @@ struct AccountPatch {
     email: Option<Email>,
     /// 8 to 128 characters. Requires `current_password`. Ends all sessions and revokes all personal
     /// access tokens.
-    #[deserr(default, from(NewPassword) = Some)]
+    #[deserr(default, from(ChosenPassword) = Some)]
     #[schema(nullable = false)]
-    password: Option<NewPassword>,
+    password: Option<ChosenPassword>,
     /// The current password. Required for a new e-mail address or password.
     #[deserr(default, from(Password) = Some)]
     #[schema(nullable = false)]
@@ -98,14 +98,14 @@ async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Proble
 /// session made the request, the response has the tokens of a new session.
 #[utoipa::path(
     patch, path = "/users/me", tag = "users", operation_id = "patchMe",
-    request_body(content = AccountPatch, content_type = "application/merge-patch+json"),
+    request_body(content = AccountUpdate, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "The changed account", body = ChangedUser, headers(("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
 async fn change(
     caller: Identity,
-    Body(patch): Body<AccountPatch>,
+    Body(patch): Body<AccountUpdate>,
     state: Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -118,7 +118,7 @@ async fn change(
     // Not the name of `caller`, which may be some seconds old.
     let user = account::me(db, &caller).await?;
     let new_name = patch.username.filter(|name| *name != user.username);
-    let new_name = new_name.map(NewUsername::new).transpose();
+    let new_name = new_name.map(ChosenUsername::new).transpose();
     let new_name = new_name.map_err(|invalid| Problem::invalid_field("username", &invalid))?;
     if new_name.is_some() {
         state.limits.count_rename(&request, caller.id)?;

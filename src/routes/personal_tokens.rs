@@ -34,7 +34,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// A new personal access token.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = BodyErrors)]
-struct NewToken {
+struct TokenCreate {
     /// A name by which the owner recognises the token.
     name: TokenName,
     /// The scopes that the token is limited to.
@@ -93,14 +93,14 @@ impl From<Model> for PersonalToken {
 /// cannot create other tokens.
 #[utoipa::path(
     post, path = "/tokens", tag = "tokens", operation_id = "createToken",
-    request_body = NewToken,
+    request_body = TokenCreate,
     responses(
         (status = 201, description = "The new token, which is not shown again", body = PersonalToken, headers(("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
 async fn create(
     session: CurrentSession,
-    Body(new): Body<NewToken>,
+    Body(new): Body<TokenCreate>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let new = personal_tokens::NewToken {

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, http::header::LOCATION, web::Data};
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use entity::{
     users::Model,
-    values::{Email, NewPassword, NewUsername, Scope, UserId},
+    values::{ChosenPassword, ChosenUsername, Email, Scope, UserId},
 };
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -39,28 +39,28 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// A new user.
 #[derive(ToSchema)]
-struct NewUser {
+struct UserCreate {
     /// Trimmed and converted to lower case. Must be unique. Visible only to the user.
     email: Email,
     /// 8 to 128 characters. Common passwords, the e-mail address and the username are rejected (422,
     /// `common`).
-    password: NewPassword,
+    password: ChosenPassword,
     /// Converted to lower case. Must be unique. Generated if omitted. Some words, such as `admin`, are
     /// rejected (422, `reserved`).
-    username: Option<NewUsername>,
+    username: Option<ChosenUsername>,
 }
 
 /// Not derived, because deserr can compare members only if all of them are valid. This way, an error
 /// of one member does not hide that the password equals a name.
-impl Deserr<BodyErrors> for NewUser {
+impl Deserr<BodyErrors> for UserCreate {
     fn deserialize_from_value<V: IntoValue>(
         value: Value<V>,
         location: ValuePointerRef<'_>,
     ) -> Result<Self, BodyErrors> {
         let mut object = ObjectReader::new(value, location)?;
         let email: Option<Email> = object.required("email");
-        let password: Option<NewPassword> = object.required("password");
-        let username: Option<NewUsername> = object.optional("username").flatten();
+        let password: Option<ChosenPassword> = object.required("password");
+        let username: Option<ChosenUsername> = object.optional("username").flatten();
         let names = password.as_ref().map(|password| {
             password.check_names(email.as_ref(), username.as_ref().map(AsRef::as_ref))
         });
@@ -165,12 +165,12 @@ impl User {
 /// Sign up
 #[utoipa::path(
     post, path = "/users", tag = "users", operation_id = "signUp",
-    request_body = NewUser,
+    request_body = UserCreate,
     responses(
         (status = 201, description = "The new user", body = User, headers(("Location" = String, description = "The path of the user"), ("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
-async fn create(Body(new): Body<NewUser>, state: Data<State>) -> Result<HttpResponse, Problem> {
+async fn create(Body(new): Body<UserCreate>, state: Data<State>) -> Result<HttpResponse, Problem> {
     let new = sign_up::NewUser {
         email: new.email,
         username: new.username.map(Into::into),

@@ -2,7 +2,7 @@
 
 use entity::{
     users::{ActiveModel, Column, Entity, Model, PasswordHash},
-    values::{Email, NewPassword, Password, Username},
+    values::{ChosenPassword, Email, Password, Username},
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -46,7 +46,7 @@ pub struct Changes {
     /// The new e-mail address.
     pub email: Option<Email>,
     /// The new password.
-    pub password: Option<NewPassword>,
+    pub password: Option<ChosenPassword>,
 }
 
 /// Changes the caller's account. `verified` is the result of [`verify_password`], if the change needs

@@ -7,12 +7,12 @@ from acclaim_client.api.posts import create_post, list_posts
 from acclaim_client.api.sign_in import login
 from acclaim_client.api.users import sign_up
 from acclaim_client.api.votes import vote
-from acclaim_client.models import NewPost, NewUser, PasswordGrant, Post, Problem, TokenResponse, User, Vote, VoteResult
+from acclaim_client.models import PostCreate, UserCreate, PasswordGrant, Post, Problem, TokenResponse, User, Vote, VoteResult
 
 base = sys.argv[1]
 anonymous = Client(base_url=base)
 
-new = NewUser(email="ada@example.com", password="correct horse", username="ada")
+new = UserCreate(email="ada@example.com", password="correct horse", username="ada")
 user = sign_up.sync(client=anonymous, body=new)
 assert isinstance(user, User), user
 again = sign_up.sync(client=anonymous, body=new)
@@ -22,7 +22,7 @@ tokens = login.sync(client=anonymous, body=PasswordGrant(username="ada", passwor
 assert isinstance(tokens, TokenResponse), tokens
 
 ada = AuthenticatedClient(base_url=base, token=tokens.access_token)
-post = create_post.sync(client=ada, body=NewPost(title="Notes", content="It weaves algebraic patterns."))
+post = create_post.sync(client=ada, body=PostCreate(title="Notes", content="It weaves algebraic patterns."))
 assert isinstance(post, Post), post
 result = vote.sync(client=ada, body=Vote(post_id=post.id, dir_=1))
 assert isinstance(result, VoteResult), result

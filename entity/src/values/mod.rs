@@ -46,7 +46,7 @@ use validator::ValidationError;
 
 pub use id::{AuditEntryId, PostId, SessionId, TokenId, UserId};
 pub use number::{FeedSkip, Limit, Skip, TokenLifetime};
-pub use password::{NewPassword, Password, RefreshToken};
+pub use password::{ChosenPassword, Password, RefreshToken};
 pub use scope::{Scope, Scopes};
 pub use tags::Tags;
 pub use text::*;

@@ -11,7 +11,7 @@ use super::{
 
 /// A password to set: 8 to 128 characters, and not one of the most common passwords.
 #[derive(Clone, Debug)]
-pub struct NewPassword(SecretString);
+pub struct ChosenPassword(SecretString);
 
 /// A password to verify, 1 to 128 characters. The limit bounds the cost of the check.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Password(SecretString);
 #[derive(Clone, Debug)]
 pub struct RefreshToken(SecretString);
 
-impl NewPassword {
+impl ChosenPassword {
     const RULE: Rule = Rule {
         min: 8,
         format: Some(KnownFormat::Password),
@@ -123,6 +123,6 @@ macro_rules! secret {
     };
 }
 
-secret!(NewPassword);
+secret!(ChosenPassword);
 secret!(Password);
 secret!(RefreshToken);

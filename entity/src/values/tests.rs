@@ -1,4 +1,4 @@
-use super::{Email, NewPassword, PostId, Scope, Scopes, Tags, Title, TokenLifetime, Username};
+use super::{ChosenPassword, Email, PostId, Scope, Scopes, Tags, Title, TokenLifetime, Username};
 
 fn codes<T>(parsed: Result<T, super::Invalid>) -> Vec<String> {
     let invalid = parsed.err();
@@ -42,7 +42,7 @@ fn a_repeated_tag_counts_once() {
 
 #[test]
 fn a_password_must_differ_from_the_names_of_its_user() {
-    let password = NewPassword::parse("AdaLovelace").unwrap();
+    let password = ChosenPassword::parse("AdaLovelace").unwrap();
     let names = |email, username| {
         let (email, username) = (
             Email::parse(email).unwrap(),
@@ -53,10 +53,10 @@ fn a_password_must_differ_from_the_names_of_its_user() {
     assert!(names("ada@example.com", "ada"));
     assert!(!names("adalovelace@example.com", "ada"));
     assert!(!names("ada@example.com", "adalovelace"));
-    assert_eq!(codes(NewPassword::parse("password")), ["common"]);
+    assert_eq!(codes(ChosenPassword::parse("password")), ["common"]);
     assert_eq!(
         format!("{password:?}"),
-        "NewPassword(SecretBox<str>([REDACTED]))"
+        "ChosenPassword(SecretBox<str>([REDACTED]))"
     );
 }
 

@@ -276,9 +276,9 @@ text! {
 /// A username to choose. Words that suggest authority are rejected, as is the audit log's name for the
 /// operator.
 #[derive(Clone, Debug)]
-pub struct NewUsername(Username);
+pub struct ChosenUsername(Username);
 
-impl NewUsername {
+impl ChosenUsername {
     const RESERVED: [&str; 17] = [
         "acclaim",
         "admin",
@@ -313,19 +313,19 @@ impl NewUsername {
     }
 }
 
-impl AsRef<Username> for NewUsername {
+impl AsRef<Username> for ChosenUsername {
     fn as_ref(&self) -> &Username {
         &self.0
     }
 }
 
-impl From<NewUsername> for Username {
-    fn from(new: NewUsername) -> Self {
+impl From<ChosenUsername> for Username {
+    fn from(new: ChosenUsername) -> Self {
         new.0
     }
 }
 
-input_value!(NewUsername, read_text, Username::RULE.schema());
+input_value!(ChosenUsername, read_text, Username::RULE.schema());
 
 impl Username {
     /// Number of random characters in a generated name. 36^12 names make a collision negligible.

@@ -6,8 +6,8 @@ import { begin, current, end } from './session';
 
 type Schemas = components['schemas'];
 export type Post = Schemas['Post'];
-export type NewPost = Schemas['NewPost'];
-export type NewUser = Schemas['NewUser'];
+export type PostCreate = Schemas['PostCreate'];
+export type UserCreate = Schemas['UserCreate'];
 export type Credentials = Schemas['PasswordGrant'];
 export type PostQuery = NonNullable<operations['listPosts']['parameters']['query']>;
 
@@ -33,7 +33,7 @@ async function bodyOf<T>(call: Promise<Outcome<T>>): Promise<T> {
   throw failure;
 }
 
-export async function signUp(body: NewUser): Promise<void> {
+export async function signUp(body: UserCreate): Promise<void> {
   await bodyOf(client.POST('/users', { body }));
 }
 
@@ -69,7 +69,7 @@ export function listPosts(query: PostQuery): Promise<Post[]> {
   return bodyOf(client.GET('/posts', { params: { query } }));
 }
 
-export function createPost(body: NewPost): Promise<Post> {
+export function createPost(body: PostCreate): Promise<Post> {
   return bodyOf(client.POST('/posts', { body }));
 }
 

@@ -16,7 +16,7 @@ use sea_orm::IntoActiveModel;
 
 use self::{
     query::FeedParameters,
-    types::{NewPost, Post, PostPatch},
+    types::{Post, PostCreate, PostUpdate},
 };
 use super::types::ModerationReason;
 use crate::{
@@ -151,7 +151,7 @@ impl feed::FeedRepresentation for FeedPage {
 /// Create a post or a draft
 #[utoipa::path(
     post, path = "/posts", tag = "posts", operation_id = "createPost",
-    request_body = NewPost,
+    request_body = PostCreate,
     responses(
         (status = 201, description = "The new post", body = Post, headers(
             ("Location" = String, description = "The path of the post"),
@@ -161,7 +161,7 @@ impl feed::FeedRepresentation for FeedPage {
 )]
 async fn create(
     caller: Identity,
-    Body(new): Body<NewPost>,
+    Body(new): Body<PostCreate>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let post = posts::create(&state.db, &state.quotas, caller, new.into_active_model()).await?;
@@ -204,7 +204,7 @@ async fn read(
 #[utoipa::path(
     put, path = "/posts/{id}", tag = "posts", operation_id = "replacePost",
     params(Id<PostId>),
-    request_body = NewPost,
+    request_body = PostCreate,
     responses(
         (status = 200, description = "The changed post", body = Post, headers(
             ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
@@ -214,7 +214,7 @@ async fn read(
 async fn replace(
     caller: Identity,
     Id(id): Id<PostId>,
-    Body(post): Body<NewPost>,
+    Body(post): Body<PostCreate>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let State { db, quotas, .. } = state.get_ref();
@@ -226,7 +226,7 @@ async fn replace(
 #[utoipa::path(
     patch, path = "/posts/{id}", tag = "posts", operation_id = "patchPost",
     params(Id<PostId>),
-    request_body(content((PostPatch = "application/merge-patch+json"), (PostPatch = "application/json"))),
+    request_body(content((PostUpdate = "application/merge-patch+json"), (PostUpdate = "application/json"))),
     responses(
         (status = 200, description = "The changed post", body = Post, headers(
             ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
@@ -236,7 +236,7 @@ async fn replace(
 async fn patch(
     caller: Identity,
     Id(id): Id<PostId>,
-    Body(patch): Body<PostPatch>,
+    Body(patch): Body<PostUpdate>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let State { db, quotas, .. } = state.get_ref();

@@ -16,7 +16,7 @@ use crate::{http::input::BodyErrors, services::posts::PostView};
 #[derive(Deserr, DeriveIntoActiveModel, ToSchema)]
 #[deserr(error = BodyErrors)]
 #[sea_orm(active_model = "ActiveModel")]
-pub(super) struct NewPost {
+pub(super) struct PostCreate {
     title: Title,
     content: Content,
     /// False for a draft, which is visible only to its owner.
@@ -33,7 +33,7 @@ pub(super) struct NewPost {
 #[derive(Deserr, DeriveIntoActiveModel, ToSchema)]
 #[deserr(error = BodyErrors)]
 #[sea_orm(active_model = "ActiveModel")]
-pub(super) struct PostPatch {
+pub(super) struct PostUpdate {
     #[deserr(default, from(Title) = Some)]
     #[schema(nullable = false)]
     title: Option<Title>,

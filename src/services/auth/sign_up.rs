@@ -2,7 +2,7 @@
 
 use entity::{
     users::{ActiveModel, Model},
-    values::{Email, NewPassword, Username},
+    values::{ChosenPassword, Email, Username},
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 
@@ -20,7 +20,7 @@ pub struct NewUser {
     /// The username. Without it the service generates one.
     pub username: Option<Username>,
     /// The password.
-    pub password: NewPassword,
+    pub password: ChosenPassword,
 }
 
 /// Creates a user.

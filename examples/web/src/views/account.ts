@@ -1,4 +1,4 @@
-import { signIn, signUp, type Credentials, type NewUser } from '../client';
+import { signIn, signUp, type Credentials, type UserCreate } from '../client';
 import { h } from '../dom';
 import { form, type Field } from '../form';
 import { current } from '../session';
@@ -21,7 +21,7 @@ export function signInView(): HTMLElement {
 }
 
 export function signUpView(): HTMLElement {
-  const fields: Field<keyof NewUser & ('email' | 'username' | 'password')>[] = [
+  const fields: Field<keyof UserCreate & ('email' | 'username' | 'password')>[] = [
     { name: 'email', label: 'E-mail', type: 'email', autocomplete: 'email', hint: 'Visible only to you.' },
     {
       name: 'username',

@@ -1,4 +1,4 @@
-import { createPost, type NewPost } from '../client';
+import { createPost, type PostCreate } from '../client';
 import { h } from '../dom';
 import { form, type Field } from '../form';
 import { notify } from '../notices';
@@ -10,7 +10,7 @@ let unsent: { owner: number; title: string; content: string } | undefined;
 
 export function composeView(done: () => void): HTMLElement {
   const owner = current()?.user.id ?? 0;
-  const fields: Field<keyof NewPost & ('title' | 'content')>[] = [
+  const fields: Field<keyof PostCreate & ('title' | 'content')>[] = [
     { name: 'title', label: 'Title' },
     { name: 'content', label: 'Text', type: 'area' },
   ];

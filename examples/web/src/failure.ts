@@ -5,6 +5,8 @@ type FieldError = components['schemas']['FieldError'];
 
 /** A failed call, with a message for the user: the service's own if there is one. */
 export class Failure extends Error {
+  /** The status of the response. Without one, nothing is known of the request's effect. */
+  readonly status: number | undefined;
   /** The URL of the problem type's documentation. */
   readonly typeUrl: string | undefined;
   /** Errors of single fields. */
@@ -12,8 +14,9 @@ export class Failure extends Error {
   /** True if the failure ended the session. It has then been shown to the user. */
   endedSession = false;
 
-  constructor(message: string, typeUrl?: string, fieldErrors: FieldError[] = []) {
+  constructor(message: string, status?: number, typeUrl?: string, fieldErrors: FieldError[] = []) {
     super(message);
+    this.status = status;
     this.typeUrl = typeUrl;
     this.fieldErrors = fieldErrors;
   }
@@ -21,11 +24,12 @@ export class Failure extends Error {
 
 /** The failure for an error response. A proxy in front of the service may send one without problem details. */
 export function responseFailure(response: Response, body: unknown): Failure {
-  if (!isProblem(body)) return new Failure(`The service at ${ACCLAIM_URL} responded with status ${response.status}.`);
+  const { status } = response;
+  if (!isProblem(body)) return new Failure(`The service at ${ACCLAIM_URL} responded with status ${status}.`, status);
   // RFC 9457: `about:blank`, also the default, has no documentation. Only http and https URLs become links.
   const base = `${ACCLAIM_URL}/`;
   const typeUrl = body.type && URL.canParse(body.type, base) ? new URL(body.type, base) : undefined;
-  return new Failure(body.detail, typeUrl?.protocol.startsWith('http') ? typeUrl.href : undefined, body.errors);
+  return new Failure(sentence(body.detail), status, typeUrl?.protocol.startsWith('http') ? typeUrl.href : undefined, body.errors);
 }
 
 /**
@@ -38,6 +42,11 @@ export function networkFailure(cause: unknown): Failure {
     `The service at ${ACCLAIM_URL} cannot be reached; ` +
       `does its CORS_ALLOWED_ORIGINS list this page’s origin, ${location.origin}?`,
   );
+}
+
+/** The service's messages start with a small letter and have no full stop, so that programs can join them. */
+export function sentence(message: string): string {
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? '' : '.'}`;
 }
 
 function isProblem(body: unknown): body is Partial<Problem> & Pick<Problem, 'detail'> {

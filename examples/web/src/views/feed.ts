@@ -1,118 +1,57 @@
-import { listPosts, type Post, type PostQuery } from '../client';
-import { button, h } from '../dom';
-import { Failure } from '../failure';
-import { announce, clear, showFailure } from '../notices';
-import { postView } from './post';
-
-const PAGE_SIZE = 10;
+import type { PostQuery } from '../calls/posts';
+import { h } from '../dom';
+import { postList } from '../parts/list';
+import { feedPath, type FeedQuery } from '../paths';
+import { navigate, type Visit } from '../router';
+import { current } from '../session';
 
 type Sort = NonNullable<PostQuery['sort']>;
 const SORTS: [Sort, string][] = [
-  ['new', 'Newest'],
-  ['old', 'Oldest'],
+  ['new', 'New'],
+  ['hot', 'Hot'],
+  ['top', 'Top'],
+  ['old', 'Old'],
 ];
 
-export function feedView(): HTMLElement {
-  const heading = h('h1', { id: 'title', tabindex: -1 }, 'Posts');
-  const list = h('div', { class: 'posts' });
-  const end = h('div', { class: 'end' });
-  const shown = new Set<number>();
-  // Start of the next page.
-  let skip = 0;
-  let search = '';
-  let sort: Sort = 'new';
-  // Number of requests so far. A response is dropped if a newer request has started.
-  let latest = 0;
-
-  async function load(more: boolean): Promise<void> {
-    const request = ++latest;
-    list.ariaBusy = 'true';
-    try {
-      // Requests one post more than it shows, to know whether there is a next page.
-      const query = { limit: PAGE_SIZE + 1, skip: more ? skip : 0, sort, ...(search && { search }) };
-      const posts = await listPosts(query);
-      if (request === latest) show(posts, more);
-    } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
-      if (request !== latest) return;
-      showFailure(failure);
-      const retry = button('Try again', 'plain', () => restart(more));
-      if (replaceEnd(retry)) retry.focus();
-    } finally {
-      if (request === latest) list.ariaBusy = null;
-    }
-  }
-
-  function show(posts: Post[], more: boolean): void {
-    if (!more) {
-      shown.clear();
-      list.replaceChildren();
-      skip = 0;
-    }
-    skip += Math.min(posts.length, PAGE_SIZE);
-    // New posts may have moved posts that are already shown into the next page.
-    const fresh = posts.slice(0, PAGE_SIZE).filter((post) => !shown.has(post.id)).map(add);
-    const next = posts.length > PAGE_SIZE;
-    const ending = shown.size === 0 ? [emptyNotice()] : [];
-    const hadFocus = replaceEnd(...(next ? [button('Load more', 'plain', () => restart(true))] : ending));
-    if (hadFocus) (fresh[0]?.querySelector('h2') ?? heading).focus();
-    announce(shown.size === 0 ? emptyText() : `Posts shown: ${shown.size}${next ? ', and there are more' : ''}.`);
-  }
-
-  /** Returns true if the replaced content had the focus. The caller then has to move it. */
-  function replaceEnd(...children: HTMLElement[]): boolean {
-    const hadFocus = end.contains(document.activeElement);
-    end.replaceChildren(...children);
-    return hadFocus;
-  }
-
-  function add(post: Post): HTMLElement {
-    const element = postView(post, (removed) => {
-      const neighbour = removed.nextElementSibling ?? removed.previousElementSibling;
-      shown.delete(post.id);
-      skip -= 1;
-      removed.remove();
-      (neighbour?.querySelector('h2') ?? heading).focus();
-      if (shown.size === 0) void load(false);
-    });
-    shown.add(post.id);
-    list.append(element);
-    return element;
-  }
-
-  function restart(more: boolean): void {
-    clear();
-    void load(more);
-  }
-
-  function emptyText(): string {
-    return search ? `No post has “${search}”.` : 'There are no posts yet.';
-  }
-
-  function emptyNotice(): HTMLElement {
-    const paragraph = h('p', { class: 'empty' }, emptyText());
-    if (!search) paragraph.append(' ', h('a', { href: '#new' }, 'Write the first one'));
-    return paragraph;
-  }
-
-  void load(false);
-  const tools = h(
-    'div',
-    { class: 'tools' },
-    searchForm((words) => {
-      search = words;
-      restart(false);
-    }),
-    sortChoice((chosen) => {
-      sort = chosen;
-      restart(false);
-    }),
+/** All published posts, or those that match the query. */
+export async function feedView({ query, signal }: Visit): Promise<HTMLElement> {
+  const shown: FeedQuery = Object.fromEntries(query);
+  const { cursor, ...filters } = shown;
+  const { search, tag, owner, voted } = filters;
+  const filtered = Boolean(search || tag || owner || voted);
+  const empty = filtered
+    ? ['No post matches.']
+    : ['There are no posts yet. ', h('a', { href: '/new' }, 'Write the first one')];
+  const posts = await postList(
+    {
+      published: true,
+      ...(SORTS.some(([value]) => value === filters.sort) && { sort: filters.sort as Sort }),
+      ...(search && { search }),
+      ...(tag && { tag }),
+      ...(Number(owner) && { owner_id: Number(owner) }),
+      ...(voted === 'true' && { voted: true }),
+      ...(cursor && { cursor }),
+    },
+    signal,
+    (page) => feedPath({ ...filters, cursor: page }),
+    empty,
   );
-  return h('section', { class: 'feed', 'aria-labelledby': 'title' }, heading, tools, list, end);
+  return h('section', { class: 'feed' }, h('h1', {}, headingOf(filters)), tools(filters), ...posts);
 }
 
-function searchForm(search: (words: string) => void): HTMLElement {
-  const input = h('input', { id: 'search', type: 'search', autocomplete: 'off', maxlength: 1000, placeholder: 'Words in title or text' });
+function headingOf({ search, tag, owner, voted }: FeedQuery): string {
+  if (search) return `Posts with “${search}”`;
+  if (tag) return `Posts tagged ${tag}`;
+  if (owner) return `Posts of user ${owner}`;
+  return voted ? 'Posts you voted for' : 'Posts';
+}
+
+function tools(filters: FeedQuery): HTMLElement {
+  return h('div', { class: 'tools' }, searchForm(filters), orders(filters), ...chips(filters));
+}
+
+function searchForm(filters: FeedQuery): HTMLElement {
+  const input = h('input', { id: 'search', type: 'search', autocomplete: 'off', maxlength: 1000, placeholder: 'Words in title or text', value: filters.search ?? '' });
   const element = h(
     'form',
     { role: 'search', class: 'search' },
@@ -120,24 +59,38 @@ function searchForm(search: (words: string) => void): HTMLElement {
     input,
     h('button', { class: 'plain' }, 'Search'),
   );
-  let searched = '';
+  // Without an order, the best match comes first.
+  const { sort: _, ...others } = filters;
   element.addEventListener('submit', (event) => {
     event.preventDefault();
-    searched = input.value.trim();
-    search(searched);
-  });
-  // Clearing the field, for example with the browser's own button, shows all posts again.
-  input.addEventListener('input', () => {
-    if (input.value === '' && searched !== '') search((searched = ''));
+    void navigate(feedPath({ ...others, search: input.value.trim() }));
   });
   return element;
 }
 
-function sortChoice(choose: (sort: Sort) => void): HTMLElement {
-  const choices = SORTS.map(([value, label], i) => {
-    const input = h('input', { type: 'radio', name: 'sort', value, checked: i === 0 });
-    input.addEventListener('change', () => choose(value));
-    return h('label', {}, input, label);
+function orders(filters: FeedQuery): HTMLElement {
+  const first: [string, string][] = filters.search ? [['', 'Best']] : [];
+  const choices = [...first, ...SORTS];
+  const chosen = choices.find(([value]) => value === filters.sort) ?? choices[0];
+  const links = choices.map(([sort, label]) => {
+    // `new` is the order without a search, so its URL is the plain one.
+    const path = feedPath({ ...filters, sort: sort === 'new' && !filters.search ? '' : sort });
+    return h('li', {}, h('a', { href: path, 'aria-current': sort === chosen?.[0] && 'true' }, label));
   });
-  return h('fieldset', { class: 'sort' }, h('legend', { class: 'visually-hidden' }, 'Order'), ...choices);
+  return h('nav', { class: 'sort', 'aria-label': 'Order' }, h('ul', {}, ...links));
+}
+
+/** The filters as links that remove them, and the filter by own votes. */
+function chips(filters: FeedQuery): HTMLElement[] {
+  const { search, tag, owner, voted } = filters;
+  const chip = (label: string, without: FeedQuery) =>
+    h('li', {}, h('a', { class: 'chip', href: feedPath({ ...filters, ...without }), 'aria-label': `Remove the filter “${label}”` }, label));
+  const items = [
+    ...(search ? [chip(`Words: ${search}`, { search: '', sort: '' })] : []),
+    ...(tag ? [chip(`Tag: ${tag}`, { tag: '' })] : []),
+    ...(owner ? [chip(`User ${owner}`, { owner: '' })] : []),
+    ...(voted ? [chip('Your votes', { voted: '' })] : []),
+  ];
+  if (current() && !voted) items.push(h('li', {}, h('a', { class: 'tag', href: feedPath({ ...filters, voted: 'true' }) }, 'Only your votes')));
+  return items.length > 0 ? [h('ul', { class: 'filters', 'aria-label': 'Filters' }, ...items)] : [];
 }

@@ -1,0 +1,46 @@
+import { bodyOf, client, type Schemas } from '../client';
+import { begin, current, end, renew, type SignedInUser } from '../session';
+
+export type UserCreate = Schemas['UserCreate'];
+
+export async function signUp(body: UserCreate): Promise<void> {
+  await bodyOf(client.POST('/users', { body }));
+}
+
+/** The OAuth 2.0 password grant, as a form (RFC 6749). */
+export async function signIn(username: string, password: string): Promise<void> {
+  const { access_token: accessToken, refresh_token: refreshToken } = await bodyOf(
+    client.POST('/login', {
+      body: { grant_type: 'password', username, password },
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    }),
+  );
+  const me = await bodyOf(client.GET('/users/me', { headers: { Authorization: `Bearer ${accessToken}` } }));
+  begin({ accessToken, refreshToken, user: signedInUser(me) });
+}
+
+/**
+ * Ends the session on the service, and in this tab in any case. Returns true if the service ended it or
+ * had ended it before (401).
+ */
+export async function signOut(): Promise<boolean> {
+  const session = current();
+  try {
+    const { response } = await client.POST('/logout', { signal: AbortSignal.timeout(5000) });
+    return response.ok || response.status === 401;
+  } catch {
+    return false;
+  } finally {
+    if (session === current()) end();
+  }
+}
+
+/** Updates the name and the role of the signed-in user, which can change on the service. */
+export async function refreshUser(): Promise<void> {
+  const session = current();
+  if (session) renew(session, { user: signedInUser(await bodyOf(client.GET('/users/me'))) });
+}
+
+function signedInUser({ id, username, role }: Schemas['User']): SignedInUser {
+  return { id, username, ...(role && { role }) };
+}

@@ -1,0 +1,26 @@
+import { button } from '../dom';
+import { Failure } from '../failure';
+import { clear, showFailure } from '../notices';
+
+/**
+ * A button that runs `action`, unless it is running already, and shows its failure. `object` completes the
+ * label for screen readers, because a list has many buttons with the same label.
+ */
+export function actionButton(label: string, kind: string, object: string, action: () => Promise<void>): HTMLButtonElement {
+  let busy = false;
+  const element = button(label, kind, async () => {
+    if (busy) return;
+    busy = true;
+    clear();
+    try {
+      await action();
+    } catch (failure) {
+      if (!(failure instanceof Failure)) throw failure;
+      showFailure(failure);
+    } finally {
+      busy = false;
+    }
+  });
+  element.ariaLabel = `${label} “${object}”`;
+  return element;
+}

@@ -1,0 +1,100 @@
+import { updatePost, type Post } from '../calls/posts';
+import { button, h } from '../dom';
+import { notify } from '../notices';
+import { feedPath } from '../paths';
+import { navigate } from '../router';
+import { current } from '../session';
+import { deleteLater } from '../undo';
+import { actionButton } from './action';
+import { timeElement } from './time';
+import { voteButton } from './vote';
+
+/** Characters and lines of a text above which a list folds it, and those that stay visible. */
+const LONG = { characters: 700, lines: 12 };
+const FOLDED = { characters: 450, lines: 6 };
+
+/** A post in a list: a link to its page, and its text, folded if it is long. */
+export function postCard(post: Post): HTMLElement {
+  const id = `post-${post.id}`;
+  const link = h('a', { href: `/posts/${post.id}` }, post.title);
+  const element = h('article', { class: 'post', 'aria-labelledby': id }, voteButton(post));
+  const remove = () =>
+    deleteLater(post, () => {
+      if (!element.isConnected) return void navigate(`/posts/${post.id}`);
+      element.hidden = false;
+      link.focus();
+    }, async () => {
+      element.hidden = true;
+    });
+  element.append(
+    h('div', { class: 'words' }, h('h2', { id }, link), metaOf(post), foldedText(post), footOf(post, remove)),
+  );
+  return element;
+}
+
+/** A post on its own page. */
+export function wholePost(post: Post): HTMLElement {
+  const remove = () =>
+    deleteLater(post, () => void navigate(`/posts/${post.id}`), () => navigate(post.published ? '/' : '/drafts'));
+  const text = h('p', { class: 'content' }, post.content);
+  return h(
+    'article',
+    { class: 'post whole', 'aria-labelledby': 'title' },
+    voteButton(post),
+    h('div', { class: 'words' }, h('h1', { id: 'title' }, post.title), metaOf(post), text, footOf(post, remove)),
+  );
+}
+
+function metaOf(post: Post): HTMLElement {
+  const meta = h(
+    'p',
+    { class: 'meta' },
+    h('a', { class: 'author', href: `/users/${post.owner_id}` }, post.owner.username),
+    timeElement(post.created_at),
+  );
+  if (post.version > 1) meta.append(h('span', {}, 'edited'));
+  if (!post.published) meta.append(h('span', { class: 'badge' }, 'Draft'));
+  return meta;
+}
+
+function footOf(post: Post, remove: () => Promise<void>): HTMLElement {
+  return h('div', { class: 'foot' }, ...tagsOf(post), ...actionsOf(post, remove));
+}
+
+function tagsOf({ tags }: Post): HTMLElement[] {
+  if (tags.length === 0) return [];
+  const links = tags.map((tag) => h('li', {}, h('a', { class: 'tag', href: feedPath({ tag }) }, tag)));
+  return [h('ul', { class: 'tags', 'aria-label': 'Tags' }, ...links)];
+}
+
+/** What the user may do with the post. */
+function actionsOf(post: Post, remove: () => Promise<void>): HTMLElement[] {
+  const { id, title } = post;
+  if (post.owner_id !== current()?.user.id) return [];
+  const edit = h('a', { href: `/posts/${id}/edit`, class: 'quiet', 'aria-label': `Edit “${title}”` }, 'Edit');
+  const publish = actionButton('Publish', 'quiet', title, async () => {
+    await updatePost(id, { published: true });
+    await navigate(`/posts/${id}`);
+    notify(`Published “${title}”.`);
+  });
+  return [h('div', { class: 'own' }, ...(post.published ? [] : [publish]), edit, actionButton('Delete', 'quiet', title, remove))];
+}
+
+/** The text, or its start with a button for the rest. */
+function foldedText({ title, content }: Post): HTMLElement {
+  const text = h('p', { class: 'content' }, content);
+  const lines = content.split('\n');
+  if (content.length <= LONG.characters && lines.length <= LONG.lines) return text;
+  const visible = lines.slice(0, FOLDED.lines).join('\n').slice(0, FOLDED.characters);
+  // Ends before the word that the fold would cut.
+  const start = `${visible.replace(/\s+\S*$/, '')} …`;
+  const toggle = button('', 'unfold', () => show(toggle.ariaExpanded !== 'true'));
+  function show(all: boolean): void {
+    text.textContent = all ? content : start;
+    toggle.textContent = all ? 'Show less' : 'Show all';
+    toggle.ariaLabel = `${toggle.textContent} of “${title}”`;
+    toggle.ariaExpanded = String(all);
+  }
+  show(false);
+  return h('div', {}, text, toggle);
+}

@@ -1,0 +1,26 @@
+const language = document.documentElement.lang;
+const full = new Intl.DateTimeFormat(language, { dateStyle: 'full', timeStyle: 'short' });
+const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
+const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+];
+
+/** A time as “5 minutes ago”, or after a week as a date. The full time is its tooltip. */
+export function timeElement(time: string): HTMLElement {
+  const date = new Date(time);
+  const element = document.createElement('time');
+  element.dateTime = time;
+  element.title = full.format(date);
+  element.textContent = text(date);
+  return element;
+}
+
+function text(date: Date): string {
+  const seconds = (date.getTime() - Date.now()) / 1000;
+  if (Math.abs(seconds) > 7 * 86_400) return day.format(date);
+  const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', Infinity];
+  return unit === 'second' ? 'just now' : relative.format(Math.trunc(seconds / length), unit);
+}

@@ -1,0 +1,171 @@
+import { byId } from './dom';
+import { Failure } from './failure';
+import { clear } from './notices';
+import { current } from './session';
+import { brokenView, notFoundView } from './views/broken';
+
+/** The address of a view: what the URL says, and the signal that the view was left. */
+export interface Visit {
+  /** The groups of the route's pattern. */
+  params: string[];
+  query: URLSearchParams;
+  /** Path and query. */
+  path: string;
+  /** Aborts the view's loads when another view is opened. Not for writes: they must arrive. */
+  signal: AbortSignal;
+}
+
+/** Returns the content of `main`, with one `h1`, which names the view. Throws a Failure if it cannot load. */
+export type View = (visit: Visit) => HTMLElement | Promise<HTMLElement>;
+
+export interface Route {
+  /** Matches the whole path. */
+  pattern: RegExp;
+  view: View;
+  /** The view needs a signed-in user. */
+  signedIn?: boolean;
+}
+
+const SCROLL = 'acclaim.scroll';
+const main = byId('main');
+let routes: Route[] = [];
+let shown = () => {};
+let leave = new AbortController();
+/** The key of the current history entry, and the scroll positions of all entries of the tab. */
+let here = '';
+const scrolled = loadScrolled();
+
+/**
+ * Shows the view for the URL, and from now on for every link and every move in the history. Calls `onShow`
+ * after each view.
+ */
+export function start(table: Route[], onShow: () => void): void {
+  routes = table;
+  shown = onShow;
+  history.scrollRestoration = 'manual';
+  window.addEventListener('popstate', () => {
+    keepScroll();
+    void show(true);
+  });
+  window.addEventListener('pagehide', () => {
+    keepScroll();
+    sessionStorage.setItem(SCROLL, JSON.stringify([...scrolled].slice(-50)));
+  });
+  document.addEventListener('click', follow);
+  void show(false);
+}
+
+/** Opens the view for a path of this page. Resolves when it is shown. */
+export async function navigate(path: string, { replace = false } = {}): Promise<void> {
+  const { href } = ownUrl(path);
+  keepScroll();
+  const state = { key: replace ? here : newKey() };
+  // The whole URL, because a path that starts with `//` would name another host.
+  if (replace) history.replaceState(state, '', href);
+  else history.pushState(state, '', href);
+  scrolled.delete(state.key);
+  await show(true);
+}
+
+/** Loads the current view again. */
+export function reload(): Promise<void> {
+  keepScroll();
+  return show(true);
+}
+
+/** The path of the sign-in view that returns to `next`. */
+export function signInPath(next = location.pathname + location.search): string {
+  return next === '/' ? '/sign-in' : `/sign-in?${new URLSearchParams({ next })}`;
+}
+
+/** The path in `next` of the query. A URL of another site would lead astray, so it becomes `/`. */
+export function nextPath(query: URLSearchParams): string {
+  const { pathname, search } = ownUrl(query.get('next') ?? '/');
+  return pathname + search;
+}
+
+function ownUrl(path: string): URL {
+  const url = URL.canParse(path, location.href) ? new URL(path, location.href) : undefined;
+  return url?.origin === location.origin ? url : new URL('/', location.href);
+}
+
+async function show(moveFocus: boolean): Promise<void> {
+  leave.abort();
+  leave = new AbortController();
+  const { signal } = leave;
+  // The history state survives a reload. A URL that was typed has none.
+  const entry: { key?: string } = history.state ?? {};
+  here = entry.key ?? newKey();
+  if (!entry.key) history.replaceState({ key: here }, '');
+  clear();
+  main.ariaBusy = 'true';
+  const content = await load(signal);
+  if (signal.aborted || !content) return;
+  main.ariaBusy = null;
+  main.replaceChildren(content);
+  const heading = main.querySelector('h1');
+  document.title = `${heading?.textContent} · Acclaim`;
+  shown();
+  if (moveFocus) focusHeading();
+  window.scrollTo(0, scrolled.get(here) ?? 0);
+}
+
+/** Moves the focus to the heading of the view, so that screen readers announce it. */
+export function focusHeading(): void {
+  const heading = main.querySelector('h1');
+  if (!heading) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
+/** The view for the URL, or nothing if another view has been opened instead. */
+async function load(signal: AbortSignal): Promise<HTMLElement | undefined> {
+  const path = location.pathname + location.search;
+  const pathname = location.pathname.replace(/(.)\/+$/, '$1');
+  try {
+    for (const { pattern, view, signedIn } of routes) {
+      const match = pattern.exec(pathname);
+      if (!match) continue;
+      if (signedIn && !current()) return void navigate(signInPath(path), { replace: true });
+      const query = new URLSearchParams(location.search);
+      return await view({ params: match.slice(1), query, path, signal });
+    }
+    return notFoundView();
+  } catch (failure) {
+    if (signal.aborted) return undefined;
+    if (!(failure instanceof Failure)) throw failure;
+    // The end of a session has opened the sign-in view.
+    if (failure.endedSession) return undefined;
+    if (failure.status === 401) return void navigate(signInPath(path), { replace: true });
+    return failure.status === 404 ? notFoundView(failure) : brokenView(failure, reload);
+  }
+}
+
+/** Opens a link to this page without loading the page again. */
+function follow(event: MouseEvent): void {
+  const link = event.target instanceof Element && event.target.closest('a');
+  if (!link || event.defaultPrevented || event.button !== 0) return;
+  // A link with these opens another tab or window.
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || link.target || link.download) return;
+  if (link.origin !== location.origin || link.getAttribute('href')?.startsWith('#')) return;
+  event.preventDefault();
+  void navigate(link.pathname + link.search);
+}
+
+/** The key of a history entry, unique in this tab. */
+function newKey(): string {
+  return String(performance.timeOrigin + performance.now());
+}
+
+function keepScroll(): void {
+  scrolled.set(here, window.scrollY);
+}
+
+function loadScrolled(): Map<string, number> {
+  try {
+    return new Map(JSON.parse(sessionStorage.getItem(SCROLL) ?? '[]'));
+  } catch {
+    return new Map();
+  }
+}
+

@@ -8,8 +8,13 @@ export interface Field<Name extends string> {
   label: string;
   optional?: boolean;
   hint?: string;
-  type?: 'text' | 'email' | 'password' | 'area';
+  /** `checks` is a group of check boxes: its value has the checked ones, separated by spaces. */
+  type?: 'text' | 'email' | 'password' | 'area' | 'select' | 'checks';
   autocomplete?: string;
+  /** The value before the user changes it. */
+  value?: string;
+  /** The choices of `select` and `checks`: values and labels. */
+  options?: [value: string, ...label: (Node | string)[]][];
 }
 
 interface Options<Name extends string> {
@@ -19,12 +24,16 @@ interface Options<Name extends string> {
   submit: (values: Record<Name, string>, button: string) => Promise<void>;
 }
 
+// Makes ids unique: a view can have several forms with a field of the same name.
+let forms = 0;
+
 /**
  * A form that leaves validation to the service (`novalidate`), so that each rule exists once. It shows the
  * service's errors next to the fields, and only errors without a field above the form.
  */
 export function form<Name extends string>({ fields, buttons, submit }: Options<Name>): HTMLFormElement {
-  const rows = fields.map(row);
+  const id = `form-${++forms}`;
+  const rows = fields.map((field) => row(field, `${id}-${field.name}`));
   const summary = h('div', { class: 'summary', role: 'alert' });
   const actions = h(
     'div',
@@ -42,7 +51,7 @@ export function form<Name extends string>({ fields, buttons, submit }: Options<N
     element.ariaBusy = 'true';
     summary.replaceChildren();
     for (const { showErrors } of rows) showErrors([]);
-    const values = Object.fromEntries(rows.map(({ name, input }) => [name, input.value]));
+    const values = Object.fromEntries(rows.map(({ name, value }) => [name, value()]));
     const pressed = event.submitter instanceof HTMLButtonElement ? event.submitter.value : '';
     try {
       await submit(values as Record<Name, string>, pressed);
@@ -65,27 +74,56 @@ export function form<Name extends string>({ fields, buttons, submit }: Options<N
       summary.replaceChildren(explanation(failure));
     }
     // The focus makes a screen reader say the field's name and its error.
-    rows.find(({ input }) => input.ariaInvalid)?.input.focus();
+    rows.find(({ inputs }) => inputs[0]?.ariaInvalid)?.inputs[0]?.focus();
   }
   return element;
 }
 
-function row<Name extends string>({ name, label, optional, hint, type = 'text', autocomplete = 'off' }: Field<Name>) {
-  const id = `field-${name}`;
-  const shared = { id, name, autocomplete, 'aria-describedby': `${id}-error${hint ? ` ${id}-hint` : ''}` };
-  const input =
-    type === 'area'
-      ? h('textarea', { ...shared, rows: 8 })
-      : h('input', { ...shared, type, autocapitalize: name === 'title' ? 'sentences' : 'none', spellcheck: name === 'title' });
+function row<Name extends string>(field: Field<Name>, id: string) {
+  const { name, label, optional, hint, type } = field;
+  const grouped = type === 'checks';
+  const describedBy = { 'aria-describedby': `${id}-error${hint ? ` ${id}-hint` : ''}` };
+  const inputs = grouped ? checks(field) : [control(field, { id, name, ...describedBy })];
   const message = h('p', { id: `${id}-error`, class: 'error' });
-  const caption = h('label', { for: id }, label, ...(optional ? [h('span', { class: 'optional' }, ' (optional)')] : []));
-  const element = h('div', { class: 'field' }, caption, ...(hint ? [h('p', { id: `${id}-hint`, class: 'hint' }, hint)] : []), input, message);
+  const words = [label, ...(optional ? [h('span', { class: 'optional' }, ' (optional)')] : [])];
+  const element = h(
+    grouped ? 'fieldset' : 'div',
+    { class: 'field', ...(grouped && describedBy) },
+    grouped ? h('legend', {}, ...words) : h('label', { for: id }, ...words),
+    ...(hint ? [h('p', { id: `${id}-hint`, class: 'hint' }, hint)] : []),
+    ...inputs.map((input) => input.parentElement ?? input),
+    message,
+  );
 
   /** The service's messages continue the name of the field: `must be 1 to 300 characters`. */
   function showErrors(messages: string[]): void {
     const named = messages.map((text) => sentence(/^(must|is|has) /.test(text) ? `${label} ${text}` : text));
     message.textContent = named.join(' ');
-    input.ariaInvalid = named.length > 0 ? 'true' : null;
+    for (const input of inputs) input.ariaInvalid = named.length > 0 ? 'true' : null;
   }
-  return { name, element, input, showErrors };
+
+  function value(): string {
+    const chosen = inputs.filter((input) => !grouped || (input instanceof HTMLInputElement && input.checked));
+    return chosen.map((input) => input.value).join(' ');
+  }
+  return { name, element, inputs, showErrors, value };
+}
+
+type Control = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
+
+function control({ name, type = 'text', autocomplete = 'off', value, options = [] }: Field<string>, attributes: Record<string, string>): Control {
+  const shared = { ...attributes, autocomplete };
+  if (type === 'area') return h('textarea', { ...shared, rows: 8 }, value ?? '');
+  if (type === 'select') return h('select', shared, ...options.map(([chosen, ...label]) => h('option', { value: chosen }, ...label)));
+  const prose = name === 'title';
+  return h('input', { ...shared, type, autocapitalize: prose ? 'sentences' : 'none', spellcheck: prose, ...(value !== undefined && { value }) });
+}
+
+/** Check boxes, each in its label. */
+function checks({ name, options = [] }: Field<string>): HTMLInputElement[] {
+  return options.map(([value, ...label]) => {
+    const input = h('input', { type: 'checkbox', name, value });
+    h('label', { class: 'check' }, input, h('span', {}, ...label));
+    return input;
+  });
 }

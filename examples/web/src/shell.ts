@@ -37,7 +37,7 @@ function accountMenu(): HTMLElement {
   const user = current()?.user;
   const name = user?.username ?? '';
   const links = [link(`/users/${user?.id}`, 'Profile'), link('/account', 'Account'), link('/sessions', 'Sessions'), link('/tokens', 'Access tokens')];
-  if (user?.role === 'moderator' || user?.role === 'admin') {
+  if (user?.role === 'admin') {
     links.push(link('/moderation/users', 'Users'), link('/moderation/audit-log', 'Audit log'));
   }
   const summary = h(
@@ -55,7 +55,7 @@ function link(href: string, label: string, kind = 'plain-link'): HTMLElement {
   return h('a', { href, class: kind }, label);
 }
 
-async function leave(): Promise<void> {
+export async function leave(): Promise<void> {
   await sendNow();
   const ended = await signOut();
   await navigate('/sign-in');

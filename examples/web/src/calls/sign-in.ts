@@ -41,6 +41,6 @@ export async function refreshUser(): Promise<void> {
   if (session) renew(session, { user: signedInUser(await bodyOf(client.GET('/users/me'))) });
 }
 
-function signedInUser({ id, username, role }: Schemas['User']): SignedInUser {
+export function signedInUser({ id, username, role }: Schemas['User']): SignedInUser {
   return { id, username, ...(role && { role }) };
 }

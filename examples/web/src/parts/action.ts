@@ -4,9 +4,9 @@ import { clear, showFailure } from '../notices';
 
 /**
  * A button that runs `action`, unless it is running already, and shows its failure. `object` completes the
- * label for screen readers, because a list has many buttons with the same label.
+ * label for screen readers, if the view has several buttons with the same label.
  */
-export function actionButton(label: string, kind: string, object: string, action: () => Promise<void>): HTMLButtonElement {
+export function actionButton(label: string, kind: string, object: string | undefined, action: () => Promise<void>): HTMLButtonElement {
   let busy = false;
   const element = button(label, kind, async () => {
     if (busy) return;
@@ -21,6 +21,6 @@ export function actionButton(label: string, kind: string, object: string, action
       busy = false;
     }
   });
-  element.ariaLabel = `${label} “${object}”`;
+  if (object) element.ariaLabel = `${label} “${object}”`;
   return element;
 }

@@ -1,0 +1,84 @@
+import { deletePostOfUser, restoreUser, suspendUser, type Account } from '../../calls/moderation';
+import type { Post } from '../../calls/posts';
+import { button, h } from '../../dom';
+import { Failure } from '../../failure';
+import { form } from '../../form';
+import { notify } from '../../notices';
+
+interface Action {
+  question: string;
+  consequence: string;
+  yes: string;
+  run: (reason: string) => Promise<void>;
+}
+
+/**
+ * Asks for a reason in a dialog and runs the action. Shows its errors in the dialog. Resolves to true if it
+ * was done, to false if the user cancelled.
+ */
+function withReason({ question, consequence, yes, run }: Action): Promise<boolean> {
+  return new Promise((resolve) => {
+    const body = form({
+      fields: [{ name: 'reason', label: 'Reason', type: 'area', hint: 'At most 500 characters. Admins see it in the audit log.' }],
+      buttons: [{ name: 'yes', label: yes }],
+      submit: async ({ reason }) => {
+        try {
+          await run(reason);
+          dialog.close('done');
+        } catch (failure) {
+          // The page has shown the sign-in by now.
+          if (failure instanceof Failure && failure.endedSession) dialog.close();
+          throw failure;
+        }
+      },
+    });
+    body.querySelector('.actions')?.prepend(button('Cancel', 'plain', () => dialog.close()));
+    const dialog = h(
+      'dialog',
+      { 'aria-labelledby': 'question', 'aria-describedby': 'consequence' },
+      h('h2', { id: 'question' }, question),
+      h('p', { id: 'consequence' }, consequence),
+      body,
+    );
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      resolve(dialog.returnValue === 'done');
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+/** For staff: deletes a post of another user. Resolves to true if it was deleted. */
+export async function deleteWithReason({ id, title, owner }: Pick<Post, 'id' | 'title' | 'owner'>): Promise<boolean> {
+  const deleted = await withReason({
+    question: `Delete “${title}” by ${owner.username}?`,
+    consequence: 'This permanently deletes the post and its votes. The audit log keeps its title.',
+    yes: 'Delete',
+    run: (reason) => deletePostOfUser(id, reason),
+  });
+  if (deleted) notify(`Deleted “${title}”.`);
+  return deleted;
+}
+
+/**
+ * For admins: suspends or restores a user. Resolves to the changed user, or to nothing if the admin
+ * cancelled.
+ */
+export async function changeSuspension({ id, username }: Pick<Account, 'id' | 'username'>, suspend: boolean): Promise<Account | undefined> {
+  let account: Account | undefined;
+  const yes = suspend ? 'Suspend' : 'Restore';
+  const consequence = suspend
+    ? 'The user is signed out and cannot sign in. Tokens stop working and posts are hidden, until you restore the user.'
+    : 'The user can sign in again. Tokens work again and posts are back.';
+  const run = async (reason: string) => {
+    account = await (suspend ? suspendUser : restoreUser)(id, reason);
+  };
+  await withReason({ question: `${yes} ${username}?`, consequence, yes, run });
+  return account;
+}
+
+/** Reports a change of a suspension. */
+export function notifySuspension({ username, suspended_at }: Account): void {
+  notify(`${suspended_at ? 'Suspended' : 'Restored'} ${username}.`);
+}

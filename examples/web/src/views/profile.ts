@@ -1,0 +1,43 @@
+import { getUser, type User } from '../calls/moderation';
+import { h } from '../dom';
+import { actionButton } from '../parts/action';
+import { postList } from '../parts/list';
+import { page, panel } from '../parts/page';
+import { timeElement } from '../parts/time';
+import { pathWith } from '../paths';
+import { reload, type Visit } from '../router';
+import { current } from '../session';
+import { changeSuspension, notifySuspension } from './moderation/reason';
+
+/** A user's public page, with the user's posts. */
+export async function profileView({ params: [id], query, signal }: Visit): Promise<HTMLElement> {
+  const cursor = query.get('cursor');
+  const [user, posts] = await Promise.all([
+    getUser(Number(id), signal),
+    postList(
+      { published: true, owner_id: Number(id), ...(cursor && { cursor }) },
+      signal,
+      (start) => pathWith(`/users/${id}`, { cursor: start }),
+      ['No posts to see here.'],
+    ),
+  ]);
+  const viewer = current()?.user;
+  const joined = h('p', { class: 'lead' }, 'Joined ', timeElement(user.created_at), '.');
+  if (viewer?.id === user.id) joined.append(' This is you: ', h('a', { href: '/account' }, 'your account'), ', ', h('a', { href: '/drafts' }, 'your drafts'), '.');
+  return page(user.username, joined, ...(viewer?.role === 'admin' && viewer.id !== user.id ? [moderation(user)] : []), ...posts);
+}
+
+/** For admins. A user's page does not tell whether the user is suspended, so it offers both. */
+function moderation(user: User): HTMLElement {
+  const change = (suspend: boolean) => async () => {
+    const changed = await changeSuspension(user, suspend);
+    if (!changed) return;
+    await reload();
+    notifySuspension(changed);
+  };
+  return panel(
+    'Moderation',
+    h('p', {}, 'The ', h('a', { href: '/moderation/users' }, 'list of users'), ' shows who is suspended.'),
+    h('div', { class: 'actions' }, actionButton('Suspend', 'plain', user.username, change(true)), actionButton('Restore', 'plain', user.username, change(false))),
+  );
+}

@@ -44,9 +44,13 @@ export function networkFailure(cause: unknown): Failure {
   );
 }
 
-/** The service's messages start with a small letter and have no full stop, so that programs can join them. */
+/**
+ * A message of the service as a sentence for people. It starts with a small letter and has no full stop, so that
+ * programs can join it with others, and quotes code as in Markdown.
+ */
 export function sentence(message: string): string {
-  return `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? '' : '.'}`;
+  const text = message.replace(/`([^`]*)`/g, '“$1”');
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 }
 
 function isProblem(body: unknown): body is Partial<Problem> & Pick<Problem, 'detail'> {

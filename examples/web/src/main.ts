@@ -28,8 +28,8 @@ const routes: Route[] = [
   { pattern: /^\/tokens$/, view: tokensView, signedIn: true },
   { pattern: /^\/moderation\/users$/, view: usersView, signedIn: true },
   { pattern: /^\/moderation\/audit-log$/, view: auditLogView, signedIn: true },
-  { pattern: /^\/sign-in$/, view: signInView },
-  { pattern: /^\/sign-up$/, view: signUpView },
+  { pattern: /^\/sign-in$/, view: signInView, signedIn: false },
+  { pattern: /^\/sign-up$/, view: signUpView, signedIn: false },
 ];
 
 onChange(async (failure) => {

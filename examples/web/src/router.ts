@@ -22,7 +22,7 @@ export interface Route {
   /** Matches the whole path. */
   pattern: RegExp;
   view: View;
-  /** The view needs a signed-in user. */
+  /** The view is only for a user who is signed in, or only for one who is not. */
   signedIn?: boolean;
 }
 
@@ -126,8 +126,9 @@ async function load(signal: AbortSignal): Promise<HTMLElement | undefined> {
     for (const { pattern, view, signedIn } of routes) {
       const match = pattern.exec(pathname);
       if (!match) continue;
-      if (signedIn && !current()) return void navigate(signInPath(path), { replace: true });
       const query = new URLSearchParams(location.search);
+      if (signedIn === true && !current()) return void navigate(signInPath(path), { replace: true });
+      if (signedIn === false && current()) return void navigate(nextPath(query), { replace: true });
       return await view({ params: match.slice(1), query, path, signal });
     }
     return notFoundView();

@@ -10,8 +10,8 @@ import { timeElement } from './time';
 import { voteButton } from './vote';
 
 /** Characters and lines of a text above which a list folds it, and those that stay visible. */
-const LONG = { characters: 700, lines: 12 };
-const FOLDED = { characters: 450, lines: 6 };
+const LONG = { characters: 500, lines: 8 };
+const FOLDED = { characters: 280, lines: 4 };
 
 /** A post in a list: a link to its page, and its text, folded if it is long. */
 export function postCard(post: Post): HTMLElement {

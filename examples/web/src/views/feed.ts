@@ -35,8 +35,9 @@ export async function feedView({ query, signal }: Visit): Promise<HTMLElement> {
       : ['There are no posts yet. ', h('a', { href: '/new' }, 'Write the first one')];
   const author = page.items[0]?.owner.username ?? `user ${owner}`;
   const cards = postCards(page, (other) => feedPath({ ...filters, cursor: other }), empty);
-  const tools = h('div', { class: 'tools' }, searchForm(filters), orders(filters), ...chips(filters, author));
-  return h('section', { class: 'feed' }, h('h1', {}, headingOf(filters, author)), tools, ...cards);
+  const head = h('div', { class: 'head' }, h('h1', {}, headingOf(filters, author)), ...chips(filters, author));
+  const tools = h('div', { class: 'tools' }, searchForm(filters), orders(filters));
+  return h('section', { class: 'feed' }, head, tools, ...cards);
 }
 
 function headingOf({ search, tag, owner, voted }: FeedQuery, author: string): string {

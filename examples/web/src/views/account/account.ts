@@ -8,7 +8,7 @@ import { navigate, type Visit } from '../../router';
 import { accountTabs } from './tabs';
 
 /** The rule for new passwords, said before it is broken. */
-export const PASSWORD_HINT = '8 to 128 characters, any of them. Not a common password, nor your username or e-mail address.';
+export const PASSWORD_HINT = '8 to 128 characters of any kind. Not a common password, your username or your e-mail address.';
 
 /** The signed-in user's account. */
 export async function accountView({ signal }: Visit): Promise<HTMLElement> {
@@ -77,8 +77,8 @@ function password(): HTMLElement {
 
 function usage({ usage, quota }: User): HTMLElement {
   const rows = [
-    meter('Posts, with drafts', usage?.posts ?? 0, quota?.posts, String),
-    meter('Text', usage?.bytes ?? 0, quota?.bytes, bytes),
+    meter('Posts and drafts', usage?.posts ?? 0, quota?.posts, number),
+    meter('Titles and texts', usage?.bytes ?? 0, quota?.bytes, bytes),
   ];
   return panel('Usage', h('dl', { class: 'usage' }, ...rows));
 }
@@ -90,13 +90,17 @@ function meter(name: string, used: number, max: number | null | undefined, write
   return h('div', {}, h('dt', {}, name), value);
 }
 
+function number(value: number, options: Intl.NumberFormatOptions = {}): string {
+  return new Intl.NumberFormat(document.documentElement.lang, options).format(value);
+}
+
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
 
-/** `1.1 GB` for 1,073,741,824. */
+/** `1.1 gigabytes` for 1,073,741,824. */
 function bytes(value: number): string {
   const step = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, value)) / 3));
-  const format = { style: 'unit', unit: UNITS[step], maximumFractionDigits: 1 } as const;
-  return new Intl.NumberFormat(document.documentElement.lang, format).format(value / 1000 ** step);
+  const unit = { style: 'unit', unit: UNITS[step], unitDisplay: 'long', maximumFractionDigits: 1 } as const;
+  return number(value / 1000 ** step, unit);
 }
 
 function exported(): HTMLElement {

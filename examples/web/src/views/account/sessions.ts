@@ -19,7 +19,7 @@ export async function sessionsView({ signal }: Visit): Promise<HTMLElement> {
     accountTabs(),
     h('p', { class: 'lead' }, 'Each sign-in starts a session. If you do not recognise one, end it and change your password.'),
     list(sessions.map(sessionRow), 'You have no session.'),
-    h('p', { class: 'after' }, actionButton('End all sessions', 'plain', undefined, endAll)),
+    ...(sessions.length > 1 ? [h('p', { class: 'after' }, actionButton('End all sessions', 'plain', undefined, endAll))] : []),
   );
 }
 

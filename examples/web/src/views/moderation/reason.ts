@@ -9,6 +9,8 @@ interface Action {
   question: string;
   consequence: string;
   yes: string;
+  /** The class of the button. */
+  kind: string;
   run: (reason: string) => Promise<void>;
 }
 
@@ -16,11 +18,11 @@ interface Action {
  * Asks for a reason in a dialog and runs the action. Shows its errors in the dialog. Resolves to true if it
  * was done, to false if the user cancelled.
  */
-function withReason({ question, consequence, yes, run }: Action): Promise<boolean> {
+function withReason({ question, consequence, yes, kind, run }: Action): Promise<boolean> {
   return new Promise((resolve) => {
     const body = form({
       fields: [{ name: 'reason', label: 'Reason', type: 'area', hint: 'At most 500 characters. Admins see it in the audit log.' }],
-      buttons: [{ name: 'yes', label: yes }],
+      buttons: [{ name: 'yes', label: yes, kind }],
       submit: async ({ reason }) => {
         try {
           await run(reason);
@@ -55,6 +57,7 @@ export async function deleteWithReason({ id, title, owner }: Pick<Post, 'id' | '
     question: `Delete “${title}” by ${owner.username}?`,
     consequence: 'This permanently deletes the post and its votes. The audit log keeps its title.',
     yes: 'Delete',
+    kind: 'danger',
     run: (reason) => deletePostOfUser(id, reason),
   });
   if (deleted) notify(`Deleted “${title}”.`);
@@ -74,7 +77,7 @@ export async function changeSuspension({ id, username }: Pick<Account, 'id' | 'u
   const run = async (reason: string) => {
     account = await (suspend ? suspendUser : restoreUser)(id, reason);
   };
-  await withReason({ question: `${yes} ${username}?`, consequence, yes, run });
+  await withReason({ question: `${yes} ${username}?`, consequence, yes, kind: suspend ? 'danger' : 'primary', run });
   return account;
 }
 

@@ -39,10 +39,11 @@ export function begin(next: Session): void {
 
 /** Replaces the tokens or the user of `target`. */
 export function renew(target: Session, changes: Partial<Session>): void {
+  const before = JSON.stringify(target.user);
   Object.assign(target, changes);
   if (target !== session) return;
   store(target);
-  if (changes.user) listener();
+  if (JSON.stringify(target.user) !== before) listener();
 }
 
 /** Signs out. `failure` is set if the service ended the session. */

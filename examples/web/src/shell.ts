@@ -29,7 +29,7 @@ export function markCurrent(): void {
 }
 
 function signedIn(): HTMLElement[] {
-  return [link('/drafts', 'Drafts'), link('/new', 'New post', 'primary'), accountMenu()];
+  return [link('/', 'Posts'), link('/drafts', 'Drafts'), link('/new', 'New post', 'primary'), accountMenu()];
 }
 
 /** A disclosure of links, not a `menu` of commands: Tab moves through it. */

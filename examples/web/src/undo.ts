@@ -2,6 +2,7 @@ import { deletePost, type Post } from './calls/posts';
 import { button, byId, h } from './dom';
 import { Failure } from './failure';
 import { announce, showFailure } from './notices';
+import { focusHeading, navigate } from './router';
 import { current, type Session } from './session';
 
 const SECONDS = 10;
@@ -9,8 +10,8 @@ const SECONDS = 10;
 interface Deletion {
   post: Post;
   session: Session | undefined;
-  /** Shows the post again. */
-  restore: () => void;
+  /** The post in a list. */
+  card: HTMLElement | undefined;
   timer: number;
 }
 
@@ -25,31 +26,33 @@ export function isDeleted(id: number): boolean {
 
 /**
  * Deletes a post after 10 seconds, unless the user undoes it. Shows a notice with the button, which gets the
- * focus. Calls `restore` if the post stays. `leave` opens another view, in place of that of the post. An
- * earlier deletion is sent at once.
+ * focus. Hides the post's card, or leaves its page if there is none. An earlier deletion is sent at once.
  */
-export async function deleteLater(post: Post, restore: () => void, leave?: () => Promise<void>): Promise<void> {
+export async function deleteLater(post: Post, card?: HTMLElement): Promise<void> {
   void sendNow();
-  const undo = button('Undo', 'plain', () => {
+  const undo = button('Undo', 'plain', async () => {
     take();
-    restore();
+    if (card?.isConnected) {
+      card.hidden = false;
+      card.querySelector('a')?.focus();
+    } else {
+      await navigate(`/posts/${post.id}`);
+    }
     announce(`“${post.title}” is not deleted.`);
   });
   region.replaceChildren(h('p', {}, `Deleted “${post.title}”.`), undo);
-  waiting = { post, session: current(), restore, timer: 0 };
-  // Someone who uses the keyboard or a pointer gets the time to reach the button and decide.
+  waiting = { post, session: current(), card, timer: 0 };
+  // The time stands still while someone has the pointer on the notice, or the keyboard's focus on the button.
   const wait = () => {
     window.clearTimeout(waiting?.timer);
     if (waiting && !region.matches(':hover') && !undo.matches(':focus-visible')) {
       waiting.timer = window.setTimeout(sendNow, SECONDS * 1000);
     }
   };
-  undo.addEventListener('blur', wait);
-  undo.addEventListener('focus', wait);
-  region.onpointerenter = wait;
-  region.onpointerleave = wait;
+  undo.onfocus = undo.onblur = region.onpointerenter = region.onpointerleave = wait;
   wait();
-  await leave?.();
+  if (card) card.hidden = true;
+  else await navigate(post.published ? '/' : '/drafts');
   undo.focus();
 }
 
@@ -61,9 +64,9 @@ export async function sendNow({ keepalive = false } = {}): Promise<void> {
     await deletePost(deletion.post.id, { keepalive });
   } catch (failure) {
     if (!(failure instanceof Failure)) throw failure;
-    // Gone already, by a moderator or in another tab.
+    // Gone already: deleted by a moderator or in another tab.
     if (failure.status === 404) return;
-    deletion.restore();
+    if (deletion.card) deletion.card.hidden = false;
     showFailure(failure);
   }
 }
@@ -73,9 +76,11 @@ function take(): Deletion | undefined {
   const deletion = waiting;
   waiting = undefined;
   window.clearTimeout(deletion?.timer);
+  const hadFocus = region.contains(document.activeElement);
   region.replaceChildren();
+  if (hadFocus) focusHeading();
   return deletion;
 }
 
-// Closing the page is no undo. A request with `keepalive` outlives it.
+// Closing the page is no undo. A request with `keepalive` outlives the page.
 window.addEventListener('pagehide', () => void sendNow({ keepalive: true }));

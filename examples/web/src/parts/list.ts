@@ -3,14 +3,15 @@ import { h } from '../dom';
 import { isDeleted } from '../undo';
 import { postCard } from './post';
 
-const PAGE_SIZE = 10;
-
 /**
  * A page of posts with links to its neighbours. `pathOf` returns the path of the view for another page.
  * `empty` is shown instead of an empty list.
  */
 export async function postList(query: PostQuery, signal: AbortSignal, pathOf: (cursor: string) => string, empty: (Node | string)[]): Promise<HTMLElement[]> {
-  const page = await listPosts({ limit: PAGE_SIZE, ...query }, signal);
+  return postCards(await listPosts(query, signal), pathOf, empty);
+}
+
+export function postCards(page: Page<Post>, pathOf: (cursor: string) => string, empty: (Node | string)[]): HTMLElement[] {
   const cards = page.items.filter(({ id }) => !isDeleted(id)).map(postCard);
   return [h('div', { class: 'posts' }, ...cards), h('p', { class: 'empty' }, ...empty), ...pager(page, pathOf)];
 }

@@ -17,32 +17,25 @@ const FOLDED = { characters: 450, lines: 6 };
 export function postCard(post: Post): HTMLElement {
   const id = `post-${post.id}`;
   const link = h('a', { href: `/posts/${post.id}` }, post.title);
-  const element = h('article', { class: 'post', 'aria-labelledby': id }, voteButton(post));
-  const remove = () =>
-    deleteLater(post, () => {
-      if (!element.isConnected) return void navigate(`/posts/${post.id}`);
-      element.hidden = false;
-      link.focus();
-    }, async () => {
-      element.hidden = true;
-    });
-  element.append(
-    h('div', { class: 'words' }, h('h2', { id }, link), metaOf(post), foldedText(post), footOf(post, remove)),
-  );
+  const element = h('article', { class: 'post', 'aria-labelledby': id }, ...voteOf(post));
+  element.append(h('div', { class: 'words' }, h('h2', { id }, link), metaOf(post), foldedText(post), footOf(post, element)));
   return element;
 }
 
 /** A post on its own page. */
 export function wholePost(post: Post): HTMLElement {
-  const remove = () =>
-    deleteLater(post, () => void navigate(`/posts/${post.id}`), () => navigate(post.published ? '/' : '/drafts'));
   const text = h('p', { class: 'content' }, post.content);
   return h(
     'article',
     { class: 'post whole', 'aria-labelledby': 'title' },
-    voteButton(post),
-    h('div', { class: 'words' }, h('h1', { id: 'title' }, post.title), metaOf(post), text, footOf(post, remove)),
+    ...voteOf(post),
+    h('div', { class: 'words' }, h('h1', { id: 'title' }, post.title), metaOf(post), text, footOf(post)),
   );
+}
+
+/** A draft has no votes, because nobody else can see it. */
+function voteOf(post: Post): HTMLElement[] {
+  return post.published ? [voteButton(post)] : [];
 }
 
 function metaOf(post: Post): HTMLElement {
@@ -57,8 +50,8 @@ function metaOf(post: Post): HTMLElement {
   return meta;
 }
 
-function footOf(post: Post, remove: () => Promise<void>): HTMLElement {
-  return h('div', { class: 'foot' }, ...tagsOf(post), ...actionsOf(post, remove));
+function footOf(post: Post, card?: HTMLElement): HTMLElement {
+  return h('div', { class: 'foot' }, ...tagsOf(post), ...actionsOf(post, card));
 }
 
 function tagsOf({ tags }: Post): HTMLElement[] {
@@ -67,8 +60,8 @@ function tagsOf({ tags }: Post): HTMLElement[] {
   return [h('ul', { class: 'tags', 'aria-label': 'Tags' }, ...links)];
 }
 
-/** What the user may do with the post. */
-function actionsOf(post: Post, remove: () => Promise<void>): HTMLElement[] {
+/** What the user may do with the post. `card` is its element in a list. */
+function actionsOf(post: Post, card?: HTMLElement): HTMLElement[] {
   const { id, title } = post;
   if (post.owner_id !== current()?.user.id) return [];
   const edit = h('a', { href: `/posts/${id}/edit`, class: 'quiet', 'aria-label': `Edit “${title}”` }, 'Edit');
@@ -77,7 +70,8 @@ function actionsOf(post: Post, remove: () => Promise<void>): HTMLElement[] {
     await navigate(`/posts/${id}`);
     notify(`Published “${title}”.`);
   });
-  return [h('div', { class: 'own' }, ...(post.published ? [] : [publish]), edit, actionButton('Delete', 'quiet', title, remove))];
+  const remove = actionButton('Delete', 'quiet', title, () => deleteLater(post, card));
+  return [h('div', { class: 'own' }, ...(post.published ? [] : [publish]), edit, remove)];
 }
 
 /** The text, or its start with a button for the rest. */

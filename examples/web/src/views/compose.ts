@@ -1,9 +1,11 @@
 import { createPost, getPost, updatePost, type Post, type PostUpdate } from '../calls/posts';
-import { h } from '../dom';
+import { button, h } from '../dom';
+import { Failure } from '../failure';
 import { form, type Field } from '../form';
 import { notify } from '../notices';
 import { navigate, type Visit } from '../router';
 import { current } from '../session';
+import { notFoundView } from './broken';
 
 type Name = keyof PostUpdate & ('title' | 'content' | 'tags');
 type Values = Record<Name, string>;
@@ -34,6 +36,7 @@ export function newPostView(): HTMLElement {
 
 export async function editView({ params: [id], signal }: Visit): Promise<HTMLElement> {
   const post = await getPost(Number(id), signal);
+  if (post.owner_id !== current()?.user.id) return notFoundView(new Failure('Only its owner can edit a post.'));
   const stored = valuesOf(post);
   const element = form({
     fields: FIELDS,
@@ -81,11 +84,25 @@ function tagList(text: string): string[] {
  */
 function keepUnsent(element: HTMLFormElement, what: string, stored: Values): () => void {
   const key = `acclaim.unsent.${current()?.user.id}.${what}`;
-  const values: Values = { ...stored, ...JSON.parse(sessionStorage.getItem(key) ?? '{}') };
   const inputs = [...element.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>('input, textarea')];
-  for (const input of inputs) input.value = values[input.name as Name];
+  const fill = (values: Values) => {
+    for (const input of inputs) input.value = values[input.name as Name];
+  };
+  const forget = () => sessionStorage.removeItem(key);
+  const unsent = sessionStorage.getItem(key);
+  fill(unsent ? JSON.parse(unsent) : stored);
+  if (unsent) {
+    const discard = button('Discard it', 'quiet', () => {
+      forget();
+      fill(stored);
+      kept.remove();
+      inputs[0]?.focus();
+    });
+    const kept = h('p', { class: 'kept' }, 'This is the text that you did not send. ', discard);
+    element.prepend(kept);
+  }
   element.addEventListener('input', () => {
     sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(inputs.map((input) => [input.name, input.value]))));
   });
-  return () => sessionStorage.removeItem(key);
+  return forget;
 }

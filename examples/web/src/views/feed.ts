@@ -1,6 +1,6 @@
-import type { PostQuery } from '../calls/posts';
+import { listPosts, type PostQuery } from '../calls/posts';
 import { h } from '../dom';
-import { postList } from '../parts/list';
+import { postCards } from '../parts/list';
 import { feedPath, type FeedQuery } from '../paths';
 import { navigate, type Visit } from '../router';
 import { current } from '../session';
@@ -13,41 +13,37 @@ const SORTS: [Sort, string][] = [
   ['old', 'Old'],
 ];
 
-/** All published posts, or those that match the query. */
+/** All published posts, or those that match the query. The service checks the values. */
 export async function feedView({ query, signal }: Visit): Promise<HTMLElement> {
-  const shown: FeedQuery = Object.fromEntries(query);
-  const { cursor, ...filters } = shown;
-  const { search, tag, owner, voted } = filters;
-  const filtered = Boolean(search || tag || owner || voted);
-  const empty = filtered
-    ? ['No post matches.']
-    : ['There are no posts yet. ', h('a', { href: '/new' }, 'Write the first one')];
-  const posts = await postList(
+  const { cursor, ...filters }: FeedQuery = Object.fromEntries(query);
+  const { sort, search, tag, owner, voted } = filters;
+  const page = await listPosts(
     {
       published: true,
-      ...(SORTS.some(([value]) => value === filters.sort) && { sort: filters.sort as Sort }),
+      ...(sort && { sort: sort as Sort }),
       ...(search && { search }),
       ...(tag && { tag }),
-      ...(Number(owner) && { owner_id: Number(owner) }),
-      ...(voted === 'true' && { voted: true }),
+      ...(owner && { owner_id: Number(owner) }),
+      ...(voted && { voted: voted === 'true' }),
       ...(cursor && { cursor }),
     },
     signal,
-    (page) => feedPath({ ...filters, cursor: page }),
-    empty,
   );
-  return h('section', { class: 'feed' }, h('h1', {}, headingOf(filters)), tools(filters), ...posts);
+  const empty =
+    search || tag || owner || voted
+      ? ['No post matches. ', h('a', { href: '/' }, 'All posts')]
+      : ['There are no posts yet. ', h('a', { href: '/new' }, 'Write the first one')];
+  const author = page.items[0]?.owner.username ?? `user ${owner}`;
+  const cards = postCards(page, (other) => feedPath({ ...filters, cursor: other }), empty);
+  const tools = h('div', { class: 'tools' }, searchForm(filters), orders(filters), ...chips(filters, author));
+  return h('section', { class: 'feed' }, h('h1', {}, headingOf(filters, author)), tools, ...cards);
 }
 
-function headingOf({ search, tag, owner, voted }: FeedQuery): string {
+function headingOf({ search, tag, owner, voted }: FeedQuery, author: string): string {
   if (search) return `Posts with “${search}”`;
   if (tag) return `Posts tagged ${tag}`;
-  if (owner) return `Posts of user ${owner}`;
+  if (owner) return `Posts by ${author}`;
   return voted ? 'Posts you voted for' : 'Posts';
-}
-
-function tools(filters: FeedQuery): HTMLElement {
-  return h('div', { class: 'tools' }, searchForm(filters), orders(filters), ...chips(filters));
 }
 
 function searchForm(filters: FeedQuery): HTMLElement {
@@ -81,16 +77,16 @@ function orders(filters: FeedQuery): HTMLElement {
 }
 
 /** The filters as links that remove them, and the filter by own votes. */
-function chips(filters: FeedQuery): HTMLElement[] {
+function chips(filters: FeedQuery, author: string): HTMLElement[] {
   const { search, tag, owner, voted } = filters;
   const chip = (label: string, without: FeedQuery) =>
     h('li', {}, h('a', { class: 'chip', href: feedPath({ ...filters, ...without }), 'aria-label': `Remove the filter “${label}”` }, label));
   const items = [
     ...(search ? [chip(`Words: ${search}`, { search: '', sort: '' })] : []),
     ...(tag ? [chip(`Tag: ${tag}`, { tag: '' })] : []),
-    ...(owner ? [chip(`User ${owner}`, { owner: '' })] : []),
+    ...(owner ? [chip(`By ${author}`, { owner: '' })] : []),
     ...(voted ? [chip('Your votes', { voted: '' })] : []),
   ];
-  if (current() && !voted) items.push(h('li', {}, h('a', { class: 'tag', href: feedPath({ ...filters, voted: 'true' }) }, 'Only your votes')));
+  if (current() && !voted) items.push(h('li', {}, h('a', { class: 'tag', href: feedPath({ ...filters, voted: 'true' }) }, 'Your votes')));
   return items.length > 0 ? [h('ul', { class: 'filters', 'aria-label': 'Filters' }, ...items)] : [];
 }

@@ -3,11 +3,11 @@ import { h } from '../dom';
 import { actionButton } from '../parts/action';
 import { postList } from '../parts/list';
 import { page, panel } from '../parts/page';
+import { changeSuspension, notifySuspension } from '../parts/reason';
 import { timeElement } from '../parts/time';
 import { pathWith } from '../paths';
 import { reload, type Visit } from '../router';
 import { current } from '../session';
-import { changeSuspension, notifySuspension } from './moderation/reason';
 
 /** A user's public page, with the user's posts. */
 export async function profileView({ params: [id], query, signal }: Visit): Promise<HTMLElement> {

@@ -1,9 +1,9 @@
-import { deletePostOfUser, restoreUser, suspendUser, type Account } from '../../calls/moderation';
-import type { Post } from '../../calls/posts';
-import { button, h } from '../../dom';
-import { Failure } from '../../failure';
-import { form } from '../../form';
-import { notify } from '../../notices';
+import { deletePostOfUser, restoreUser, suspendUser, type Account } from '../calls/moderation';
+import type { Post } from '../calls/posts';
+import { button, h } from '../dom';
+import { Failure } from '../failure';
+import { form } from '../form';
+import { notify } from '../notices';
 
 interface Action {
   question: string;
@@ -52,16 +52,14 @@ function withReason({ question, consequence, yes, kind, run }: Action): Promise<
 }
 
 /** For staff: deletes a post of another user. Resolves to true if it was deleted. */
-export async function deleteWithReason({ id, title, owner }: Pick<Post, 'id' | 'title' | 'owner'>): Promise<boolean> {
-  const deleted = await withReason({
+export function deleteWithReason({ id, title, owner }: Post): Promise<boolean> {
+  return withReason({
     question: `Delete “${title}” by ${owner.username}?`,
     consequence: 'This permanently deletes the post and its votes. The audit log keeps its title.',
     yes: 'Delete',
     kind: 'danger',
     run: (reason) => deletePostOfUser(id, reason),
   });
-  if (deleted) notify(`Deleted “${title}”.`);
-  return deleted;
 }
 
 /**

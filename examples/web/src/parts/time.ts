@@ -1,7 +1,7 @@
 const language = document.documentElement.lang;
 const full = new Intl.DateTimeFormat(language, { dateStyle: 'full', timeStyle: 'short' });
 const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
-const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
+const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['day', 86_400],

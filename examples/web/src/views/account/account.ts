@@ -1,4 +1,4 @@
-import { changeAccount, deleteAccount, downloadExport, getMe, type User } from '../../calls/account';
+import { changeAccount, deleteAccount, downloadExport, getMe, type AccountUpdate, type User } from '../../calls/account';
 import { h } from '../../dom';
 import { form, type Field } from '../../form';
 import { notify } from '../../notices';
@@ -16,7 +16,7 @@ export async function accountView({ signal }: Visit): Promise<HTMLElement> {
   return page(
     'Account',
     accountTabs(),
-    h('p', { class: 'lead' }, 'You are ', h('a', { href: `/users/${user.id}` }, user.username), '. Others see your name, your posts and the day you joined.'),
+    h('p', { class: 'lead' }, 'Others see your username, your posts and the day you joined, on ', h('a', { href: `/users/${user.id}` }, 'your profile'), '.'),
     username(user),
     email(user),
     password(),
@@ -32,6 +32,11 @@ const current: Field<'current_password'> = {
   type: 'password',
   autocomplete: 'current-password',
 };
+
+/** Without it, the service says why it is needed. */
+function given(current_password: string): AccountUpdate {
+  return current_password ? { current_password } : {};
+}
 
 function username(user: User): HTMLElement {
   const hint = '3 to 30 letters, digits, hyphens and underscores. Your old name is free for others at once.';
@@ -52,7 +57,7 @@ function email(user: User): HTMLElement {
     fields: [{ name: 'email', label: 'New e-mail address', type: 'email', autocomplete: 'email' }, current],
     buttons: [{ name: 'save', label: 'Change e-mail address' }],
     submit: async ({ email, current_password }) => {
-      const changed = await changeAccount({ email, current_password });
+      const changed = await changeAccount({ email, ...given(current_password) });
       now.textContent = changed.email ?? '';
       element.reset();
       notify(`Your e-mail address is ${changed.email}.`);
@@ -66,7 +71,7 @@ function password(): HTMLElement {
     fields: [{ name: 'password', label: 'New password', type: 'password', autocomplete: 'new-password', hint: PASSWORD_HINT }, current],
     buttons: [{ name: 'save', label: 'Change password' }],
     submit: async ({ password, current_password }) => {
-      await changeAccount({ password, current_password });
+      await changeAccount({ password, ...given(current_password) });
       element.reset();
       notify('Your password is changed. You stay signed in here; all other sessions have ended and all tokens are revoked.');
     },

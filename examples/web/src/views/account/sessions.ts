@@ -5,7 +5,7 @@ import { actionButton } from '../../parts/action';
 import { confirmed } from '../../parts/confirm';
 import { page } from '../../parts/page';
 import { list, removeRow, row } from '../../parts/rows';
-import { timeElement } from '../../parts/time';
+import { exactTimeElement, timeElement } from '../../parts/time';
 import { navigate, type Visit } from '../../router';
 import { leave } from '../../shell';
 import { deviceName } from './device';
@@ -39,7 +39,7 @@ function sessionRow(session: Session): HTMLElement {
     [
       ['Signed in', timeElement(session.created_at)],
       ['Last used', timeElement(session.last_used_at)],
-      ['Expires', timeElement(session.expires_at)],
+      ['Expires', exactTimeElement(session.expires_at)],
     ],
     action,
   );

@@ -6,7 +6,7 @@ import { actionButton } from '../../parts/action';
 import { confirmed } from '../../parts/confirm';
 import { page, panel } from '../../parts/page';
 import { list, removeRow, row } from '../../parts/rows';
-import { timeElement } from '../../parts/time';
+import { exactTimeElement, timeElement } from '../../parts/time';
 import type { Visit } from '../../router';
 import { SCOPES, curlExample } from './scopes';
 import { accountTabs } from './tabs';
@@ -104,7 +104,7 @@ function tokenRow(token: Token, revoked: () => void): HTMLElement {
     [
       ['Scopes', scopes.join(', ')],
       ['Created', timeElement(token.created_at)],
-      [expired ? 'Expired' : 'Expires', expires_at ? timeElement(expires_at) : 'never'],
+      [expired ? 'Expired' : 'Expires', expires_at ? exactTimeElement(expires_at) : 'never'],
       ['Last used', last_used_at ? timeElement(last_used_at) : 'never'],
     ],
     actionButton('Revoke', 'plain', name, async () => {

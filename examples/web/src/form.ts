@@ -114,7 +114,7 @@ type Control = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 function control({ name, type = 'text', autocomplete = 'off', value, options = [] }: Field<string>, attributes: Record<string, string>): Control {
   const shared = { ...attributes, autocomplete };
   if (type === 'area') return h('textarea', { ...shared, rows: 8 }, value ?? '');
-  if (type === 'select') return h('select', shared, ...options.map(([chosen, ...label]) => h('option', { value: chosen }, ...label)));
+  if (type === 'select') return h('select', shared, ...options.map(([chosen, ...label]) => h('option', { value: chosen, selected: chosen === value }, ...label)));
   const prose = name === 'title';
   return h('input', { ...shared, type, autocapitalize: prose ? 'sentences' : 'none', spellcheck: prose, ...(value !== undefined && { value }) });
 }

@@ -2,10 +2,11 @@ import { updatePost, type Post } from '../calls/posts';
 import { button, h } from '../dom';
 import { notify } from '../notices';
 import { feedPath } from '../paths';
-import { navigate } from '../router';
+import { focusHeading, navigate } from '../router';
 import { current } from '../session';
 import { deleteLater } from '../undo';
 import { actionButton } from './action';
+import { deleteWithReason } from './reason';
 import { timeElement } from './time';
 import { voteButton } from './vote';
 
@@ -63,7 +64,11 @@ function tagsOf({ tags }: Post): HTMLElement[] {
 /** What the user may do with the post. `card` is its element in a list. */
 function actionsOf(post: Post, card?: HTMLElement): HTMLElement[] {
   const { id, title } = post;
-  if (post.owner_id !== current()?.user.id) return [];
+  const user = current()?.user;
+  if (post.owner_id !== user?.id) {
+    const moderates = user?.role === 'moderator' || user?.role === 'admin';
+    return moderates ? [h('div', { class: 'own' }, actionButton('Delete', 'quiet', title, () => moderate(post, card)))] : [];
+  }
   const edit = h('a', { href: `/posts/${id}/edit`, class: 'quiet', 'aria-label': `Edit “${title}”` }, 'Edit');
   const publish = actionButton('Publish', 'quiet', title, async () => {
     await updatePost(id, { published: true });
@@ -72,6 +77,17 @@ function actionsOf(post: Post, card?: HTMLElement): HTMLElement[] {
   });
   const remove = actionButton('Delete', 'quiet', title, () => deleteLater(post, card));
   return [h('div', { class: 'own' }, ...(post.published ? [] : [publish]), edit, remove)];
+}
+
+/** Deletes the post of another user, at once. */
+async function moderate(post: Post, card?: HTMLElement): Promise<void> {
+  if (!(await deleteWithReason(post))) return;
+  if (!card) await navigate('/');
+  const next = card?.nextElementSibling ?? card?.previousElementSibling;
+  card?.remove();
+  next?.querySelector('a')?.focus();
+  if (!next) focusHeading();
+  notify(`Deleted “${post.title}”.`);
 }
 
 /** The text, or its start with a button for the rest. */

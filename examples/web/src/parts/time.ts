@@ -1,6 +1,7 @@
 const language = document.documentElement.lang;
 const full = new Intl.DateTimeFormat(language, { dateStyle: 'full', timeStyle: 'short' });
 const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
+const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['day', 86_400],
@@ -8,13 +9,18 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60],
 ];
 
+/** The date and the time. */
+export function exactTimeElement(time: string): HTMLElement {
+  return timeElement(time, exact.format);
+}
+
 /** A time as “5 minutes ago”, or after a week as a date. The full time is its tooltip. */
-export function timeElement(time: string): HTMLElement {
+export function timeElement(time: string, write: (date: Date) => string = text): HTMLElement {
   const date = new Date(time);
   const element = document.createElement('time');
   element.dateTime = time;
   element.title = full.format(date);
-  element.textContent = text(date);
+  element.textContent = write(date);
   return element;
 }
 

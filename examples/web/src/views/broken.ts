@@ -13,9 +13,13 @@ export function notFoundView(failure?: Failure): HTMLElement {
   );
 }
 
-/** The view in place of one that could not be loaded. */
+/** The view in place of one that could not be loaded, or that the user may not see. */
 export function brokenView(failure: Failure, retry: () => void): HTMLElement {
   const text = explanation(failure);
   text.setAttribute('role', 'alert');
-  return h('section', { class: 'broken' }, h('h1', {}, 'This did not load'), text, button('Try again', 'plain', retry));
+  const [title, way] =
+    failure.status === 403
+      ? ['Not allowed', h('p', {}, h('a', { href: '/' }, 'All posts'))]
+      : ['This did not load', button('Try again', 'plain', retry)];
+  return h('section', { class: 'broken' }, h('h1', {}, title), text, way);
 }

@@ -3,11 +3,11 @@ import { h } from '../dom';
 import { actionButton } from '../parts/action';
 import { postList } from '../parts/list';
 import { page, panel } from '../parts/page';
+import { changeSuspension, notifySuspension } from '../parts/reason';
 import { timeElement } from '../parts/time';
 import { pathWith } from '../paths';
 import { reload, type Visit } from '../router';
 import { current } from '../session';
-import { changeSuspension, notifySuspension } from './moderation/reason';
 
 /** A user's public page, with the user's posts. */
 export async function profileView({ params: [id], query, signal }: Visit): Promise<HTMLElement> {
@@ -27,17 +27,15 @@ export async function profileView({ params: [id], query, signal }: Visit): Promi
   return page(user.username, joined, ...(viewer?.role === 'admin' && viewer.id !== user.id ? [moderation(user)] : []), ...posts);
 }
 
-/** For admins. A user's page does not tell whether the user is suspended, so it offers both. */
+/** For admins. */
 function moderation(user: User): HTMLElement {
-  const change = (suspend: boolean) => async () => {
-    const changed = await changeSuspension(user, suspend);
+  const { suspended_at: since, username } = user;
+  const change = actionButton(since ? 'Restore' : 'Suspend', 'plain', username, async () => {
+    const changed = await changeSuspension(user, !since);
     if (!changed) return;
     await reload();
     notifySuspension(changed);
-  };
-  return panel(
-    'Moderation',
-    h('p', {}, 'The ', h('a', { href: '/moderation/users' }, 'list of users'), ' shows who is suspended.'),
-    h('div', { class: 'actions' }, actionButton('Suspend', 'plain', user.username, change(true)), actionButton('Restore', 'plain', user.username, change(false))),
-  );
+  });
+  const state = since ? ['Suspended ', timeElement(since), '. Nobody sees the posts.'] : ['Not suspended.'];
+  return panel('Moderation', h('p', {}, ...state), change);
 }

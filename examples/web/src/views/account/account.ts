@@ -1,4 +1,4 @@
-import { changeAccount, deleteAccount, downloadExport, getMe, type User } from '../../calls/account';
+import { changeAccount, deleteAccount, downloadExport, getMe, type AccountUpdate, type User } from '../../calls/account';
 import { h } from '../../dom';
 import { form, type Field } from '../../form';
 import { notify } from '../../notices';
@@ -8,7 +8,7 @@ import { navigate, type Visit } from '../../router';
 import { accountTabs } from './tabs';
 
 /** The rule for new passwords, said before it is broken. */
-export const PASSWORD_HINT = '8 to 128 characters, any of them. Not a common password, nor your username or e-mail address.';
+export const PASSWORD_HINT = '8 to 128 characters of any kind. Not a common password, your username or your e-mail address.';
 
 /** The signed-in user's account. */
 export async function accountView({ signal }: Visit): Promise<HTMLElement> {
@@ -16,7 +16,7 @@ export async function accountView({ signal }: Visit): Promise<HTMLElement> {
   return page(
     'Account',
     accountTabs(),
-    h('p', { class: 'lead' }, 'You are ', h('a', { href: `/users/${user.id}` }, user.username), '. Others see your name, your posts and the day you joined.'),
+    h('p', { class: 'lead' }, 'Others see your username, your posts and the day you joined, on ', h('a', { href: `/users/${user.id}` }, 'your profile'), '.'),
     username(user),
     email(user),
     password(),
@@ -32,6 +32,11 @@ const current: Field<'current_password'> = {
   type: 'password',
   autocomplete: 'current-password',
 };
+
+/** Without it, the service says why it is needed. */
+function given(current_password: string): AccountUpdate {
+  return current_password ? { current_password } : {};
+}
 
 function username(user: User): HTMLElement {
   const hint = '3 to 30 letters, digits, hyphens and underscores. Your old name is free for others at once.';
@@ -52,7 +57,7 @@ function email(user: User): HTMLElement {
     fields: [{ name: 'email', label: 'New e-mail address', type: 'email', autocomplete: 'email' }, current],
     buttons: [{ name: 'save', label: 'Change e-mail address' }],
     submit: async ({ email, current_password }) => {
-      const changed = await changeAccount({ email, current_password });
+      const changed = await changeAccount({ email, ...given(current_password) });
       now.textContent = changed.email ?? '';
       element.reset();
       notify(`Your e-mail address is ${changed.email}.`);
@@ -66,7 +71,7 @@ function password(): HTMLElement {
     fields: [{ name: 'password', label: 'New password', type: 'password', autocomplete: 'new-password', hint: PASSWORD_HINT }, current],
     buttons: [{ name: 'save', label: 'Change password' }],
     submit: async ({ password, current_password }) => {
-      await changeAccount({ password, current_password });
+      await changeAccount({ password, ...given(current_password) });
       element.reset();
       notify('Your password is changed. You stay signed in here; all other sessions have ended and all tokens are revoked.');
     },
@@ -77,8 +82,8 @@ function password(): HTMLElement {
 
 function usage({ usage, quota }: User): HTMLElement {
   const rows = [
-    meter('Posts, with drafts', usage?.posts ?? 0, quota?.posts, String),
-    meter('Text', usage?.bytes ?? 0, quota?.bytes, bytes),
+    meter('Posts and drafts', usage?.posts ?? 0, quota?.posts, number),
+    meter('Titles and texts', usage?.bytes ?? 0, quota?.bytes, bytes),
   ];
   return panel('Usage', h('dl', { class: 'usage' }, ...rows));
 }
@@ -90,13 +95,17 @@ function meter(name: string, used: number, max: number | null | undefined, write
   return h('div', {}, h('dt', {}, name), value);
 }
 
+function number(value: number, options: Intl.NumberFormatOptions = {}): string {
+  return new Intl.NumberFormat(document.documentElement.lang, options).format(value);
+}
+
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
 
-/** `1.1 GB` for 1,073,741,824. */
+/** `1.1 gigabytes` for 1,073,741,824. */
 function bytes(value: number): string {
   const step = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, value)) / 3));
-  const format = { style: 'unit', unit: UNITS[step], maximumFractionDigits: 1 } as const;
-  return new Intl.NumberFormat(document.documentElement.lang, format).format(value / 1000 ** step);
+  const unit = { style: 'unit', unit: UNITS[step], unitDisplay: 'long', maximumFractionDigits: 1 } as const;
+  return number(value / 1000 ** step, unit);
 }
 
 function exported(): HTMLElement {

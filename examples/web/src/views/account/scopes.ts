@@ -7,7 +7,7 @@ interface Example {
 }
 
 const at = (path: string) => `'${ACCLAIM_URL}${path}'`;
-const json = (body: object) => ` -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`;
+const json = (body: object) => ` \\\n  -H 'Content-Type: application/json' \\\n  -d '${JSON.stringify(body)}'`;
 
 /** The compiler refuses a table that lacks a scope of the service or has another one. */
 export const SCOPES: Record<Scope, Example> = {
@@ -25,5 +25,5 @@ export const SCOPES: Record<Scope, Example> = {
 /** Commands for a shell that use `token` with the first of its scopes. */
 export function curlExample(token: string, scopes: string[]): string {
   const [, example] = Object.entries(SCOPES).find(([scope]) => scopes.includes(scope)) ?? [];
-  return `TOKEN=${token}\ncurl -H "Authorization: Bearer $TOKEN" ${example?.curl}`;
+  return `TOKEN=${token}\ncurl -H "Authorization: Bearer $TOKEN" \\\n  ${example?.curl}`;
 }

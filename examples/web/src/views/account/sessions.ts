@@ -5,7 +5,7 @@ import { actionButton } from '../../parts/action';
 import { confirmed } from '../../parts/confirm';
 import { page } from '../../parts/page';
 import { list, removeRow, row } from '../../parts/rows';
-import { timeElement } from '../../parts/time';
+import { exactTimeElement, timeElement } from '../../parts/time';
 import { navigate, type Visit } from '../../router';
 import { leave } from '../../shell';
 import { deviceName } from './device';
@@ -19,7 +19,7 @@ export async function sessionsView({ signal }: Visit): Promise<HTMLElement> {
     accountTabs(),
     h('p', { class: 'lead' }, 'Each sign-in starts a session. If you do not recognise one, end it and change your password.'),
     list(sessions.map(sessionRow), 'You have no session.'),
-    h('p', { class: 'after' }, actionButton('End all sessions', 'plain', undefined, endAll)),
+    ...(sessions.length > 1 ? [h('p', { class: 'after' }, actionButton('End all sessions', 'plain', undefined, endAll))] : []),
   );
 }
 
@@ -39,7 +39,7 @@ function sessionRow(session: Session): HTMLElement {
     [
       ['Signed in', timeElement(session.created_at)],
       ['Last used', timeElement(session.last_used_at)],
-      ['Expires', timeElement(session.expires_at)],
+      ['Expires', exactTimeElement(session.expires_at)],
     ],
     action,
   );

@@ -1,21 +1,23 @@
 import { createToken, listTokens, revokeToken, type Scope, type Token } from '../../calls/account';
 import { h } from '../../dom';
+import { Failure } from '../../failure';
 import { form } from '../../form';
 import { notify } from '../../notices';
 import { actionButton } from '../../parts/action';
 import { confirmed } from '../../parts/confirm';
 import { page, panel } from '../../parts/page';
 import { list, removeRow, row } from '../../parts/rows';
-import { timeElement } from '../../parts/time';
+import { exactTimeElement, timeElement } from '../../parts/time';
 import type { Visit } from '../../router';
 import { SCOPES, curlExample } from './scopes';
 import { accountTabs } from './tabs';
 
 const DAY = 86_400;
+const DEFAULT_LIFETIME = `${30 * DAY}`;
 /** Seconds and their names. The service accepts up to 365 days. */
 const LIFETIMES: [string, string][] = [
-  [`${30 * DAY}`, 'In 30 days'],
   [`${7 * DAY}`, 'In 7 days'],
+  [DEFAULT_LIFETIME, 'In 30 days'],
   [`${90 * DAY}`, 'In 90 days'],
   [`${365 * DAY}`, 'In a year'],
   ['', 'Never, until you revoke it'],
@@ -34,7 +36,7 @@ export async function tokensView({ signal }: Visit): Promise<HTMLElement> {
 
   function forget(token: Token): void {
     tokens = tokens.filter((other) => other !== token);
-    created.replaceChildren();
+    if (created.dataset.id === String(token.id)) created.replaceChildren();
     if (tokens.length === 0) draw();
   }
 
@@ -42,7 +44,7 @@ export async function tokensView({ signal }: Visit): Promise<HTMLElement> {
     fields: [
       { name: 'name', label: 'Name', hint: 'By which you recognise it, such as “Weather station”.' },
       { name: 'scopes', label: 'Scopes', type: 'checks', hint: 'What the token may do. Give it no more than it needs.', options: meanings() },
-      { name: 'expires_in', label: 'Expires', type: 'select', options: LIFETIMES },
+      { name: 'expires_in', label: 'Expires', type: 'select', options: LIFETIMES, value: DEFAULT_LIFETIME },
     ],
     buttons: [{ name: 'create', label: 'Create token' }],
     submit: async ({ name, scopes, expires_in }) => {
@@ -50,6 +52,7 @@ export async function tokensView({ signal }: Visit): Promise<HTMLElement> {
       const token = await createToken({ name, scopes: scopes.split(' ').filter(isScope), ...lifetime });
       tokens = [token, ...tokens];
       draw();
+      created.dataset.id = String(token.id);
       created.replaceChildren(secret(token));
       element.reset();
       created.querySelector('h2')?.focus();
@@ -81,7 +84,12 @@ function secret({ name, scopes, token = '' }: Token): HTMLElement {
   field.addEventListener('focus', () => field.select());
   const copy = (label: string, text: string) =>
     actionButton(`Copy ${label}`, 'plain', undefined, async () => {
-      await navigator.clipboard.writeText(text);
+      try {
+        // Without HTTPS, browsers have no clipboard, except on localhost.
+        await navigator.clipboard.writeText(text);
+      } catch {
+        throw new Failure('The browser does not let this page copy. Select the text and copy it.');
+      }
       notify(`Copied the ${label}.`);
     });
   return panel(
@@ -90,7 +98,7 @@ function secret({ name, scopes, token = '' }: Token): HTMLElement {
     h('div', { class: 'field' }, h('label', { for: 'new-token' }, 'Token'), field),
     h('div', { class: 'actions' }, copy('token', token)),
     h('p', {}, 'Try it in a shell:'),
-    h('pre', { tabindex: 0, 'aria-label': 'Example with curl' }, h('code', {}, command)),
+    h('pre', {}, h('code', {}, command)),
     ...(command.includes('/ID') ? [h('p', { class: 'hint' }, 'Replace ID with the number of a post, from its URL.')] : []),
     h('div', { class: 'actions' }, copy('example', command)),
   );
@@ -104,7 +112,7 @@ function tokenRow(token: Token, revoked: () => void): HTMLElement {
     [
       ['Scopes', scopes.join(', ')],
       ['Created', timeElement(token.created_at)],
-      [expired ? 'Expired' : 'Expires', expires_at ? timeElement(expires_at) : 'never'],
+      [expired ? 'Expired' : 'Expires', expires_at ? exactTimeElement(expires_at) : 'never'],
       ['Last used', last_used_at ? timeElement(last_used_at) : 'never'],
     ],
     actionButton('Revoke', 'plain', name, async () => {

@@ -3,7 +3,7 @@ import { h } from '../../dom';
 import { pager } from '../../parts/list';
 import { page } from '../../parts/page';
 import { list, row } from '../../parts/rows';
-import { timeElement } from '../../parts/time';
+import { exactTimeElement } from '../../parts/time';
 import { pathWith } from '../../paths';
 import type { Visit } from '../../router';
 import { moderationTabs } from './tabs';
@@ -33,7 +33,7 @@ function entryRow(entry: AuditEntry): HTMLElement {
   const subject = entry.action === 'delete_post' ? `“${entry.subject}”` : userLink(entry.subject_id, entry.subject);
   const name = [actor, ` ${VERBS[entry.action] ?? entry.action} `, subject];
   const reason = entry.action === 'create_token' ? 'Token' : 'Reason';
-  return row(name, [['Time', timeElement(entry.at)], [reason, entry.reason || 'none given']]);
+  return row(name, [['Time', exactTimeElement(entry.at)], [reason, entry.reason || 'none given']]);
 }
 
 function userLink(id: number, name: string): HTMLElement {

@@ -3,12 +3,12 @@ import { h } from '../../dom';
 import { actionButton } from '../../parts/action';
 import { pager } from '../../parts/list';
 import { page } from '../../parts/page';
+import { changeSuspension, notifySuspension } from '../../parts/reason';
 import { list, row } from '../../parts/rows';
 import { timeElement } from '../../parts/time';
 import { pathWith } from '../../paths';
 import type { Visit } from '../../router';
 import { current } from '../../session';
-import { changeSuspension, notifySuspension } from './reason';
 import { moderationTabs } from './tabs';
 
 /** For admins: the users, in the order of their sign-ups. */

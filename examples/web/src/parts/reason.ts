@@ -1,14 +1,15 @@
-import { deletePostOfUser, restoreUser, suspendUser, type Account } from '../../calls/moderation';
-import type { Post } from '../../calls/posts';
-import { button, h } from '../../dom';
-import { Failure } from '../../failure';
-import { form } from '../../form';
-import { notify } from '../../notices';
+import { deletePostOfUser, restoreUser, suspendUser, type Account } from '../calls/moderation';
+import type { Post } from '../calls/posts';
+import { Failure } from '../failure';
+import { form } from '../form';
+import { notify } from '../notices';
+import { ask, cancelButton } from './confirm';
 
 interface Action {
   question: string;
   consequence: string;
-  yes: string;
+  /** The label and the class of the button. */
+  yes: { label: string; kind: string };
   run: (reason: string) => Promise<void>;
 }
 
@@ -17,48 +18,34 @@ interface Action {
  * was done, to false if the user cancelled.
  */
 function withReason({ question, consequence, yes, run }: Action): Promise<boolean> {
-  return new Promise((resolve) => {
+  return ask(question, consequence, (close) => {
     const body = form({
       fields: [{ name: 'reason', label: 'Reason', type: 'area', hint: 'At most 500 characters. Admins see it in the audit log.' }],
-      buttons: [{ name: 'yes', label: yes }],
+      buttons: [{ name: 'yes', ...yes }],
       submit: async ({ reason }) => {
         try {
           await run(reason);
-          dialog.close('done');
+          close(true);
         } catch (failure) {
-          // The page has shown the sign-in by now.
-          if (failure instanceof Failure && failure.endedSession) dialog.close();
+          // The page shows the sign-in by now.
+          if (failure instanceof Failure && failure.endedSession) close(false);
           throw failure;
         }
       },
     });
-    body.querySelector('.actions')?.prepend(button('Cancel', 'plain', () => dialog.close()));
-    const dialog = h(
-      'dialog',
-      { 'aria-labelledby': 'question', 'aria-describedby': 'consequence' },
-      h('h2', { id: 'question' }, question),
-      h('p', { id: 'consequence' }, consequence),
-      body,
-    );
-    dialog.addEventListener('close', () => {
-      dialog.remove();
-      resolve(dialog.returnValue === 'done');
-    });
-    document.body.append(dialog);
-    dialog.showModal();
+    body.querySelector('.actions')?.prepend(cancelButton(close));
+    return body;
   });
 }
 
 /** For staff: deletes a post of another user. Resolves to true if it was deleted. */
-export async function deleteWithReason({ id, title, owner }: Pick<Post, 'id' | 'title' | 'owner'>): Promise<boolean> {
-  const deleted = await withReason({
+export function deleteWithReason({ id, title, owner }: Post): Promise<boolean> {
+  return withReason({
     question: `Delete “${title}” by ${owner.username}?`,
     consequence: 'This permanently deletes the post and its votes. The audit log keeps its title.',
-    yes: 'Delete',
+    yes: { label: 'Delete', kind: 'danger' },
     run: (reason) => deletePostOfUser(id, reason),
   });
-  if (deleted) notify(`Deleted “${title}”.`);
-  return deleted;
 }
 
 /**
@@ -67,14 +54,14 @@ export async function deleteWithReason({ id, title, owner }: Pick<Post, 'id' | '
  */
 export async function changeSuspension({ id, username }: Pick<Account, 'id' | 'username'>, suspend: boolean): Promise<Account | undefined> {
   let account: Account | undefined;
-  const yes = suspend ? 'Suspend' : 'Restore';
+  const label = suspend ? 'Suspend' : 'Restore';
   const consequence = suspend
     ? 'The user is signed out and cannot sign in. Tokens stop working and posts are hidden, until you restore the user.'
     : 'The user can sign in again. Tokens work again and posts are back.';
   const run = async (reason: string) => {
     account = await (suspend ? suspendUser : restoreUser)(id, reason);
   };
-  await withReason({ question: `${yes} ${username}?`, consequence, yes, run });
+  await withReason({ question: `${label} ${username}?`, consequence, yes: { label, kind: suspend ? 'danger' : 'primary' }, run });
   return account;
 }
 

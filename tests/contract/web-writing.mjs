@@ -38,6 +38,7 @@ export async function newPosts(page) {
   const tags = page.getByRole('list', { name: 'Tags' }).getByRole('link');
   assert.deepEqual(await tags.allTextContents(), first.tags);
   await write(page, second);
+  assert.equal((await request(page, 'GET', await pathOf(page))).content, second.content);
 }
 
 /** Expects ada and her posts. Ends with her draft. */
@@ -169,7 +170,7 @@ export async function deletions(page) {
   await sees(undo(page));
   await page.clock.fastForward(10_000);
   await refused.fail();
-  await seesAlert(page, 'The database cannot be reached.');
+  await seesAlert(page, `“${title}” is not deleted. The database cannot be reached.`);
   await sees(post(page, title));
 
   step('the next deletion sends the one before');

@@ -3,23 +3,28 @@ import type { components } from './api';
 type Problem = components['schemas']['Problem'];
 type FieldError = components['schemas']['FieldError'];
 
-/** A failed call, with a message for the user: the service's own if there is one. */
+/**
+ * A failed call, with a message for the user: the service's own if there is one. Without a status, nothing is
+ * known of the request's effect. `typeUrl` is the documentation of the problem type, and `endedSession` is set if
+ * the failure ended the session and has been shown to the user.
+ */
 export class Failure extends Error {
-  /** The status of the response. Without one, nothing is known of the request's effect. */
-  readonly status: number | undefined;
-  /** The URL of the problem type's documentation. */
-  readonly typeUrl: string | undefined;
-  /** Errors of single fields. */
-  readonly fieldErrors: FieldError[];
-  /** True if the failure ended the session. It has then been shown to the user. */
   endedSession = false;
 
-  constructor(message: string, status?: number, typeUrl?: string, fieldErrors: FieldError[] = []) {
+  constructor(
+    message: string,
+    readonly status?: number,
+    readonly typeUrl?: string,
+    readonly fieldErrors: FieldError[] = [],
+  ) {
     super(message);
-    this.status = status;
-    this.typeUrl = typeUrl;
-    this.fieldErrors = fieldErrors;
   }
+}
+
+/** `error`, if it is a Failure. Throws it otherwise: it is a defect of the page. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  throw error;
 }
 
 /** The failure for an error response. A proxy in front of the service may send one without problem details. */

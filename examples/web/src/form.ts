@@ -1,5 +1,5 @@
 import { h } from './dom';
-import { Failure, sentence } from './failure';
+import { asFailure, sentence, type Failure } from './failure';
 import { explanation } from './notices';
 
 export interface Field<Name extends string> {
@@ -19,8 +19,11 @@ export interface Field<Name extends string> {
 
 interface Options<Name extends string> {
   fields: Field<Name>[];
-  /** Enter activates the first one. */
-  buttons: { name: string; label: string; kind?: string }[];
+  /** The labels of the buttons. Enter activates the first one. */
+  buttons: string[];
+  /** The class of the first button. */
+  kind?: string;
+  /** Gets the label of the pressed button. */
   submit: (values: Record<Name, string>, button: string) => Promise<void>;
 }
 
@@ -31,48 +34,44 @@ let forms = 0;
  * A form that leaves validation to the service (`novalidate`), so that each rule exists once. It shows the
  * service's errors next to the fields, and only errors without a field above the form.
  */
-export function form<Name extends string>({ fields, buttons, submit }: Options<Name>): HTMLFormElement {
+export function form<Name extends string>({ fields, buttons, kind = 'primary', submit }: Options<Name>): HTMLFormElement {
   const id = `form-${++forms}`;
   const rows = fields.map((field) => row(field, `${id}-${field.name}`));
   const summary = h('div', { class: 'summary', role: 'alert' });
   const actions = h(
     'div',
     { class: 'actions' },
-    ...buttons.map(({ name, label, kind }, i) => h('button', { value: name, class: kind ?? (i ? 'plain' : 'primary') }, label)),
+    ...buttons.map((label, i) => h('button', { value: label, class: i ? 'plain' : kind }, label)),
   );
   const element = h('form', { novalidate: true }, summary, ...rows.map((r) => r.element), actions);
-  let busy = false;
 
   element.addEventListener('submit', async (event) => {
     event.preventDefault();
     // The buttons stay enabled during the request: disabling them would move the focus out of the form.
-    if (busy) return;
-    busy = true;
+    if (element.ariaBusy) return;
     element.ariaBusy = 'true';
     summary.replaceChildren();
     for (const { showErrors } of rows) showErrors([]);
-    const values = Object.fromEntries(rows.map(({ name, value }) => [name, value()]));
+    const data = new FormData(element);
+    const values = Object.fromEntries(fields.map(({ name }) => [name, data.getAll(name).join(' ')]));
     const pressed = event.submitter instanceof HTMLButtonElement ? event.submitter.value : '';
     try {
       await submit(values as Record<Name, string>, pressed);
     } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
-      show(failure);
+      show(asFailure(failure));
     } finally {
-      busy = false;
       element.ariaBusy = null;
     }
   });
 
   function show(failure: Failure): void {
-    const { fieldErrors } = failure;
+    let beside = 0;
     for (const { name, showErrors } of rows) {
-      showErrors(fieldErrors.filter(({ field }) => field === name).map(({ message }) => message));
+      const messages = failure.fieldErrors.filter(({ field }) => field === name).map(({ message }) => message);
+      showErrors(messages);
+      beside += messages.length;
     }
-    const beside = (field: string) => rows.some(({ name }) => name === field);
-    if (fieldErrors.length === 0 || !fieldErrors.every(({ field }) => beside(field))) {
-      summary.replaceChildren(explanation(failure));
-    }
+    if (beside === 0 || beside < failure.fieldErrors.length) summary.replaceChildren(explanation(failure));
     // The focus makes a screen reader say the field's name and its error.
     rows.find(({ inputs }) => inputs[0]?.ariaInvalid)?.inputs[0]?.focus();
   }
@@ -101,12 +100,7 @@ function row<Name extends string>(field: Field<Name>, id: string) {
     message.textContent = named.join(' ');
     for (const input of inputs) input.ariaInvalid = named.length > 0 ? 'true' : null;
   }
-
-  function value(): string {
-    const chosen = inputs.filter((input) => !grouped || (input instanceof HTMLInputElement && input.checked));
-    return chosen.map((input) => input.value).join(' ');
-  }
-  return { name, element, inputs, showErrors, value };
+  return { name, element, inputs, showErrors };
 }
 
 type Control = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;

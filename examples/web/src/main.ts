@@ -1,9 +1,9 @@
-import { refreshUser } from './calls/sign-in';
-import { Failure } from './failure';
+import { getMe } from './calls/sign-in';
+import { asFailure } from './failure';
 import { showFailure } from './notices';
 import { navigate, signInPath, start, type Route } from './router';
-import { onChange } from './session';
-import { markCurrent, showShell } from './shell';
+import { current, onChange } from './session';
+import { markCurrent, showNavigation } from './shell';
 import { accountView } from './views/account/account';
 import { sessionsView } from './views/account/sessions';
 import { tokensView } from './views/account/tokens';
@@ -17,30 +17,28 @@ import { profileView } from './views/profile';
 import { signInView, signUpView } from './views/sign-in';
 
 const routes: Route[] = [
-  { pattern: /^\/$/, view: feedView },
-  { pattern: /^\/posts\/(\d+)$/, view: postView },
-  { pattern: /^\/posts\/(\d+)\/edit$/, view: editView, signedIn: true },
-  { pattern: /^\/new$/, view: newPostView, signedIn: true },
-  { pattern: /^\/drafts$/, view: draftsView, signedIn: true },
-  { pattern: /^\/users\/(\d+)$/, view: profileView },
-  { pattern: /^\/account$/, view: accountView, signedIn: true },
-  { pattern: /^\/sessions$/, view: sessionsView, signedIn: true },
-  { pattern: /^\/tokens$/, view: tokensView, signedIn: true },
-  { pattern: /^\/moderation\/users$/, view: usersView, signedIn: true },
-  { pattern: /^\/moderation\/audit-log$/, view: auditLogView, signedIn: true },
-  { pattern: /^\/sign-in$/, view: signInView, signedIn: false },
-  { pattern: /^\/sign-up$/, view: signUpView, signedIn: false },
+  [/^\/$/, feedView],
+  [/^\/posts\/(\d+)$/, postView],
+  [/^\/posts\/(\d+)\/edit$/, editView, true],
+  [/^\/new$/, newPostView, true],
+  [/^\/drafts$/, draftsView, true],
+  [/^\/users\/(\d+)$/, profileView],
+  [/^\/account$/, accountView, true],
+  [/^\/sessions$/, sessionsView, true],
+  [/^\/tokens$/, tokensView, true],
+  [/^\/moderation\/users$/, usersView, true],
+  [/^\/moderation\/audit-log$/, auditLogView, true],
+  [/^\/sign-in$/, signInView, false],
+  [/^\/sign-up$/, signUpView, false],
 ];
 
 onChange(async (failure) => {
-  showShell();
+  showNavigation();
   if (!failure) return;
   await navigate(signInPath(), { replace: true });
   showFailure(failure);
 });
-showShell();
+showNavigation();
 start(routes, markCurrent);
-refreshUser().catch((failure: unknown) => {
-  // The view's own requests fail for the same reason, and say so.
-  if (!(failure instanceof Failure)) throw failure;
-});
+// If it fails, the view's own requests fail for the same reason, and say so.
+if (current()) getMe().catch(asFailure);

@@ -1,5 +1,5 @@
 import { byId } from './dom';
-import { Failure } from './failure';
+import { asFailure } from './failure';
 import { clear } from './notices';
 import { current } from './session';
 import { brokenView, notFoundView } from './views/broken';
@@ -18,22 +18,17 @@ export interface Visit {
 /** Returns the content of `main`, with one `h1`, which names the view. Throws a Failure if it cannot load. */
 export type View = (visit: Visit) => HTMLElement | Promise<HTMLElement>;
 
-export interface Route {
-  /** Matches the whole path. */
-  pattern: RegExp;
-  view: View;
-  /** The view is only for a user who is signed in, or only for one who is not. */
-  signedIn?: boolean;
-}
+/**
+ * The pattern matches the whole path. With `signedIn`, the view is only for a user who is signed in, or only for
+ * one who is not.
+ */
+export type Route = [pattern: RegExp, view: View, signedIn?: boolean];
 
-const SCROLL = 'acclaim.scroll';
 const main = byId('main');
 let routes: Route[] = [];
 let shown = () => {};
 let leave = new AbortController();
-/** The key of the current history entry, and the scroll positions of all entries of the tab. */
-let here = '';
-const scrolled = loadScrolled();
+let scrolling = 0;
 
 /**
  * Shows the view for the URL, and from now on for every link and every move in the history. Calls `onShow`
@@ -43,13 +38,10 @@ export function start(table: Route[], onShow: () => void): void {
   routes = table;
   shown = onShow;
   history.scrollRestoration = 'manual';
-  window.addEventListener('popstate', () => {
-    keepScroll();
-    void show(true);
-  });
-  window.addEventListener('pagehide', () => {
-    keepScroll();
-    sessionStorage.setItem(SCROLL, JSON.stringify([...scrolled].slice(-50)));
+  window.addEventListener('popstate', () => show(true));
+  window.addEventListener('scroll', () => {
+    window.clearTimeout(scrolling);
+    scrolling = window.setTimeout(keepScroll, 100);
   });
   document.addEventListener('click', follow);
   void show(false);
@@ -59,11 +51,8 @@ export function start(table: Route[], onShow: () => void): void {
 export async function navigate(path: string, { replace = false } = {}): Promise<void> {
   const { href } = ownUrl(path);
   keepScroll();
-  const state = { key: replace ? here : newKey() };
   // The whole URL, because a path that starts with `//` would name another host.
-  if (replace) history.replaceState(state, '', href);
-  else history.pushState(state, '', href);
-  scrolled.delete(state.key);
+  history[replace ? 'replaceState' : 'pushState'](null, '', href);
   await show(true);
 }
 
@@ -93,10 +82,6 @@ async function show(moveFocus: boolean): Promise<void> {
   leave.abort();
   leave = new AbortController();
   const { signal } = leave;
-  // The history state survives a reload. A URL that was typed has none.
-  const entry: { key?: string } = history.state ?? {};
-  here = entry.key ?? newKey();
-  if (!entry.key) history.replaceState({ key: here }, '');
   clear();
   main.ariaBusy = 'true';
   const content = await load(signal);
@@ -107,7 +92,7 @@ async function show(moveFocus: boolean): Promise<void> {
   document.title = `${heading?.textContent} · Acclaim`;
   shown();
   if (moveFocus) focusHeading();
-  window.scrollTo(0, scrolled.get(here) ?? 0);
+  window.scrollTo(0, history.state?.scroll ?? 0);
 }
 
 /** Moves the focus to the heading of the view, so that screen readers announce it. */
@@ -123,7 +108,7 @@ async function load(signal: AbortSignal): Promise<HTMLElement | undefined> {
   const path = location.pathname + location.search;
   const pathname = location.pathname.replace(/(.)\/+$/, '$1');
   try {
-    for (const { pattern, view, signedIn } of routes) {
+    for (const [pattern, view, signedIn] of routes) {
       const match = pattern.exec(pathname);
       if (!match) continue;
       const query = new URLSearchParams(location.search);
@@ -132,9 +117,9 @@ async function load(signal: AbortSignal): Promise<HTMLElement | undefined> {
       return await view({ params: match.slice(1), query, path, signal });
     }
     return notFoundView();
-  } catch (failure) {
+  } catch (error) {
     if (signal.aborted) return undefined;
-    if (!(failure instanceof Failure)) throw failure;
+    const failure = asFailure(error);
     // The end of a session has opened the sign-in view.
     if (failure.endedSession) return undefined;
     if (failure.status === 401) return void navigate(signInPath(path), { replace: true });
@@ -148,25 +133,13 @@ function follow(event: MouseEvent): void {
   if (!link || event.defaultPrevented || event.button !== 0) return;
   // A link with these opens another tab or window.
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || link.target || link.download) return;
-  if (link.origin !== location.origin || link.getAttribute('href')?.startsWith('#')) return;
+  if (link.origin !== location.origin) return;
   event.preventDefault();
   void navigate(link.pathname + link.search);
 }
 
-/** The key of a history entry, unique in this tab. */
-function newKey(): string {
-  return String(performance.timeOrigin + performance.now());
-}
-
+/** Writes the scroll position into the history entry, unless the view of the entry is not shown yet. */
 function keepScroll(): void {
-  scrolled.set(here, window.scrollY);
+  window.clearTimeout(scrolling);
+  if (!main.ariaBusy) history.replaceState({ scroll: window.scrollY }, '');
 }
-
-function loadScrolled(): Map<string, number> {
-  try {
-    return new Map(JSON.parse(sessionStorage.getItem(SCROLL) ?? '[]'));
-  } catch {
-    return new Map();
-  }
-}
-

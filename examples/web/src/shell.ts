@@ -1,30 +1,22 @@
 import { signOut } from './calls/sign-in';
-import { button, byId, h } from './dom';
+import { button, byId, h, ul } from './dom';
 import { notify } from './notices';
 import { navigate } from './router';
 import { current } from './session';
 import { sendNow } from './undo';
 
-const header = byId('header');
+const nav = byId('nav');
 
-/** Fills the header for the user, and the footer. */
-export function showShell(): void {
+/** Fills the navigation for the user. */
+export function showNavigation(): void {
   const links = current() ? signedIn() : [link('/sign-in', 'Sign in'), link('/sign-up', 'Sign up', 'primary')];
-  header.replaceChildren(
-    h('a', { class: 'brand', href: '/', 'aria-label': 'Acclaim' }, h('img', { src: '/icon.svg', alt: '', width: 28, height: 28 }), h('span', {}, 'Acclaim')),
-    h('nav', { 'aria-label': 'Main' }, h('ul', {}, ...links.map((item) => h('li', {}, item)))),
-  );
-  byId('footer').replaceChildren(
-    h('p', {}, 'An example front end for ', h('a', { href: `${ACCLAIM_URL}/docs` }, 'the service at ', ACCLAIM_URL)),
-  );
+  nav.replaceChildren(ul({}, links));
   markCurrent();
 }
 
 /** Marks the link of the current view, and closes the menu. */
 export function markCurrent(): void {
-  for (const item of header.querySelectorAll('a')) {
-    item.ariaCurrent = item.pathname === location.pathname && !item.classList.contains('brand') ? 'page' : null;
-  }
+  for (const item of nav.querySelectorAll('a')) item.ariaCurrent = item.pathname === location.pathname ? 'page' : null;
   menu()?.removeAttribute('open');
 }
 
@@ -47,8 +39,7 @@ function accountMenu(): HTMLElement {
     h('span', { class: 'visually-hidden' }, 'Account of '),
     h('span', { class: 'username' }, name),
   );
-  const items = [...links, button('Sign out', 'quiet', leave)].map((item) => h('li', {}, item));
-  return h('details', { class: 'menu' }, summary, h('ul', {}, ...items));
+  return h('details', { class: 'menu' }, summary, ul({}, [...links, button('Sign out', 'quiet', leave)]));
 }
 
 function link(href: string, label: string, kind = 'plain-link'): HTMLElement {
@@ -63,13 +54,13 @@ export async function leave(): Promise<void> {
 }
 
 function menu(): HTMLElement | null {
-  return header.querySelector('details');
+  return nav.querySelector('details');
 }
 
 document.addEventListener('click', ({ target }) => {
   if (!(target instanceof Node && menu()?.contains(target))) menu()?.removeAttribute('open');
 });
-header.addEventListener('keydown', ({ key }) => {
+nav.addEventListener('keydown', ({ key }) => {
   if (key !== 'Escape' || !menu()?.hasAttribute('open')) return;
   menu()?.removeAttribute('open');
   menu()?.querySelector('summary')?.focus();

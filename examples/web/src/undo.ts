@@ -1,7 +1,7 @@
 import { deletePost, type Post } from './calls/posts';
 import { button, byId, h } from './dom';
-import { Failure } from './failure';
-import { announce, showFailure } from './notices';
+import { asFailure } from './failure';
+import { showFailure } from './notices';
 import { focusHeading, navigate } from './router';
 import { current, type Session } from './session';
 
@@ -32,13 +32,9 @@ export async function deleteLater(post: Post, card?: HTMLElement): Promise<void>
   void sendNow();
   const undo = button('Undo', 'plain', async () => {
     take();
-    if (card?.isConnected) {
-      card.hidden = false;
-      card.querySelector('a')?.focus();
-    } else {
-      await navigate(`/posts/${post.id}`);
-    }
-    announce(`“${post.title}” is not deleted.`);
+    if (!card?.isConnected) return navigate(`/posts/${post.id}`);
+    card.hidden = false;
+    card.querySelector('a')?.focus();
   });
   region.replaceChildren(h('p', {}, `Deleted “${post.title}”.`), undo);
   waiting = { post, session: current(), card, timer: 0 };
@@ -62,11 +58,12 @@ export async function sendNow({ keepalive = false } = {}): Promise<void> {
   if (!deletion || deletion.session !== current()) return;
   try {
     await deletePost(deletion.post.id, { keepalive });
-  } catch (failure) {
-    if (!(failure instanceof Failure)) throw failure;
+  } catch (error) {
+    const failure = asFailure(error);
     // Gone already: deleted by a moderator or in another tab.
     if (failure.status === 404) return;
     if (deletion.card) deletion.card.hidden = false;
+    failure.message = `“${deletion.post.title}” is not deleted. ${failure.message}`;
     showFailure(failure);
   }
 }

@@ -11,14 +11,6 @@ export type Token = Schemas['PersonalToken'];
 export type TokenCreate = Schemas['TokenCreate'];
 export type AccountUpdate = Schemas['AccountUpdate'];
 
-/** Includes `role`, `usage` and `quota`. */
-export async function getMe(signal: AbortSignal): Promise<User> {
-  const session = current();
-  const user = await bodyOf(client.GET('/users/me', { signal }));
-  if (session) renew(session, { user: signedInUser(user) });
-  return user;
-}
-
 /** A new password ends every session. The response has the tokens of a new one, which this tab then uses. */
 export async function changeAccount(body: AccountUpdate): Promise<User> {
   const session = current();

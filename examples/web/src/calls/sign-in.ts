@@ -35,12 +35,14 @@ export async function signOut(): Promise<boolean> {
   }
 }
 
-/** Updates the name and the role of the signed-in user, which can change on the service. */
-export async function refreshUser(): Promise<void> {
+/** Includes `role`, `usage` and `quota`. Updates the tab's name and role of the user, which can change. */
+export async function getMe(signal?: AbortSignal): Promise<Schemas['User']> {
   const session = current();
-  if (session) renew(session, { user: signedInUser(await bodyOf(client.GET('/users/me'))) });
+  const user = await bodyOf(client.GET('/users/me', { signal }));
+  if (session) renew(session, { user: signedInUser(user) });
+  return user;
 }
 
 export function signedInUser({ id, username, role }: Schemas['User']): SignedInUser {
-  return { id, username, ...(role && { role }) };
+  return { id, username, role };
 }

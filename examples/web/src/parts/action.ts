@@ -1,5 +1,5 @@
 import { button } from '../dom';
-import { Failure } from '../failure';
+import { asFailure } from '../failure';
 import { clear, showFailure } from '../notices';
 
 /**
@@ -15,8 +15,7 @@ export function actionButton(label: string, kind: string, object: string | undef
     try {
       await action();
     } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
-      showFailure(failure);
+      showFailure(asFailure(failure));
     } finally {
       busy = false;
     }

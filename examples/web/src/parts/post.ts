@@ -1,5 +1,5 @@
 import { updatePost, type Post } from '../calls/posts';
-import { button, h } from '../dom';
+import { button, h, ul } from '../dom';
 import { notify } from '../notices';
 import { feedPath } from '../paths';
 import { focusHeading, navigate } from '../router';
@@ -57,8 +57,8 @@ function footOf(post: Post, card?: HTMLElement): HTMLElement {
 
 function tagsOf({ tags }: Post): HTMLElement[] {
   if (tags.length === 0) return [];
-  const links = tags.map((tag) => h('li', {}, h('a', { class: 'tag', href: feedPath({ tag }) }, tag)));
-  return [h('ul', { class: 'tags', 'aria-label': 'Tags' }, ...links)];
+  const links = tags.map((tag) => h('a', { class: 'tag', href: feedPath({ tag }) }, tag));
+  return [ul({ class: 'tags', 'aria-label': 'Tags' }, links)];
 }
 
 /** What the user may do with the post. `card` is its element in a list. */

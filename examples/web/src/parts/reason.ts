@@ -8,8 +8,8 @@ import { ask, cancelButton } from './confirm';
 interface Action {
   question: string;
   consequence: string;
-  /** The label and the class of the button. */
-  yes: { label: string; kind: string };
+  /** The button that does it. */
+  yes: { buttons: string[]; kind: string };
   run: (reason: string) => Promise<void>;
 }
 
@@ -21,7 +21,7 @@ function withReason({ question, consequence, yes, run }: Action): Promise<boolea
   return ask(question, consequence, (close) => {
     const body = form({
       fields: [{ name: 'reason', label: 'Reason', type: 'area', hint: 'At most 500 characters. Admins see it in the audit log.' }],
-      buttons: [{ name: 'yes', ...yes }],
+      ...yes,
       submit: async ({ reason }) => {
         try {
           await run(reason);
@@ -43,7 +43,7 @@ export function deleteWithReason({ id, title, owner }: Post): Promise<boolean> {
   return withReason({
     question: `Delete “${title}” by ${owner.username}?`,
     consequence: 'This permanently deletes the post and its votes. The audit log keeps its title.',
-    yes: { label: 'Delete', kind: 'danger' },
+    yes: { buttons: ['Delete'], kind: 'danger' },
     run: (reason) => deletePostOfUser(id, reason),
   });
 }
@@ -61,7 +61,7 @@ export async function changeSuspension({ id, username }: Pick<Account, 'id' | 'u
   const run = async (reason: string) => {
     account = await (suspend ? suspendUser : restoreUser)(id, reason);
   };
-  await withReason({ question: `${label} ${username}?`, consequence, yes: { label, kind: suspend ? 'danger' : 'primary' }, run });
+  await withReason({ question: `${label} ${username}?`, consequence, yes: { buttons: [label], kind: suspend ? 'danger' : 'primary' }, run });
   return account;
 }
 

@@ -1,7 +1,7 @@
 import { setVote, type Post } from '../calls/posts';
 import { button, h } from '../dom';
-import { Failure } from '../failure';
-import { announce, clear, showFailure } from '../notices';
+import { asFailure } from '../failure';
+import { clear, showFailure } from '../notices';
 import { navigate, signInPath } from '../router';
 import { current } from '../session';
 
@@ -17,7 +17,6 @@ export function voteButton(post: Post): HTMLElement {
     clear();
     wanted = !wanted;
     show();
-    announce(wanted ? 'Voted.' : 'Vote removed.');
     void send();
   });
   element.append(h('span', { class: 'arrow', 'aria-hidden': 'true' }), count);
@@ -29,9 +28,8 @@ export function voteButton(post: Post): HTMLElement {
     try {
       while (wanted !== voted) ({ votes, voted } = await setVote(post.id, wanted));
     } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
       wanted = voted;
-      showFailure(failure);
+      showFailure(asFailure(failure));
     } finally {
       sending = false;
       show();
@@ -41,6 +39,7 @@ export function voteButton(post: Post): HTMLElement {
   function show(): void {
     const total = votes + Number(wanted) - Number(voted);
     count.textContent = String(total);
+    // The button has the focus, so screen readers announce its new state and name.
     element.ariaPressed = String(wanted);
     element.ariaLabel = `Vote for “${post.title}”, ${total === 1 ? '1 vote' : `${total} votes`}`;
   }

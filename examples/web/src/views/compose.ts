@@ -3,6 +3,7 @@ import { button, h } from '../dom';
 import { Failure } from '../failure';
 import { form, type Field } from '../form';
 import { notify } from '../notices';
+import { page } from '../parts/page';
 import { navigate, type Visit } from '../router';
 import { current } from '../session';
 import { notFoundView } from './broken';
@@ -19,19 +20,16 @@ const FIELDS: Field<Name>[] = [
 export function newPostView(): HTMLElement {
   const element = form({
     fields: FIELDS,
-    buttons: [
-      { name: 'publish', label: 'Publish' },
-      { name: 'draft', label: 'Save as draft' },
-    ],
+    buttons: ['Publish', 'Save as draft'],
     submit: async ({ title, content, tags }, pressed) => {
-      const post = await createPost({ title, content, tags: tagList(tags), published: pressed !== 'draft' });
+      const post = await createPost({ title, content, tags: tagList(tags), published: pressed === 'Publish' });
       forget();
       await navigate(`/posts/${post.id}`);
       notify(post.published ? `Published “${post.title}”.` : `Saved “${post.title}” as a draft. Only you can see it.`);
     },
   });
   const forget = keepUnsent(element, 'new', { title: '', content: '', tags: '' });
-  return page('New post', element, '/', 'All posts');
+  return page('New post', element, back('/', 'All posts'));
 }
 
 export async function editView({ params: [id], signal }: Visit): Promise<HTMLElement> {
@@ -40,20 +38,20 @@ export async function editView({ params: [id], signal }: Visit): Promise<HTMLEle
   const stored = valuesOf(post);
   const element = form({
     fields: FIELDS,
-    buttons: [{ name: 'save', label: 'Save' }, ...(post.published ? [] : [{ name: 'publish', label: 'Save and publish' }])],
+    buttons: post.published ? ['Save'] : ['Save', 'Save and publish'],
     submit: async (values, pressed) => {
-      const changed = await updatePost(post.id, { ...changes(stored, values), ...(pressed === 'publish' && { published: true }) });
+      const changed = await updatePost(post.id, { ...changes(stored, values), published: pressed !== 'Save' || undefined });
       forget();
       await navigate(`/posts/${post.id}`);
-      notify(`${pressed === 'publish' ? 'Published' : 'Saved'} “${changed.title}”.`);
+      notify(`${pressed === 'Save' ? 'Saved' : 'Published'} “${changed.title}”.`);
     },
   });
   const forget = keepUnsent(element, String(post.id), stored);
-  return page('Edit post', element, `/posts/${post.id}`, 'Back without saving');
+  return page('Edit post', element, back(`/posts/${post.id}`, 'Back without saving'));
 }
 
-function page(title: string, body: HTMLElement, href: string, label: string): HTMLElement {
-  return h('section', { class: 'compose' }, h('h1', {}, title), body, h('p', { class: 'aside' }, h('a', { href }, label)));
+function back(href: string, label: string): HTMLElement {
+  return h('p', { class: 'aside' }, h('a', { href }, label));
 }
 
 function valuesOf({ title, content, tags }: Post): Values {
@@ -63,9 +61,9 @@ function valuesOf({ title, content, tags }: Post): Values {
 /** Only the members that the user has changed, so that changes made elsewhere to the others stay. */
 function changes(stored: Values, { title, content, tags }: Values): PostUpdate {
   return {
-    ...(title !== stored.title && { title }),
-    ...(content !== stored.content && { content }),
-    ...(tags !== stored.tags && { tags: tagList(tags) }),
+    title: title === stored.title ? undefined : title,
+    content: content === stored.content ? undefined : content,
+    tags: tags === stored.tags ? undefined : tagList(tags),
   };
 }
 

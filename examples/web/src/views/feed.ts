@@ -1,5 +1,5 @@
 import { listPosts, type PostQuery } from '../calls/posts';
-import { h } from '../dom';
+import { h, ul } from '../dom';
 import { postCards } from '../parts/list';
 import { feedPath, type FeedQuery } from '../paths';
 import { navigate, type Visit } from '../router';
@@ -20,12 +20,12 @@ export async function feedView({ query, signal }: Visit): Promise<HTMLElement> {
   const page = await listPosts(
     {
       published: true,
-      ...(sort && { sort: sort as Sort }),
-      ...(search && { search }),
-      ...(tag && { tag }),
-      ...(owner && { owner_id: Number(owner) }),
-      ...(voted && { voted: voted === 'true' }),
-      ...(cursor && { cursor }),
+      sort: sort as Sort | undefined,
+      search,
+      tag,
+      owner_id: owner ? Number(owner) : undefined,
+      voted: voted ? voted === 'true' : undefined,
+      cursor,
     },
     signal,
   );
@@ -72,22 +72,22 @@ function orders(filters: FeedQuery): HTMLElement {
   const links = choices.map(([sort, label]) => {
     // `new` is the order without a search, so its URL is the plain one.
     const path = feedPath({ ...filters, sort: sort === 'new' && !filters.search ? '' : sort });
-    return h('li', {}, h('a', { href: path, 'aria-current': sort === chosen?.[0] && 'true' }, label));
+    return h('a', { href: path, 'aria-current': sort === chosen?.[0] && 'true' }, label);
   });
-  return h('nav', { class: 'sort', 'aria-label': 'Order' }, h('ul', {}, ...links));
+  return h('nav', { class: 'sort', 'aria-label': 'Order' }, ul({}, links));
 }
 
 /** The filters as links that remove them, and the filter by own votes. */
 function chips(filters: FeedQuery, author: string): HTMLElement[] {
-  const { search, tag, owner, voted } = filters;
-  const chip = (label: string, without: FeedQuery) =>
-    h('li', {}, h('a', { class: 'chip', href: feedPath({ ...filters, ...without }), 'aria-label': `Remove the filter “${label}”` }, label));
-  const items = [
-    ...(search ? [chip(`Words: ${search}`, { search: '', sort: '' })] : []),
-    ...(tag ? [chip(`Tag: ${tag}`, { tag: '' })] : []),
-    ...(owner ? [chip(`By ${author}`, { owner: '' })] : []),
-    ...(voted ? [chip('Your votes', { voted: '' })] : []),
+  const labels: [keyof FeedQuery, string][] = [
+    ['search', `Words: ${filters.search}`],
+    ['tag', `Tag: ${filters.tag}`],
+    ['owner', `By ${author}`],
+    ['voted', 'Your votes'],
   ];
-  if (current() && !voted) items.push(h('li', {}, h('a', { class: 'tag', href: feedPath({ ...filters, voted: 'true' }) }, 'Your votes')));
-  return items.length > 0 ? [h('ul', { class: 'filters', 'aria-label': 'Filters' }, ...items)] : [];
+  const items = labels
+    .filter(([name]) => filters[name])
+    .map(([name, label]) => h('a', { class: 'chip', href: feedPath({ ...filters, [name]: '' }), 'aria-label': `Remove the filter “${label}”` }, label));
+  if (current() && !filters.voted) items.push(h('a', { class: 'tag', href: feedPath({ ...filters, voted: 'true' }) }, 'Your votes'));
+  return items.length > 0 ? [ul({ class: 'filters', 'aria-label': 'Filters' }, items)] : [];
 }

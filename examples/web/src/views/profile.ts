@@ -11,11 +11,11 @@ import { current } from '../session';
 
 /** A user's public page, with the user's posts. */
 export async function profileView({ params: [id], query, signal }: Visit): Promise<HTMLElement> {
-  const cursor = query.get('cursor');
+  const cursor = query.get('cursor') ?? undefined;
   const [user, posts] = await Promise.all([
     getUser(Number(id), signal),
     postList(
-      { published: true, owner_id: Number(id), ...(cursor && { cursor }) },
+      { published: true, owner_id: Number(id), cursor },
       signal,
       (start) => pathWith(`/users/${id}`, { cursor: start }),
       ['No posts to see here.'],

@@ -6,6 +6,9 @@ import { pathWith } from '../paths';
 import { navigate, nextPath, type Visit } from '../router';
 import { current } from '../session';
 
+/** The rule for new passwords, said before it is broken. */
+export const PASSWORD_HINT = '8 to 128 characters. Not a common password, your username or your e-mail address.';
+
 export function signInView({ query }: Visit): HTMLElement {
   const fields: Field<'username' | 'password'>[] = [
     { name: 'username', label: 'Username or e-mail', autocomplete: 'username' },
@@ -13,7 +16,7 @@ export function signInView({ query }: Visit): HTMLElement {
   ];
   const element = form({
     fields,
-    buttons: [{ name: 'sign-in', label: 'Sign in' }],
+    buttons: ['Sign in'],
     submit: async ({ username, password }) => {
       await signIn(username, password);
       await enter(query);
@@ -37,14 +40,14 @@ export function signUpView({ query }: Visit): HTMLElement {
       label: 'Password',
       type: 'password',
       autocomplete: 'new-password',
-      hint: '8 to 128 characters. Not a common password, and not your e-mail address or username.',
+      hint: PASSWORD_HINT,
     },
   ];
   const element = form({
     fields,
-    buttons: [{ name: 'sign-up', label: 'Sign up' }],
+    buttons: ['Sign up'],
     submit: async ({ email, username, password }) => {
-      await signUp({ email, password, ...(username && { username }) });
+      await signUp({ email, password, username: username || undefined });
       await signIn(email, password);
       await enter(query);
     },

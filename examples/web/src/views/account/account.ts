@@ -1,14 +1,13 @@
-import { changeAccount, deleteAccount, downloadExport, getMe, type AccountUpdate, type User } from '../../calls/account';
-import { h } from '../../dom';
+import { changeAccount, deleteAccount, downloadExport, type User } from '../../calls/account';
+import { getMe } from '../../calls/sign-in';
+import { h, ul } from '../../dom';
 import { form, type Field } from '../../form';
 import { notify } from '../../notices';
 import { actionButton } from '../../parts/action';
 import { page, panel } from '../../parts/page';
 import { navigate, type Visit } from '../../router';
+import { PASSWORD_HINT } from '../sign-in';
 import { accountTabs } from './tabs';
-
-/** The rule for new passwords, said before it is broken. */
-export const PASSWORD_HINT = '8 to 128 characters of any kind. Not a common password, your username or your e-mail address.';
 
 /** The signed-in user's account. */
 export async function accountView({ signal }: Visit): Promise<HTMLElement> {
@@ -33,16 +32,11 @@ const current: Field<'current_password'> = {
   autocomplete: 'current-password',
 };
 
-/** Without it, the service says why it is needed. */
-function given(current_password: string): AccountUpdate {
-  return current_password ? { current_password } : {};
-}
-
 function username(user: User): HTMLElement {
   const hint = '3 to 30 letters, digits, hyphens and underscores. Your old name is free for others at once.';
   const element = form({
     fields: [{ name: 'username', label: 'New username', autocomplete: 'username', hint, value: user.username }],
-    buttons: [{ name: 'save', label: 'Change username' }],
+    buttons: ['Change username'],
     submit: async ({ username }) => {
       const changed = await changeAccount({ username });
       notify(`Your username is ${changed.username}.`);
@@ -55,9 +49,9 @@ function email(user: User): HTMLElement {
   const now = h('strong', {}, user.email ?? '');
   const element = form({
     fields: [{ name: 'email', label: 'New e-mail address', type: 'email', autocomplete: 'email' }, current],
-    buttons: [{ name: 'save', label: 'Change e-mail address' }],
+    buttons: ['Change e-mail address'],
     submit: async ({ email, current_password }) => {
-      const changed = await changeAccount({ email, ...given(current_password) });
+      const changed = await changeAccount({ email, current_password: current_password || undefined });
       now.textContent = changed.email ?? '';
       element.reset();
       notify(`Your e-mail address is ${changed.email}.`);
@@ -69,9 +63,9 @@ function email(user: User): HTMLElement {
 function password(): HTMLElement {
   const element = form({
     fields: [{ name: 'password', label: 'New password', type: 'password', autocomplete: 'new-password', hint: PASSWORD_HINT }, current],
-    buttons: [{ name: 'save', label: 'Change password' }],
+    buttons: ['Change password'],
     submit: async ({ password, current_password }) => {
-      await changeAccount({ password, ...given(current_password) });
+      await changeAccount({ password, current_password: current_password || undefined });
       element.reset();
       notify('Your password is changed. You stay signed in here; all other sessions have ended and all tokens are revoked.');
     },
@@ -121,7 +115,8 @@ function exported(): HTMLElement {
 function deletion(): HTMLElement {
   const element = form({
     fields: [current],
-    buttons: [{ name: 'delete', label: 'Delete my account', kind: 'danger' }],
+    buttons: ['Delete my account'],
+    kind: 'danger',
     submit: async ({ current_password }) => {
       await deleteAccount(current_password);
       await navigate('/');
@@ -136,7 +131,7 @@ function deletion(): HTMLElement {
   return panel(
     'Delete account',
     h('p', {}, 'Nobody can undo this. If you want to keep your posts, download your data first.'),
-    h('ul', {}, ...effects.map((effect) => h('li', {}, effect))),
+    ul({}, effects),
     element,
   );
 }

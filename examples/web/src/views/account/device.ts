@@ -1,10 +1,10 @@
 // In this order: Edge and Opera also name Chrome, and Chrome also names Safari.
 const BROWSERS: [RegExp, string][] = [
-  [/\bEdg(e|A|iOS)?\//, 'Edge'],
-  [/\bOPR\//, 'Opera'],
-  [/\b(Firefox|FxiOS)\//, 'Firefox'],
-  [/\b(Chrome|Chromium|CriOS|HeadlessChrome)\//, 'Chrome'],
-  [/\bSafari\//, 'Safari'],
+  [/\bEdg/, 'Edge'],
+  [/\bOPR/, 'Opera'],
+  [/\b(Firefox|FxiOS)/, 'Firefox'],
+  [/Chrom|CriOS/, 'Chrome'],
+  [/Safari/, 'Safari'],
 ];
 
 // Android also names Linux, and an iPhone also names Mac OS X.

@@ -46,10 +46,9 @@ export async function tokensView({ signal }: Visit): Promise<HTMLElement> {
       { name: 'scopes', label: 'Scopes', type: 'checks', hint: 'What the token may do. Give it no more than it needs.', options: meanings() },
       { name: 'expires_in', label: 'Expires', type: 'select', options: LIFETIMES, value: DEFAULT_LIFETIME },
     ],
-    buttons: [{ name: 'create', label: 'Create token' }],
+    buttons: ['Create token'],
     submit: async ({ name, scopes, expires_in }) => {
-      const lifetime = expires_in ? { expires_in: Number(expires_in) } : {};
-      const token = await createToken({ name, scopes: scopes.split(' ').filter(isScope), ...lifetime });
+      const token = await createToken({ name, scopes: scopes.split(' ').filter(isScope), expires_in: Number(expires_in) || undefined });
       tokens = [token, ...tokens];
       draw();
       created.dataset.id = String(token.id);

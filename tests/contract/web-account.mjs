@@ -1,8 +1,9 @@
 // The account and the sessions of a user on examples/web. Used by web.mjs.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { PASSWORD, api, click, described, join, sees, seesHeading, seesNotice, signIn, step, storedSession, view } from './web-steps.mjs';
 import { checked } from './web-pictures.mjs';
+import { PASSWORD, click, described, open, sees, seesHeading, seesNotice, step, storedSession, view } from './web-steps.mjs';
+import { enter, newUser, send } from './web-users.mjs';
 
 const NEW_PASSWORD = 'battery staple';
 
@@ -24,17 +25,21 @@ async function refused(page, name, label, words) {
   assert.equal(await page.getByText(words).count(), 1, `“${words}” is said once`);
 }
 
-/** Expects a signed-in user `name`. Ends with that account deleted. */
-export async function accountSettings(page, name) {
+/** Expects that nobody is signed in, and the user `ada`. */
+export async function accountSettings(page) {
+  const name = 'hedy';
+  await newUser(name);
+  await enter(page, name);
+
   step('account: change the username');
   await view(page, 'Account');
   await change(page, 'Username', { 'New username': 'x' }, 'Change username');
-  await refused(page, 'Username', 'New username', '3 to 30');
+  await refused(page, 'Username', 'New username', 'must be 3 to 30');
   await change(page, 'Username', { 'New username': 'ada' }, 'Change username');
   await refused(page, 'Username', 'New username', 'taken');
   await change(page, 'Username', { 'New username': `${name}-l` }, 'Change username');
   await seesNotice(page, `Your username is ${name}-l.`);
-  await sees(page.getByRole('banner').getByText(`${name}-l`));
+  await sees(page.getByRole('banner').getByText(`${name}-l`, { exact: true }));
 
   step('account: change the e-mail address');
   const address = { 'New e-mail address': `${name}@example.org` };
@@ -62,7 +67,7 @@ export async function accountSettings(page, name) {
 
   step('account: export');
   const download = page.waitForEvent('download');
-  await click(page, 'button', 'Download');
+  await click(page, 'button', 'Download “your data”');
   const file = await download;
   assert.ok(file.url().startsWith('blob:'), 'the URL has no token');
   assert.equal(file.suggestedFilename(), `acclaim-${name}-l.json`);
@@ -78,32 +83,33 @@ export async function accountSettings(page, name) {
 }
 
 async function status(accessToken) {
-  const answer = await fetch(`${api}/users/me`, { headers: { Authorization: `Bearer ${accessToken}` } });
-  return answer.status;
+  return (await send('GET', '/users/me', undefined, accessToken)).status;
 }
 
-/** Expects that `name` is signed in on `page` and nowhere else, and that nobody is on `other`. Signs both out. */
-export async function sessions(page, other, name) {
+/** Expects that nobody is signed in on either page. */
+export async function sessions(page, other) {
+  const name = 'mary';
+  const script = await newUser(name);
+  await enter(page, name);
+  await enter(other, name);
+
   step('sessions: list and end one');
-  await signIn(other, name, PASSWORD);
   await view(page, 'Sessions');
   const items = page.getByRole('main').getByRole('listitem');
-  await sees(items.nth(1));
-  assert.equal(await items.count(), 2);
+  assert.equal(await items.count(), 3);
   assert.equal(await items.filter({ hasText: 'This session' }).count(), 1);
   assert.equal(await items.filter({ hasText: 'Chrome on Linux' }).count(), 2);
   await checked(page, 'sessions');
-  await click(page, 'button', 'End “Chrome on Linux”');
-  await seesNotice(page, 'Ended the session of Chrome on Linux.');
-  assert.equal(await items.count(), 1);
-  await other.reload();
-  await seesHeading(other, 'Sign in');
+  await click(page, 'button', 'End “node”');
+  await seesNotice(page, 'Ended the session of node.');
+  assert.equal(await status(script), 401);
+  assert.equal(await items.count(), 2);
 
   step('sessions: end all');
-  await signIn(other, name, PASSWORD);
   await click(page, 'button', 'End all sessions');
   await click(page.getByRole('dialog'), 'button', 'End all');
+  await seesNotice(page, 'All sessions have ended.');
   await seesHeading(page, 'Sign in');
-  await other.reload();
+  await open(other, '/sessions');
   await seesHeading(other, 'Sign in');
 }

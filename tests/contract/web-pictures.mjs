@@ -17,7 +17,7 @@ export async function checked(page, name) {
     await page.setViewportSize({ width, height: 900 });
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await page.screenshot({ path: join(SCREENSHOTS, `web-${name}-${width}-${colorScheme}.png`) });
+      await page.screenshot({ path: join(SCREENSHOTS, `web-${name}-${width}-${colorScheme}.png`), fullPage: true });
     }
   }
   await page.setViewportSize(own);

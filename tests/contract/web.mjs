@@ -1,20 +1,23 @@
 // Drives examples/web in a real browser against a running service, like a user: by roles and labels.
 // Environment: API_URL (a service with an empty database and CORS_ALLOWED_ORIGINS set to
-// http://localhost:WEB_PORT), WEB_PORT, SCREENSHOTS (a folder).
+// http://localhost:WEB_PORT), WEB_PORT, ADMIN (the username of an admin), SCREENSHOTS (a folder).
 import assert from 'node:assert/strict';
 import { serve } from '../../examples/web/serve.mjs';
 import { launch } from './browser.mjs';
+import { accountSettings, sessions } from './web-account.mjs';
 import { POSTS } from './web-content.mjs';
 import { entry } from './web-entry.mjs';
 import { feeds, folded, pages, votes } from './web-feed.mjs';
+import { moderation } from './web-moderation.mjs';
 import { pictures, picturesAreFresh } from './web-pictures.mjs';
 import { keyboardOnly, missing, withoutAccount, withoutScripts } from './web-reading.mjs';
 import { endedSession, refresh, signOutOffline, signOutRevokesTokens } from './web-sessions.mjs';
 import { PASSWORD, api, join, request, seesAlert, seesHeading, signIn, step } from './web-steps.mjs';
+import { tokens } from './web-tokens.mjs';
 import { deletionAtClose, deletions, drafts, edits, newPosts, othersPosts } from './web-writing.mjs';
 
-const { WEB_PORT } = process.env;
-assert.ok(WEB_PORT, 'WEB_PORT must be set');
+const { ADMIN, WEB_PORT } = process.env;
+assert.ok(WEB_PORT && ADMIN, 'WEB_PORT and ADMIN must be set');
 
 /** Opens a page in its own profile and records its requests and errors. */
 async function open(browser, url, options = {}) {
@@ -79,6 +82,11 @@ try {
   await pictures((await signedIn(browser, allowed.url, 'ada')).page);
   await deletions((await signedIn(browser, allowed.url, 'ada')).page);
   await deletionAtClose((await signedIn(browser, allowed.url, 'ada')).page);
+  const { page: settings } = await open(browser, allowed.url);
+  await accountSettings(settings);
+  await sessions(settings, (await open(browser, allowed.url)).page);
+  await tokens(settings);
+  await moderation(settings, ADMIN);
   await withoutScripts((await open(browser, allowed.url, { javaScriptEnabled: false })).page);
 
   for (const { origins, errors } of visits) {

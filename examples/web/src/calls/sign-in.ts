@@ -7,11 +7,11 @@ export async function signUp(body: UserCreate): Promise<void> {
   await bodyOf(client.POST('/users', { body }));
 }
 
-/** The OAuth 2.0 password grant, as a form (RFC 6749). */
+/** Without `grant_type`, the errors of a sign-in are problem documents, as those of every other route. */
 export async function signIn(username: string, password: string): Promise<void> {
   const { access_token: accessToken, refresh_token: refreshToken } = await bodyOf(
     client.POST('/login', {
-      body: { grant_type: 'password', username, password },
+      body: { username, password },
       headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
     }),
   );

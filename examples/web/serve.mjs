@@ -53,15 +53,16 @@ export function settings(api) {
  */
 export async function serve({ api, port }) {
   const context = await esbuild.context({ ...settings(api), write: false });
-  let files = new Map();
+  let files;
+  const build = async () => {
+    const { outputFiles } = await context.rebuild();
+    files = new Map(outputFiles.map((file) => [`/${relative(dist, file.path)}`, file.contents]));
+  };
   const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost');
-    const path = extname(pathname) ? pathname : '/index.html';
     try {
-      if (path === '/index.html') {
-        const { outputFiles } = await context.rebuild();
-        files = new Map(outputFiles.map((file) => [`/${relative(dist, file.path)}`, file.contents]));
-      }
+      const { pathname } = new URL(request.url, 'http://localhost');
+      const path = extname(pathname) ? pathname : '/index.html';
+      if (path === '/index.html') await build();
       const found = files.get(path);
       response.writeHead(found ? 200 : 404, { 'Content-Type': TYPES[extname(path)] ?? 'text/plain', 'Cache-Control': 'no-store' });
       response.end(found ?? 'Not found');
@@ -71,7 +72,7 @@ export async function serve({ api, port }) {
     }
   });
   try {
-    await context.rebuild();
+    await build();
     // Listens on loopback only: a page under development is not for other machines.
     await once(server.listen(port, '127.0.0.1'), 'listening');
   } catch (error) {

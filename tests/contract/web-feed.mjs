@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { POSTS } from './web-content.mjs';
 import { checked } from './web-pictures.mjs';
 import { click, focused, gone, hold, open, pathOf, post, request, sees, seesAlert, seesHeading, step, voteButton } from './web-steps.mjs';
+import { newUser, send } from './web-users.mjs';
 
 const titles = (page) => page.getByRole('article').evaluateAll((all) => all.map((el) => el.querySelector('h2').textContent));
 const ALL = [...POSTS.ada, ...POSTS.grace].map(({ title }) => title);
@@ -151,6 +152,22 @@ export async function folded(page) {
   assert.equal(await page.title(), `${title} · Acclaim`);
   await sees(page.getByText('ground pepper'));
   await checked(page, 'post');
+}
+
+/** Leaves the posts as they are. */
+export async function longWords(page) {
+  step('words without an end stay on the page');
+  const author = await newUser('a'.repeat(30));
+  const title = 'Wort'.repeat(75);
+  const tags = Array.from({ length: 10 }, (_, i) => `${i}`.repeat(30));
+  const { id } = await (await send('POST', '/posts', { title, content: 'Donau'.repeat(200), tags }, author)).json();
+  await open(page, '/');
+  await sees(post(page, title));
+  await checked(page, 'long-words');
+  await open(page, `/posts/${id}`);
+  await seesHeading(page, title);
+  await checked(page, 'post-long-words');
+  await send('DELETE', `/posts/${id}`, undefined, author);
 }
 
 /** The id of the post with this title. */

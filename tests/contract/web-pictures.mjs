@@ -5,6 +5,7 @@ import { assertAccessible } from './axe.mjs';
 import { keepPictures, sources } from './pictures.mjs';
 import { DRAFT, POSTS, REPLY } from './web-content.mjs';
 import { PASSWORD, api, open, request, sees, step, write } from './web-steps.mjs';
+import { newUser, send } from './web-users.mjs';
 
 const { SCREENSHOTS } = process.env;
 assert.ok(SCREENSHOTS, 'SCREENSHOTS must be set');
@@ -31,7 +32,7 @@ export async function checked(page, name) {
 export async function pictures(page) {
   step('pictures');
   await write(page, REPLY);
-  await voters(page);
+  const readers = await vote(page);
   const now = Date.parse('2026-11-26T12:00:00Z');
   const ages = [1, 3, 8, 26, 50, 75].map((hours) => hours * 3_600_000);
   await page.route((url) => url.href.startsWith(`${api}/posts?`), async (route) => {
@@ -47,29 +48,23 @@ export async function pictures(page) {
     await sees(page.getByRole('article').first());
     await page.screenshot({ path: join(SCREENSHOTS, `web-${colorScheme}.png`) });
   }
+  for (const token of readers) await send('DELETE', '/users/me', { current_password: PASSWORD }, token);
 }
 
-/** Lets users with generated names vote for the first page of the posts, each for some of them. */
-async function voters(page) {
+/** Lets new users vote for some of the posts. Returns their access tokens. */
+async function vote(page) {
+  const readers = [];
   const posts = await request(page, 'GET', '/posts?published=true');
   const wanted = [3, 9, 14, 6, 5, 12];
   await request(page, 'PUT', `/posts/${posts[1].id}/vote`);
   for (let i = 0; i < Math.max(...wanted); i++) {
-    const email = `reader-${i}@example.com`;
-    await call('/users', { method: 'POST', headers: JSON_BODY, body: JSON.stringify({ email, password: PASSWORD }) });
-    const { access_token: token } = await call('/login', { method: 'POST', body: new URLSearchParams({ username: email, password: PASSWORD }) });
+    const token = await newUser(`reader-${i}`);
+    readers.push(token);
     for (const [at, { id, votes }] of posts.entries()) {
-      if (i < wanted[at] - votes) await call(`/posts/${id}/vote`, { method: 'PUT', headers: { Authorization: `Bearer ${token}` } });
+      if (i < wanted[at] - votes) await send('PUT', `/posts/${id}/vote`, undefined, token);
     }
   }
-}
-
-const JSON_BODY = { 'Content-Type': 'application/json' };
-
-async function call(path, options) {
-  const answer = await fetch(api + path, options);
-  assert.ok(answer.ok, `${path}: ${answer.status}`);
-  return answer.json();
+  return readers;
 }
 
 /** Fails if the pictures of README show an older page. */

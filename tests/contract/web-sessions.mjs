@@ -77,5 +77,5 @@ export async function endedSession(page) {
   await signIn(page, 'ada', PASSWORD);
   await seesHeading(page, 'New post');
   assert.equal(await page.getByLabel('Title').inputValue(), 'Half a thought');
-  await click(page, 'button', 'Discard it');
+  await click(page, 'button', 'Discard');
 }

@@ -1,4 +1,4 @@
-// Users of the service, made without the page. Used by web-account.mjs, web-tokens.mjs and web-moderation.mjs.
+// Users of the service, made without the page. Used by the other web-*.mjs.
 import { PASSWORD, api, open, seesNotice, signIn } from './web-steps.mjs';
 
 /** Sends a request, with a token if there is one. */

@@ -21,10 +21,10 @@ export async function newPosts(page) {
   await click(page, 'link', 'Posts');
   await seesHeading(page, 'Posts');
   await click(page, 'link', 'New post');
-  await sees(page.getByText('This is the text that you did not send.'));
+  await sees(page.getByText('You did not send this yet.'));
   assert.equal(await page.getByLabel('Title').inputValue(), 'Half a thought');
   await checked(page, 'new-kept');
-  await click(page, 'button', 'Discard it');
+  await click(page, 'button', 'Discard');
   assert.equal(await page.getByLabel('Title').inputValue(), '');
   await page.reload();
   await seesHeading(page, 'New post');
@@ -83,9 +83,9 @@ export async function edits(page) {
   await open(page, `${path}/edit`);
   await page.getByLabel('Text').fill('Half an edit');
   await page.reload();
-  await sees(page.getByText('This is the text that you did not send.'));
+  await sees(page.getByText('You did not send this yet.'));
   assert.equal(await page.getByLabel('Text').inputValue(), 'Half an edit');
-  await click(page, 'button', 'Discard it');
+  await click(page, 'button', 'Discard');
   assert.equal(await page.getByLabel('Text').inputValue(), content);
 }
 

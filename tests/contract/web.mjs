@@ -7,7 +7,7 @@ import { launch } from './browser.mjs';
 import { accountSettings, sessions } from './web-account.mjs';
 import { POSTS } from './web-content.mjs';
 import { entry } from './web-entry.mjs';
-import { feeds, folded, pages, votes } from './web-feed.mjs';
+import { feeds, folded, longWords, pages, votes } from './web-feed.mjs';
 import { moderation } from './web-moderation.mjs';
 import { pictures, picturesAreFresh } from './web-pictures.mjs';
 import { keyboardOnly, missing, withoutAccount, withoutScripts } from './web-reading.mjs';
@@ -74,6 +74,7 @@ try {
   await feeds(other);
   await votes(other);
   await folded(other);
+  await longWords(other);
   await pages(other);
   await missing(other);
   await othersPosts(other, '/posts/1');

@@ -96,8 +96,9 @@ function foldedText({ title, content }: Post): HTMLElement {
   const lines = content.split('\n');
   if (content.length <= LONG.characters && lines.length <= LONG.lines) return text;
   const visible = lines.slice(0, FOLDED.lines).join('\n').slice(0, FOLDED.characters);
-  // Ends before the word that the fold would cut.
-  const start = `${visible.replace(/\s+\S*$/, '')} …`;
+  // Ends after a sentence, or else before the word that the fold would cut.
+  const sentence = visible.lastIndexOf('. ') + 1;
+  const start = `${visible.slice(0, sentence > FOLDED.characters / 2 ? sentence : visible.search(/\s+\S*$/))}\u00a0…`;
   const toggle = button('', 'unfold', () => show(toggle.ariaExpanded !== 'true'));
   function show(all: boolean): void {
     text.textContent = all ? content : start;

@@ -90,13 +90,13 @@ function keepUnsent(element: HTMLFormElement, what: string, stored: Values): () 
   const unsent = sessionStorage.getItem(key);
   fill(unsent ? JSON.parse(unsent) : stored);
   if (unsent) {
-    const discard = button('Discard it', 'quiet', () => {
+    const discard = button('Discard', 'quiet', () => {
       forget();
       fill(stored);
       kept.remove();
       inputs[0]?.focus();
     });
-    const kept = h('p', { class: 'kept' }, 'This is the text that you did not send. ', discard);
+    const kept = h('p', { class: 'kept' }, 'You did not send this yet. ', discard);
     element.prepend(kept);
   }
   element.addEventListener('input', () => {

@@ -48,6 +48,11 @@ contract *args:
     tests/contract/install
     cargo test --test contract {{ args }}
 
+# Take the pictures of the documents again, after a change of the example page or of Swagger UI
+pictures:
+    tests/contract/install
+    UPDATE_PICTURES=1 cargo test --test contract -- browser
+
 # Run the benchmark (about 22 minutes); `just bench --quick` is a short test run
 bench *args:
     bench/run {{ args }}

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::header::LOCATION, web::Data};
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use entity::{
-    users::Model,
+    users::{Model, Role},
     values::{ChosenPassword, ChosenUsername, Email, Scope, UserId},
 };
 use serde::Serialize;
@@ -94,6 +94,13 @@ pub(super) struct User {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
     created_at: OffsetDateTime,
+    /// The time of the suspension, if the user is suspended. Visible only to admins.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(nullable = false, format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
+    suspended_at: Option<OffsetDateTime>,
     /// Only in `GET /users/me`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -142,6 +149,7 @@ impl User {
             email: Some(user.email.into()),
             role: Some(user.role.to_string()),
             created_at: user.created_at,
+            suspended_at: None,
             usage: None,
             quota: None,
         }
@@ -187,7 +195,7 @@ async fn create(Body(new): Body<UserCreate>, state: Data<State>) -> Result<HttpR
     get, path = "/users/{id}", tag = "users", operation_id = "getUser",
     params(Id<UserId>),
     responses(
-        (status = 200, description = "The user. E-mail address and role are visible only to the user", body = User, headers(("Cache-Control" = String, description = "`no-store`"))),
+        (status = 200, description = "The user. E-mail address and role are visible only to the user, a suspension only to admins", body = User, headers(("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
 async fn user(
@@ -196,8 +204,17 @@ async fn user(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let user = users::get(&state.db, id).await?;
-    if caller.is_some_and(|caller| caller.id == id && caller.scopes.contains(Scope::Account)) {
+    let Some(caller) = caller else {
+        return Ok(HttpResponse::Ok().json(User::public(user)));
+    };
+    if caller.id == id && caller.scopes.contains(Scope::Account) {
         return Ok(HttpResponse::Ok().json(User::own(user)));
     }
-    Ok(HttpResponse::Ok().json(User::public(user)))
+    // The role counts in sessions only, as on the routes of admins.
+    let is_admin = caller.role >= Role::Admin && caller.session_id().is_some();
+    let suspended_at = user.suspended_at.filter(|_| is_admin);
+    Ok(HttpResponse::Ok().json(User {
+        suspended_at,
+        ..User::public(user)
+    }))
 }

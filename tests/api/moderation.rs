@@ -39,6 +39,13 @@ async fn a_suspended_user_is_locked_out_until_restored(fixture: Fixture) {
         .call("PUT", &path, Some(&root), Some(reason.clone()))
         .await;
     assert!(suspended.expect(200).json()["suspended_at"].is_string());
+    // Only admins see it on the user's page.
+    let page = format!("/users/{}", eve.id);
+    let shown = service.get(&page, &root).await.expect(200).json();
+    assert!(shown["suspended_at"].is_string(), "{shown}");
+    let other = service.user("finn").await;
+    let shown = service.get(&page, &other).await.expect(200).json();
+    assert_eq!(shown.get("suspended_at"), None);
     // A second suspension changes nothing.
     service
         .call("PUT", &path, Some(&root), Some(reason))
@@ -79,6 +86,8 @@ async fn a_suspended_user_is_locked_out_until_restored(fixture: Fixture) {
         .await
         .expect(200);
     assert!(restored.json()["suspended_at"].is_null());
+    let shown = service.get(&page, &root).await.expect(200).json();
+    assert_eq!(shown.get("suspended_at"), None);
     service.get("/posts", &bot).await.expect(200);
     service.get(&post, &root).await.expect(200);
     service

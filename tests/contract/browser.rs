@@ -5,7 +5,7 @@ use std::{net::TcpListener, path::PathBuf};
 use acclaim::config::Origins;
 
 use crate::{
-    harness::{Fixture, apply, behaviour},
+    harness::{Fixture, apply, behaviour, process::run},
     tools::{project, succeeds, tool},
 };
 
@@ -29,11 +29,19 @@ async fn a_page_of_a_listed_origin_works(fixture: Fixture) {
         .port();
     let listed = Origins::These(vec![format!("http://localhost:{port}")]);
     let service = fixture.serve_as(false, listed).await;
+    // The API makes no admins.
+    let admin = "rosa";
+    service.user(admin).await;
+    let promotion = ["user", "promote", admin, "--role", "admin"];
+    let settings = [("DATABASE_URL", fixture.url.as_str())];
+    let promoted = run(fixture.folder(), &promotion, &settings).await;
+    assert_eq!((promoted.code, promoted.stderr.as_str()), (Some(0), ""));
     let mut browser = tool("node", fixture.folder());
     browser
         .arg(project("tests/contract/web.mjs"))
         .env("API_URL", &service.base)
         .env("WEB_PORT", port.to_string())
+        .env("ADMIN", admin)
         .env("SCREENSHOTS", screenshots(&fixture));
     println!("{}", succeeds(&mut browser).await.trim());
 }

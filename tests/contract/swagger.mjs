@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { launch } from "./browser.mjs";
+import { keepPictures } from "./pictures.mjs";
 
 const { API_URL, SCREENSHOTS } = process.env;
 const browser = await launch();
@@ -26,6 +27,9 @@ try {
     ...["sessions", "tokens", "moderation", "service"],
   ]);
   await page.screenshot({ path: join(SCREENSHOTS, "swagger.png") });
+  const pictured = await page.locator(".info, .opblock-tag, .opblock-summary").evaluateAll((all) =>
+    all.filter((part) => part.getBoundingClientRect().top < innerHeight).map((part) => part.innerText),
+  );
 
   await page.getByRole("button", { name: "Authorize" }).first().click();
   await page.locator("#oauth_username").fill("ada@example.com");
@@ -52,6 +56,7 @@ try {
   const width = await page.locator("body").evaluate((body) => getComputedStyle(body).maxWidth);
   assert.equal(width, "672px");
   assert.deepEqual(errors, []);
+  keepPictures("swagger", pictured.join("\n"), SCREENSHOTS, ["swagger.png"]);
   console.log("Swagger UI: authorised, created a post, voted, read the count 1");
 
   // Executes the operation, with `body` if given, and returns the response that the page shows.

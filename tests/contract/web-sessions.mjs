@@ -1,22 +1,18 @@
 // Steps that refresh and end sessions on examples/web. Used by web.mjs.
 import assert from 'node:assert/strict';
-import { PASSWORD, api, click, remove, sees, seesHeading, signIn, signOut, step, storedSession, write } from './web-steps.mjs';
+import { PASSWORD, api, click, open, request, seesHeading, seesNotice, sees, send, signIn, signOut, status, step, storedSession } from './web-steps.mjs';
 
-/** The status of a request with this access token. */
-async function status(accessToken) {
-  const answer = await fetch(`${api}/users/me`, { headers: { Authorization: `Bearer ${accessToken}` } });
-  return answer.status;
-}
-
+/** Expects ada. Ends with her signed out. */
 export async function signOutRevokesTokens(page) {
   step('sign-out ends the session of the service');
   const { accessToken, refreshToken } = await storedSession(page);
-  assert.equal(await status(accessToken), 200);
+  assert.equal(await status(page, '/users/me'), 200);
   await signOut(page);
   assert.equal(await storedSession(page), null, 'the tab has deleted the tokens');
-  assert.equal(await status(accessToken), 401, 'the service rejects the access token');
+  assert.equal(await status(page, '/users/me', accessToken), 401, 'the service rejects the access token');
   const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: refreshToken });
-  assert.equal((await fetch(`${api}/login`, { method: 'POST', body })).status, 401, 'and the refresh token');
+  const answer = await fetch(`${api}/login`, { method: 'POST', body });
+  assert.ok([400, 401].includes(answer.status), 'and the refresh token');
 }
 
 export async function signOutOffline(page) {
@@ -25,41 +21,61 @@ export async function signOutOffline(page) {
   await seesHeading(page, 'Posts');
   await page.route(`${api}/logout`, (route) => route.abort());
   await signOut(page);
-  await sees(page.getByRole('status').filter({ hasText: 'Signed out in this tab only. The service cannot be reached.' }));
+  await seesNotice(page, 'Signed out in this tab only. The service cannot be reached.');
   assert.equal(await storedSession(page), null, 'the tab has deleted the tokens');
 }
 
+/** Expects ada, who has posts. */
 export async function refresh(page) {
   step('an invalid access token is refreshed without a message');
   const before = await storedSession(page, { accessToken: 'invalid' });
   let exchanges = 0;
-  page.on('request', (request) => (exchanges += Number(request.url() === `${api}/login`)));
-  // Delays two requests until both have arrived, so that both are rejected at the same time.
+  page.on('request', (it) => (exchanges += Number(it.url() === `${api}/login`)));
+  // Holds the requests for the posts and for the user until both have arrived, so that both are rejected.
   let release;
   const both = new Promise((resolve) => (release = resolve));
-  let delayed = 0;
-  const posts = (url) => url.href.startsWith(`${api}/posts?`);
-  await page.route(posts, async (route) => {
-    if (++delayed === 2) release();
+  let held = 0;
+  const reads = (url) => url.href.startsWith(`${api}/posts?`) || url.href === `${api}/users/me`;
+  await page.route(reads, async (route) => {
+    if (++held === 2) release();
     await both;
     await route.continue();
   });
-  await page.reload();
-  await page.getByRole('radio', { name: 'Oldest' }).check();
+  await open(page, '/');
   await sees(page.getByRole('article').first());
-  await page.unroute(posts);
+  await page.unroute(reads);
   assert.equal(await page.getByRole('alert').filter({ hasText: /./ }).count(), 0, 'no alert is shown');
   const after = await storedSession(page);
   assert.ok(!['invalid', before.accessToken].includes(after.accessToken), 'the access token is new');
   assert.notEqual(after.refreshToken, before.refreshToken, 'the refresh token is new');
-  assert.equal(await status(after.accessToken), 200);
+  assert.equal(await status(page, '/users/me'), 200);
   assert.equal(exchanges, 1, 'both requests share one refresh');
 
   step('a post sent with an invalid access token is created once');
   await click(page, 'link', 'New post');
+  await seesHeading(page, 'New post');
   await storedSession(page, { accessToken: 'invalid' });
   await page.reload();
-  await write(page, 'Sent twice', 'Written once.');
+  await send(page, { Title: 'Sent twice', Text: 'Written once.' }, 'Publish');
+  await seesHeading(page, 'Sent twice');
+  const sent = await request(page, 'GET', '/posts?search=sent%20twice');
+  assert.equal(sent.length, 1);
   assert.equal(exchanges, 2);
-  await remove(page, 'Sent twice');
+  await request(page, 'DELETE', `/posts/${sent[0].id}`);
+}
+
+/** Expects ada. */
+export async function endedSession(page) {
+  step('a session that has ended leads to the sign-in, and back');
+  await open(page, '/new');
+  await seesHeading(page, 'New post');
+  await page.getByLabel('Title').fill('Half a thought');
+  await storedSession(page, { accessToken: 'stale', refreshToken: 'stale' });
+  await page.reload();
+  await seesHeading(page, 'Sign in');
+  await sees(page.getByRole('alert').filter({ hasText: 'The access token is not valid.' }));
+  await signIn(page, 'ada', PASSWORD);
+  await seesHeading(page, 'New post');
+  assert.equal(await page.getByLabel('Title').inputValue(), 'Half a thought');
+  await click(page, 'button', 'Discard');
 }

@@ -17,6 +17,11 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A list with these items. */
+export function ul(attributes: Attributes, items: (Node | string)[]): HTMLUListElement {
+  return h('ul', attributes, ...items.map((item) => h('li', {}, item)));
+}
+
 /** An element of index.html. */
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);

@@ -1,61 +1,44 @@
-import { signOut } from './client';
-import { byId, button, h } from './dom';
-import { clear, notify, showFailure } from './notices';
+import { getMe } from './calls/sign-in';
+import { asFailure } from './failure';
+import { showFailure } from './notices';
+import { navigate, signInPath, start, type Route } from './router';
 import { current, onChange } from './session';
-import { signInView, signUpView } from './views/account';
-import { composeView } from './views/compose';
+import { markCurrent, showNavigation } from './shell';
+import { accountView } from './views/account/account';
+import { sessionsView } from './views/account/sessions';
+import { tokensView } from './views/account/tokens';
+import { editView, newPostView } from './views/compose';
+import { draftsView } from './views/drafts';
 import { feedView } from './views/feed';
+import { auditLogView } from './views/moderation/audit-log';
+import { usersView } from './views/moderation/users';
+import { postView } from './views/post';
+import { profileView } from './views/profile';
+import { signInView, signUpView } from './views/sign-in';
 
-const main = byId('main');
+const routes: Route[] = [
+  [/^\/$/, feedView],
+  [/^\/posts\/(\d+)$/, postView],
+  [/^\/posts\/(\d+)\/edit$/, editView, true],
+  [/^\/new$/, newPostView, true],
+  [/^\/drafts$/, draftsView, true],
+  [/^\/users\/(\d+)$/, profileView],
+  [/^\/account$/, accountView, true],
+  [/^\/sessions$/, sessionsView, true],
+  [/^\/tokens$/, tokensView, true],
+  [/^\/moderation\/users$/, usersView, true],
+  [/^\/moderation\/audit-log$/, auditLogView, true],
+  [/^\/sign-in$/, signInView, false],
+  [/^\/sign-up$/, signUpView, false],
+];
 
-/** The view for the URL's fragment. A signed-out user gets only sign-in and sign-up. */
-function view(): HTMLElement {
-  const route = location.hash.slice(1);
-  if (!current()) return route === 'sign-up' ? signUpView() : signInView();
-  return route === 'new' ? composeView(() => go('')) : feedView();
-}
-
-function show(moveFocus = true): void {
-  clear();
-  main.replaceChildren(view());
-  byId('account').replaceChildren(...account());
-  const heading = main.querySelector('h1');
-  document.title = `${heading?.textContent} · Acclaim`;
-  if (!moveFocus) return;
-  // Moves the focus to the top of the new view, so that screen readers announce its name.
-  heading?.focus({ preventScroll: true });
-  window.scrollTo(0, 0);
-}
-
-function go(route: string): void {
-  if (location.hash.slice(1) !== route) history.pushState(null, '', route ? `#${route}` : location.pathname);
-  show();
-}
-
-function account(): HTMLElement[] {
-  const session = current();
-  if (!session) return [];
-  return [
-    h('span', { class: 'username' }, h('span', { class: 'visually-hidden' }, 'Signed in as '), session.user.username),
-    button('Sign out', 'quiet', async () => {
-      const ended = await signOut();
-      notify(ended ? 'Signed out.' : 'Signed out in this tab only. The service cannot be reached.');
-    }),
-    h('a', { href: '#new', class: 'primary' }, 'New post'),
-  ];
-}
-
-window.addEventListener('hashchange', () => show());
-onChange((failure) => {
-  go('');
-  if (failure) showFailure(failure);
+onChange(async (failure) => {
+  showNavigation();
+  if (!failure) return;
+  await navigate(signInPath(), { replace: true });
+  showFailure(failure);
 });
-document.querySelector('.skip')?.addEventListener('click', (event) => {
-  // The fragment names the view, so the link itself cannot move the focus.
-  event.preventDefault();
-  main.focus();
-});
-byId('footer').append(
-  h('p', {}, 'An example front end for ', h('a', { href: `${ACCLAIM_URL}/docs` }, 'the service at ', ACCLAIM_URL)),
-);
-show(false);
+showNavigation();
+start(routes, markCurrent);
+// If it fails, the view's own requests fail for the same reason, and say so.
+if (current()) getMe().catch(asFailure);

@@ -10,11 +10,6 @@ export function notify(text: string): void {
   timer = window.setTimeout(clear, 8000);
 }
 
-/** Announces a change of the page to screen readers only. */
-export function announce(text: string): void {
-  byId('announcement').textContent = text;
-}
-
 /** Shows a failure until it is dismissed or the user does something else. */
 export function showFailure(failure: Failure): void {
   // When a session ends, the previous view reports the same failure a second time.

@@ -5,8 +5,10 @@ export interface Session {
   accessToken: string;
   /** Can be used once. The exchange returns the next one. */
   refreshToken: string;
-  user: Pick<components['schemas']['User'], 'id' | 'username'>;
+  user: SignedInUser;
 }
+
+export type SignedInUser = Pick<components['schemas']['User'], 'id' | 'username' | 'role'>;
 
 const KEY = 'acclaim.session';
 let listener: (failure?: Failure) => void = () => {};
@@ -35,10 +37,13 @@ export function begin(next: Session): void {
   listener();
 }
 
-/** Replaces the tokens of `target`. */
-export function renew(target: Session, tokens: Pick<Session, 'accessToken' | 'refreshToken'>): void {
-  Object.assign(target, tokens);
-  if (target === session) store(target);
+/** Replaces the tokens or the user of `target`. */
+export function renew(target: Session, changes: Partial<Session>): void {
+  const before = JSON.stringify(target.user);
+  Object.assign(target, changes);
+  if (target !== session) return;
+  store(target);
+  if (JSON.stringify(target.user) !== before) listener();
 }
 
 /** Signs out. `failure` is set if the service ended the session. */
@@ -48,6 +53,7 @@ export function end(failure?: Failure): void {
   listener(failure);
 }
 
+/** Calls `call` when a user signs in or out, or has another name or role. */
 export function onChange(call: (failure?: Failure) => void): void {
   listener = call;
 }

@@ -1,118 +1,54 @@
-import { listPosts, type Post, type PostQuery } from '../client';
-import { button, h } from '../dom';
-import { Failure } from '../failure';
-import { announce, clear, showFailure } from '../notices';
-import { postView } from './post';
-
-const PAGE_SIZE = 10;
+import { listPosts, type PostQuery } from '../calls/posts';
+import { h, ul } from '../dom';
+import { postCards } from '../parts/list';
+import { feedPath, type FeedQuery } from '../paths';
+import { navigate, type Visit } from '../router';
+import { current } from '../session';
 
 type Sort = NonNullable<PostQuery['sort']>;
 const SORTS: [Sort, string][] = [
-  ['new', 'Newest'],
-  ['old', 'Oldest'],
+  ['new', 'New'],
+  ['hot', 'Hot'],
+  ['top', 'Top'],
+  ['old', 'Old'],
 ];
 
-export function feedView(): HTMLElement {
-  const heading = h('h1', { id: 'title', tabindex: -1 }, 'Posts');
-  const list = h('div', { class: 'posts' });
-  const end = h('div', { class: 'end' });
-  const shown = new Set<number>();
-  // Start of the next page.
-  let skip = 0;
-  let search = '';
-  let sort: Sort = 'new';
-  // Number of requests so far. A response is dropped if a newer request has started.
-  let latest = 0;
-
-  async function load(more: boolean): Promise<void> {
-    const request = ++latest;
-    list.ariaBusy = 'true';
-    try {
-      // Requests one post more than it shows, to know whether there is a next page.
-      const query = { limit: PAGE_SIZE + 1, skip: more ? skip : 0, sort, ...(search && { search }) };
-      const posts = await listPosts(query);
-      if (request === latest) show(posts, more);
-    } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
-      if (request !== latest) return;
-      showFailure(failure);
-      const retry = button('Try again', 'plain', () => restart(more));
-      if (replaceEnd(retry)) retry.focus();
-    } finally {
-      if (request === latest) list.ariaBusy = null;
-    }
-  }
-
-  function show(posts: Post[], more: boolean): void {
-    if (!more) {
-      shown.clear();
-      list.replaceChildren();
-      skip = 0;
-    }
-    skip += Math.min(posts.length, PAGE_SIZE);
-    // New posts may have moved posts that are already shown into the next page.
-    const fresh = posts.slice(0, PAGE_SIZE).filter((post) => !shown.has(post.id)).map(add);
-    const next = posts.length > PAGE_SIZE;
-    const ending = shown.size === 0 ? [emptyNotice()] : [];
-    const hadFocus = replaceEnd(...(next ? [button('Load more', 'plain', () => restart(true))] : ending));
-    if (hadFocus) (fresh[0]?.querySelector('h2') ?? heading).focus();
-    announce(shown.size === 0 ? emptyText() : `Posts shown: ${shown.size}${next ? ', and there are more' : ''}.`);
-  }
-
-  /** Returns true if the replaced content had the focus. The caller then has to move it. */
-  function replaceEnd(...children: HTMLElement[]): boolean {
-    const hadFocus = end.contains(document.activeElement);
-    end.replaceChildren(...children);
-    return hadFocus;
-  }
-
-  function add(post: Post): HTMLElement {
-    const element = postView(post, (removed) => {
-      const neighbour = removed.nextElementSibling ?? removed.previousElementSibling;
-      shown.delete(post.id);
-      skip -= 1;
-      removed.remove();
-      (neighbour?.querySelector('h2') ?? heading).focus();
-      if (shown.size === 0) void load(false);
-    });
-    shown.add(post.id);
-    list.append(element);
-    return element;
-  }
-
-  function restart(more: boolean): void {
-    clear();
-    void load(more);
-  }
-
-  function emptyText(): string {
-    return search ? `No post has “${search}”.` : 'There are no posts yet.';
-  }
-
-  function emptyNotice(): HTMLElement {
-    const paragraph = h('p', { class: 'empty' }, emptyText());
-    if (!search) paragraph.append(' ', h('a', { href: '#new' }, 'Write the first one'));
-    return paragraph;
-  }
-
-  void load(false);
-  const tools = h(
-    'div',
-    { class: 'tools' },
-    searchForm((words) => {
-      search = words;
-      restart(false);
-    }),
-    sortChoice((chosen) => {
-      sort = chosen;
-      restart(false);
-    }),
+/** All published posts, or those that match the query. The service checks the values. */
+export async function feedView({ query, signal }: Visit): Promise<HTMLElement> {
+  const { cursor, ...filters }: FeedQuery = Object.fromEntries(query);
+  const { sort, search, tag, owner, voted } = filters;
+  const page = await listPosts(
+    {
+      published: true,
+      sort: sort as Sort | undefined,
+      search,
+      tag,
+      owner_id: owner ? Number(owner) : undefined,
+      voted: voted ? voted === 'true' : undefined,
+      cursor,
+    },
+    signal,
   );
-  return h('section', { class: 'feed', 'aria-labelledby': 'title' }, heading, tools, list, end);
+  const empty =
+    search || tag || owner || voted
+      ? ['No post matches. ', h('a', { href: '/' }, 'All posts')]
+      : ['There are no posts yet. ', h('a', { href: '/new' }, 'Write the first one')];
+  const author = page.items[0]?.owner.username ?? `user ${owner}`;
+  const cards = postCards(page, (other) => feedPath({ ...filters, cursor: other }), empty);
+  const head = h('div', { class: 'head' }, h('h1', {}, headingOf(filters, author)), ...chips(filters, author));
+  const tools = h('div', { class: 'tools' }, searchForm(filters), orders(filters));
+  return h('section', { class: 'feed' }, head, tools, ...cards);
 }
 
-function searchForm(search: (words: string) => void): HTMLElement {
-  const input = h('input', { id: 'search', type: 'search', autocomplete: 'off', maxlength: 1000, placeholder: 'Words in title or text' });
+function headingOf({ search, tag, owner, voted }: FeedQuery, author: string): string {
+  if (search) return `Posts with “${search}”`;
+  if (tag) return `Posts tagged ${tag}`;
+  if (owner) return `Posts by ${author}`;
+  return voted ? 'Posts you voted for' : 'Posts';
+}
+
+function searchForm(filters: FeedQuery): HTMLElement {
+  const input = h('input', { id: 'search', type: 'search', autocomplete: 'off', maxlength: 1000, placeholder: 'Words in title or text', value: filters.search ?? '' });
   const element = h(
     'form',
     { role: 'search', class: 'search' },
@@ -120,24 +56,38 @@ function searchForm(search: (words: string) => void): HTMLElement {
     input,
     h('button', { class: 'plain' }, 'Search'),
   );
-  let searched = '';
+  // Without an order, the best match comes first.
+  const { sort: _, ...others } = filters;
   element.addEventListener('submit', (event) => {
     event.preventDefault();
-    searched = input.value.trim();
-    search(searched);
-  });
-  // Clearing the field, for example with the browser's own button, shows all posts again.
-  input.addEventListener('input', () => {
-    if (input.value === '' && searched !== '') search((searched = ''));
+    void navigate(feedPath({ ...others, search: input.value.trim() }));
   });
   return element;
 }
 
-function sortChoice(choose: (sort: Sort) => void): HTMLElement {
-  const choices = SORTS.map(([value, label], i) => {
-    const input = h('input', { type: 'radio', name: 'sort', value, checked: i === 0 });
-    input.addEventListener('change', () => choose(value));
-    return h('label', {}, input, label);
+function orders(filters: FeedQuery): HTMLElement {
+  const first: [string, string][] = filters.search ? [['', 'Best']] : [];
+  const choices = [...first, ...SORTS];
+  const chosen = choices.find(([value]) => value === filters.sort) ?? choices[0];
+  const links = choices.map(([sort, label]) => {
+    // `new` is the order without a search, so its URL is the plain one.
+    const path = feedPath({ ...filters, sort: sort === 'new' && !filters.search ? '' : sort });
+    return h('a', { href: path, 'aria-current': sort === chosen?.[0] && 'true' }, label);
   });
-  return h('fieldset', { class: 'sort' }, h('legend', { class: 'visually-hidden' }, 'Order'), ...choices);
+  return h('nav', { class: 'sort', 'aria-label': 'Order' }, ul({}, links));
+}
+
+/** The filters as links that remove them, and the filter by own votes. */
+function chips(filters: FeedQuery, author: string): HTMLElement[] {
+  const labels: [keyof FeedQuery, string][] = [
+    ['search', `Words: ${filters.search}`],
+    ['tag', `Tag: ${filters.tag}`],
+    ['owner', `By ${author}`],
+    ['voted', 'Your votes'],
+  ];
+  const items = labels
+    .filter(([name]) => filters[name])
+    .map(([name, label]) => h('a', { class: 'chip', href: feedPath({ ...filters, [name]: '' }), 'aria-label': `Remove the filter “${label}”` }, label));
+  if (current() && !filters.voted) items.push(h('a', { class: 'tag', href: feedPath({ ...filters, voted: 'true' }) }, 'Your votes'));
+  return items.length > 0 ? [ul({ class: 'filters', 'aria-label': 'Filters' }, items)] : [];
 }

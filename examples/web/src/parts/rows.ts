@@ -1,0 +1,21 @@
+import { h } from '../dom';
+import type { Content } from './page';
+
+/** An item of a list: its name, facts about it, and buttons. */
+export function row(name: Content, facts: [term: string, value: Node | string][], ...actions: HTMLElement[]): HTMLElement {
+  const pairs = facts.map(([term, value]) => h('div', {}, h('dt', {}, term), h('dd', {}, value)));
+  const words = h('div', {}, h('p', { class: 'name', tabindex: -1 }, ...name), h('dl', {}, ...pairs));
+  return h('li', { class: 'row' }, words, ...actions);
+}
+
+export function list(rows: HTMLElement[], empty: string): HTMLElement {
+  return rows.length > 0 ? h('ul', { class: 'rows' }, ...rows) : h('p', { class: 'empty' }, empty);
+}
+
+/** Removes `item` from its list, and moves the focus to its neighbour, or else to the heading of the view. */
+export function removeRow(item: HTMLElement): void {
+  const neighbour = item.nextElementSibling ?? item.previousElementSibling;
+  const heading = neighbour?.querySelector<HTMLElement>('.name') ?? document.querySelector<HTMLElement>('h1');
+  item.remove();
+  heading?.focus();
+}

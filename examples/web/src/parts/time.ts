@@ -1,0 +1,30 @@
+const language = document.documentElement.lang;
+const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+];
+
+/** The date and the time. */
+export function exactTimeElement(time: string): HTMLElement {
+  return timeElement(time, exact.format);
+}
+
+/** A time as “5 minutes ago”, or after a week as date and time, which is also its tooltip. */
+export function timeElement(time: string, write: (date: Date) => string = text): HTMLElement {
+  const date = new Date(time);
+  const element = document.createElement('time');
+  element.dateTime = time;
+  element.title = exact.format(date);
+  element.textContent = write(date);
+  return element;
+}
+
+function text(date: Date): string {
+  const seconds = (date.getTime() - Date.now()) / 1000;
+  if (Math.abs(seconds) > 7 * 86_400) return exact.format(date);
+  const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', Infinity];
+  return unit === 'second' ? 'just now' : relative.format(Math.trunc(seconds / length), unit);
+}

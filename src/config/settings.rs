@@ -1,6 +1,6 @@
 //! Declares every setting: its name, default and meaning.
 
-/// A setting, as documented in the README and `.env.example`.
+/// A setting, as documented in `docs/settings.md` and `.env.example`.
 pub struct Setting {
     /// The name of the environment variable.
     pub name: &'static str,

@@ -33,7 +33,6 @@ mod permissions;
 mod posts;
 mod problems;
 mod quotas;
-mod readme;
 mod removal;
 mod server;
 mod storage;

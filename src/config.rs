@@ -12,12 +12,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::keys::Keys;
 pub use limits::{ConnectionSettings, LimitSettings, Rate};
-use parse::{boolean, connections, days, key_file, minutes, origins, parsed, secrets};
+use parse::{boolean, connections, days, key_file, minutes, origins, parsed, public_url, secrets};
 pub use quotas::QuotaSettings;
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_CONNECTIONS,
     DATABASE_URL, HOST, JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS,
-    REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
+    PUBLIC_URL, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
 };
 pub use settings::{SETTINGS, Setting};
 
@@ -50,6 +50,8 @@ pub struct Config {
     pub host: IpAddr,
     /// `PORT`.
     pub port: u16,
+    /// `PUBLIC_URL`, without a slash at the end.
+    pub public_url: Option<String>,
     /// `JWT_SECRET` or `JWT_KEY_FILE`. `None` is possible only if `HOST` is a loopback address.
     pub keys: Option<Keys>,
     /// `ACCESS_TOKEN_EXPIRE_MINUTES`.
@@ -114,6 +116,7 @@ impl Config {
         let port = reader.read(&PORT, |text| {
             parsed::<u16>(text, "an integer from 0 to 65535")
         });
+        let public_url = reader.read(&PUBLIC_URL, public_url);
         let secrets = reader.read(&JWT_SECRET, secrets).flatten();
         let key_file = reader.read(&JWT_KEY_FILE, key_file).flatten();
         let access_token_lifetime = reader.read(&ACCESS_TOKEN_EXPIRE_MINUTES, minutes);
@@ -152,6 +155,7 @@ impl Config {
             Some(database_connections),
             Some(host),
             Some(port),
+            Some(public_url),
             Some(access_token_lifetime),
             Some(refresh_token_lifetime),
             Some(origins),
@@ -168,6 +172,7 @@ impl Config {
             database_connections,
             host,
             port,
+            public_url,
             access_token_lifetime,
             refresh_token_lifetime,
             origins,
@@ -188,6 +193,7 @@ impl Config {
             database_connections,
             host,
             port,
+            public_url,
             keys: secrets.or(key_file),
             access_token_lifetime,
             refresh_token_lifetime,

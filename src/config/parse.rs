@@ -144,6 +144,15 @@ pub(super) fn origins(text: &str) -> Result<Origins, String> {
         .map(Origins::These)
 }
 
+pub(super) fn public_url(text: &str) -> Result<Option<String>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = origin(text);
+    url.map(Some)
+        .map_err(|_| format!("`{text}` is not a URL without a path, such as https://api.example"))
+}
+
 /// Returns the ASCII serialisation (RFC 6454, section 6.2), the form that browsers send.
 fn origin(text: &str) -> Result<String, String> {
     let url = Url::parse(text)

@@ -8,7 +8,7 @@ type Schemas = components['schemas'];
 export type Post = Schemas['Post'];
 export type PostCreate = Schemas['PostCreate'];
 export type UserCreate = Schemas['UserCreate'];
-export type Credentials = Schemas['PasswordGrant'];
+export type Credentials = Required<Pick<Schemas['TokenRequest'], 'username' | 'password'>>;
 export type PostQuery = NonNullable<operations['listPosts']['parameters']['query']>;
 
 const client = createClient<paths>({ baseUrl: ACCLAIM_URL, fetch: authorised });
@@ -37,11 +37,11 @@ export async function signUp(body: UserCreate): Promise<void> {
   await bodyOf(client.POST('/users', { body }));
 }
 
-/** The OAuth 2.0 password grant, as a form (RFC 6749). */
+/** Without `grant_type`, so that errors are problem details. */
 export async function signIn(username: string, password: string): Promise<void> {
   const { access_token: accessToken, refresh_token: refreshToken } = await bodyOf(
     client.POST('/login', {
-      body: { grant_type: 'password', username, password },
+      body: { username, password },
       headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
     }),
   );

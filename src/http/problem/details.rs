@@ -10,10 +10,10 @@ use actix_web::{
 };
 use serde::Serialize;
 
-use super::Problem;
+use super::{OAuthCode, Problem};
 use crate::{error::FieldError, http::request_id::RequestId};
 
-/// The body of every 4xx and 5xx response (RFC 9457).
+/// The body of 4xx and 5xx responses (RFC 9457).
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemDetails<'a> {
@@ -39,8 +39,8 @@ pub struct ProblemDetails<'a> {
     errors: &'a [FieldError],
     /// With 401 of `/login`, the OAuth 2.0 error code (RFC 6749, section 5.2).
     #[serde(rename = "error", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "invalid_grant")]
-    oauth_error: Option<&'a str>,
+    #[schema(nullable = false, value_type = Option<&str>, example = "invalid_grant")]
+    oauth_error: Option<OAuthCode>,
 }
 
 impl Problem {
@@ -65,12 +65,24 @@ impl Problem {
     }
 
     pub(super) fn body(&self, instance: &str) -> BoxBody {
+        let body = match self.oauth_body() {
+            Some(error) => serde_json::to_vec(&error),
+            None => serde_json::to_vec(&self.details(instance)),
+        };
         // Serialisation of strings and numbers cannot fail.
-        BoxBody::new(serde_json::to_vec(&self.details(instance)).unwrap_or_default())
+        BoxBody::new(body.unwrap_or_default())
+    }
+
+    pub(super) fn media_type(&self) -> &'static str {
+        match self.error_uri {
+            Some(_) => "application/json",
+            None => "application/problem+json",
+        }
     }
 }
 
-/// Replaces the body of `response`, a 4xx or 5xx, by problem details. Keeps its headers.
+/// Replaces the body of `response`, a 4xx or 5xx, by problem details, or by an error of OAuth 2.0 where
+/// the handler chose that. Keeps its headers.
 #[must_use]
 pub fn render(response: ServiceResponse, id: &RequestId) -> ServiceResponse {
     let status = response.status();
@@ -87,7 +99,7 @@ pub fn render(response: ServiceResponse, id: &RequestId) -> ServiceResponse {
     let mut response = response.map_body(|_, _| problem.body(&id.0));
     response.headers_mut().insert(
         header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
+        HeaderValue::from_static(problem.media_type()),
     );
     response
 }

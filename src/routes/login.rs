@@ -16,7 +16,10 @@ use crate::{
     http::{
         Form, Problem, Route, State,
         limits::AddressLimit,
-        problem::{OAuthError, types::{ACCOUNT_SUSPENDED, INVALID_CREDENTIALS, UNPROCESSABLE_CONTENT}},
+        problem::{
+            OAuthError,
+            types::{ACCOUNT_SUSPENDED, INVALID_CREDENTIALS, UNPROCESSABLE_CONTENT},
+        },
         route::route,
     },
     services::auth::{
@@ -50,7 +53,9 @@ pub(super) struct TokenResponse {
     #[schema(example = "Zx1kqP0vB7sD3fJ9mW2nR5tY8uC4hL6gA1eQ0iO7pKj")]
     refresh_token: String,
     /// The scopes of the access token, separated by spaces.
-    #[schema(example = "posts:read posts:create posts:update posts:delete votes:write account introspect")]
+    #[schema(
+        example = "posts:read posts:create posts:update posts:delete votes:write account introspect"
+    )]
     scope: String,
 }
 
@@ -116,11 +121,7 @@ async fn login(
 }
 
 /// Starts or refreshes a session, as `form` requests.
-async fn issue(
-    form: Form,
-    state: &State,
-    request: &HttpRequest,
-) -> Result<IssuedSession, Problem> {
+async fn issue(form: Form, state: &State, request: &HttpRequest) -> Result<IssuedSession, Problem> {
     let AccessTokenRequest { grant, scopes } = form.read()?;
     let State {
         db,

@@ -26,7 +26,10 @@ struct ServerMetadata {
     introspection_endpoint: String,
     /// Only if access tokens are signed with a key pair (`JWT_KEY_FILE`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "https://api.example/.well-known/jwks.json")]
+    #[schema(
+        nullable = false,
+        example = "https://api.example/.well-known/jwks.json"
+    )]
     jwks_uri: Option<String>,
     #[schema(example = "https://api.example/docs")]
     service_documentation: String,

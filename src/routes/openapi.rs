@@ -214,7 +214,10 @@ fn implied_problems(
         (types::REQUEST_TIMEOUT, body),
         (types::CONTENT_TOO_LARGE, body),
         (types::UNSUPPORTED_MEDIA_TYPE, body),
-        (types::UNPROCESSABLE_CONTENT, (body || query || id) && !oauth),
+        (
+            types::UNPROCESSABLE_CONTENT,
+            (body || query || id) && !oauth,
+        ),
         (types::TOO_MANY_REQUESTS, limited),
         (types::INTERNAL_SERVER_ERROR, true),
         (types::SERVICE_UNAVAILABLE, true),

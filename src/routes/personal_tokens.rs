@@ -23,7 +23,9 @@ use crate::{
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        route!(create).needs_full_session().fails_with(&[TOKEN_LIMIT]),
+        route!(create)
+            .needs_full_session()
+            .fails_with(&[TOKEN_LIMIT]),
         route!(list).needs(Scope::Account),
         route!(revoke)
             .needs(Scope::Account)

@@ -18,6 +18,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// A token to revoke or introspect.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = BodyErrors)]
+#[expect(dead_code, reason = "the other members are only checked")]
 pub(super) struct TokenQuery {
     /// An access token, a refresh token or a personal access token.
     pub(super) token: PresentedToken,

@@ -44,7 +44,12 @@ const UNKNOWN_ID: &str = "999999999";
 const ROWS: [Row; 37] = [
     ("GET /", Public, &[], ""),
     ("GET /.well-known/jwks.json", Public, &[], ""),
-    ("GET /.well-known/oauth-authorization-server", Public, &[], ""),
+    (
+        "GET /.well-known/oauth-authorization-server",
+        Public,
+        &[],
+        "",
+    ),
     ("GET /docs", Public, &[], ""),
     ("GET /health/live", Public, &[], ""),
     ("GET /health/ready", Public, &[], ""),

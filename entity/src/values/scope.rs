@@ -238,13 +238,11 @@ impl RequestedScopes {
             return Err(Invalid::new("length", message));
         }
         let scopes: Result<Vec<Scope>, _> = text.split(' ').map(str::parse).collect();
-        scopes
-            .map(|scopes| Self(Scopes::of(&scopes)))
-            .map_err(|_| {
-                let names = Scope::NAMES.join(", ");
-                let message = format!("must be one or more of {names}, separated by single spaces");
-                Invalid::new("unknown_value", message)
-            })
+        scopes.map(|scopes| Self(Scopes::of(&scopes))).map_err(|_| {
+            let names = Scope::NAMES.join(", ");
+            let message = format!("must be one or more of {names}, separated by single spaces");
+            Invalid::new("unknown_value", message)
+        })
     }
 
     /// The set.

@@ -300,8 +300,10 @@ impl From<Error> for Problem {
             },
             Error::InsufficientScope { .. } => Self::new(types::INSUFFICIENT_SCOPE, detail)
                 .with_challenge(r#"Bearer error="insufficient_scope""#),
-            Error::SessionNeeded | Error::FullSessionNeeded => Self::new(types::SESSION_REQUIRED, detail)
-                .with_challenge(r#"Bearer error="insufficient_scope""#),
+            Error::SessionNeeded | Error::FullSessionNeeded => {
+                Self::new(types::SESSION_REQUIRED, detail)
+                    .with_challenge(r#"Bearer error="insufficient_scope""#)
+            }
             Error::InvalidToken => Self::new(types::INVALID_TOKEN, detail)
                 .with_challenge(r#"Bearer error="invalid_token""#),
             Error::ScopeNotGranted => Self::invalid(vec![FieldError::new(

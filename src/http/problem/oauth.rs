@@ -78,13 +78,13 @@ impl Problem {
 
     /// The body for a client that speaks OAuth 2.0; `None` if the problem is not for such a client.
     pub(super) fn oauth_body(&self) -> Option<OAuthError<'_>> {
-        self.oauth_error.zip(self.error_uri.as_deref()).map(
-            |(error, error_uri)| OAuthError {
+        self.oauth_error
+            .zip(self.error_uri.as_deref())
+            .map(|(error, error_uri)| OAuthError {
                 error,
                 error_description: allowed(&self.detail),
                 error_uri,
-            },
-        )
+            })
     }
 }
 

@@ -95,8 +95,7 @@ impl AccessTokens {
     #[must_use]
     pub fn with_issuer(mut self, issuer: Option<String>) -> Self {
         let accepted = [ACCLAIM].into_iter().chain(issuer.as_deref());
-        self.validation
-            .set_issuer(&accepted.collect::<Vec<_>>());
+        self.validation.set_issuer(&accepted.collect::<Vec<_>>());
         Self { issuer, ..self }
     }
 

@@ -10,8 +10,9 @@ use crate::{
         scopes,
     },
     harness::{
-        Fixture, apply, behaviour, wait_for,
+        Fixture, apply, behaviour,
         service::{Answer, Service, User},
+        wait_for,
     },
 };
 
@@ -107,17 +108,28 @@ async fn ended_and_unknown_tokens_are_inactive(fixture: Fixture) {
     assert_eq!(active(&unknown).await, [false; 5]);
     let connection = fixture.connect().await;
     let execute = async |sql: &str| connection.execute_unprepared(sql).await.expect(sql);
-    execute("UPDATE refresh_tokens SET replaced_at = '2026-01-01T00:00:00Z' WHERE parent_hash IS NULL")
-        .await;
+    execute(
+        "UPDATE refresh_tokens SET replaced_at = '2026-01-01T00:00:00Z' WHERE parent_hash IS NULL",
+    )
+    .await;
     assert_eq!(active(&tokens).await, [true, true, false, true]);
-    let suspend = format!("UPDATE users SET suspended_at = created_at WHERE id = {}", ada.id);
+    let suspend = format!(
+        "UPDATE users SET suspended_at = created_at WHERE id = {}",
+        ada.id
+    );
     execute(&suspend).await;
     assert_eq!(active(&tokens).await, [false; 4]);
     execute("UPDATE users SET suspended_at = NULL").await;
     assert_eq!(active(&tokens).await, [true, true, false, true]);
-    let past = format!("UPDATE sessions SET expires_at = created_at WHERE user_id = {}", ada.id);
+    let past = format!(
+        "UPDATE sessions SET expires_at = created_at WHERE user_id = {}",
+        ada.id
+    );
     execute(&past).await;
-    let past = format!("UPDATE tokens SET expires_at = created_at WHERE user_id = {}", ada.id);
+    let past = format!(
+        "UPDATE tokens SET expires_at = created_at WHERE user_id = {}",
+        ada.id
+    );
     execute(&past).await;
     assert_eq!(active(&tokens).await, [false; 4]);
     let end = format!("DELETE FROM sessions WHERE user_id = {}", ada.id);

@@ -1,9 +1,6 @@
 //! `GET /.well-known/oauth-authorization-server` (RFC 8414) and the issuer of access tokens.
 
-use acclaim::{
-    config::Origins,
-    keys::Keys,
-};
+use acclaim::{config::Origins, keys::Keys};
 use serde_json::{Value, json};
 
 use crate::{
@@ -85,7 +82,14 @@ async fn without_a_public_url_the_issuer_is_the_host_of_the_request(fixture: Fix
         assert_eq!(answer["token_endpoint"], format!("{issuer}/login"));
         assert_eq!(answer.get("jwks_uri"), None);
     }
-    for host in ["a.example/x", "ada@a.example", "a.example?x", "a b", "", "a:99999"] {
+    for host in [
+        "a.example/x",
+        "ada@a.example",
+        "a.example?x",
+        "a b",
+        "",
+        "a:99999",
+    ] {
         let answer = metadata(&service, Some(host)).await;
         assert_eq!(answer.status, 400, "{host}: {}", answer.text);
     }
@@ -101,12 +105,20 @@ async fn a_public_url_is_the_issuer(fixture: Fixture) {
     let answer = metadata(&service, Some("evil.example")).await;
     let answer = answer.expect(200).json();
     assert_eq!(answer["issuer"], url);
-    assert_eq!(answer["introspection_endpoint"], format!("{url}/introspect"));
+    assert_eq!(
+        answer["introspection_endpoint"],
+        format!("{url}/introspect")
+    );
     // Tokens that were issued before stay valid.
     service.get("/users/me", &ada).await.expect(200);
-    let new = service.sign_in("ada", crate::harness::service::PASSWORD).await;
+    let new = service
+        .sign_in("ada", crate::harness::service::PASSWORD)
+        .await;
     let claims = decoded(&new.token).1;
-    assert_eq!((&claims["iss"], &claims["aud"]), (&json!(url), &json!("acclaim")));
+    assert_eq!(
+        (&claims["iss"], &claims["aud"]),
+        (&json!(url), &json!("acclaim"))
+    );
     let form = json!({"token": new.token});
     let shown = service.post("/introspect", &new, form).await.expect(200);
     assert_eq!(shown.json()["iss"], url);

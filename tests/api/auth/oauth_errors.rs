@@ -137,7 +137,9 @@ async fn the_grant_type_is_found_in_every_format(fixture: Fixture) {
         assert_eq!(answer.oauth_error(), "invalid_request");
     }
     // The service cannot read members of these bodies.
-    raw("application/json", b"{\"grant_type\": \"password\"").await.problem(400);
+    raw("application/json", b"{\"grant_type\": \"password\"")
+        .await
+        .problem(400);
     raw("text/plain", b"grant_type=password").await.problem(415);
     let long = Answer::of(
         post()

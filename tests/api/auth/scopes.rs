@@ -72,7 +72,13 @@ async fn a_session_has_the_requested_scopes_and_no_more(fixture: Fixture) {
     // An empty scope counts as omitted.
     let tokens = sign_in(&service, "").await.expect(200).json();
     assert_eq!(tokens["scope"], EVERY);
-    for scope in ["magic", "posts:read  account", " posts:read", "POSTS:READ", " "] {
+    for scope in [
+        "magic",
+        "posts:read  account",
+        " posts:read",
+        "POSTS:READ",
+        " ",
+    ] {
         let refused = sign_in(&service, scope).await;
         assert_eq!(refused.oauth_error(), "invalid_scope", "{scope}");
     }
@@ -136,7 +142,10 @@ async fn a_limited_session_cannot_create_credentials_or_use_a_role(fixture: Fixt
     }
     let tokens = sign_in(&service, EVERY).await.expect(200).json();
     let every = with_tokens(&ada, &tokens);
-    service.post("/tokens", &every, new.clone()).await.expect(201);
+    service
+        .post("/tokens", &every, new.clone())
+        .await
+        .expect(201);
     service.get("/audit-log", &every).await.expect(200);
     // Any session can end itself.
     let out = service.call("POST", "/logout", Some(&narrow), None).await;

@@ -5,14 +5,15 @@ mod parse;
 mod quotas;
 mod settings;
 
-use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use migration::Database;
-use tracing_subscriber::EnvFilter;
 
 use crate::keys::Keys;
 pub use limits::{ConnectionSettings, LimitSettings, Rate};
-use parse::{boolean, connections, days, key_file, minutes, origins, parsed, public_url, secrets};
+use parse::{
+    boolean, connections, days, key_file, log_filter, minutes, origins, parsed, public_url, secrets,
+};
 pub use quotas::QuotaSettings;
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_CONNECTIONS,
@@ -127,13 +128,7 @@ impl Config {
         let quotas = QuotaSettings::read(&mut reader);
         let limits = LimitSettings::read(&mut reader);
         let connections = ConnectionSettings::read(&mut reader, limits.as_ref());
-        let log_filter = reader.read(&RUST_LOG, |text| {
-            EnvFilter::from_str(text)
-                .map(|_| text.to_owned())
-                .map_err(|_| {
-                    "expected a level, or directives such as warn,acclaim=debug".to_owned()
-                })
-        });
+        let log_filter = reader.read(&RUST_LOG, log_filter);
         let log_format = reader.read(&LOG_FORMAT, |text| match text {
             "text" => Ok(LogFormat::Text),
             "json" => Ok(LogFormat::Json),

@@ -4,6 +4,7 @@
 mod account;
 mod docs;
 mod export;
+mod ignored;
 mod introspection;
 mod keys;
 mod login;

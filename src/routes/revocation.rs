@@ -5,7 +5,7 @@ use deserr::Deserr;
 use entity::values::PresentedToken;
 use utoipa::ToSchema;
 
-use super::types::IgnoredText;
+use super::ignored::IgnoredText;
 use crate::{
     http::{Form, Problem, Route, State, input::BodyErrors, problem::OAuthError, route::route},
     services::auth::revocation,
@@ -24,15 +24,15 @@ pub(super) struct TokenQuery {
     pub(super) token: PresentedToken,
     /// Ignored: the service recognises the kind of a token.
     #[deserr(default, from(IgnoredText) = Some)]
-    #[schema(inline, nullable = false, example = "refresh_token")]
+    #[schema(value_type = Option<String>, nullable = false, max_length = 1000, example = "refresh_token")]
     token_type_hint: Option<IgnoredText>,
     /// Ignored: the service has no registered clients.
     #[deserr(default, from(IgnoredText) = Some)]
-    #[schema(inline, nullable = false)]
+    #[schema(value_type = Option<String>, nullable = false, max_length = 1000)]
     client_id: Option<IgnoredText>,
     /// Ignored.
     #[deserr(default, from(IgnoredText) = Some)]
-    #[schema(inline, nullable = false)]
+    #[schema(value_type = Option<String>, nullable = false, max_length = 1000)]
     client_secret: Option<IgnoredText>,
 }
 

@@ -1,11 +1,8 @@
 //! Request types of several resources.
 
-use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
-use entity::values::{InputError, Invalid, Limit, Reason, Skip, read_text};
-use utoipa::{
-    IntoParams, PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
-};
+use deserr::Deserr;
+use entity::values::{Invalid, Limit, Reason, Skip};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     http::{input::QueryErrors, link::invalid_cursor},
@@ -61,38 +58,4 @@ pub(super) struct CursorParameters {
 
 fn parse_cursor(text: &str) -> Result<Option<Cursor>, Invalid> {
     Cursor::parse(text).map(Some).ok_or_else(invalid_cursor)
-}
-
-/// A text that the service accepts and does not keep.
-pub(super) struct IgnoredText;
-
-impl IgnoredText {
-    /// Maximum length in characters.
-    const MAX: usize = 1000;
-}
-
-impl PartialSchema for IgnoredText {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .max_length(Some(Self::MAX))
-            .into()
-    }
-}
-
-impl ToSchema for IgnoredText {}
-
-impl<E: InputError> Deserr<E> for IgnoredText {
-    fn deserialize_from_value<V: IntoValue>(
-        value: Value<V>,
-        location: ValuePointerRef<'_>,
-    ) -> Result<Self, E> {
-        read_text(value, location, |text| {
-            if text.chars().count() <= Self::MAX {
-                return Ok(Self);
-            }
-            let message = format!("must be at most {} characters", Self::MAX);
-            Err(Invalid::new("length", message))
-        })
-    }
 }

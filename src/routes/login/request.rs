@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     http::input::{BodyErrors, ObjectReader},
-    routes::types::IgnoredText,
+    routes::ignored::IgnoredText,
 };
 
 /// An OAuth 2.0 access token request: a sign-in (`username` or `email`, and `password`), or the
@@ -15,9 +15,8 @@ use crate::{
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "declares what `AccessTokenRequest` reads")]
 pub(super) struct TokenRequest {
-    /// With it the client speaks OAuth 2.0, and gets errors as RFC 6749 defines them (400,
-    /// `OAuthError`). Without it, the request is a sign-in and gets problem details.
-    #[schema(inline, nullable = false, default = json!("password"))]
+    // The description is that of the type: next to an inline schema it would be a second one.
+    #[schema(inline, nullable = false)]
     grant_type: Option<GrantType>,
     /// The e-mail address or the username. Required with the grant type `password`, unless the request
     /// has `email`.
@@ -37,16 +36,18 @@ pub(super) struct TokenRequest {
     #[schema(nullable = false)]
     scope: Option<RequestedScopes>,
     /// Ignored: the service has no registered clients.
-    #[schema(inline, nullable = false)]
+    #[schema(value_type = Option<String>, nullable = false, max_length = 1000)]
     client_id: Option<IgnoredText>,
     /// Ignored.
-    #[schema(inline, nullable = false)]
+    #[schema(value_type = Option<String>, nullable = false, max_length = 1000)]
     client_secret: Option<IgnoredText>,
 }
 
+/// With it the client speaks OAuth 2.0, and gets errors as RFC 6749 defines them (400, `OAuthError`).
+/// Without it, the request is a sign-in and gets problem details.
 #[derive(Default, Deserr, ToSchema)]
 #[deserr(error = BodyErrors, rename_all = lowercase)]
-#[schema(rename_all = "snake_case")]
+#[schema(rename_all = "snake_case", default = json!("password"))]
 enum GrantType {
     #[default]
     Password,

@@ -45,16 +45,13 @@ pub struct ProblemDetails<'a> {
 
 impl Problem {
     pub(super) fn details<'a>(&'a self, instance: &'a str) -> ProblemDetails<'a> {
-        let (uri, title) = match self.definition {
-            Some(problem_type) => (problem_type.uri().into(), problem_type.title),
+        let title = match self.definition {
+            Some(problem_type) => problem_type.title,
             // RFC 9457, section 4.2.1: the title of `about:blank` is the status phrase.
-            None => (
-                "about:blank".into(),
-                self.status.canonical_reason().unwrap_or("Unknown"),
-            ),
+            None => self.status.canonical_reason().unwrap_or("Unknown"),
         };
         ProblemDetails {
-            uri,
+            uri: self.type_uri().into(),
             title,
             status: self.status.as_u16(),
             detail: &self.detail,

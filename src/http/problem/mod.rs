@@ -218,6 +218,12 @@ impl Problem {
         }
     }
 
+    /// The path of the documentation; `about:blank` without a type.
+    fn type_uri(&self) -> String {
+        let uri = self.definition.map(ProblemType::uri);
+        uri.unwrap_or_else(|| "about:blank".to_owned())
+    }
+
     /// The cause for the operator's log.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {

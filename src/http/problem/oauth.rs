@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Problem, ProblemType};
+use super::Problem;
 
 /// An error code of OAuth 2.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -45,8 +45,7 @@ impl Problem {
         let Some(code) = self.oauth_code() else {
             return self;
         };
-        let path = self.definition.map(ProblemType::uri);
-        let uri = issuer.unwrap_or_default().to_owned() + &path.unwrap_or_default();
+        let uri = issuer.unwrap_or_default().to_owned() + &self.type_uri();
         Self {
             status: StatusCode::BAD_REQUEST,
             challenge: None,

@@ -58,6 +58,7 @@ pub fn all(document: &Value) -> Vec<InputField<'_>> {
                     fields.push(InputField {
                         method: method.clone(),
                         path,
+                        is_form: false,
                         body: None,
                         name: name.to_owned(),
                         schema: resolved(document, &parameter["schema"]),
@@ -67,7 +68,7 @@ pub fn all(document: &Value) -> Vec<InputField<'_>> {
             }
             let content = operation["requestBody"]["content"].as_object();
             // Operations that accept forms also accept JSON with the same members.
-            let Some(content) = content.and_then(|content| content.values().next()) else {
+            let Some((kind, content)) = content.and_then(|content| content.iter().next()) else {
                 continue;
             };
             let schema = resolved(document, &content["schema"]);
@@ -86,6 +87,7 @@ pub fn all(document: &Value) -> Vec<InputField<'_>> {
                 fields.push(InputField {
                     method: method.clone(),
                     path,
+                    is_form: kind == "application/x-www-form-urlencoded",
                     body: Some(body.clone()),
                     name: name.clone(),
                     schema: property,

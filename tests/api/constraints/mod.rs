@@ -52,6 +52,8 @@ const MOMENTS: [(&str, bool); 14] = [
 struct InputField<'a> {
     method: String,
     path: &'a str,
+    /// Whether the body is a form, in which an empty text counts as missing.
+    is_form: bool,
     /// The example body, or `None` if the value is in the path or the query string.
     body: Option<Map<String, Value>>,
     name: String,
@@ -247,7 +249,8 @@ async fn the_service_accepts_exactly_the_values_that_the_document_allows(fixture
             let refused = field.refused(&service, &user, None).await;
             assert_eq!(refused, field.required, "{name} is missing");
         }
-        for (value, allowed) in field.values() {
+        let values = field.values().into_iter();
+        for (value, allowed) in values.filter(|(value, _)| !field.is_form || value != "") {
             let refused = field.refused(&service, &user, Some(&value)).await;
             let shown: String = value.to_string().chars().take(40).collect();
             assert_eq!(refused, !allowed, "{name} = {shown}");

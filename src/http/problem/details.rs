@@ -1,7 +1,5 @@
 //! The body of problem details.
 
-use std::borrow::Cow;
-
 use actix_cors::CorsError;
 use actix_web::{
     body::BoxBody,
@@ -20,7 +18,7 @@ pub struct ProblemDetails<'a> {
     /// The problem type, as the path of its documentation.
     #[serde(rename = "type")]
     #[schema(value_type = &str, format = UriReference, example = "/problems/not-found")]
-    uri: Cow<'a, str>,
+    uri: String,
     /// A short summary of the problem type.
     #[schema(example = "Not found")]
     title: &'a str,
@@ -51,7 +49,7 @@ impl Problem {
             None => self.status.canonical_reason().unwrap_or("Unknown"),
         };
         ProblemDetails {
-            uri: self.type_uri().into(),
+            uri: self.type_uri(),
             title,
             status: self.status.as_u16(),
             detail: &self.detail,

@@ -70,7 +70,8 @@ pub(super) async fn run() -> Result<(), String> {
         db,
         passwords,
         rehashes: RehashQueue::default(),
-        access_tokens: AccessTokens::new(keys, config.access_token_lifetime),
+        access_tokens: AccessTokens::new(keys, config.access_token_lifetime)
+            .with_issuer(config.public_url),
         authenticator: Authenticator::default(),
         refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, str::FromStr, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
+use tracing_subscriber::EnvFilter;
 use url::Url;
 use zxcvbn::zxcvbn;
 
@@ -142,6 +143,21 @@ pub(super) fn origins(text: &str) -> Result<Origins, String> {
         .map(origin)
         .collect::<Result<_, _>>()
         .map(Origins::These)
+}
+
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    EnvFilter::from_str(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| "expected a level, or directives such as warn,acclaim=debug".to_owned())
+}
+
+pub(super) fn public_url(text: &str) -> Result<Option<String>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = origin(text);
+    url.map(Some)
+        .map_err(|_| format!("`{text}` is not a URL without a path, such as https://api.example"))
 }
 
 /// Returns the ASCII serialisation (RFC 6454, section 6.2), the form that browsers send.

@@ -34,7 +34,7 @@ fn every_setting_has_a_default() {
         (config.host.to_string().as_str(), config.port),
         ("127.0.0.1", 8000)
     );
-    assert!(config.keys.is_none());
+    assert!(config.keys.is_none() && config.public_url.is_none());
     assert_eq!(config.database_connections, 32);
     assert_eq!(config.access_token_lifetime.as_secs(), 3600);
     assert_eq!(config.origins, Origins::These(Vec::new()));
@@ -63,6 +63,7 @@ fn settings_are_parsed() {
         ("DATABASE_CONNECTIONS", "7"),
         ("HOST", "::"),
         ("PORT", "80"),
+        ("PUBLIC_URL", "https://API.example:443/"),
         ("JWT_SECRET", "5f0b1c7e93d24a86bb7d0e58c16f2a39"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "5"),
         (
@@ -85,6 +86,7 @@ fn settings_are_parsed() {
     assert_eq!(config.database_connections, 7);
     let origins = ["https://app.example", "http://localhost:5173"].map(str::to_owned);
     assert_eq!(config.origins, Origins::These(origins.to_vec()));
+    assert_eq!(config.public_url.as_deref(), Some("https://api.example"));
     assert_eq!(config.access_token_lifetime.as_secs(), 300);
     assert!(config.auto_migrate && config.public_reads);
     assert_eq!((config.quotas.posts, config.quotas.bytes), (Some(1), None));
@@ -109,6 +111,7 @@ fn every_error_is_reported_with_the_name_of_its_setting() {
         ("DATABASE_CONNECTIONS", "6"),
         ("HOST", "localhost"),
         ("PORT", "65536"),
+        ("PUBLIC_URL", "https://api.example/path"),
         ("JWT_SECRET", "short"),
         ("JWT_KEY_FILE", "no/such/file"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),

@@ -14,6 +14,12 @@ pub async fn refresh(service: &Service, token: &str) -> Answer {
     Answer::of(request.send().await.expect("no answer")).await
 }
 
+/// Asserts that the refresh token of `user` is not accepted.
+pub async fn refuses_refresh(service: &Service, user: &User) {
+    let answer = refresh(service, &user.refresh_token).await;
+    assert_eq!(answer.oauth_error(), "invalid_grant");
+}
+
 /// `user` with the tokens of `grant`.
 pub fn with_tokens(user: &User, grant: &Value) -> User {
     let text = |name: &str| grant[name].as_str().expect(name).to_owned();
@@ -66,10 +72,10 @@ async fn using_both_tokens_that_were_issued_for_one_ends_the_session(fixture: Fi
     let (hers, stolen) = (exchange(&ada).await, exchange(&ada).await);
     let hers = exchange(&exchange(&hers).await).await;
     let refused = refresh(&service, &stolen.refresh_token).await;
-    assert_eq!(refused.problem(401)["error"], "invalid_grant");
+    assert_eq!(refused.oauth_error(), "invalid_grant");
     for user in [&ada, &hers, &stolen] {
         service.get("/users/me", user).await.problem(401);
-        refresh(&service, &user.refresh_token).await.problem(401);
+        refuses_refresh(&service, user).await;
     }
 }
 
@@ -98,7 +104,7 @@ async fn a_refresh_locks_the_session_before_its_tokens(fixture: Fixture) {
         end.execute_unprepared(sql).await.expect(sql);
     }
     end.commit().await.unwrap();
-    refreshed.await.problem(401);
+    assert_eq!(refreshed.await.oauth_error(), "invalid_grant");
 }
 
 #[apply(behaviour)]
@@ -121,11 +127,11 @@ async fn reusing_an_old_refresh_token_ends_the_session(fixture: Fixture) {
     let connection = fixture.connect().await;
     connection.execute_unprepared(&update).await.expect(&update);
     let stolen = refresh(&service, &ada.refresh_token).await;
-    assert_eq!(stolen.problem(401)["error"], "invalid_grant");
+    assert_eq!(stolen.oauth_error(), "invalid_grant");
     for user in [&ada, &next] {
         service.get("/users/me", user).await.problem(401);
     }
-    refresh(&service, &next.refresh_token).await.problem(401);
+    refuses_refresh(&service, &next).await;
     assert!(
         column(&connection, "SELECT id FROM sessions")
             .await
@@ -144,13 +150,14 @@ async fn invalid_refresh_tokens_are_refused(fixture: Fixture) {
     let ada = service.user("ada").await;
     for token in ["x", &ada.token] {
         let refused = refresh(&service, &token[..token.len().min(128)]).await;
-        let problem = refused.problem(401);
-        assert_eq!(problem["error"], "invalid_grant");
-        assert_eq!(problem["detail"], "the refresh token is not valid");
+        assert_eq!(refused.oauth_error(), "invalid_grant");
+        let error = refused.json();
+        assert_eq!(error["error_description"], "the refresh token is not valid");
+        assert_eq!(error["error_uri"], "/problems/invalid-refresh-token");
     }
     let empty = json!({"grant_type": "refresh_token"});
     let missing = service.call("POST", "/login", None, Some(empty)).await;
-    assert_eq!(missing.field_errors(), ["refresh_token required"]);
+    assert_eq!(missing.oauth_error(), "invalid_request");
     // A refresh token must not pass as an access token.
     let swapped = User {
         token: ada.refresh_token.clone(),
@@ -162,7 +169,7 @@ async fn invalid_refresh_tokens_are_refused(fixture: Fixture) {
     assert!(!stored.contains(&ada.refresh_token));
     let past = "UPDATE sessions SET expires_at = created_at";
     connection.execute_unprepared(past).await.expect(past);
-    refresh(&service, &ada.refresh_token).await.problem(401);
+    refuses_refresh(&service, &ada).await;
 }
 
 #[apply(behaviour)]

@@ -49,8 +49,15 @@ fn with_failures(config: &mut ServiceConfig) {
 
 /// Appends the status, the fields and the body of `answer` to `snapshot`.
 fn record(snapshot: &mut String, source: &str, answer: &Answer) {
-    let mut problem = answer.problem(answer.status);
-    problem["instance"] = json!("(the request id)");
+    let is_oauth = answer.header("content-type") == Some("application/json");
+    let problem = if is_oauth {
+        answer.oauth_error();
+        answer.json()
+    } else {
+        let mut problem = answer.problem(answer.status);
+        problem["instance"] = json!("(the request id)");
+        problem
+    };
     let mut text = format!("## {source}\n\n{}\n", answer.status);
     for name in [
         "allow",

@@ -5,18 +5,20 @@ mod parse;
 mod quotas;
 mod settings;
 
-use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use migration::Database;
-use tracing_subscriber::EnvFilter;
+use url::Url;
 
 use crate::keys::Keys;
 pub use limits::{ConnectionSettings, LimitSettings, Rate};
-use parse::{boolean, connections, days, key_file, minutes, origins, parsed, secrets};
+use parse::{
+    boolean, connections, days, frontend, key_file, log_filter, minutes, origins, parsed, secrets,
+};
 pub use quotas::QuotaSettings;
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_CONNECTIONS,
-    DATABASE_URL, HOST, JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS,
+    DATABASE_URL, FRONTEND_URL, HOST, JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS,
     REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
 };
 pub use settings::{SETTINGS, Setting};
@@ -58,6 +60,8 @@ pub struct Config {
     pub refresh_token_lifetime: time::Duration,
     /// `CORS_ALLOWED_ORIGINS`.
     pub origins: Origins,
+    /// `FRONTEND_URL`, without credentials.
+    pub frontend_url: Option<Url>,
     /// `AUTO_MIGRATE`.
     pub auto_migrate: bool,
     /// `PUBLIC_READS`.
@@ -119,18 +123,13 @@ impl Config {
         let access_token_lifetime = reader.read(&ACCESS_TOKEN_EXPIRE_MINUTES, minutes);
         let refresh_token_lifetime = reader.read(&REFRESH_TOKEN_EXPIRE_DAYS, days);
         let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
+        let frontend_url = reader.read(&FRONTEND_URL, frontend);
         let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
         let public_reads = reader.read(&PUBLIC_READS, boolean);
         let quotas = QuotaSettings::read(&mut reader);
         let limits = LimitSettings::read(&mut reader);
         let connections = ConnectionSettings::read(&mut reader, limits.as_ref());
-        let log_filter = reader.read(&RUST_LOG, |text| {
-            EnvFilter::from_str(text)
-                .map(|_| text.to_owned())
-                .map_err(|_| {
-                    "expected a level, or directives such as warn,acclaim=debug".to_owned()
-                })
-        });
+        let log_filter = reader.read(&RUST_LOG, log_filter);
         let log_format = reader.read(&LOG_FORMAT, |text| match text {
             "text" => Ok(LogFormat::Text),
             "json" => Ok(LogFormat::Json),
@@ -155,6 +154,7 @@ impl Config {
             Some(access_token_lifetime),
             Some(refresh_token_lifetime),
             Some(origins),
+            Some(frontend_url),
             Some(auto_migrate),
             Some(public_reads),
             Some(quotas),
@@ -171,6 +171,7 @@ impl Config {
             access_token_lifetime,
             refresh_token_lifetime,
             origins,
+            frontend_url,
             auto_migrate,
             public_reads,
             quotas,
@@ -192,6 +193,7 @@ impl Config {
             access_token_lifetime,
             refresh_token_lifetime,
             origins,
+            frontend_url,
             auto_migrate,
             public_reads,
             quotas,

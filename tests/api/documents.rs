@@ -191,7 +191,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
             assert!(operations.insert(id), "{operation}");
         }
     }
-    assert_eq!(operations.len(), 34);
+    assert_eq!(operations.len(), 35);
 }
 
 #[apply(behaviour)]

@@ -162,6 +162,7 @@ impl Fixture {
             authenticator: Authenticator::default(),
             refresh_lifetime: time::Duration::days(30),
             public_reads: false,
+            frontend_url: None,
             exports: Exports::default(),
             removals: Removals::default(),
             quotas: Quotas::default(),

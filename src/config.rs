@@ -8,17 +8,19 @@ mod settings;
 use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use migration::Database;
+use url::Url;
 
 use crate::keys::Keys;
 pub use limits::{ConnectionSettings, LimitSettings, Rate};
 use parse::{
-    boolean, connections, days, key_file, log_filter, minutes, origins, parsed, public_url, secrets,
+    boolean, connections, days, frontend, key_file, log_filter, minutes, origins, parsed,
+    public_url, secrets,
 };
 pub use quotas::QuotaSettings;
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_CONNECTIONS,
-    DATABASE_URL, HOST, JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS, PUBLIC_URL,
-    REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
+    DATABASE_URL, FRONTEND_URL, HOST, JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS,
+    PUBLIC_URL, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
 };
 pub use settings::{SETTINGS, Setting};
 
@@ -61,6 +63,8 @@ pub struct Config {
     pub refresh_token_lifetime: time::Duration,
     /// `CORS_ALLOWED_ORIGINS`.
     pub origins: Origins,
+    /// `FRONTEND_URL`, without credentials.
+    pub frontend_url: Option<Url>,
     /// `AUTO_MIGRATE`.
     pub auto_migrate: bool,
     /// `PUBLIC_READS`.
@@ -123,6 +127,7 @@ impl Config {
         let access_token_lifetime = reader.read(&ACCESS_TOKEN_EXPIRE_MINUTES, minutes);
         let refresh_token_lifetime = reader.read(&REFRESH_TOKEN_EXPIRE_DAYS, days);
         let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
+        let frontend_url = reader.read(&FRONTEND_URL, frontend);
         let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
         let public_reads = reader.read(&PUBLIC_READS, boolean);
         let quotas = QuotaSettings::read(&mut reader);
@@ -154,6 +159,7 @@ impl Config {
             Some(access_token_lifetime),
             Some(refresh_token_lifetime),
             Some(origins),
+            Some(frontend_url),
             Some(auto_migrate),
             Some(public_reads),
             Some(quotas),
@@ -171,6 +177,7 @@ impl Config {
             access_token_lifetime,
             refresh_token_lifetime,
             origins,
+            frontend_url,
             auto_migrate,
             public_reads,
             quotas,
@@ -193,6 +200,7 @@ impl Config {
             access_token_lifetime,
             refresh_token_lifetime,
             origins,
+            frontend_url,
             auto_migrate,
             public_reads,
             quotas,

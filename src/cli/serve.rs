@@ -75,6 +75,7 @@ pub(super) async fn run() -> Result<(), String> {
         authenticator: Authenticator::default(),
         refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,
+        frontend_url: config.frontend_url,
         exports: Exports::default(),
         removals: Removals::default(),
         quotas: Quotas::new(config.quotas),

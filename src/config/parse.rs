@@ -173,3 +173,26 @@ fn origin(text: &str) -> Result<String, String> {
         )),
     }
 }
+
+/// Returns the text of a valid `EnvFilter`.
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    EnvFilter::from_str(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| "expected a level, or directives such as warn,acclaim=debug".to_owned())
+}
+
+/// Errors do not repeat the text, because it may have a password.
+pub(super) fn frontend(text: &str) -> Result<Option<Url>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .filter(|url| url.username().is_empty() && url.password().is_none())
+        .map(Some)
+        .ok_or_else(|| {
+            "is not an http or https URL without username and password, such as https://app.example"
+                .to_owned()
+        })
+}

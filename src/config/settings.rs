@@ -64,6 +64,11 @@ pub(super) const CORS_ALLOWED_ORIGINS: Setting = setting(
     "",
     "A comma-separated list of origins that CORS allows, such as https://app.example,http://localhost:5173; * allows any origin, an empty list allows none",
 );
+pub(super) const FRONTEND_URL: Setting = setting(
+    "FRONTEND_URL",
+    "",
+    "The http or https URL of a front end, such as https://app.example, which GET / links to; CORS_ALLOWED_ORIGINS must list its origin as well if that is not the service's own",
+);
 pub(super) const AUTO_MIGRATE: Setting = setting(
     "AUTO_MIGRATE",
     "false",
@@ -144,6 +149,7 @@ pub const SETTINGS: [&Setting; 24] = [
     &ACCESS_TOKEN_EXPIRE_MINUTES,
     &REFRESH_TOKEN_EXPIRE_DAYS,
     &CORS_ALLOWED_ORIGINS,
+    &FRONTEND_URL,
     &AUTO_MIGRATE,
     &PUBLIC_READS,
     &QUOTA_POSTS,

@@ -94,6 +94,8 @@ async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Proble
 
 /// Change the caller's account
 ///
+/// The rules of the new password are those of `POST /users`: 8 to 128 characters, and not one of the most
+/// common passwords, the username, the e-mail address, or the part of it before the `@` (422, `common`).
 /// A new password ends all sessions and revokes all personal access tokens. If the access token of a
 /// session made the request, the response has the tokens of a new session with the same scopes.
 #[utoipa::path(

@@ -38,6 +38,7 @@ fn every_setting_has_a_default() {
     assert_eq!(config.database_connections, 32);
     assert_eq!(config.access_token_lifetime.as_secs(), 3600);
     assert_eq!(config.origins, Origins::These(Vec::new()));
+    assert_eq!(config.frontend_url, None);
     assert!(!config.auto_migrate && !config.public_reads);
     let quotas = QuotaSettings {
         posts: Some(100_000),
@@ -70,6 +71,7 @@ fn settings_are_parsed() {
             "CORS_ALLOWED_ORIGINS",
             "https://App.example/, http://localhost:5173",
         ),
+        ("FRONTEND_URL", " HTTPS://App.example#/feed"),
         ("AUTO_MIGRATE", "TRUE"),
         ("PUBLIC_READS", "1"),
         ("QUOTA_POSTS", "1"),
@@ -87,6 +89,8 @@ fn settings_are_parsed() {
     let origins = ["https://app.example", "http://localhost:5173"].map(str::to_owned);
     assert_eq!(config.origins, Origins::These(origins.to_vec()));
     assert_eq!(config.public_url.as_deref(), Some("https://api.example"));
+    let frontend_url = config.frontend_url.as_ref().map(url::Url::as_str);
+    assert_eq!(frontend_url, Some("https://app.example/#/feed"));
     assert_eq!(config.access_token_lifetime.as_secs(), 300);
     assert!(config.auto_migrate && config.public_reads);
     assert_eq!((config.quotas.posts, config.quotas.bytes), (Some(1), None));
@@ -117,6 +121,7 @@ fn every_error_is_reported_with_the_name_of_its_setting() {
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
         ("REFRESH_TOKEN_EXPIRE_DAYS", "366"),
         ("CORS_ALLOWED_ORIGINS", "https://a.example/path"),
+        ("FRONTEND_URL", "https://ada:hidden@app.example"),
         ("AUTO_MIGRATE", "maybe"),
         ("PUBLIC_READS", "2"),
         ("QUOTA_POSTS", "-1"),
@@ -146,6 +151,23 @@ fn every_error_is_reported_with_the_name_of_its_setting() {
         !errors.contains("hidden") && !errors.contains("`short`"),
         "{errors}"
     );
+}
+
+#[apply(check)]
+fn a_front_end_has_an_http_url_without_credentials() {
+    for url in [
+        "app.example",
+        "/feed",
+        "ftp://app.example",
+        "javascript:alert(1)",
+        "https://",
+        "https://hidden@app.example",
+        "https://:hidden@app.example",
+    ] {
+        let errors = read(&[("FRONTEND_URL", url)]).unwrap_err();
+        let named = errors.contains("FRONTEND_URL: is not an http or https URL");
+        assert!(named && !errors.contains("hidden"), "{errors}");
+    }
 }
 
 #[apply(check)]

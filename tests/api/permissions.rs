@@ -41,7 +41,7 @@ const POST: &str = r#"{"title": "t", "content": "c"}"#;
 /// An `{id}` that does not exist, for all paths except those of posts.
 const UNKNOWN_ID: &str = "999999999";
 
-const ROWS: [Row; 37] = [
+const ROWS: [Row; 38] = [
     ("GET /", Public, &[], ""),
     ("GET /.well-known/jwks.json", Public, &[], ""),
     (
@@ -54,6 +54,7 @@ const ROWS: [Row; 37] = [
     ("GET /health/live", Public, &[], ""),
     ("GET /health/ready", Public, &[], ""),
     ("GET /openapi.json", Public, &[], ""),
+    ("GET /problems", Public, &[], ""),
     ("GET /problems/{slug}", Public, &[], ""),
     ("POST /login", Public, &[], r#"{"username": "nobody"}"#),
     ("POST /users", Public, &[], r#"{"username": "nobody"}"#),

@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Fixture, apply, behaviour, column,
+    Fixture, apply, behaviour, column, postgres_behaviour,
     service::{Answer, Service, User},
 };
 
@@ -81,12 +81,9 @@ async fn using_both_tokens_that_were_issued_for_one_ends_the_session(fixture: Fi
 
 /// The end of a session locks the session and then its refresh tokens. A refresh that locked them in
 /// another order would deadlock with it.
-#[apply(behaviour)]
+/// SQLite has no locks of rows.
+#[apply(postgres_behaviour)]
 async fn a_refresh_locks_the_session_before_its_tokens(fixture: Fixture) {
-    // SQLite has no locks of rows.
-    if !fixture.is_postgres() {
-        return;
-    }
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let end = fixture.connect().await.begin().await.unwrap();

@@ -151,6 +151,29 @@ fn the_postman_collection_has_every_operation() {
     assert!(missing.is_empty(), "the collection lacks {missing:?}");
 }
 
+/// The rules of a password can be read before they are broken.
+#[apply(check)]
+fn the_operations_that_set_a_password_describe_its_rules() {
+    let document: Value = serde_json::from_str(&file("docs/openapi.json")).expect("not JSON");
+    let schema = &document["components"]["schemas"]["ChosenPassword"];
+    let length = format!(
+        "{} to {} characters",
+        schema["minLength"], schema["maxLength"]
+    );
+    for (path, method) in [("/users", "post"), ("/users/me", "patch")] {
+        let description = document["paths"][path][method]["description"].as_str();
+        let description = description.expect("no description").replace('\n', " ");
+        for rule in [
+            &*length,
+            "most common passwords",
+            "username",
+            "e-mail address",
+        ] {
+            assert!(description.contains(rule), "{rule}: {description}");
+        }
+    }
+}
+
 /// The document has the routes of `routes::all`. A handler that is missing there, or a resource that
 /// is added to the server directly, would have no operation.
 #[apply(check)]
@@ -215,7 +238,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
             assert!(operations.insert(id), "{operation}");
         }
     }
-    assert_eq!(operations.len(), 34);
+    assert_eq!(operations.len(), 38);
 }
 
 #[apply(behaviour)]

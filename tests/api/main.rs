@@ -29,6 +29,7 @@ mod harness;
 mod input;
 mod limits;
 mod moderation;
+mod pages;
 mod permissions;
 mod posts;
 mod problems;

@@ -31,11 +31,6 @@ pub fn find() -> Option<Server> {
     if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
         return Some(Server { url, cluster: None });
     }
-    temporary()
-}
-
-/// A temporary server, or `None` if PostgreSQL is not installed.
-fn temporary() -> Option<Server> {
     programs().map(|programs| start(&programs))
 }
 
@@ -50,21 +45,21 @@ pub struct OwnServer {
 }
 
 impl OwnServer {
-    /// `None` if PostgreSQL is not installed.
-    pub async fn start() -> Option<Self> {
+    /// PostgreSQL must be installed.
+    pub async fn start() -> Self {
         let (started, url) = oneshot::channel();
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let server = temporary();
-            let _ = started.send(server.as_ref().map(|server| server.url.clone()));
+            let server = start(&programs().expect("PostgreSQL is not installed"));
+            let _ = started.send(server.url.clone());
             // Returns an error when the sender is dropped.
             let _ = stopped.recv();
         });
-        Some(Self {
-            url: url.await.expect("PostgreSQL did not start")?,
+        Self {
+            url: url.await.expect("PostgreSQL did not start"),
             stop: Some(stop),
             thread: Some(thread),
-        })
+        }
     }
 }
 

@@ -38,12 +38,13 @@ export async function deleteLater(post: Post, card?: HTMLElement): Promise<void>
   });
   region.replaceChildren(h('p', {}, `Deleted “${post.title}”.`), undo);
   waiting = { post, session: current(), card, timer: 0 };
-  // The time stands still while someone has the pointer on the notice, or the keyboard's focus on the button.
+  // There is time enough while the pointer is on the notice, or the focus of the keyboard on the button.
   const wait = () => {
-    window.clearTimeout(waiting?.timer);
-    if (waiting && !region.matches(':hover') && !undo.matches(':focus-visible')) {
-      waiting.timer = window.setTimeout(sendNow, SECONDS * 1000);
-    }
+    if (!waiting) return;
+    if (region.matches(':hover') || undo.matches(':focus-visible')) {
+      window.clearTimeout(waiting.timer);
+      waiting.timer = 0;
+    } else waiting.timer ||= window.setTimeout(sendNow, SECONDS * 1000);
   };
   undo.onfocus = undo.onblur = region.onpointerenter = region.onpointerleave = wait;
   wait();

@@ -1,7 +1,7 @@
 import { deletePost, type Post } from './calls/posts';
 import { button, byId, h } from './dom';
 import { asFailure } from './failure';
-import { showFailure } from './notices';
+import { notify, showFailure } from './notices';
 import { focusHeading, navigate } from './router';
 import { current, type Session } from './session';
 
@@ -56,7 +56,8 @@ export async function deleteLater(post: Post, card?: HTMLElement): Promise<void>
 /** Sends the deletion that waits. */
 export async function sendNow({ keepalive = false } = {}): Promise<void> {
   const deletion = take();
-  if (!deletion || deletion.session !== current()) return;
+  if (!deletion) return;
+  if (deletion.session !== current()) return notify(`“${deletion.post.title}” is not deleted.`);
   try {
     await deletePost(deletion.post.id, { keepalive });
   } catch (error) {

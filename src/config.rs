@@ -5,19 +5,22 @@ mod parse;
 mod quotas;
 mod settings;
 
-use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use migration::Database;
-use tracing_subscriber::EnvFilter;
+use url::Url;
 
 use crate::keys::Keys;
 pub use limits::{ConnectionSettings, LimitSettings, Rate};
-use parse::{boolean, connections, days, key_file, minutes, origins, parsed, secrets};
+use parse::{
+    boolean, connections, days, frontend, key_file, log_filter, minutes, origins, parsed,
+    public_url, secrets,
+};
 pub use quotas::QuotaSettings;
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_CONNECTIONS,
-    DATABASE_URL, HOST, JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS,
-    REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
+    DATABASE_URL, FRONTEND_URL, HOST, JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS,
+    PUBLIC_URL, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
 };
 pub use settings::{SETTINGS, Setting};
 
@@ -50,6 +53,8 @@ pub struct Config {
     pub host: IpAddr,
     /// `PORT`.
     pub port: u16,
+    /// `PUBLIC_URL`, without a slash at the end.
+    pub public_url: Option<String>,
     /// `JWT_SECRET` or `JWT_KEY_FILE`. `None` is possible only if `HOST` is a loopback address.
     pub keys: Option<Keys>,
     /// `ACCESS_TOKEN_EXPIRE_MINUTES`.
@@ -58,6 +63,8 @@ pub struct Config {
     pub refresh_token_lifetime: time::Duration,
     /// `CORS_ALLOWED_ORIGINS`.
     pub origins: Origins,
+    /// `FRONTEND_URL`, without credentials.
+    pub frontend_url: Option<Url>,
     /// `AUTO_MIGRATE`.
     pub auto_migrate: bool,
     /// `PUBLIC_READS`.
@@ -114,23 +121,19 @@ impl Config {
         let port = reader.read(&PORT, |text| {
             parsed::<u16>(text, "an integer from 0 to 65535")
         });
+        let public_url = reader.read(&PUBLIC_URL, public_url);
         let secrets = reader.read(&JWT_SECRET, secrets).flatten();
         let key_file = reader.read(&JWT_KEY_FILE, key_file).flatten();
         let access_token_lifetime = reader.read(&ACCESS_TOKEN_EXPIRE_MINUTES, minutes);
         let refresh_token_lifetime = reader.read(&REFRESH_TOKEN_EXPIRE_DAYS, days);
         let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
+        let frontend_url = reader.read(&FRONTEND_URL, frontend);
         let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
         let public_reads = reader.read(&PUBLIC_READS, boolean);
         let quotas = QuotaSettings::read(&mut reader);
         let limits = LimitSettings::read(&mut reader);
         let connections = ConnectionSettings::read(&mut reader, limits.as_ref());
-        let log_filter = reader.read(&RUST_LOG, |text| {
-            EnvFilter::from_str(text)
-                .map(|_| text.to_owned())
-                .map_err(|_| {
-                    "expected a level, or directives such as warn,acclaim=debug".to_owned()
-                })
-        });
+        let log_filter = reader.read(&RUST_LOG, log_filter);
         let log_format = reader.read(&LOG_FORMAT, |text| match text {
             "text" => Ok(LogFormat::Text),
             "json" => Ok(LogFormat::Json),
@@ -152,9 +155,11 @@ impl Config {
             Some(database_connections),
             Some(host),
             Some(port),
+            Some(public_url),
             Some(access_token_lifetime),
             Some(refresh_token_lifetime),
             Some(origins),
+            Some(frontend_url),
             Some(auto_migrate),
             Some(public_reads),
             Some(quotas),
@@ -168,9 +173,11 @@ impl Config {
             database_connections,
             host,
             port,
+            public_url,
             access_token_lifetime,
             refresh_token_lifetime,
             origins,
+            frontend_url,
             auto_migrate,
             public_reads,
             quotas,
@@ -188,10 +195,12 @@ impl Config {
             database_connections,
             host,
             port,
+            public_url,
             keys: secrets.or(key_file),
             access_token_lifetime,
             refresh_token_lifetime,
             origins,
+            frontend_url,
             auto_migrate,
             public_reads,
             quotas,

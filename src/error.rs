@@ -14,7 +14,8 @@ pub struct FieldError {
     #[schema(example = "title")]
     pub field: String,
     /// A code for programs: `required`, `type`, `length`, `blank`, `nul`, `format`, `range`,
-    /// `unknown_value`, `duplicate`, `common`, `reserved`, `taken`, `already_voted`, `own_account`.
+    /// `unknown_value`, `not_granted`, `duplicate`, `common`, `reserved`, `taken`, `already_voted`,
+    /// `own_account`.
     #[schema(example = "length")]
     pub code: String,
     /// A sentence for people. It never repeats the rejected value, which may be a password.
@@ -96,6 +97,9 @@ pub enum Error {
     /// The refresh token is unknown, expired, or was used before.
     #[error("the refresh token is not valid")]
     InvalidGrant,
+    /// A refresh asks for a scope that its session lacks.
+    #[error("the session lacks a scope of the request")]
+    ScopeNotGranted,
     /// The credentials are right, and the account is suspended.
     #[error("this account is suspended")]
     Suspended,
@@ -111,6 +115,9 @@ pub enum Error {
     /// The request needs a session, and came with a personal access token.
     #[error("this operation needs a sign-in; a personal access token is not accepted")]
     SessionNeeded,
+    /// The request needs every scope, and came with a session that is limited to some.
+    #[error("this operation needs a sign-in with every scope; the access token has fewer")]
+    FullSessionNeeded,
     /// The user lacks the role.
     #[error("this operation needs the role {role}")]
     RoleNeeded {

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::values::{SessionId, UserId};
+use crate::values::{Scopes, SessionId, UserId};
 
 /// A row of `sessions`: one sign-in. It is deleted when the session ends or has expired.
 #[sea_orm::model]
@@ -23,9 +23,19 @@ pub struct Model {
     pub last_used_at: TimeDateTimeWithTimeZone,
     /// In UTC; each refresh postpones it.
     pub expires_at: TimeDateTimeWithTimeZone,
+    /// The scopes that it is limited to; `None` for every scope, also of later versions.
+    pub scopes: Option<Scopes>,
     /// The user.
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
     pub user: BelongsTo<super::users::Entity>,
+}
+
+impl Model {
+    /// Its scopes.
+    #[must_use]
+    pub fn granted_scopes(&self) -> Scopes {
+        self.scopes.unwrap_or(Scopes::ALL)
+    }
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -16,7 +16,7 @@ use crate::{config, db::Db};
 
 /// A self-hosted social posting service
 ///
-/// Settings are read from the environment and from `.env`; the README lists them.
+/// Settings are read from the environment and from `.env`; `docs/settings.md` lists them.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Arguments {

@@ -70,10 +70,12 @@ pub(super) async fn run() -> Result<(), String> {
         db,
         passwords,
         rehashes: RehashQueue::default(),
-        access_tokens: AccessTokens::new(keys, config.access_token_lifetime),
+        access_tokens: AccessTokens::new(keys, config.access_token_lifetime)
+            .with_issuer(config.public_url),
         authenticator: Authenticator::default(),
         refresh_lifetime: config.refresh_token_lifetime,
         public_reads: config.public_reads,
+        frontend_url: config.frontend_url,
         exports: Exports::default(),
         removals: Removals::default(),
         quotas: Quotas::new(config.quotas),

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, str::FromStr, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
+use tracing_subscriber::EnvFilter;
 use url::Url;
 use zxcvbn::zxcvbn;
 
@@ -144,6 +145,21 @@ pub(super) fn origins(text: &str) -> Result<Origins, String> {
         .map(Origins::These)
 }
 
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    EnvFilter::from_str(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| "expected a level, or directives such as warn,acclaim=debug".to_owned())
+}
+
+pub(super) fn public_url(text: &str) -> Result<Option<String>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = origin(text);
+    url.map(Some)
+        .map_err(|_| format!("`{text}` is not a URL without a path, such as https://api.example"))
+}
+
 /// Returns the ASCII serialisation (RFC 6454, section 6.2), the form that browsers send.
 fn origin(text: &str) -> Result<String, String> {
     let url = Url::parse(text)
@@ -156,4 +172,27 @@ fn origin(text: &str) -> Result<String, String> {
             "`{text}` is not an origin such as https://app.example"
         )),
     }
+}
+
+/// Returns the text of a valid `EnvFilter`.
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    EnvFilter::from_str(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| "expected a level, or directives such as warn,acclaim=debug".to_owned())
+}
+
+/// Errors do not repeat the text, because it may have a password.
+pub(super) fn frontend(text: &str) -> Result<Option<Url>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .filter(|url| url.username().is_empty() && url.password().is_none())
+        .map(Some)
+        .ok_or_else(|| {
+            "is not an http or https URL without username and password, such as https://app.example"
+                .to_owned()
+        })
 }

@@ -1,6 +1,6 @@
 //! Declares every setting: its name, default and meaning.
 
-/// A setting, as documented in the README and `.env.example`.
+/// A setting, as documented in `docs/settings.md` and `.env.example`.
 pub struct Setting {
     /// The name of the environment variable.
     pub name: &'static str,
@@ -34,6 +34,11 @@ pub(super) const HOST: Setting = setting(
     "The IP address to listen on; use 0.0.0.0 or :: for all interfaces",
 );
 pub(super) const PORT: Setting = setting("PORT", "8000", "The TCP port to listen on");
+pub(super) const PUBLIC_URL: Setting = setting(
+    "PUBLIC_URL",
+    "",
+    "The URL at which clients reach the service, such as https://api.example, for its OAuth 2.0 metadata and as iss of access tokens. If unset, the metadata has the host of the request, and iss is acclaim",
+);
 pub(super) const JWT_SECRET: Setting = setting(
     "JWT_SECRET",
     "",
@@ -58,6 +63,11 @@ pub(super) const CORS_ALLOWED_ORIGINS: Setting = setting(
     "CORS_ALLOWED_ORIGINS",
     "",
     "A comma-separated list of origins that CORS allows, such as https://app.example,http://localhost:5173; * allows any origin, an empty list allows none",
+);
+pub(super) const FRONTEND_URL: Setting = setting(
+    "FRONTEND_URL",
+    "",
+    "The http or https URL of a front end, such as https://app.example, which GET / links to; CORS_ALLOWED_ORIGINS must list its origin as well if that is not the service's own",
 );
 pub(super) const AUTO_MIGRATE: Setting = setting(
     "AUTO_MIGRATE",
@@ -128,16 +138,18 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "The log format: text or json");
 
 /// All settings, in the order of the documentation.
-pub const SETTINGS: [&Setting; 23] = [
+pub const SETTINGS: [&Setting; 24] = [
     &DATABASE_URL,
     &DATABASE_CONNECTIONS,
     &HOST,
     &PORT,
+    &PUBLIC_URL,
     &JWT_SECRET,
     &JWT_KEY_FILE,
     &ACCESS_TOKEN_EXPIRE_MINUTES,
     &REFRESH_TOKEN_EXPIRE_DAYS,
     &CORS_ALLOWED_ORIGINS,
+    &FRONTEND_URL,
     &AUTO_MIGRATE,
     &PUBLIC_READS,
     &QUOTA_POSTS,

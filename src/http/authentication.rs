@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION};
 use entity::{
     users::Role,
-    values::{Scope, SessionId, UserId},
+    values::{Scope, Scopes, SessionId, UserId},
 };
 use utoipa::openapi::security::SecurityRequirement;
 
@@ -29,7 +29,10 @@ pub enum Access {
     ScopeOrPublicReads(Scope),
     /// The access token of a session: a personal access token is refused.
     Session,
-    /// The access token of a session of a user with this role or a higher one.
+    /// The access token of a session, with every scope. For routes that create credentials: a session
+    /// with fewer scopes must not get more by them.
+    FullSession,
+    /// The access token of a session, with every scope, of a user with this role or a higher one.
     Role(Role),
 }
 
@@ -42,9 +45,10 @@ impl Access {
     /// The alternatives of OpenAPI's `security`.
     #[must_use]
     pub fn security(self) -> Vec<SecurityRequirement> {
-        let token = |scope: Option<Scope>| {
+        let token = |scopes: &[Scope]| {
+            let scopes = scopes.iter().map(|scope| scope.name());
             [
-                SecurityRequirement::new(PASSWORD_FLOW, scope.map(Scope::name)),
+                SecurityRequirement::new(PASSWORD_FLOW, scopes),
                 SecurityRequirement::new(BEARER, None::<&str>),
             ]
         };
@@ -52,11 +56,12 @@ impl Access {
         match self {
             Self::Public => vec![none],
             Self::Optional([scope, _]) => {
-                let [password, bearer] = token(Some(scope));
+                let [password, bearer] = token(&[scope]);
                 vec![none, password, bearer]
             }
-            Self::Scope(scope) | Self::ScopeOrPublicReads(scope) => token(Some(scope)).into(),
-            Self::Session | Self::Role(_) => token(None).into(),
+            Self::Scope(scope) | Self::ScopeOrPublicReads(scope) => token(&[scope]).into(),
+            Self::Session => token(&[]).into(),
+            Self::FullSession | Self::Role(_) => token(Scope::ALL).into(),
         }
     }
 
@@ -71,7 +76,7 @@ impl Access {
                 types::INVALID_TOKEN,
                 types::INSUFFICIENT_SCOPE,
             ],
-            Self::Session => &[
+            Self::Session | Self::FullSession => &[
                 types::UNAUTHORIZED,
                 types::INVALID_TOKEN,
                 types::SESSION_REQUIRED,
@@ -101,8 +106,13 @@ impl Access {
             Self::Scope(scope) | Self::ScopeOrPublicReads(scope) if !has(scope) => {
                 Error::InsufficientScope { scope }
             }
-            Self::Session | Self::Role(_) if identity.session_id().is_none() => {
+            Self::Session | Self::FullSession | Self::Role(_)
+                if identity.session_id().is_none() =>
+            {
                 Error::SessionNeeded
+            }
+            Self::FullSession | Self::Role(_) if identity.scopes != Scopes::ALL => {
+                Error::FullSessionNeeded
             }
             Self::Role(role) if identity.role < role => Error::RoleNeeded { role },
             _ => return Ok(()),
@@ -168,7 +178,8 @@ impl FromRequest for Identity {
     }
 }
 
-/// The caller and their session, on a route of [`Access::Session`] or [`Access::Role`].
+/// The caller and their session, on a route of [`Access::Session`], [`Access::FullSession`]
+/// or [`Access::Role`].
 #[derive(Clone, Debug)]
 pub struct CurrentSession {
     /// The caller.

@@ -8,6 +8,7 @@ pub mod envelope;
 pub mod input;
 pub mod limits;
 pub mod link;
+pub mod page;
 pub mod problem;
 pub mod rate_limit;
 pub mod readiness;

@@ -114,7 +114,13 @@ impl Route {
         self.access(Access::Session)
     }
 
-    /// Needs the access token of a session of a user with `role` or a higher one.
+    /// Needs the access token of a session, with every scope.
+    #[must_use]
+    pub fn needs_full_session(self) -> Self {
+        self.access(Access::FullSession)
+    }
+
+    /// Needs the access token of a session, with every scope, of a user with `role` or a higher one.
     #[must_use]
     pub fn needs_role(self, role: Role) -> Self {
         self.access(Access::Role(role))

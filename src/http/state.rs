@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, web::Data};
 use time::Duration;
+use url::Url;
 
 use super::{Drain, Limits, Problem, Readiness};
 use crate::{
@@ -33,6 +34,8 @@ pub struct State {
     pub refresh_lifetime: Duration,
     /// Whether posts are readable without a token.
     pub public_reads: bool,
+    /// The front end that `GET /` names.
+    pub frontend_url: Option<Url>,
     /// The exports in progress.
     pub exports: Exports,
     /// Wakes the job that removes deleted accounts.

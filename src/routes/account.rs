@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use deserr::Deserr;
-use entity::values::{ChosenPassword, ChosenUsername, Email, Password, Scope, Username};
+use entity::values::{ChosenPassword, ChosenUsername, Email, Password, Scope, Scopes, Username};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -94,8 +94,10 @@ async fn me(caller: Identity, state: Data<State>) -> Result<HttpResponse, Proble
 
 /// Change the caller's account
 ///
+/// The rules of the new password are those of `POST /users`: 8 to 128 characters, and not one of the most
+/// common passwords, the username, the e-mail address, or the part of it before the `@` (422, `common`).
 /// A new password ends all sessions and revokes all personal access tokens. If the access token of a
-/// session made the request, the response has the tokens of a new session.
+/// session made the request, the response has the tokens of a new session with the same scopes.
 #[utoipa::path(
     patch, path = "/users/me", tag = "users", operation_id = "patchMe",
     request_body(content = AccountUpdate, content_type = "application/merge-patch+json"),
@@ -149,6 +151,8 @@ async fn change(
         email: patch.email,
         password: patch.password,
     };
+    // `None` for a session with every scope, so that it also gets those of later versions.
+    let scopes = Some(caller.scopes).filter(|scopes| *scopes != Scopes::ALL);
     let (user, session) = account::change(
         db,
         passwords,
@@ -156,7 +160,7 @@ async fn change(
         &caller,
         changes,
         verified.as_ref(),
-        &new_session(&state, &request),
+        &new_session(&state, &request, scopes),
     )
     .await?;
     let tokens = session.map(|session| TokenResponse::of(&state, &session));

@@ -1,12 +1,13 @@
 //! `/login`: the token endpoint of OAuth 2.0 (RFC 6749, sections 4.3 and 6).
 
+mod request;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{PRAGMA, USER_AGENT},
     web::Data,
 };
-use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
-use entity::values::{Password, RefreshToken, Scopes, SignInName};
+use entity::values::Scopes;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,9 +15,11 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         Form, Problem, Route, State,
-        input::{BodyErrors, ObjectReader},
         limits::AddressLimit,
-        problem::types::{ACCOUNT_SUSPENDED, INVALID_CREDENTIALS, INVALID_REFRESH_TOKEN},
+        problem::{
+            OAuthError,
+            types::{ACCOUNT_SUSPENDED, INVALID_CREDENTIALS, UNPROCESSABLE_CONTENT},
+        },
         route::route,
     },
     services::auth::{
@@ -25,80 +28,14 @@ use crate::{
     },
 };
 
+use request::{AccessTokenRequest, Grant, TokenRequest};
+
 pub(super) fn routes() -> Vec<Route> {
     vec![route!(login).limited_by(AddressLimit::SignIn).fails_with(&[
         INVALID_CREDENTIALS,
-        INVALID_REFRESH_TOKEN,
         ACCOUNT_SUSPENDED,
+        UNPROCESSABLE_CONTENT,
     ])]
-}
-
-/// An OAuth 2.0 access token request. `grant_type` selects the grant.
-#[derive(ToSchema)]
-#[serde(untagged)]
-enum TokenRequest {
-    Password(PasswordGrant),
-    RefreshToken(RefreshTokenGrant),
-}
-
-#[derive(Default, Deserr)]
-#[deserr(error = BodyErrors, rename_all = lowercase)]
-enum GrantType {
-    #[default]
-    Password,
-    #[deserr(rename = "refresh_token")]
-    RefreshToken,
-}
-
-/// The password grant (RFC 6749, section 4.3): a sign-in.
-#[derive(Deserr, ToSchema)]
-#[deserr(error = BodyErrors)]
-struct PasswordGrant {
-    /// The e-mail address or the username.
-    username: SignInName,
-    password: Password,
-    #[deserr(skip)]
-    #[schema(rename = "grant_type", inline, required = false)]
-    _grant_type: PasswordGrantType,
-}
-
-#[derive(Default, ToSchema)]
-#[schema(rename_all = "snake_case", default = json!("password"))]
-enum PasswordGrantType {
-    #[default]
-    Password,
-}
-
-/// The refresh token grant (RFC 6749, section 6).
-#[derive(Deserr, ToSchema)]
-#[deserr(error = BodyErrors)]
-struct RefreshTokenGrant {
-    /// Valid for one use. The response has the next one.
-    refresh_token: RefreshToken,
-    #[deserr(skip)]
-    #[schema(rename = "grant_type", inline)]
-    _grant_type: RefreshGrantType,
-}
-
-#[derive(Default, ToSchema)]
-#[schema(rename_all = "snake_case")]
-enum RefreshGrantType {
-    #[default]
-    RefreshToken,
-}
-
-/// Not derived, because deserr does not support a default for the tag.
-impl Deserr<BodyErrors> for TokenRequest {
-    fn deserialize_from_value<V: IntoValue>(
-        value: Value<V>,
-        location: ValuePointerRef<'_>,
-    ) -> Result<Self, BodyErrors> {
-        let mut object = ObjectReader::new(value, location)?;
-        match object.optional("grant_type").unwrap_or_default() {
-            GrantType::Password => object.finish_as().map(Self::Password),
-            GrantType::RefreshToken => object.finish_as().map(Self::RefreshToken),
-        }
-    }
 }
 
 /// The tokens of a session.
@@ -115,8 +52,10 @@ pub(super) struct TokenResponse {
     /// The token for the next `grant_type=refresh_token`. Valid for one use.
     #[schema(example = "Zx1kqP0vB7sD3fJ9mW2nR5tY8uC4hL6gA1eQ0iO7pKj")]
     refresh_token: String,
-    /// The scopes of the access token: all scopes.
-    #[schema(example = "posts:read posts:create posts:update posts:delete votes:write account")]
+    /// The scopes of the access token, separated by spaces.
+    #[schema(
+        example = "posts:read posts:create posts:update posts:delete votes:write account introspect"
+    )]
     scope: String,
 }
 
@@ -124,11 +63,16 @@ impl TokenResponse {
     /// The tokens of `session`, with a new access token.
     pub(super) fn of(state: &State, session: &IssuedSession) -> Result<Self, Problem> {
         Ok(Self {
-            access_token: state.access_tokens.issue(session.user_id, session.id)?,
+            access_token: state.access_tokens.issue(
+                session.user_id,
+                session.id,
+                session.scopes,
+                session.narrowed,
+            )?,
             token_type: "bearer",
             expires_in: state.access_tokens.lifetime().as_secs(),
             refresh_token: session.refresh_token.expose_secret().to_owned(),
-            scope: Scopes::ALL.to_string(),
+            scope: session.scopes.to_string(),
         })
     }
 }
@@ -139,6 +83,11 @@ impl TokenResponse {
 /// more seconds, in case two browser tabs use it or a response is lost. Later use ends the session,
 /// because the token may be stolen. If two responses for one refresh token have different next
 /// tokens, use only one of them: the use of both ends the session too.
+///
+/// If the request has a `grant_type`, the client speaks OAuth 2.0: an error of the request, the
+/// credentials or the grant is a 400 with `OAuthError` (RFC 6749, section 5.2). Without it, the same
+/// error is a 401, 403 or 422 with problem details. All other errors have problem details in both
+/// cases, and so does a body of which the service cannot read the members.
 #[utoipa::path(
     post, path = "/login", tag = "sign-in", operation_id = "login",
     // Few client generators support several media types.
@@ -148,50 +97,71 @@ impl TokenResponse {
     ),
     responses(
         (status = 200, description = "Signed in", body = TokenResponse, headers(("Cache-Control" = String, description = "`no-store`"))),
-        (status = 401, description = "The username or the password is wrong, or the refresh token is not valid", headers(("Cache-Control" = String, description = "`no-store`"))),
+        (status = 400, description = "With `grant_type`: an error of OAuth 2.0. Otherwise the request is malformed", body = OAuthError, headers(("Cache-Control" = String, description = "`no-store`"))),
+        (status = 401, description = "Without `grant_type`: the username or the password is wrong", headers(("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
 async fn login(
-    Form(request_body): Form<TokenRequest>,
+    form: Form,
     state: Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let State {
-        db,
-        passwords,
-        rehashes,
-        authenticator,
-        ..
-    } = state.get_ref();
-    let session = match request_body {
-        TokenRequest::Password(grant) => {
-            let name = grant.username.normalised();
-            state.limits.count_sign_in(&request, &name)?;
-            let attempt = SignIn {
-                name: grant.username,
-                password: grant.password,
-                session: new_session(&state, &request),
-            };
-            let admit = |user| state.limits.admits_password(user);
-            sign_in(db, passwords, rehashes, authenticator, attempt, admit).await?
+    let is_oauth = form.contains("grant_type");
+    let session = issue(form, &state, &request).await;
+    let session = session.map_err(|problem| {
+        if is_oauth {
+            problem.for_oauth(state.access_tokens.issuer())
+        } else {
+            problem
         }
-        TokenRequest::RefreshToken(grant) => {
-            let lifetime = state.refresh_lifetime;
-            sessions::refresh(db, authenticator, grant.refresh_token, lifetime).await?
-        }
-    };
+    })?;
     Ok(HttpResponse::Ok()
         .insert_header((PRAGMA, "no-cache"))
         .json(TokenResponse::of(&state, &session)?))
 }
 
-/// A session for the client of `request`, with the first 200 characters of its `User-Agent`, or none
+/// Starts or refreshes a session, as `form` requests.
+async fn issue(form: Form, state: &State, request: &HttpRequest) -> Result<IssuedSession, Problem> {
+    let AccessTokenRequest { grant, scopes } = form.read()?;
+    let State {
+        db,
+        passwords,
+        rehashes,
+        authenticator,
+        limits,
+        ..
+    } = state;
+    let session = match grant {
+        Grant::Password { username, password } => {
+            limits.count_sign_in(request, &username.normalised())?;
+            let attempt = SignIn {
+                name: username,
+                password,
+                session: new_session(state, request, scopes),
+            };
+            let admit = |user| limits.admits_password(user);
+            sign_in(db, passwords, rehashes, authenticator, attempt, admit).await?
+        }
+        Grant::RefreshToken(token) => {
+            let lifetime = state.refresh_lifetime;
+            sessions::refresh(db, authenticator, token, scopes, lifetime).await?
+        }
+    };
+    Ok(session)
+}
+
+/// A session with `scopes` for the client of `request`, with the first 200 characters of its `User-Agent`, or none
 /// if that is missing or not ASCII.
-pub(super) fn new_session(state: &State, request: &HttpRequest) -> NewSession {
+pub(super) fn new_session(
+    state: &State,
+    request: &HttpRequest,
+    scopes: Option<Scopes>,
+) -> NewSession {
     let agent = request.headers().get(USER_AGENT);
     let agent = agent.and_then(|agent| agent.to_str().ok());
     NewSession {
         user_agent: agent.unwrap_or_default().chars().take(200).collect(),
         lifetime: state.refresh_lifetime,
+        scopes,
     }
 }

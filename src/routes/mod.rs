@@ -4,13 +4,17 @@
 mod account;
 mod docs;
 mod export;
+mod ignored;
+mod introspection;
 mod keys;
 mod login;
+mod metadata;
 mod moderation;
 mod openapi;
 mod personal_tokens;
 mod posts;
 mod problems;
+mod revocation;
 mod service;
 mod sessions;
 mod types;
@@ -36,6 +40,9 @@ fn all() -> Vec<Route> {
         users::routes(),
         moderation::routes(),
         login::routes(),
+        revocation::routes(),
+        introspection::routes(),
+        metadata::routes(),
         sessions::routes(),
         personal_tokens::routes(),
         posts::routes(),

@@ -45,13 +45,13 @@ pub fn document() -> openapi::OpenApi {
 #[openapi(
     info(
         title = "Acclaim",
-        description = "Sign up, sign in, publish posts and vote on them. To try it on this page, sign up with `POST /users`, then sign in with the button Authorize.\n\nEvery 4xx and 5xx response has problem details (RFC 9457). `type` is the path of the problem's documentation. Every response has an `X-Request-Id`. It is the request's own, if that has 1 to 64 characters of `A-Z a-z 0-9 . _ -`; otherwise it is a new UUID. Paths work with and without a trailing slash. GET routes also accept HEAD. Responses are `Cache-Control: no-store` unless their operation names another value. Unknown members and parameters are ignored. An unsupported method gets 405 with `Allow`.",
+        description = "Sign up, sign in, publish posts and vote on them. To try it on this page, sign up with `POST /users`, then sign in with the button Authorize.\n\nEvery 4xx and 5xx response has problem details (RFC 9457), except the errors of OAuth 2.0 that `POST /login`, `POST /revoke` and `POST /introspect` describe. `type` is the path of the problem's documentation. Every response has an `X-Request-Id`. It is the request's own, if that has 1 to 64 characters of `A-Z a-z 0-9 . _ -`; otherwise it is a new UUID. Paths work with and without a trailing slash. GET routes also accept HEAD. Responses are `Cache-Control: no-store` unless their operation names another value. Unknown members and parameters are ignored. An unsupported method gets 405 with `Allow`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/")),
     tags(
         (name = "users", description = "Sign up, read users and manage your account"),
-        (name = "sign-in", description = "The OAuth 2.0 token endpoint"),
+        (name = "sign-in", description = "OAuth 2.0: the token endpoint, revocation, introspection and metadata"),
         (name = "posts", description = "Create, read, list, change and delete posts and drafts"),
         (name = "votes", description = "Add and remove votes"),
         (name = "sessions", description = "List sessions and sign out"),
@@ -202,6 +202,11 @@ fn implied_problems(
             .any(|parameter| matches!(parameter, RefOr::T(parameter) if matches(parameter)))
     };
     let query = any_parameter(|parameter| parameter.parameter_in == ParameterIn::Query);
+    // A route of OAuth 2.0 declares its own 400, and reports invalid values with it.
+    let oauth = operation.responses.responses.get("400");
+    let oauth = oauth.is_some_and(|response| {
+        matches!(response, RefOr::T(response) if response.content.contains_key("application/json"))
+    });
     // Other path segments accept any text: an unknown one is 404.
     let id = any_parameter(|parameter| parameter.name == "id");
     [
@@ -209,7 +214,10 @@ fn implied_problems(
         (types::REQUEST_TIMEOUT, body),
         (types::CONTENT_TOO_LARGE, body),
         (types::UNSUPPORTED_MEDIA_TYPE, body),
-        (types::UNPROCESSABLE_CONTENT, body || query || id),
+        (
+            types::UNPROCESSABLE_CONTENT,
+            (body || query || id) && !oauth,
+        ),
         (types::TOO_MANY_REQUESTS, limited),
         (types::INTERNAL_SERVER_ERROR, true),
         (types::SERVICE_UNAVAILABLE, true),

@@ -23,7 +23,9 @@ use crate::{
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        route!(create).needs_session().fails_with(&[TOKEN_LIMIT]),
+        route!(create)
+            .needs_full_session()
+            .fails_with(&[TOKEN_LIMIT]),
         route!(list).needs(Scope::Account),
         route!(revoke)
             .needs(Scope::Account)
@@ -89,8 +91,8 @@ impl From<Model> for PersonalToken {
 
 /// Create a personal access token
 ///
-/// For a script, a bot or a device. Requires the access token of a session: a personal access token
-/// cannot create other tokens.
+/// For a script, a bot or a device. Requires the access token of a session with every scope: neither a
+/// personal access token nor a limited session can create tokens.
 #[utoipa::path(
     post, path = "/tokens", tag = "tokens", operation_id = "createToken",
     request_body = TokenCreate,

@@ -1,40 +1,39 @@
 //! `/problems`: the documentation of problem types.
 
-use std::sync::LazyLock;
-
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{
-        Accept, CONTENT_SECURITY_POLICY, Header, HeaderValue, Quality, QualityItem, VARY,
-    },
-    web::Path,
-};
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine, prelude::BASE64_STANDARD};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
 
 use crate::http::{
     Problem, Route,
+    page::{Page, escape_html, page_or_json},
     problem::{ProblemPage, ProblemType, types::NOT_FOUND},
     route::route,
 };
 
-/// The style sheet of a page.
-const STYLE: &str = "
-:root { color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif }
-body { max-width: 42rem; margin: 3rem auto; padding: 0 1rem }
-pre { padding: 1rem; border: 1px solid; border-radius: .5rem; overflow-x: auto }
-";
-
-/// Allows [`STYLE`] and nothing else.
-static CONTENT_POLICY: LazyLock<String> = LazyLock::new(|| {
-    let hash = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
-    format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-});
-
 pub(super) fn routes() -> Vec<Route> {
-    vec![route!(problem).fails_with(&[NOT_FOUND])]
+    vec![route!(problems), route!(problem).fails_with(&[NOT_FOUND])]
+}
+
+/// List the problem types
+///
+/// By status, and with the general type of a status before the specific ones. The response is HTML or
+/// JSON, as `Accept` prefers.
+#[utoipa::path(
+    get, path = "/problems", tag = "service", operation_id = "listProblemTypes",
+    responses(
+        (status = 200, description = "The documentation of every problem type", content(
+            (Vec<ProblemPage> = "application/json"),
+            (String = "text/html"),
+        ), headers(
+            ("Vary" = String, description = "`Accept`"),
+            ("Content-Security-Policy" = String, description = "Allows only the style sheet of the page, and no frames"),
+        )),
+    ),
+)]
+async fn problems(request: HttpRequest) -> HttpResponse {
+    let mut types: Vec<&ProblemType> = ProblemType::all().collect();
+    types.sort_by_key(|problem_type| problem_type.status);
+    let pages: Vec<ProblemPage> = types.into_iter().map(ProblemType::page).collect();
+    page_or_json(&request, || index(&pages), &pages)
 }
 
 /// Read the documentation of a problem type
@@ -55,58 +54,56 @@ pub(super) fn routes() -> Vec<Route> {
 )]
 async fn problem(slug: Path<String>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let problem_type = ProblemType::find(&slug).ok_or_else(Problem::no_route)?;
-    let mut response = HttpResponse::Ok();
-    response.insert_header((VARY, HeaderValue::from_static("Accept")));
-    // A malformed header is ignored.
-    let accept = Accept::parse(&request).map_or_else(|_| Vec::new(), |accept| accept.0);
-    response.insert_header((CONTENT_SECURITY_POLICY, CONTENT_POLICY.as_str()));
-    if quality(&accept, &mime::TEXT_HTML) > quality(&accept, &mime::APPLICATION_JSON) {
-        return Ok(response
-            .content_type("text/html; charset=utf-8")
-            .body(html(&problem_type.page())));
+    let page = problem_type.page();
+    Ok(page_or_json(&request, || document(&page), &page))
+}
+
+/// The page of all problem types, which must be sorted by status.
+fn index(pages: &[ProblemPage]) -> Page {
+    let statuses = pages.chunk_by(|one, other| one.status == other.status);
+    let sections: Vec<String> = statuses.map(section).collect();
+    let sections = sections.join("\n");
+    Page {
+        title: "Problem types – Acclaim".to_owned(),
+        main: format!(
+            "<h1>Problem types</h1>\n<p>Every error response has problem details: <code>type</code> is the path of one of these pages, and <code>detail</code> says what was wrong in this case.</p>\n{sections}"
+        ),
     }
-    Ok(response.json(problem_type.page()))
 }
 
-/// The quality of `media_type` in `accept`, from its most specific range (RFC 9110, section 12.5.1).
-fn quality(accept: &[QualityItem<mime::Mime>], media_type: &mime::Mime) -> Quality {
-    let specificity = |range: &mime::Mime| match (range.type_(), range.subtype()) {
-        (mime::STAR, mime::STAR) => Some(0),
-        (main, mime::STAR) if main == media_type.type_() => Some(1),
-        (main, sub) if main == media_type.type_() && sub == media_type.subtype() => Some(2),
-        _ => None,
-    };
-    accept
+/// The section of the problem types of one status.
+fn section(pages: &[ProblemPage]) -> String {
+    let status = pages.first().map_or(0, |page| page.status);
+    let general = StatusCode::from_u16(status).ok();
+    let general = general.and_then(ProblemType::general);
+    let name = escape_html(general.map_or("", |general| general.title));
+    let entries: Vec<String> = pages
         .iter()
-        .filter_map(|range| Some((specificity(&range.item)?, range.quality)))
-        .max_by_key(|(specificity, _)| *specificity)
-        .map_or(Quality::ZERO, |(_, quality)| quality)
+        .map(|page| {
+            let [uri, title, meaning] =
+                [page.uri.as_str(), page.title, page.meaning].map(escape_html);
+            format!("<dt><a href=\"{uri}\">{title}</a></dt>\n<dd>{meaning}</dd>")
+        })
+        .collect();
+    let entries = entries.join("\n");
+    format!("<h2 id=\"{status}\">{status} {name}</h2>\n<dl>\n{entries}\n</dl>")
 }
 
-fn html(page: &ProblemPage) -> String {
+/// The page of one problem type.
+fn document(page: &ProblemPage) -> Page {
     let example = serde_json::to_string_pretty(&page.example).unwrap_or_default();
     let [title, meaning, advice, example] =
         [page.title, page.meaning, page.advice, &example].map(escape_html);
     let status = page.status;
-    format!(
-        r#"<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>{STYLE}</style>
-<h1>{title} <small>({status})</small></h1>
+    Page {
+        title: format!("{} – Acclaim", page.title),
+        main: format!(
+            r#"<h1>{title} <small>({status})</small></h1>
 <p>{meaning}</p>
 <h2>What to do</h2>
 <p>{advice}</p>
 <h2>Example</h2>
-<pre tabindex="0">{example}</pre>
-<p><a href="/docs">API documentation</a></p>
-</html>
-"#
-    )
-}
-
-fn escape_html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
+<pre tabindex="0">{example}</pre>"#
+        ),
+    }
 }

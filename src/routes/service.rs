@@ -1,15 +1,22 @@
-//! `/` and the health checks
+//! `/` and the health checks.
 
 use std::time::Duration;
 
-use actix_web::web::{Data, Json};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Json},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     db::Db,
     error::Error,
-    http::{Problem, Route, State, route::route},
+    http::{
+        Problem, Route, State,
+        page::{Page, escape_html, page_or_json},
+        route::route,
+    },
 };
 
 /// Maximum time for the database to respond.
@@ -41,6 +48,15 @@ struct Links {
     sign_in: &'static str,
     #[schema(example = "/posts")]
     posts: &'static str,
+    /// The problem types, with the meaning of every error.
+    #[schema(example = "/problems")]
+    problems: &'static str,
+    #[schema(example = "/health/ready")]
+    health: &'static str,
+    /// The URL of the front end. Only if the operator set one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = Uri, example = "https://app.example/")]
+    frontend: Option<String>,
 }
 
 /// The health of the service.
@@ -51,12 +67,22 @@ struct Health {
 }
 
 /// Get name, version and links of the service
+///
+/// The response is HTML or JSON, as `Accept` prefers.
 #[utoipa::path(
     get, path = "/", tag = "service", operation_id = "getWelcome",
-    responses((status = 200, description = "Name, version and links", body = Welcome)),
+    responses(
+        (status = 200, description = "Name, version and links", content(
+            (Welcome = "application/json"),
+            (String = "text/html"),
+        ), headers(
+            ("Vary" = String, description = "`Accept`"),
+            ("Content-Security-Policy" = String, description = "Allows only the style sheet of the page, and no frames"),
+        )),
+    ),
 )]
-async fn welcome() -> Json<Welcome> {
-    Json(Welcome {
+async fn welcome(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    let welcome = Welcome {
         name: "acclaim",
         version: env!("CARGO_PKG_VERSION"),
         links: Links {
@@ -65,8 +91,40 @@ async fn welcome() -> Json<Welcome> {
             sign_up: "/users",
             sign_in: "/login",
             posts: "/posts",
+            problems: "/problems",
+            health: "/health/ready",
+            frontend: state.frontend_url.as_ref().map(ToString::to_string),
         },
-    })
+    };
+    page_or_json(&request, || page(&welcome), &welcome)
+}
+
+fn page(welcome: &Welcome) -> Page {
+    let Welcome { version, links, .. } = welcome;
+    let frontend = links.frontend.as_deref().map_or_else(String::new, |url| {
+        let url = escape_html(url);
+        format!("<li><a href=\"{url}\">Front end</a>: read and write posts in the browser</li>\n")
+    });
+    let Links {
+        docs,
+        openapi,
+        problems,
+        health,
+        ..
+    } = links;
+    Page {
+        title: "Acclaim API".to_owned(),
+        main: format!(
+            r#"<h1>Acclaim API <small>{version}</small></h1>
+<p>Acclaim is a self-hosted social posting service: people sign up, publish posts and vote on them. This is its HTTP API, which answers programs with JSON.</p>
+<ul>
+{frontend}<li><a href="{docs}">API documentation</a>: every request, to read and to try</li>
+<li><a href="{openapi}">OpenAPI document</a>: the same for tools, such as client generators</li>
+<li><a href="{problems}">Problem types</a>: the meaning of every error, and what to do about it</li>
+<li><a href="{health}">Health</a>: whether the service can handle requests</li>
+</ul>"#
+        ),
+    }
 }
 
 /// Check whether the service is running

@@ -46,6 +46,9 @@ pub(super) struct Session {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(format = DateTime, example = "2026-12-21T06:00:42.915716Z")]
     expires_at: OffsetDateTime,
+    /// Its scopes. The access tokens of a refresh can have fewer.
+    #[schema(example = json!(["posts:read", "votes:write"]))]
+    scopes: Vec<&'static str>,
     /// Whether the request's access token belongs to this session.
     #[schema(example = true)]
     current: bool,
@@ -55,6 +58,7 @@ impl Session {
     pub(super) fn of(session: Model, current: Option<SessionId>) -> Self {
         Self {
             current: current == Some(session.id),
+            scopes: session.granted_scopes().iter().map(Scope::name).collect(),
             id: session.id.get(),
             user_agent: session.user_agent,
             created_at: session.created_at,

@@ -171,6 +171,9 @@ impl User {
 }
 
 /// Sign up
+///
+/// The password has 8 to 128 characters. It must not be one of the most common passwords, the username,
+/// the e-mail address, or the part of it before the `@` (422, `common`).
 #[utoipa::path(
     post, path = "/users", tag = "users", operation_id = "signUp",
     request_body = UserCreate,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    auth::refresh::{refresh, with_tokens},
+    auth::refresh::{refresh, refuses_refresh, with_tokens},
     harness::{
         Fixture, apply, behaviour,
         service::{PASSWORD, Service, User},
@@ -96,7 +96,7 @@ async fn a_new_password_replaces_the_tokens_of_the_caller_and_ends_all_others(fi
     assert_eq!(changed["username"], "ada");
     for user in [&ada, &other, &bot, &hers, &stolen] {
         service.get("/users/me", user).await.problem(401);
-        refresh(&service, &user.refresh_token).await.problem(401);
+        refuses_refresh(&service, user).await;
     }
     assert_eq!(changed["tokens"]["token_type"], "bearer");
     let hers = with_tokens(&ada, &changed["tokens"]);

@@ -34,10 +34,11 @@ fn every_setting_has_a_default() {
         (config.host.to_string().as_str(), config.port),
         ("127.0.0.1", 8000)
     );
-    assert!(config.keys.is_none());
+    assert!(config.keys.is_none() && config.public_url.is_none());
     assert_eq!(config.database_connections, 32);
     assert_eq!(config.access_token_lifetime.as_secs(), 3600);
     assert_eq!(config.origins, Origins::These(Vec::new()));
+    assert_eq!(config.frontend_url, None);
     assert!(!config.auto_migrate && !config.public_reads);
     let quotas = QuotaSettings {
         posts: Some(100_000),
@@ -63,12 +64,14 @@ fn settings_are_parsed() {
         ("DATABASE_CONNECTIONS", "7"),
         ("HOST", "::"),
         ("PORT", "80"),
+        ("PUBLIC_URL", "https://API.example:443/"),
         ("JWT_SECRET", "5f0b1c7e93d24a86bb7d0e58c16f2a39"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "5"),
         (
             "CORS_ALLOWED_ORIGINS",
             "https://App.example/, http://localhost:5173",
         ),
+        ("FRONTEND_URL", " HTTPS://App.example#/feed"),
         ("AUTO_MIGRATE", "TRUE"),
         ("PUBLIC_READS", "1"),
         ("QUOTA_POSTS", "1"),
@@ -85,6 +88,9 @@ fn settings_are_parsed() {
     assert_eq!(config.database_connections, 7);
     let origins = ["https://app.example", "http://localhost:5173"].map(str::to_owned);
     assert_eq!(config.origins, Origins::These(origins.to_vec()));
+    assert_eq!(config.public_url.as_deref(), Some("https://api.example"));
+    let frontend_url = config.frontend_url.as_ref().map(url::Url::as_str);
+    assert_eq!(frontend_url, Some("https://app.example/#/feed"));
     assert_eq!(config.access_token_lifetime.as_secs(), 300);
     assert!(config.auto_migrate && config.public_reads);
     assert_eq!((config.quotas.posts, config.quotas.bytes), (Some(1), None));
@@ -109,11 +115,13 @@ fn every_error_is_reported_with_the_name_of_its_setting() {
         ("DATABASE_CONNECTIONS", "6"),
         ("HOST", "localhost"),
         ("PORT", "65536"),
+        ("PUBLIC_URL", "https://api.example/path"),
         ("JWT_SECRET", "short"),
         ("JWT_KEY_FILE", "no/such/file"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
         ("REFRESH_TOKEN_EXPIRE_DAYS", "366"),
         ("CORS_ALLOWED_ORIGINS", "https://a.example/path"),
+        ("FRONTEND_URL", "https://ada:hidden@app.example"),
         ("AUTO_MIGRATE", "maybe"),
         ("PUBLIC_READS", "2"),
         ("QUOTA_POSTS", "-1"),
@@ -143,6 +151,23 @@ fn every_error_is_reported_with_the_name_of_its_setting() {
         !errors.contains("hidden") && !errors.contains("`short`"),
         "{errors}"
     );
+}
+
+#[apply(check)]
+fn a_front_end_has_an_http_url_without_credentials() {
+    for url in [
+        "app.example",
+        "/feed",
+        "ftp://app.example",
+        "javascript:alert(1)",
+        "https://",
+        "https://hidden@app.example",
+        "https://:hidden@app.example",
+    ] {
+        let errors = read(&[("FRONTEND_URL", url)]).unwrap_err();
+        let named = errors.contains("FRONTEND_URL: is not an http or https URL");
+        assert!(named && !errors.contains("hidden"), "{errors}");
+    }
 }
 
 #[apply(check)]

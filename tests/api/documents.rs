@@ -1,8 +1,15 @@
 //! The committed documents match the service.
 
+mod blocks;
+mod commands;
+mod links;
+
 use std::{collections::BTreeSet, fs, process::Command};
 
-use acclaim::config::SETTINGS;
+use acclaim::{
+    config::SETTINGS,
+    http::problem::{ProblemPage, ProblemType},
+};
 use serde_json::Value;
 
 use crate::{
@@ -32,15 +39,55 @@ fn env_example_has_every_setting() {
 }
 
 #[apply(check)]
-fn the_readme_has_every_setting() {
-    let readme = file("README.md");
+fn the_table_of_settings_is_complete() {
+    let table = file("docs/settings.md");
     for setting in SETTINGS {
         let default = match setting.default {
             "" => String::new(),
             default => format!("`{default}`"),
         };
         let row = format!("| `{}` | {default} | {} |", setting.name, setting.meaning);
-        assert!(readme.contains(&row), "the README lacks: {row}");
+        assert!(table.contains(&row), "docs/settings.md lacks: {row}");
+    }
+}
+
+#[apply(check)]
+fn the_table_of_errors_is_complete() {
+    let table = file("docs/errors.md");
+    for page in ProblemType::all().map(ProblemType::page) {
+        let ProblemPage {
+            status,
+            uri,
+            meaning,
+            advice,
+            ..
+        } = page;
+        let row = format!("| {status} | `{uri}` | {meaning} | {advice} |");
+        assert!(table.contains(&row), "docs/errors.md lacks: {row}");
+    }
+}
+
+/// The figures of the README are those of the last run of the benchmark.
+#[apply(check)]
+fn the_figures_of_the_readme_were_measured() {
+    let (readme, tables) = (file("README.md"), file("bench/results/tables.md"));
+    let rows = readme.lines().filter(|line| line.contains(" as many |"));
+    let mut rows = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    for (database, contender) in [
+        ("PostgreSQL", "FastAPI, SQLAlchemy"),
+        ("PostgreSQL", "fastify, pg"),
+        ("SQLite", "Datasette"),
+    ] {
+        let row = rows.next().expect("no figures");
+        let (_, table) = tables
+            .split_once(&format!("## {database}, 32"))
+            .expect(database);
+        let (_, table) = table.split_once("| first page |").expect("no first page");
+        let own = format!(" Acclaim | {} |", row[2]);
+        assert!(table.starts_with(&own), "the README has {own}");
+        let times = row[4].trim_end_matches(" as many");
+        let other = format!("|  | {contender} | {} | {times} |", row[3]);
+        assert!(table.contains(&other), "the README has {other}");
     }
 }
 
@@ -102,6 +149,29 @@ fn the_postman_collection_has_every_operation() {
         .collect();
     let missing: Vec<_> = expected.difference(&found).collect();
     assert!(missing.is_empty(), "the collection lacks {missing:?}");
+}
+
+/// The rules of a password can be read before they are broken.
+#[apply(check)]
+fn the_operations_that_set_a_password_describe_its_rules() {
+    let document: Value = serde_json::from_str(&file("docs/openapi.json")).expect("not JSON");
+    let schema = &document["components"]["schemas"]["ChosenPassword"];
+    let length = format!(
+        "{} to {} characters",
+        schema["minLength"], schema["maxLength"]
+    );
+    for (path, method) in [("/users", "post"), ("/users/me", "patch")] {
+        let description = document["paths"][path][method]["description"].as_str();
+        let description = description.expect("no description").replace('\n', " ");
+        for rule in [
+            &*length,
+            "most common passwords",
+            "username",
+            "e-mail address",
+        ] {
+            assert!(description.contains(rule), "{rule}: {description}");
+        }
+    }
 }
 
 /// The document has the routes of `routes::all`. A handler that is missing there, or a resource that
@@ -168,7 +238,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
             assert!(operations.insert(id), "{operation}");
         }
     }
-    assert_eq!(operations.len(), 34);
+    assert_eq!(operations.len(), 38);
 }
 
 #[apply(behaviour)]

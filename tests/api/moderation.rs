@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::{
+    auth::refresh::refuses_refresh,
     cli::acclaim,
     harness::{
         Fixture, apply, behaviour,
@@ -65,11 +66,7 @@ async fn a_suspended_user_is_locked_out_until_restored(fixture: Fixture) {
         .call("POST", "/login", None, Some(wrong))
         .await
         .problem(401);
-    let refresh = json!({"grant_type": "refresh_token", "refresh_token": eve.refresh_token});
-    service
-        .call("POST", "/login", None, Some(refresh))
-        .await
-        .problem(401);
+    refuses_refresh(&service, &eve).await;
     service.get(&post, &root).await.problem(404);
     assert_eq!(
         service.get("/posts", &root).await.expect(200).json(),

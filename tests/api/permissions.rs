@@ -19,7 +19,7 @@ enum Callers {
     PublicWithValidToken,
     /// All users.
     Users,
-    /// All users with a session. Personal access tokens are refused.
+    /// All users with a session, for `POST /tokens` with every scope. Personal access tokens are refused.
     SignedIn,
     /// The owner of the post.
     Owner,
@@ -41,16 +41,30 @@ const POST: &str = r#"{"title": "t", "content": "c"}"#;
 /// An `{id}` that does not exist, for all paths except those of posts.
 const UNKNOWN_ID: &str = "999999999";
 
-const ROWS: [Row; 34] = [
+const ROWS: [Row; 38] = [
     ("GET /", Public, &[], ""),
     ("GET /.well-known/jwks.json", Public, &[], ""),
+    (
+        "GET /.well-known/oauth-authorization-server",
+        Public,
+        &[],
+        "",
+    ),
     ("GET /docs", Public, &[], ""),
     ("GET /health/live", Public, &[], ""),
     ("GET /health/ready", Public, &[], ""),
     ("GET /openapi.json", Public, &[], ""),
+    ("GET /problems", Public, &[], ""),
     ("GET /problems/{slug}", Public, &[], ""),
     ("POST /login", Public, &[], r#"{"username": "nobody"}"#),
     ("POST /users", Public, &[], r#"{"username": "nobody"}"#),
+    ("POST /revoke", Public, &[], r#"{"token": "unknown"}"#),
+    (
+        "POST /introspect",
+        Users,
+        &["introspect"],
+        r#"{"token": "unknown"}"#,
+    ),
     (
         "GET /users/{id}",
         PublicWithValidToken,
@@ -160,6 +174,7 @@ async fn every_route_accepts_its_scopes_and_no_others(fixture: Fixture) {
         "posts:delete",
         "votes:write",
         "account",
+        "introspect",
     ] {
         let new = json!({"name": scope, "scopes": [scope]});
         let token = service.post("/tokens", &ada, new).await.expect(201).json();

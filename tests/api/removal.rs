@@ -4,6 +4,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 
 use crate::{
+    auth::refresh::refuses_refresh,
     cli::acclaim,
     harness::{
         Fixture, apply, behaviour, column, insert_numbered, insert_posts,
@@ -91,11 +92,7 @@ async fn a_deleted_account_is_hidden_at_once(fixture: Fixture) {
     for name in ["ada", "ada@example.com"] {
         assert_eq!(sign_in(name).await, unknown);
     }
-    let refresh = json!({"grant_type": "refresh_token", "refresh_token": other.refresh_token});
-    service
-        .call("POST", "/login", None, Some(refresh))
-        .await
-        .problem(401);
+    refuses_refresh(&service, &other).await;
     // The names stay taken until the rows are removed.
     for (email, username, detail) in [
         ("ada@example.com", "eve", "the email is taken"),

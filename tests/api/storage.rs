@@ -25,6 +25,7 @@ use crate::harness::{
     Fixture, apply, behaviour, column, insert_posts,
     process::Running,
     service::{PASSWORD, Service, User},
+    sqlite_behaviour,
 };
 
 /// A read of a table that never ends.
@@ -47,11 +48,8 @@ async fn stop(running: Running) {
     assert!(!log.contains("ERROR"), "{log}");
 }
 
-#[apply(behaviour)]
+#[apply(sqlite_behaviour)]
 async fn after_a_stop_the_database_file_alone_is_a_complete_copy(fixture: Fixture) {
-    if fixture.is_postgres() {
-        return;
-    }
     let running = start(fixture.folder(), &fixture.url).await;
     let ada = running.service.user("ada").await;
     running.service.new_post(&ada, "Kept").await;
@@ -66,12 +64,9 @@ async fn after_a_stop_the_database_file_alone_is_a_complete_copy(fixture: Fixtur
     assert_eq!(column(&copy, "SELECT title FROM posts").await, ["Kept"]);
 }
 
-#[apply(behaviour)]
+#[apply(sqlite_behaviour)]
 async fn a_stop_says_that_another_program_keeps_the_log(fixture: Fixture) {
     use sea_orm::TransactionTrait;
-    if fixture.is_postgres() {
-        return;
-    }
     let running = start(fixture.folder(), &fixture.url).await;
     running.service.user("ada").await;
     let read = fixture.connect().await.begin().await.unwrap();
@@ -84,11 +79,8 @@ async fn a_stop_says_that_another_program_keeps_the_log(fixture: Fixture) {
     assert!(log.contains("another program reads the database"), "{log}");
 }
 
-#[apply(behaviour)]
+#[apply(sqlite_behaviour)]
 async fn only_the_owner_can_read_the_database_files(fixture: Fixture) {
-    if fixture.is_postgres() {
-        return;
-    }
     let running = start(fixture.folder(), &fixture.url).await;
     running.service.user("ada").await;
     for name in ["test.db", "test.db-wal", "test.db-shm"] {
@@ -98,11 +90,8 @@ async fn only_the_owner_can_read_the_database_files(fixture: Fixture) {
     stop(running).await;
 }
 
-#[apply(behaviour)]
+#[apply(sqlite_behaviour)]
 async fn deleted_text_is_not_in_the_file(fixture: Fixture) {
-    if fixture.is_postgres() {
-        return;
-    }
     let running = start(fixture.folder(), &fixture.url).await;
     let service = &running.service;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
@@ -172,11 +161,8 @@ async fn gone(service: &Service, name: &str) {
     }
 }
 
-#[apply(behaviour)]
+#[apply(sqlite_behaviour)]
 async fn a_slow_read_does_not_keep_the_log_growing(fixture: Fixture) {
-    if fixture.is_postgres() {
-        return;
-    }
     fixture.migrate().await;
     let db = Db::open(&fixture.database()).await.unwrap();
     let mut log = db.write_ahead_log().unwrap();
@@ -236,11 +222,8 @@ async fn user_with_posts(fixture: &Fixture) -> UserId {
 }
 
 /// The client reads nothing, so no statement of the export runs.
-#[apply(behaviour)]
+#[apply(sqlite_behaviour)]
 async fn an_export_does_not_keep_the_log_growing(fixture: Fixture) {
-    if fixture.is_postgres() {
-        return;
-    }
     let ada = user_with_posts(&fixture).await;
     let db = Db::open(&fixture.database()).await.unwrap();
     let exports = Exports::default();
@@ -267,12 +250,9 @@ async fn an_export_does_not_keep_the_log_growing(fixture: Fixture) {
     join(reading, all).await;
 }
 
-#[apply(behaviour)]
+#[apply(sqlite_behaviour)]
 async fn exports_and_erasure_wait_for_a_full_log(fixture: Fixture) {
     use sea_orm::TransactionTrait;
-    if fixture.is_postgres() {
-        return;
-    }
     let ada = user_with_posts(&fixture).await;
     let db = Db::open(&fixture.database()).await.unwrap();
     let other = fixture.connect().await;
@@ -311,11 +291,8 @@ async fn exports_and_erasure_wait_for_a_full_log(fixture: Fixture) {
     erasure.await.unwrap();
 }
 
-#[apply(behaviour)]
+#[apply(sqlite_behaviour)]
 async fn one_process_at_a_time_overwrites_free_pages(fixture: Fixture) {
-    if fixture.is_postgres() {
-        return;
-    }
     fixture.migrate().await;
     let connection = fixture.connect().await;
     for sql in [

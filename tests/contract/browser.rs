@@ -1,4 +1,4 @@
-//! Browsers: Swagger UI, and the example page on another origin.
+//! Browsers: the pages of the service, Swagger UI, and the example page on another origin.
 
 use std::{net::TcpListener, path::PathBuf};
 
@@ -8,6 +8,20 @@ use crate::{
     harness::{Fixture, apply, behaviour, process::run},
     tools::{project, succeeds, tool},
 };
+
+#[apply(behaviour)]
+async fn the_pages_are_accessible_and_linked(fixture: Fixture) {
+    fixture.migrate().await;
+    let mut state = fixture.state(&fixture.database()).await;
+    state.frontend_url = Some("https://app.example".parse().expect("not a URL"));
+    let service = fixture.start(state, Origins::These(Vec::new()));
+    let mut browser = tool("node", fixture.folder());
+    browser
+        .arg(project("tests/contract/pages.mjs"))
+        .env("API_URL", &service.base)
+        .env("SCREENSHOTS", screenshots(&fixture));
+    println!("{}", succeeds(&mut browser).await.trim());
+}
 
 #[apply(behaviour)]
 async fn swagger_ui_signs_in_posts_and_votes(fixture: Fixture) {

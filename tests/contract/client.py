@@ -7,7 +7,7 @@ from acclaim_client.api.posts import create_post, list_posts
 from acclaim_client.api.sign_in import login
 from acclaim_client.api.users import sign_up
 from acclaim_client.api.votes import vote
-from acclaim_client.models import PostCreate, UserCreate, PasswordGrant, Post, Problem, TokenResponse, User, Vote, VoteResult
+from acclaim_client.models import PostCreate, UserCreate, Post, Problem, TokenRequest, TokenResponse, User, Vote, VoteResult
 
 base = sys.argv[1]
 anonymous = Client(base_url=base)
@@ -18,7 +18,7 @@ assert isinstance(user, User), user
 again = sign_up.sync(client=anonymous, body=new)
 assert isinstance(again, Problem) and again.status == 409, again
 
-tokens = login.sync(client=anonymous, body=PasswordGrant(username="ada", password="correct horse"))
+tokens = login.sync(client=anonymous, body=TokenRequest(username="ada", password="correct horse"))
 assert isinstance(tokens, TokenResponse), tokens
 
 ada = AuthenticatedClient(base_url=base, token=tokens.access_token)

@@ -15,6 +15,8 @@
 #[expect(
     clippy::panic,
     dead_code,
+    unused_imports,
+    unused_macros,
     reason = "shared with `tests/api`, which uses all of it"
 )]
 mod harness;

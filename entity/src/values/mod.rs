@@ -46,8 +46,8 @@ use validator::ValidationError;
 
 pub use id::{AuditEntryId, PostId, SessionId, TokenId, UserId};
 pub use number::{FeedSkip, Limit, Skip, TokenLifetime};
-pub use password::{ChosenPassword, Password, RefreshToken};
-pub use scope::{Scope, Scopes};
+pub use password::{ChosenPassword, Password, PresentedToken, RefreshToken};
+pub use scope::{RequestedScopes, Scope, Scopes};
 pub use tags::Tags;
 pub use text::*;
 

@@ -21,6 +21,10 @@ pub struct Password(SecretString);
 #[derive(Clone, Debug)]
 pub struct RefreshToken(SecretString);
 
+/// A token of any kind, to revoke or introspect, 1 to 2048 characters.
+#[derive(Clone, Debug)]
+pub struct PresentedToken(SecretString);
+
 impl ChosenPassword {
     const RULE: Rule = Rule {
         min: 8,
@@ -101,6 +105,20 @@ impl RefreshToken {
     }
 }
 
+impl PresentedToken {
+    const RULE: Rule = Rule {
+        max: 2048,
+        ..RefreshToken::RULE
+    };
+
+    /// Checks only the length of `token`.
+    pub fn parse(token: impl Into<SecretString>) -> Result<Self, Invalid> {
+        let token = token.into();
+        Self::RULE.check(token.expose_secret())?;
+        Ok(Self(token))
+    }
+}
+
 /// The rule of a secret that is compared and not stored.
 const SECRET: Rule = Rule {
     min: 1,
@@ -126,3 +144,4 @@ macro_rules! secret {
 secret!(ChosenPassword);
 secret!(Password);
 secret!(RefreshToken);
+secret!(PresentedToken);

@@ -63,6 +63,7 @@ scopes! {
     PostsDelete = "posts:delete", "Delete own posts";
     VotesWrite = "votes:write", "Vote and take votes back";
     Account = "account", "See and change the account, its sessions and tokens";
+    Introspect = "introspect", "Introspect tokens, for services";
 }
 
 /// The error for an unknown scope name.
@@ -156,6 +157,18 @@ impl Scopes {
         self.0 & Self::bit(scope) != 0
     }
 
+    /// The scopes that are in both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether every scope of `other` is in the set.
+    #[must_use]
+    pub const fn contains_all(self, other: Self) -> bool {
+        self.intersection(other).0 == other.0
+    }
+
     /// The scopes in the set.
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         let all = Scope::ALL.iter().copied();
@@ -178,11 +191,8 @@ impl FromStr for Scopes {
     type Err = Infallible;
 
     fn from_str(names: &str) -> Result<Self, Infallible> {
-        let known: Vec<Scope> = names
-            .split(' ')
-            .filter_map(|name| name.parse().ok())
-            .collect();
-        Ok(Self::of(&known))
+        let known = names.split(' ').filter_map(|name| name.parse().ok());
+        Ok(Self(known.fold(0, |set, scope| set | Self::bit(scope))))
     }
 }
 
@@ -211,3 +221,44 @@ impl<E: InputError> Deserr<E> for Scopes {
         read_sequence(value, location, Self::parse)
     }
 }
+
+/// `scope` of a token request (RFC 6749, section 3.3): at least one scope, separated by spaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestedScopes(Scopes);
+
+impl RequestedScopes {
+    /// Maximum length in characters. Every scope together has fewer.
+    const MAX: usize = 255;
+
+    /// Accepts scopes in any order. A scope may occur more than once.
+    pub fn parse(text: impl AsRef<str>) -> Result<Self, Invalid> {
+        let text = text.as_ref();
+        if text.chars().count() > Self::MAX {
+            let message = format!("must be at most {} characters", Self::MAX);
+            return Err(Invalid::new("length", message));
+        }
+        let scopes: Result<Vec<Scope>, _> = text.split(' ').map(str::parse).collect();
+        scopes.map(|scopes| Self(Scopes::of(&scopes))).map_err(|_| {
+            let names = Scope::NAMES.join(", ");
+            let message = format!("must be one or more of {names}, separated by single spaces");
+            Invalid::new("unknown_value", message)
+        })
+    }
+
+    /// The set.
+    #[must_use]
+    pub const fn scopes(self) -> Scopes {
+        self.0
+    }
+
+    fn text_schema() -> ObjectBuilder {
+        let name = Scope::NAMES.join("|");
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .max_length(Some(Self::MAX))
+            .pattern(Some(format!("^({name})( ({name}))*$")))
+            .examples([json!(Scopes::ALL.to_string())])
+    }
+}
+
+input_value!(RequestedScopes, read_text, Self::text_schema());

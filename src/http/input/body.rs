@@ -34,9 +34,76 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// and a large body also with 429 or 503.
 pub struct Body<T>(pub T);
 
-/// A valid form (urlencoded or multipart) or JSON object. A member with an empty text counts as
-/// missing (RFC 6749, section 3.2). Rejects like [`Body`].
-pub struct Form<T>(pub T);
+/// The members of a form (urlencoded or multipart) or of a JSON object. A member with an empty text
+/// counts as missing (RFC 6749, section 3.2). Rejects with 408, 413 or 415, with 400 for a malformed
+/// header, and a large body also with 429 or 503.
+pub struct Form {
+    members: Members,
+    /// The error of a body that cannot be parsed.
+    malformed: Option<Problem>,
+}
+
+enum Members {
+    /// The members of a JSON object, and an error for each repeated one.
+    Object(Map<String, Value>, Vec<FieldError>),
+    /// The names and values of a form.
+    Pairs(Vec<(String, String)>),
+}
+
+impl Form {
+    /// Whether the body has the member `name`.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        match &self.members {
+            Members::Object(members, _) => members.contains_key(name),
+            Members::Pairs(pairs) => pairs.iter().any(|(other, _)| other == name),
+        }
+    }
+
+    /// Deserializes the members as `T`.
+    ///
+    /// # Errors
+    /// 400 or 422.
+    pub fn read<T: Deserr<BodyErrors>>(self) -> Result<T, Problem> {
+        if let Some(problem) = self.malformed {
+            return Err(problem);
+        }
+        let value = match self.members {
+            Members::Object(members, repeated) => read_object(members, repeated),
+            Members::Pairs(pairs) => read_pairs(pairs),
+        };
+        value.map_err(Problem::invalid)
+    }
+
+    async fn parse(request: &HttpRequest, format: Format, bytes: Bytes) -> Self {
+        let parsed = match format {
+            Format::Json => object(&bytes).map(|(mut members, repeated)| {
+                members.retain(|_, value| value != "");
+                Members::Object(members, repeated)
+            }),
+            Format::Urlencoded => match pairs(&bytes) {
+                Ok(pairs) => Ok(Members::Pairs(without_empty(pairs))),
+                Err(problem) => {
+                    // The names tell which errors the client understands.
+                    let pairs = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
+                    return Self {
+                        members: Members::Pairs(without_empty(pairs)),
+                        malformed: Some(problem),
+                    };
+                }
+            },
+            Format::Multipart => {
+                let pairs = multipart(request, bytes).await;
+                pairs.map(|pairs| Members::Pairs(without_empty(pairs)))
+            }
+        };
+        let (members, malformed) = match parsed {
+            Ok(members) => (members, None),
+            Err(problem) => (Members::Pairs(Vec::new()), Some(problem)),
+        };
+        Self { members, malformed }
+    }
+}
 
 impl<T: Deserr<BodyErrors> + 'static> FromRequest for Body<T> {
     type Error = Problem;
@@ -45,11 +112,17 @@ impl<T: Deserr<BodyErrors> + 'static> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
         let payload = payload.take();
-        Box::pin(async move { read(&request, payload, Accepted::Json).await.map(Self) })
+        Box::pin(async move {
+            // The place is held until the bytes are parsed.
+            let (_, bytes, _place) = begin(&request, payload, Accepted::Json).await?;
+            let (members, repeated) = object(&bytes)?;
+            let value = read_object(members, repeated);
+            value.map(Self).map_err(Problem::invalid)
+        })
     }
 }
 
-impl<T: Deserr<BodyErrors> + 'static> FromRequest for Form<T> {
+impl FromRequest for Form {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
@@ -57,36 +130,25 @@ impl<T: Deserr<BodyErrors> + 'static> FromRequest for Form<T> {
         let request = request.clone();
         let payload = payload.take();
         Box::pin(async move {
-            read(&request, payload, Accepted::FormOrJson)
-                .await
-                .map(Self)
+            let accepted = Accepted::FormOrJson;
+            let (format, bytes, _place) = begin(&request, payload, accepted).await?;
+            Ok(Self::parse(&request, format, bytes).await)
         })
     }
 }
 
-async fn read<T: Deserr<BodyErrors>>(
+/// The format and the bytes of a body, and its place if it is large.
+async fn begin(
     request: &HttpRequest,
     payload: Payload,
     accepted: Accepted,
-) -> Result<T, Problem> {
+) -> Result<(Format, Bytes, Option<LargeBody>), Problem> {
     let format = Format::of(request, accepted)?;
-    // The place is held until the bytes are parsed.
-    let (bytes, _place) = tokio::time::timeout(TIMEOUT, receive(request, payload))
+    let (bytes, place) = tokio::time::timeout(TIMEOUT, receive(request, payload))
         .await
         .map_err(|_| Problem::body_timeout())??;
     body_was_read(request);
-    let value = match format {
-        Format::Json => {
-            let (mut members, repeated) = object(&bytes)?;
-            if accepted == Accepted::FormOrJson {
-                members.retain(|_, value| value != "");
-            }
-            read_object(members, repeated)
-        }
-        Format::Urlencoded => read_pairs(without_empty(pairs(&bytes)?)),
-        Format::Multipart => read_pairs(without_empty(multipart(request, bytes).await?)),
-    };
-    value.map_err(Problem::invalid)
+    Ok((format, bytes, place))
 }
 
 /// Receives a body, and takes a place for it once it is large. Only an authenticated caller may send

@@ -66,6 +66,27 @@ impl<'a, V: IntoValue> ObjectReader<'a, V> {
         self.read(name, value)
     }
 
+    /// Reads the members `names`, and returns the first one that is present and valid. If none is
+    /// present, that is an error of the first name.
+    pub fn any_of<T: Deserr<BodyErrors>>(&mut self, names: [&str; 2]) -> Option<T> {
+        let present = names.map(|name| Some((name, self.members.remove(name)?)));
+        if present.iter().all(Option::is_none) {
+            let [name, _] = names;
+            return self.required(name);
+        }
+        let values = present.map(|member| {
+            let (name, value) = member?;
+            self.read(name, value)
+        });
+        values.into_iter().flatten().next()
+    }
+
+    /// Whether there are no errors so far.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.errors.is_empty()
+    }
+
     /// Adds the rules that the member `name` breaks to the errors.
     pub fn reject(&mut self, name: &str, invalid: Invalid) {
         let location = self.location;
@@ -79,23 +100,6 @@ impl<'a, V: IntoValue> ObjectReader<'a, V> {
     pub fn finish<T>(self, value: Option<T>) -> Result<T, BodyErrors> {
         let value = value.filter(|_| self.errors.is_empty());
         value.ok_or(self.errors)
-    }
-
-    /// Deserializes the remaining members as `T`.
-    ///
-    /// # Errors
-    /// All errors so far, and those of `T`.
-    pub fn finish_as<T: Deserr<BodyErrors>>(mut self) -> Result<T, BodyErrors> {
-        let rest: Value<V> = Value::Map(self.members);
-        match T::deserialize_from_value(rest, self.location) {
-            Ok(value) if self.errors.is_empty() => Ok(value),
-            Ok(_) => Err(self.errors),
-            Err(errors) => {
-                let all =
-                    BodyErrors::merge(Some(mem::take(&mut self.errors)), errors, self.location);
-                Err(take_cf_content(all))
-            }
-        }
     }
 
     fn read<T: Deserr<BodyErrors>>(&mut self, name: &str, value: V) -> Option<T> {

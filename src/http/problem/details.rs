@@ -1,7 +1,5 @@
 //! The body of problem details.
 
-use std::borrow::Cow;
-
 use actix_cors::CorsError;
 use actix_web::{
     body::BoxBody,
@@ -10,17 +8,17 @@ use actix_web::{
 };
 use serde::Serialize;
 
-use super::Problem;
+use super::{OAuthCode, Problem};
 use crate::{error::FieldError, http::request_id::RequestId};
 
-/// The body of every 4xx and 5xx response (RFC 9457).
+/// The body of 4xx and 5xx responses (RFC 9457).
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemDetails<'a> {
     /// The problem type, as the path of its documentation.
     #[serde(rename = "type")]
     #[schema(value_type = &str, format = UriReference, example = "/problems/not-found")]
-    uri: Cow<'a, str>,
+    uri: String,
     /// A short summary of the problem type.
     #[schema(example = "Not found")]
     title: &'a str,
@@ -39,22 +37,19 @@ pub struct ProblemDetails<'a> {
     errors: &'a [FieldError],
     /// With 401 of `/login`, the OAuth 2.0 error code (RFC 6749, section 5.2).
     #[serde(rename = "error", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "invalid_grant")]
-    oauth_error: Option<&'a str>,
+    #[schema(nullable = false, value_type = Option<&str>, example = "invalid_grant")]
+    oauth_error: Option<OAuthCode>,
 }
 
 impl Problem {
     pub(super) fn details<'a>(&'a self, instance: &'a str) -> ProblemDetails<'a> {
-        let (uri, title) = match self.definition {
-            Some(problem_type) => (problem_type.uri().into(), problem_type.title),
+        let title = match self.definition {
+            Some(problem_type) => problem_type.title,
             // RFC 9457, section 4.2.1: the title of `about:blank` is the status phrase.
-            None => (
-                "about:blank".into(),
-                self.status.canonical_reason().unwrap_or("Unknown"),
-            ),
+            None => self.status.canonical_reason().unwrap_or("Unknown"),
         };
         ProblemDetails {
-            uri,
+            uri: self.type_uri(),
             title,
             status: self.status.as_u16(),
             detail: &self.detail,
@@ -65,12 +60,24 @@ impl Problem {
     }
 
     pub(super) fn body(&self, instance: &str) -> BoxBody {
+        let body = match self.oauth_body() {
+            Some(error) => serde_json::to_vec(&error),
+            None => serde_json::to_vec(&self.details(instance)),
+        };
         // Serialisation of strings and numbers cannot fail.
-        BoxBody::new(serde_json::to_vec(&self.details(instance)).unwrap_or_default())
+        BoxBody::new(body.unwrap_or_default())
+    }
+
+    pub(super) fn media_type(&self) -> &'static str {
+        match self.error_uri {
+            Some(_) => "application/json",
+            None => "application/problem+json",
+        }
     }
 }
 
-/// Replaces the body of `response`, a 4xx or 5xx, by problem details. Keeps its headers.
+/// Replaces the body of `response`, a 4xx or 5xx, by problem details, or by an error of OAuth 2.0 where
+/// the handler chose that. Keeps its headers.
 #[must_use]
 pub fn render(response: ServiceResponse, id: &RequestId) -> ServiceResponse {
     let status = response.status();
@@ -87,7 +94,7 @@ pub fn render(response: ServiceResponse, id: &RequestId) -> ServiceResponse {
     let mut response = response.map_body(|_, _| problem.body(&id.0));
     response.headers_mut().insert(
         header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
+        HeaderValue::from_static(problem.media_type()),
     );
     response
 }

@@ -1,6 +1,7 @@
 //! Problem details (RFC 9457). Converts every error to an HTTP response.
 
 mod details;
+mod oauth;
 pub mod types;
 
 use std::{fmt, num::NonZeroU32};
@@ -14,6 +15,7 @@ use entity::values::Invalid;
 
 use crate::error::{Error, FieldError};
 pub use details::{ProblemDetails, render};
+pub use oauth::{OAuthCode, OAuthError};
 pub use types::{ProblemPage, ProblemType};
 
 /// `Retry-After` of a 503, in seconds.
@@ -34,7 +36,9 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     /// The OAuth 2.0 error code (RFC 6749, section 5.2).
-    oauth_error: Option<&'static str>,
+    oauth_error: Option<OAuthCode>,
+    /// `error_uri` of OAuth 2.0. If it is set, the body is an [`OAuthError`].
+    error_uri: Option<Box<str>>,
     /// The value of `WWW-Authenticate`.
     challenge: Option<&'static str>,
     /// The value of `Retry-After`, in seconds.
@@ -58,6 +62,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             oauth_error: None,
+            error_uri: None,
             challenge: None,
             retry_after: None,
             cause: None,
@@ -213,6 +218,12 @@ impl Problem {
         }
     }
 
+    /// The path of the documentation; `about:blank` without a type.
+    fn type_uri(&self) -> String {
+        let uri = self.definition.map(ProblemType::uri);
+        uri.unwrap_or_else(|| "about:blank".to_owned())
+    }
+
     /// The cause for the operator's log.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
@@ -286,19 +297,26 @@ impl From<Error> for Problem {
                 Self::new(types::QUOTA_EXCEEDED, detail)
             }
             Error::BadCredentials => Self {
-                oauth_error: Some("invalid_grant"),
+                oauth_error: Some(OAuthCode::InvalidGrant),
                 ..Self::new(types::INVALID_CREDENTIALS, detail).with_challenge("Bearer")
             },
             Error::InvalidGrant => Self {
-                oauth_error: Some("invalid_grant"),
+                oauth_error: Some(OAuthCode::InvalidGrant),
                 ..Self::new(types::INVALID_REFRESH_TOKEN, detail).with_challenge("Bearer")
             },
             Error::InsufficientScope { .. } => Self::new(types::INSUFFICIENT_SCOPE, detail)
                 .with_challenge(r#"Bearer error="insufficient_scope""#),
-            Error::SessionNeeded => Self::new(types::SESSION_REQUIRED, detail)
-                .with_challenge(r#"Bearer error="insufficient_scope""#),
+            Error::SessionNeeded | Error::FullSessionNeeded => {
+                Self::new(types::SESSION_REQUIRED, detail)
+                    .with_challenge(r#"Bearer error="insufficient_scope""#)
+            }
             Error::InvalidToken => Self::new(types::INVALID_TOKEN, detail)
                 .with_challenge(r#"Bearer error="invalid_token""#),
+            Error::ScopeNotGranted => Self::invalid(vec![FieldError::new(
+                "scope",
+                "not_granted",
+                "must not have more scopes than the session",
+            )]),
             Error::ExportRunning => Self {
                 retry_after: EXPORT_RETRY_AFTER,
                 ..Self::new(types::TOO_MANY_REQUESTS, detail)
@@ -343,7 +361,7 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
-        response.content_type("application/problem+json");
+        response.content_type(self.media_type());
         if let Some(challenge) = self.challenge {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }

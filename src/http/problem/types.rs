@@ -223,13 +223,13 @@ problem_types! { SPECIFIC:
     || example_of_post(|id| Error::NotOwner { id });
 
     INSUFFICIENT_SCOPE FORBIDDEN "insufficient-scope" "Insufficient scope",
-    "The personal access token lacks a scope that the request needs.",
-    "Create a token with the scope in detail.",
+    "The token lacks a scope that the request needs.",
+    "Create a personal access token with the scope in detail, or sign in with it.",
     || Error::InsufficientScope { scope: Scope::PostsCreate }.into();
 
     SESSION_REQUIRED FORBIDDEN "session-required" "Session required",
-    "The request needs the access token of a session, but has a personal access token.",
-    "Sign in with POST /login and send the access token from the response.",
+    "The request needs the access token of a session, but has a personal access token. Or it needs one with every scope, but the session or the token is limited to some.",
+    "Sign in with POST /login, without scope, and send the access token from the response.",
     || Error::SessionNeeded.into();
 
     ROLE_REQUIRED FORBIDDEN "role-required" "Role required",

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use entity::values::{SessionId, UserId};
+use entity::values::{Scopes, SessionId, UserId};
 use jsonwebtoken::{Header, Validation};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{error::Error, keys::Keys};
 
-/// `iss` and `aud`: the service is issuer and audience.
+/// `aud`, and `iss` if the issuer has no URL: the service is issuer and audience.
 const ACCLAIM: &str = "acclaim";
 /// `typ`: rejects every other kind of JWT (RFC 9068, section 2.1).
 const TYPE: &str = "at+jwt";
@@ -22,6 +22,7 @@ pub struct AccessTokens {
     keys: Keys,
     validation: Validation,
     lifetime: Duration,
+    issuer: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,6 +36,13 @@ struct Claims {
     jti: Uuid,
     /// The session's id as text, because JSON numbers are exact only to 2^53.
     sid: String,
+    /// The scopes, separated by spaces, for services that verify tokens themselves (RFC 9068, section
+    /// 2.2.3). Tokens of earlier versions lack it.
+    #[serde(default)]
+    scope: String,
+    /// Whether the token has fewer scopes than its session.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    narrowed: bool,
 }
 
 /// The claims of a valid token.
@@ -44,6 +52,21 @@ pub struct VerifiedToken {
     pub user_id: UserId,
     /// The session's id.
     pub session_id: SessionId,
+    /// The scopes that the token is limited to; `None` for all scopes of the session.
+    scopes: Option<Scopes>,
+    /// In seconds since 1970.
+    pub issued_at: i64,
+    /// In seconds since 1970.
+    pub expires_at: i64,
+}
+
+impl VerifiedToken {
+    /// The scopes of the token, if its session has `granted`.
+    #[must_use]
+    pub fn scopes(&self, granted: Scopes) -> Scopes {
+        self.scopes
+            .map_or(granted, |scopes| scopes.intersection(granted))
+    }
 }
 
 impl AccessTokens {
@@ -63,7 +86,35 @@ impl AccessTokens {
             keys,
             validation,
             lifetime,
+            issuer: None,
         }
+    }
+
+    /// Issues tokens with the URL `issuer` as `iss` (RFC 8414, section 2). Those with `acclaim` still
+    /// verify.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: Option<String>) -> Self {
+        let accepted = [ACCLAIM].into_iter().chain(issuer.as_deref());
+        self.validation.set_issuer(&accepted.collect::<Vec<_>>());
+        Self { issuer, ..self }
+    }
+
+    /// The URL of the service, if it is known.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// `iss` of new tokens.
+    #[must_use]
+    pub fn iss(&self) -> &str {
+        self.issuer().unwrap_or(ACCLAIM)
+    }
+
+    /// `aud` of all tokens.
+    #[must_use]
+    pub fn audience(&self) -> &'static str {
+        ACCLAIM
     }
 
     /// Lifetime of a token.
@@ -78,17 +129,26 @@ impl AccessTokens {
         self.keys.public_keys()
     }
 
-    /// Issues a token to user `user_id` in session `session_id`.
-    pub fn issue(&self, user_id: UserId, session_id: SessionId) -> Result<String, Error> {
+    /// Issues a token with `scopes` to user `user_id` in session `session_id`. `narrowed` is true if
+    /// the session has more scopes.
+    pub fn issue(
+        &self,
+        user_id: UserId,
+        session_id: SessionId,
+        scopes: Scopes,
+        narrowed: bool,
+    ) -> Result<String, Error> {
         let now = OffsetDateTime::now_utc();
         let claims = Claims {
-            iss: ACCLAIM.to_owned(),
+            iss: self.iss().to_owned(),
             aud: ACCLAIM.to_owned(),
             sub: user_id.to_string(),
             iat: now.unix_timestamp(),
             exp: (now + self.lifetime).unix_timestamp(),
             jti: Uuid::now_v7(),
             sid: session_id.to_string(),
+            scope: scopes.to_string(),
+            narrowed,
         };
         let (kid, key) = self.keys.signing_key();
         let header = Header {
@@ -115,9 +175,14 @@ impl AccessTokens {
         }
         let key = self.keys.verification_key(header.kid.as_deref()?)?;
         let token = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?;
+        let claims = token.claims;
+        let scopes = claims.narrowed.then(|| claims.scope.parse());
         Some(VerifiedToken {
-            user_id: token.claims.sub.parse().ok()?,
-            session_id: token.claims.sid.parse().ok()?,
+            user_id: claims.sub.parse().ok()?,
+            session_id: claims.sid.parse().ok()?,
+            scopes: scopes.transpose().ok()?,
+            issued_at: claims.iat,
+            expires_at: claims.exp,
         })
     }
 }

@@ -106,20 +106,17 @@ impl Authenticator {
         access_tokens: &AccessTokens,
         token: &str,
     ) -> Result<Identity, Error> {
-        let (credential, user_id) = if opaque_token::is_personal(token) {
+        let (credential, verified) = if opaque_token::is_personal(token) {
             let hash = opaque_token::hash_personal(token).ok_or(Error::InvalidToken)?;
             (Credential::Token(hash), None)
         } else {
             let verified = access_tokens.verify(token)?;
-            (
-                Credential::Session(verified.session_id),
-                Some(verified.user_id),
-            )
+            (Credential::Session(verified.session_id), Some(verified))
         };
         if self.ended.contains_key(&credential) {
             return Err(Error::InvalidToken);
         }
-        let (identity, expires_at) = if let Some(entry) = self.live.get(&credential) {
+        let (mut identity, expires_at) = if let Some(entry) = self.live.get(&credential) {
             entry
         } else {
             let generation = *self.generation();
@@ -128,7 +125,10 @@ impl Authenticator {
             self.remember(credential, entry.clone(), generation);
             entry
         };
-        let valid = user_id.is_none_or(|user_id| user_id == identity.id)
+        if let Some(verified) = verified {
+            identity.scopes = verified.scopes(identity.scopes);
+        }
+        let valid = verified.is_none_or(|verified| verified.user_id == identity.id)
             && expires_at.is_none_or(|at| at > OffsetDateTime::now_utc());
         valid.then_some(identity).ok_or(Error::InvalidToken)
     }
@@ -187,8 +187,9 @@ async fn read(
             let Some((session, user)) = found else {
                 return Ok(None);
             };
-            let expires_at = Some(session.expires_at);
-            (user, Scopes::ALL, Some(session.last_used_at), expires_at)
+            let (last_used_at, expires_at) = (session.last_used_at, session.expires_at);
+            let scopes = session.granted_scopes();
+            (user, scopes, Some(last_used_at), Some(expires_at))
         }
         Credential::Token(hash) => {
             let found = tokens::Entity::find()

@@ -4,7 +4,7 @@ use entity::{
     refresh_tokens::{self, ActiveModel as RefreshRow, Entity as Tokens},
     sessions::{ActiveModel as SessionRow, Column, Entity, Model},
     users,
-    values::{Limit, RefreshToken, SessionId, UserId},
+    values::{Limit, RefreshToken, Scopes, SessionId, UserId},
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -48,6 +48,10 @@ pub struct IssuedSession {
     pub user_id: UserId,
     /// Extends the session. Can be used once.
     pub refresh_token: SecretString,
+    /// The scopes of the access token to issue.
+    pub scopes: Scopes,
+    /// Whether the session has more scopes than that.
+    pub narrowed: bool,
 }
 
 /// A session to be started.
@@ -57,6 +61,8 @@ pub struct NewSession {
     pub user_agent: String,
     /// Lifetime of the session if it is not refreshed.
     pub lifetime: Duration,
+    /// The scopes that it is limited to; `None` for every scope.
+    pub scopes: Option<Scopes>,
 }
 
 /// Starts a session of user `user_id`, whose row must be locked, with a first refresh token.
@@ -73,12 +79,15 @@ pub(in crate::services) async fn start_in(
         created_at: Set(now),
         last_used_at: Set(now),
         expires_at: Set(now + new.lifetime),
+        scopes: Set(new.scopes),
     };
-    session.insert(transaction).await?;
+    let session = session.insert(transaction).await?;
     Ok(IssuedSession {
         id,
         user_id,
         refresh_token: add_refresh_token(transaction, id, None, now).await?,
+        scopes: session.granted_scopes(),
+        narrowed: false,
     })
 }
 
@@ -126,16 +135,21 @@ async fn add_refresh_token(
 
 /// Exchanges a refresh token for a new one and extends its session to `lifetime` from now.
 ///
+/// `scopes` limits the access token to issue, and not the session: the next refresh may ask for all
+/// scopes of the session again (RFC 6749, section 6).
+///
 /// A used token stays valid for 10 s. Its use after that ends the session, because the token may
 /// have been stolen (RFC 9700, section 4.14.2). So does the use of two tokens that were both issued
 /// for one: either the client or a thief has the second.
 ///
 /// # Errors
-/// [`Error::InvalidGrant`].
+/// [`Error::InvalidGrant`]; [`Error::ScopeNotGranted`] if the session lacks one of `scopes`, which
+/// leaves the token unused.
 pub async fn refresh(
     db: &Db,
     authenticator: &Authenticator,
     token: RefreshToken,
+    scopes: Option<Scopes>,
     lifetime: Duration,
 ) -> Result<IssuedSession, Error> {
     let hash = hash(token.into_secret().expose_secret());
@@ -146,7 +160,7 @@ pub async fn refresh(
             let Some(token) = token.first(&transaction).await? else {
                 return Ok(Outcome::Unknown);
             };
-            exchange(&transaction, token, now, lifetime).await
+            exchange(&transaction, token, scopes, now, lifetime).await
         })
         .await?;
     match outcome {
@@ -169,6 +183,7 @@ enum Outcome {
 async fn exchange(
     transaction: &Transaction,
     token: refresh_tokens::Model,
+    scopes: Option<Scopes>,
     now: OffsetDateTime,
     lifetime: Duration,
 ) -> Result<Outcome, Error> {
@@ -197,6 +212,11 @@ async fn exchange(
     if user.is_none_or(|user| user.suspended_at.is_some()) {
         return Ok(Outcome::Unknown);
     }
+    let granted = session.granted_scopes();
+    let scopes = scopes.unwrap_or(granted);
+    if !granted.contains_all(scopes) {
+        return Err(Error::ScopeNotGranted);
+    }
     Entity::update_many()
         .col_expr(Column::ExpiresAt, Expr::value(now + lifetime))
         .col_expr(Column::LastUsedAt, Expr::value(now))
@@ -207,6 +227,8 @@ async fn exchange(
         id,
         user_id: session.user_id,
         refresh_token: add_refresh_token(transaction, id, Some(token.hash), now).await?,
+        scopes,
+        narrowed: scopes != granted,
     }))
 }
 
@@ -226,6 +248,11 @@ async fn mark_used(
     Ok(used.into_iter().next())
 }
 
+/// True if the first use of `token` is more than 10 s ago.
+pub(super) fn is_spent(token: &refresh_tokens::Model, now: OffsetDateTime) -> bool {
+    token.replaced_at.is_some_and(|at| at + GRACE < now)
+}
+
 /// True if the first use of `token` is more than 10 s ago, or if another token with the same parent
 /// was used.
 async fn is_stolen(
@@ -234,7 +261,7 @@ async fn is_stolen(
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     use refresh_tokens::Column;
-    if token.replaced_at.is_some_and(|at| at + GRACE < now) {
+    if is_spent(token, now) {
         return Ok(true);
     }
     let Some(parent) = &token.parent_hash else {

@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Fixture, apply, behaviour, column,
+    Fixture, apply, behaviour, column, postgres_behaviour,
     service::{Answer, Service, User},
 };
 
@@ -12,6 +12,12 @@ pub async fn refresh(service: &Service, token: &str) -> Answer {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
     let request = service.request("POST", "/login").form(&form);
     Answer::of(request.send().await.expect("no answer")).await
+}
+
+/// Asserts that the refresh token of `user` is not accepted.
+pub async fn refuses_refresh(service: &Service, user: &User) {
+    let answer = refresh(service, &user.refresh_token).await;
+    assert_eq!(answer.oauth_error(), "invalid_grant");
 }
 
 /// `user` with the tokens of `grant`.
@@ -66,21 +72,18 @@ async fn using_both_tokens_that_were_issued_for_one_ends_the_session(fixture: Fi
     let (hers, stolen) = (exchange(&ada).await, exchange(&ada).await);
     let hers = exchange(&exchange(&hers).await).await;
     let refused = refresh(&service, &stolen.refresh_token).await;
-    assert_eq!(refused.problem(401)["error"], "invalid_grant");
+    assert_eq!(refused.oauth_error(), "invalid_grant");
     for user in [&ada, &hers, &stolen] {
         service.get("/users/me", user).await.problem(401);
-        refresh(&service, &user.refresh_token).await.problem(401);
+        refuses_refresh(&service, user).await;
     }
 }
 
 /// The end of a session locks the session and then its refresh tokens. A refresh that locked them in
 /// another order would deadlock with it.
-#[apply(behaviour)]
+/// SQLite has no locks of rows.
+#[apply(postgres_behaviour)]
 async fn a_refresh_locks_the_session_before_its_tokens(fixture: Fixture) {
-    // SQLite has no locks of rows.
-    if !fixture.is_postgres() {
-        return;
-    }
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let end = fixture.connect().await.begin().await.unwrap();
@@ -98,7 +101,7 @@ async fn a_refresh_locks_the_session_before_its_tokens(fixture: Fixture) {
         end.execute_unprepared(sql).await.expect(sql);
     }
     end.commit().await.unwrap();
-    refreshed.await.problem(401);
+    assert_eq!(refreshed.await.oauth_error(), "invalid_grant");
 }
 
 #[apply(behaviour)]
@@ -121,11 +124,11 @@ async fn reusing_an_old_refresh_token_ends_the_session(fixture: Fixture) {
     let connection = fixture.connect().await;
     connection.execute_unprepared(&update).await.expect(&update);
     let stolen = refresh(&service, &ada.refresh_token).await;
-    assert_eq!(stolen.problem(401)["error"], "invalid_grant");
+    assert_eq!(stolen.oauth_error(), "invalid_grant");
     for user in [&ada, &next] {
         service.get("/users/me", user).await.problem(401);
     }
-    refresh(&service, &next.refresh_token).await.problem(401);
+    refuses_refresh(&service, &next).await;
     assert!(
         column(&connection, "SELECT id FROM sessions")
             .await
@@ -144,13 +147,14 @@ async fn invalid_refresh_tokens_are_refused(fixture: Fixture) {
     let ada = service.user("ada").await;
     for token in ["x", &ada.token] {
         let refused = refresh(&service, &token[..token.len().min(128)]).await;
-        let problem = refused.problem(401);
-        assert_eq!(problem["error"], "invalid_grant");
-        assert_eq!(problem["detail"], "the refresh token is not valid");
+        assert_eq!(refused.oauth_error(), "invalid_grant");
+        let error = refused.json();
+        assert_eq!(error["error_description"], "the refresh token is not valid");
+        assert_eq!(error["error_uri"], "/problems/invalid-refresh-token");
     }
     let empty = json!({"grant_type": "refresh_token"});
     let missing = service.call("POST", "/login", None, Some(empty)).await;
-    assert_eq!(missing.field_errors(), ["refresh_token required"]);
+    assert_eq!(missing.oauth_error(), "invalid_request");
     // A refresh token must not pass as an access token.
     let swapped = User {
         token: ada.refresh_token.clone(),
@@ -162,7 +166,7 @@ async fn invalid_refresh_tokens_are_refused(fixture: Fixture) {
     assert!(!stored.contains(&ada.refresh_token));
     let past = "UPDATE sessions SET expires_at = created_at";
     connection.execute_unprepared(past).await.expect(past);
-    refresh(&service, &ada.refresh_token).await.problem(401);
+    refuses_refresh(&service, &ada).await;
 }
 
 #[apply(behaviour)]

@@ -87,10 +87,6 @@ async fn invalid_fields_of_a_sign_in_are_reported(fixture: Fixture) {
             vec![("username", "a"), ("username", "b"), ("password", "p")],
             vec!["username duplicate"],
         ),
-        (
-            vec![("username", "a"), ("password", "p"), ("grant_type", "x")],
-            vec!["grant_type unknown_value"],
-        ),
     ] {
         let request = service.request("POST", "/login").form(&form);
         let answer = Answer::of(request.send().await.unwrap()).await;
@@ -122,10 +118,6 @@ async fn invalid_fields_of_a_sign_in_are_reported(fixture: Fixture) {
             assert_eq!(answer.field_errors(), errors);
         }
     }
-    let refresh = [("grant_type", "refresh_token"), ("refresh_token", "")];
-    let request = service.request("POST", "/login").form(&refresh);
-    let answer = Answer::of(request.send().await.unwrap()).await;
-    assert_eq!(answer.field_errors(), ["refresh_token required"]);
     let request = service
         .request("POST", "/login")
         .header("content-type", "text/plain");

@@ -34,12 +34,10 @@ fn nullable(schema: &Value) -> Option<&Value> {
     }
 }
 
-/// The example of a resolved schema, or its only allowed value.
+/// The example of a resolved schema.
 fn example(schema: &Value) -> Option<Value> {
-    let only = schema["enum"].as_array().filter(|all| all.len() == 1);
-    let only = only.and_then(|all| all.first());
     let example = schema.get("example").or_else(|| schema["examples"].get(0));
-    example.or(only).cloned()
+    example.cloned()
 }
 
 /// True if a value of this member requires another member. Only the description can express that.
@@ -60,6 +58,7 @@ pub fn all(document: &Value) -> Vec<InputField<'_>> {
                     fields.push(InputField {
                         method: method.clone(),
                         path,
+                        is_form: false,
                         body: None,
                         name: name.to_owned(),
                         schema: resolved(document, &parameter["schema"]),
@@ -69,36 +68,31 @@ pub fn all(document: &Value) -> Vec<InputField<'_>> {
             }
             let content = operation["requestBody"]["content"].as_object();
             // Operations that accept forms also accept JSON with the same members.
-            let Some(content) = content.and_then(|content| content.values().next()) else {
+            let Some((kind, content)) = content.and_then(|content| content.iter().next()) else {
                 continue;
             };
             let schema = resolved(document, &content["schema"]);
-            let schemas = schema["oneOf"].as_array().map(|all| {
-                let all = all.iter().map(|schema| resolved(document, schema));
-                all.collect()
-            });
-            for schema in schemas.unwrap_or_else(|| vec![schema]) {
-                let properties = schema["properties"].as_object().expect("no properties");
-                let properties: Vec<(&String, Value)> = properties
-                    .iter()
-                    .map(|(name, property)| (name, resolved(document, property)))
-                    .collect();
-                let examples = properties
-                    .iter()
-                    .filter(|(_, property)| !needs_another(property))
-                    .filter_map(|(name, property)| Some(((*name).clone(), example(property)?)));
-                let body: Map<_, _> = examples.collect();
-                for (name, property) in properties {
-                    let required = schema["required"].as_array();
-                    fields.push(InputField {
-                        method: method.clone(),
-                        path,
-                        body: Some(body.clone()),
-                        name: name.clone(),
-                        schema: property,
-                        required: required.is_some_and(|all| all.contains(&json!(name))),
-                    });
-                }
+            let properties = schema["properties"].as_object().expect("no properties");
+            let properties: Vec<(&String, Value)> = properties
+                .iter()
+                .map(|(name, property)| (name, resolved(document, property)))
+                .collect();
+            let examples = properties
+                .iter()
+                .filter(|(_, property)| !needs_another(property))
+                .filter_map(|(name, property)| Some(((*name).clone(), example(property)?)));
+            let body: Map<_, _> = examples.collect();
+            for (name, property) in properties {
+                let required = schema["required"].as_array();
+                fields.push(InputField {
+                    method: method.clone(),
+                    path,
+                    is_form: kind == "application/x-www-form-urlencoded",
+                    body: Some(body.clone()),
+                    name: name.clone(),
+                    schema: property,
+                    required: required.is_some_and(|all| all.contains(&json!(name))),
+                });
             }
         }
     }

@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     db::pool::{ENDLESS, SLEEPING, rows, start_while_saturated},
-    harness::{Fixture, apply, behaviour, column, wait_for},
+    harness::{Fixture, apply, behaviour, column, postgres_behaviour, sqlite_behaviour, wait_for},
 };
 
 /// Returns the number of the batch and the number of its rows.
@@ -119,11 +119,8 @@ async fn large_rows_do_not_hold_up_small_ones(fixture: Fixture) {
 }
 
 /// Changes of posts are not batched.
-#[apply(behaviour)]
+#[apply(sqlite_behaviour)]
 async fn changes_by_one_user_do_not_hold_up_the_posts_of_others(fixture: Fixture) {
-    if fixture.is_postgres() {
-        return;
-    }
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let id = PostId::parse(service.new_post(&ada, "Post").await).unwrap();
@@ -157,13 +154,10 @@ async fn changes_by_one_user_do_not_hold_up_the_posts_of_others(fixture: Fixture
 }
 
 /// On PostgreSQL a change waits for as long as another transaction locks its post.
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn changes_of_a_locked_post_do_not_hold_up_those_of_others(fixture: Fixture) {
     const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
                            AND datname = current_database()";
-    if !fixture.is_postgres() {
-        return;
-    }
     let service = fixture.serve().await;
     let mut authors = Vec::new();
     for name in ["ada", "bob"] {
@@ -299,11 +293,8 @@ async fn a_slow_read_does_not_hold_up_the_next(fixture: Fixture) {
 }
 
 /// The connection of the first attempt hangs, as one does whose server process is stopped.
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn a_read_whose_connection_hangs_is_repeated_on_another(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     fixture.migrate().await;
     let db = Db::open(&fixture.database()).await.unwrap();
     // Only the first to take the lock sleeps.
@@ -314,11 +305,8 @@ async fn a_read_whose_connection_hangs_is_repeated_on_another(fixture: Fixture) 
     assert_eq!(rows[0].try_get_by_index::<String>(0).unwrap(), "read");
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn a_repeated_read_leaves_connections_to_waiting_requests(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     fixture.migrate().await;
     let db = Db::open_with(&fixture.database(), 7).await.unwrap();
     // With two connections.
@@ -347,11 +335,8 @@ async fn a_repeated_read_leaves_connections_to_waiting_requests(fixture: Fixture
 }
 
 /// A post that another program has locked holds up its own votes, not those for other posts.
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn a_locked_post_does_not_hold_up_votes_for_others(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let mut ids = Vec::new();

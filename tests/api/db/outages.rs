@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     db::pool::{ENDLESS, SLEEPING, rows},
     harness::{
-        Fixture, apply, behaviour, column,
+        Fixture, apply, behaviour, column, postgres_behaviour,
         process::Running,
         service::{Service, User},
         wait_for,
@@ -95,11 +95,8 @@ async fn serve_by_proxy(fixture: &Fixture) -> (Proxy, Service, User) {
     (proxy, service, user)
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn the_service_recovers_from_a_lost_database(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     let (proxy, service, ada) = serve_by_proxy(&fixture).await;
     proxy.link.send_replace(Link::Cut);
     let body = serde_json::json!({"title": "t", "content": "c"});
@@ -132,11 +129,8 @@ async fn the_service_recovers_from_a_lost_database(fixture: Fixture) {
     );
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn the_service_recovers_from_an_unresponsive_database(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     let (proxy, service, ada) = serve_by_proxy(&fixture).await;
     // More than the pool has connections: some requests wait for a row, others for a connection.
     let reads = || join_all((0..40).map(|_| service.get("/posts", &ada)));
@@ -186,11 +180,8 @@ async fn until_unreachable(db: &Db) {
     panic!("the database does not count as unreachable");
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn open_connections_are_used_while_no_other_can_be_opened(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     fixture.migrate().await;
     let proxy = Proxy::to(&fixture.url).await;
     let db = Db::open(&proxy.database).await.unwrap();
@@ -207,11 +198,8 @@ async fn open_connections_are_used_while_no_other_can_be_opened(fixture: Fixture
     }
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn requests_do_not_wait_for_connections_of_an_unreachable_database(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     fixture.migrate().await;
     let proxy = Proxy::to(&fixture.url).await;
     let db = Db::open_with(&proxy.database, 7).await.unwrap();
@@ -279,12 +267,9 @@ async fn a_vote_for_a_post_that_is_being_deleted_is_not_found(fixture: Fixture) 
     vote.await.problem(404);
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn a_server_has_no_more_connections_than_its_setting(fixture: Fixture) {
     use sea_orm::{ConnectionTrait, TransactionTrait};
-    if !fixture.is_postgres() {
-        return;
-    }
     fixture.migrate().await;
     let settings = [
         ("DATABASE_URL", fixture.url.as_str()),

@@ -13,7 +13,7 @@ use futures_util::{
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement};
 use tokio::sync::Notify;
 
-use crate::harness::{Fixture, apply, behaviour, column};
+use crate::harness::{Fixture, apply, behaviour, column, postgres_behaviour, sqlite_behaviour};
 
 /// More than the pool has connections on any machine.
 const MANY: usize = 40;
@@ -115,11 +115,8 @@ async fn a_cancelled_read_closes_its_connection(fixture: Fixture) {
     }
 }
 
-#[apply(behaviour)]
+#[apply(sqlite_behaviour)]
 async fn lists_leave_a_connection_to_single_rows(fixture: Fixture) {
-    if fixture.is_postgres() {
-        return;
-    }
     let db = open(&fixture).await;
     let lists = db.read_list();
     let mut endless: Vec<_> = (0..MANY)
@@ -176,11 +173,8 @@ async fn a_failed_write_is_rolled_back_and_its_connection_reused(fixture: Fixtur
     assert!(pids.len() <= 1, "{pids:?}");
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn connections_closed_by_the_server_are_replaced(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     let db = open(&fixture).await;
     let other = fixture.connect().await;
     for writes in [false, true] {
@@ -194,11 +188,8 @@ async fn connections_closed_by_the_server_are_replaced(fixture: Fixture) {
     }
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn one_closed_connection_removes_the_other_idle_ones(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     let db = open(&fixture).await;
     let sleeps = (0..MANY).map(|_| rows(db.read(), "SELECT pg_sleep(0.02)"));
     join_all(sleeps).await;
@@ -221,11 +212,8 @@ async fn close_by_server(other: &DatabaseConnection) {
     while column(other, &format!("SELECT count(*) {ours}")).await != ["0"] {}
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn the_pool_never_exceeds_its_size(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     let db = open(&fixture).await;
     let ask = async || {
         let rows = rows(db.read(), "SELECT pg_backend_pid(), pg_sleep(0.02)").await;

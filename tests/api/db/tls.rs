@@ -3,14 +3,11 @@
 use acclaim::config::Origins;
 use migration::Database;
 
-use crate::harness::{Fixture, apply, behaviour, column};
+use crate::harness::{Fixture, apply, column, postgres_behaviour};
 
 /// With `sslmode=require`. A PostgreSQL without TLS must fail in one line. SQLite has no network.
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn postgresql_is_reached_over_tls(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     fixture.migrate().await;
     let connection = fixture.connect().await;
     let url = format!("{}?sslmode=require", fixture.url);

@@ -1,8 +1,9 @@
 //! Every test gets an empty database and can start servers on it.
 //!
 //! `#[apply(behaviour)]` turns an async function with a [`Fixture`] parameter into a test on SQLite
-//! and on PostgreSQL. `#[apply(check)]` turns a function without parameters into a test without a
-//! database. Both register themselves.
+//! and on PostgreSQL; `sqlite_behaviour` and `postgres_behaviour` are for what only one of them has.
+//! `#[apply(check)]` turns a function without parameters into a test without a database. All register
+//! themselves.
 
 pub mod nginx;
 pub mod postgres;
@@ -42,9 +43,11 @@ use acclaim::{
 use actix_web::{dev::ServerHandle, web::ServiceConfig};
 pub use macro_rules_attribute::apply;
 use migration::{Command, Database};
-pub use registry::{Behaviour, Check};
-pub(crate) use registry::{behaviour, check};
-pub use runner::run;
+pub use registry::{Behaviour, Check, Databases};
+pub(crate) use registry::{
+    behaviour, check, postgres_behaviour, register_behaviour, sqlite_behaviour,
+};
+pub use runner::{ignore, run};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use service::Service;
 
@@ -159,6 +162,7 @@ impl Fixture {
             authenticator: Authenticator::default(),
             refresh_lifetime: time::Duration::days(30),
             public_reads: false,
+            frontend_url: None,
             exports: Exports::default(),
             removals: Removals::default(),
             quotas: Quotas::default(),

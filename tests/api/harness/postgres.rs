@@ -27,11 +27,16 @@ pub fn find() -> Option<Server> {
     if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
         return Some(Server { url, cluster: None });
     }
+    temporary()
+}
+
+/// A temporary server, or `None` if PostgreSQL is not installed.
+pub fn temporary() -> Option<Server> {
     programs().map(|programs| start(&programs))
 }
 
 /// The folder of `initdb` and `postgres`: from the PATH, or the newest version in Debian's folder.
-fn programs() -> Option<PathBuf> {
+pub fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()

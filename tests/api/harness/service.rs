@@ -80,6 +80,25 @@ impl Answer {
         problem
     }
 
+    /// Asserts an error of OAuth 2.0 as RFC 6749, section 5.2, defines it, and returns its code.
+    #[track_caller]
+    pub fn oauth_error(&self) -> String {
+        assert_eq!(self.status, 400, "{}", self.text);
+        assert_eq!(self.header("content-type"), Some("application/json"));
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+        assert_eq!(self.header("www-authenticate"), None);
+        let error = self.json();
+        let members: Vec<&str> = error.as_object().unwrap().keys().map(|k| &**k).collect();
+        let expected = ["error", "error_description", "error_uri"];
+        assert_eq!(members, expected, "{error}");
+        let text = |member: &str| error[member].as_str().unwrap().to_owned();
+        let description = text("error_description");
+        let allowed = |c: char| matches!(c, ' '..='~') && c != '"' && c != '\\';
+        assert!(!description.is_empty() && description.chars().all(allowed));
+        assert!(text("error_uri").contains("/problems/"), "{error}");
+        text("error")
+    }
+
     /// `field code` of every entry in `errors` of a 422.
     #[track_caller]
     pub fn field_errors(&self) -> Vec<String> {

@@ -13,8 +13,6 @@ use acclaim::{
     routes,
 };
 use actix_web::{HttpResponse, web::ServiceConfig};
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -26,9 +24,10 @@ use crate::harness::{
     service::{Answer, Service},
 };
 
+/// Panics without the message that a panic prints.
 #[utoipa::path(get, path = "/panics")]
 async fn panics() -> HttpResponse {
-    panic!("out of luck")
+    std::panic::resume_unwind(Box::new("out of luck"))
 }
 
 #[utoipa::path(get, path = "/hangs")]
@@ -49,8 +48,15 @@ fn with_failures(config: &mut ServiceConfig) {
 
 /// Appends the status, the fields and the body of `answer` to `snapshot`.
 fn record(snapshot: &mut String, source: &str, answer: &Answer) {
-    let mut problem = answer.problem(answer.status);
-    problem["instance"] = json!("(the request id)");
+    let is_oauth = answer.header("content-type") == Some("application/json");
+    let problem = if is_oauth {
+        answer.oauth_error();
+        answer.json()
+    } else {
+        let mut problem = answer.problem(answer.status);
+        problem["instance"] = json!("(the request id)");
+        problem
+    };
     let mut text = format!("## {source}\n\n{}\n", answer.status);
     for name in [
         "allow",
@@ -139,54 +145,36 @@ async fn slow(service: &Service) -> String {
 #[apply(behaviour)]
 async fn every_problem_type_has_a_page(fixture: Fixture) {
     let service = fixture.serve().await;
-    let page = |uri: &str, accept: &str| {
+    let get = |uri: &str, accept: &str| {
         let request = service.request("GET", uri).header("accept", accept);
         async {
-            Answer::of(request.send().await.expect("no answer"))
-                .await
-                .expect(200)
+            let answer = request.send().await.expect("no answer");
+            Answer::of(answer).await.expect(200)
         }
     };
+    let list = get("/problems", "*/*").await.json();
+    let list = list.as_array().unwrap();
+    assert!(list.is_sorted_by_key(|listed| listed["status"].as_u64()));
+    assert_eq!(list.len(), ProblemType::all().count());
+    let index = get("/problems", "text/html").await.text;
     for problem_type in ProblemType::all() {
         let uri = problem_type.uri();
-        let json = page(&uri, "*/*").await;
-        assert!(json.header("vary").unwrap().starts_with("Accept,"));
-        let description = json.json();
+        let description = get(&uri, "*/*").await.json();
         assert_eq!(description["type"], uri);
         assert_eq!(description["status"], problem_type.status.as_u16());
         for member in ["type", "title", "status"] {
             assert_eq!(description[member], description["example"][member]);
         }
-        let html = page(&uri, "text/html,application/xhtml+xml,*/*;q=0.8").await;
-        assert_eq!(
-            html.header("content-type"),
-            Some("text/html; charset=utf-8")
-        );
-        let style = html.text.split_once("<style>").unwrap().1;
-        let style = style.split_once("</style>").unwrap().0;
-        let hash = BASE64_STANDARD.encode(digest(&SHA256, style.as_bytes()));
-        let policy = format!(
-            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        );
-        for answer in [&json, &html] {
-            assert_eq!(answer.header("content-security-policy"), Some(&*policy));
-        }
+        let html = get(&uri, "text/html").await.text;
         for member in ["title", "meaning", "advice"] {
             let text = description[member].as_str().unwrap();
-            assert!(text.len() > 4 && html.text.contains(text), "{}", html.text);
+            assert!(text.len() > 4 && html.contains(text), "{html}");
         }
-    }
-    for (accept, html) in [
-        ("application/json", false),
-        ("text/html;q=0", false),
-        ("text/html;q=0.5, application/json;q=0.4", true),
-        ("text/*, application/json;q=0.9", true),
-        ("application/*;q=0.1, text/html;q=0.1", false),
-        ("text/plain", false),
-        ("text/plain, text/*;q=0.1", true),
-        ("nonsense", false),
-    ] {
-        let answer = page("/problems/not-found", accept).await;
-        assert_eq!(answer.text.starts_with('{'), !html, "{accept}");
+        assert!(list.contains(&description), "{uri}");
+        let heading = format!("<h2 id=\"{0}\">{0} ", problem_type.status.as_u16());
+        let link = format!("<a href=\"{uri}\">{}</a>", problem_type.title);
+        for text in [&heading, &link, problem_type.meaning] {
+            assert!(index.contains(text), "{text}: {index}");
+        }
     }
 }

@@ -110,6 +110,10 @@ fn invalid(service: &Service, ada: &User) -> Sources {
             "a vote with an invalid direction",
             as_ada("POST", "/vote").json(&json!({"post_id": 0, "dir": 2})),
         ),
+        (
+            "a revocation without a token",
+            call("POST", "/revoke").form(&[("token_type_hint", "refresh_token")]),
+        ),
         ("a body that is not an object", post(&json!([]))),
         (
             "a post with only invalid fields",
@@ -135,6 +139,28 @@ fn refused(service: &Service, ada: &User, grace: &User) -> Sources {
         (
             "a wrong password",
             call("POST", "/login").form(&[("username", "ada"), ("password", "wrong")]),
+        ),
+        (
+            "a wrong password of an OAuth 2.0 client",
+            call("POST", "/login").form(&[
+                ("grant_type", "password"),
+                ("username", "ada"),
+                ("password", "wrong"),
+            ]),
+        ),
+        (
+            "a bad refresh token",
+            call("POST", "/login")
+                .form(&[("grant_type", "refresh_token"), ("refresh_token", "bad")]),
+        ),
+        (
+            "an unknown scope of an OAuth 2.0 client",
+            call("POST", "/login").form(&[
+                ("grant_type", "password"),
+                ("username", "ada"),
+                ("password", "correct horse"),
+                ("scope", "posts:magic"),
+            ]),
         ),
         (
             "an e-mail address that is taken",

@@ -6,8 +6,9 @@ use sea_orm::ConnectionTrait;
 
 use super::{SECRET, assert_line, doctor, set_mode};
 use crate::harness::{
-    Fixture, apply, behaviour, column,
+    Fixture, apply, behaviour, column, postgres_behaviour,
     process::{Running, run},
+    sqlite_behaviour,
 };
 
 #[apply(behaviour)]
@@ -68,11 +69,8 @@ async fn an_unreachable_database_is_a_fault(fixture: Fixture) {
     assert!(!ended.stdout.contains("hidden"), "{}", ended.stdout);
 }
 
-#[apply(behaviour)]
+#[apply(sqlite_behaviour)]
 async fn sqlite_files_are_checked(fixture: Fixture) {
-    if fixture.is_postgres() {
-        return;
-    }
     let ended = doctor(&fixture, &[SECRET]).await;
     assert_line(
         &ended,
@@ -108,11 +106,8 @@ async fn sqlite_files_are_checked(fixture: Fixture) {
     assert_line(&ended, "fault", "quick_check", &["restore a backup"]);
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn the_role_of_postgresql_is_checked(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     fixture.migrate().await;
     let connection = fixture.connect().await;
     let superuser = "SELECT rolsuper::text FROM pg_roles WHERE rolname = current_user";
@@ -156,11 +151,8 @@ async fn the_role_of_postgresql_is_checked(fixture: Fixture) {
     connection.execute_unprepared(&drop).await.expect(&drop);
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn the_connections_of_postgresql_are_compared(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     fixture.migrate().await;
     let offered = "SELECT current_setting('max_connections')::bigint \
                    - current_setting('superuser_reserved_connections')::bigint";

@@ -16,7 +16,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::shared::{query, search, user};
 use crate::harness::{
-    Fixture, apply, behaviour, check,
+    Fixture, apply, behaviour, check, postgres_behaviour,
     service::{Answer, Service},
     wait_for,
 };
@@ -121,11 +121,8 @@ async fn the_expensive_lists_of_all_callers_do_not_hold_up_others(fixture: Fixtu
 
 /// PostgreSQL runs a statement for up to a second after its client has disconnected. Until then, the
 /// caller may not begin another instead.
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn a_list_that_is_reset_counts_as_long_as_its_statement_runs(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let id = service.new_post(&ada, "Title").await;

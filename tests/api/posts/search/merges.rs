@@ -4,7 +4,7 @@ use sea_orm::DatabaseConnection;
 use serde_json::json;
 
 use super::write;
-use crate::harness::{Fixture, apply, behaviour, column, wait_for};
+use crate::harness::{Fixture, apply, column, postgres_behaviour, wait_for};
 
 async fn now(database: &DatabaseConnection) -> String {
     column(database, "SELECT clock_timestamp()::text").await[0].clone()
@@ -22,11 +22,8 @@ async fn assert_merged(database: &DatabaseConnection, before: &str) {
     assert_eq!(column(database, merge).await, ["0"]);
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn a_large_post_leaves_no_words_to_later_writes(fixture: Fixture) {
-    if !fixture.is_postgres() {
-        return;
-    }
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let database = fixture.connect().await;

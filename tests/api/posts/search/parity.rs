@@ -5,20 +5,12 @@ use std::collections::BTreeSet;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
 
 use super::found;
-use crate::harness::{Fixture, Kind, apply, behaviour, column, service::Service};
+use crate::harness::{Fixture, Kind, apply, column, postgres_behaviour, service::Service};
 
 /// Characters that the databases might treat differently: ASCII, composed and decomposed letters,
 /// case that changes length, scripts with marks, digits, joiners, old and new symbols, quotes,
 /// operators, and the first and last of Unicode ranges.
 const ALPHABET: &str = "aabbeEiIkKoosS  0١²-_'\"*:&|!()\\%=\t\u{a0}éÉeÀßẞſﬁİıŁøÆǄǅ\u{301}\u{308}\u{323}\u{345}\u{342}\u{20dd}ΣσςΆάйЙиёЁҐ字一あア한ㅎหิन्दी\u{200c}\u{200d}\u{ad}\u{feff}\u{fe0f}❤😀🦀🫠𐐀𐐨\u{e000}\u{fffd}\u{ffff}\u{1ffff}\u{e0001}\u{10fffe}\u{10ffff}";
-
-/// A second fixture on SQLite, if `fixture` is on PostgreSQL.
-async fn pair(fixture: &Fixture) -> Option<Fixture> {
-    if !fixture.is_postgres() {
-        return None;
-    }
-    Some(Fixture::new(Kind::Sqlite).await)
-}
 
 /// Pseudo-random numbers (xorshift), the same in every run.
 struct Dice(u64);
@@ -96,11 +88,9 @@ fn every_character() -> Vec<String> {
     texts
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn both_databases_index_every_character_alike(fixture: Fixture) {
-    let Some(other) = pair(&fixture).await else {
-        return;
-    };
+    let other = Fixture::new(Kind::Sqlite).await;
     let mut dice = Dice(0x61_6363_6c61_696d);
     let mut posts: Vec<(String, String)> = every_character()
         .into_iter()
@@ -125,11 +115,9 @@ async fn both_databases_index_every_character_alike(fixture: Fixture) {
     assert!(differing.is_empty(), "{differing:#?}");
 }
 
-#[apply(behaviour)]
+#[apply(postgres_behaviour)]
 async fn both_databases_return_the_same_results_in_the_same_order(fixture: Fixture) {
-    let Some(other) = pair(&fixture).await else {
-        return;
-    };
+    let other = Fixture::new(Kind::Sqlite).await;
     let mut dice = Dice(0x7365_6172_6368);
     let posts: Vec<_> = (0..400).map(|_| (dice.text(12), dice.text(60))).collect();
     let mut services: Vec<Service> = Vec::new();

@@ -20,6 +20,7 @@ export const SCOPES: Record<Scope, Example> = {
   'posts:delete': { meaning: 'Delete own posts', curl: `-X DELETE ${at('/posts/ID')}` },
   'votes:write': { meaning: 'Vote and take votes back', curl: `-X PUT ${at('/posts/ID/vote')}` },
   account: { meaning: 'See and change the account, its sessions and tokens', curl: at('/users/me') },
+  introspect: { meaning: 'Introspect tokens, for services', curl: `${at('/introspect')} -d token=$TOKEN` },
 };
 
 /** Commands for a shell that use `token` with the first of its scopes. */

@@ -129,6 +129,28 @@ fn imports_of_the_document_have_an_address_and_one_variable_for_the_token() {
     }
 }
 
+/// For a member of a form that is a reference with a description, openapi-generator writes a Rust type that
+/// does not exist.
+#[apply(check)]
+fn members_of_forms_are_no_references() {
+    let document: Value = serde_json::from_str(&file("docs/openapi.json")).expect("not JSON");
+    let paths = document["paths"].as_object().expect("no paths").values();
+    let operations = paths.flat_map(|item| item.as_object().expect("no operations").values());
+    let mut members = 0;
+    for operation in operations {
+        let form = &operation["requestBody"]["content"]["application/x-www-form-urlencoded"];
+        let Some(name) = form["schema"]["$ref"].as_str() else {
+            continue;
+        };
+        let schema = document.pointer(name.trim_start_matches('#')).expect(name);
+        for (name, member) in schema["properties"].as_object().expect(name) {
+            assert!(member.get("$ref").is_none(), "{name}");
+            members += 1;
+        }
+    }
+    assert!(members > 0);
+}
+
 /// The arrays that grow with an account, and so have no maximum.
 const UNBOUNDED: [&str; 3] = [
     "/components/schemas/Export/properties/audit_log",

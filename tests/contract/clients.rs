@@ -76,7 +76,7 @@ async fn openapi_python_client_works(fixture: Fixture) {
 }
 
 /// Compiles `clients/{generator}.ts` together with what `generator` writes, and returns the program.
-async fn typescript(generator: &str, arguments: impl FnOnce(&mut Command)) -> PathBuf {
+pub async fn typescript(generator: &str, arguments: impl FnOnce(&mut Command)) -> PathBuf {
     let folder = client_folder(generator);
     symlink(
         project("tests/contract/node_modules"),
@@ -107,7 +107,7 @@ pub async fn compile_python(folder: &Path) {
 }
 
 /// Runs `program` of [`typescript`].
-async fn node(fixture: &Fixture, program: &Path) {
+pub async fn node(fixture: &Fixture, program: &Path) {
     votes(fixture, tool("node", fixture.folder()).arg(program)).await;
 }
 

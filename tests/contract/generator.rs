@@ -1,14 +1,16 @@
-//! Clients that openapi-generator writes in several languages. Each signs up, signs in, posts and votes.
+//! Clients that openapi-generator writes in four languages. Each signs up, signs in, posts and votes.
 
 use std::path::{Path, PathBuf};
 
 use tokio::{process::Command, sync::OnceCell};
 
 use crate::{
-    clients::{compile_python, python, votes},
+    clients::{compile_python, node, python, typescript, votes},
     harness::{Fixture, apply, behaviour},
     tools::{client_folder, document, project, succeeds, temporary, tool},
 };
+
+const PROGRAM: &str = "openapi-generator-cli";
 
 #[apply(behaviour)]
 async fn openapi_generator_for_go_works(fixture: Fixture) {
@@ -34,6 +36,35 @@ async fn openapi_generator_for_go_works(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
+async fn openapi_generator_for_rust_works(fixture: Fixture) {
+    static CLIENT: OnceCell<PathBuf> = OnceCell::const_new();
+    let build = || async {
+        let folder = client_folder("rust");
+        for name in ["rust/Cargo.toml", "rust/Cargo.lock", "rust/main.rs"] {
+            copy(name, &folder);
+        }
+        let arguments = [
+            ["--output", "acclaim-client"],
+            ["--package-name", "acclaim-client"],
+            // The lock file has this version.
+            ["--additional-properties", "packageVersion=0.0.0"],
+        ];
+        generate(&folder, "rust", arguments.as_flattened()).await;
+        // Outside of the folder, so that the next run need not compile the dependencies.
+        let target = temporary("rust-client");
+        let mut cargo = tool("cargo", &folder);
+        cargo
+            .args(["build", "--locked", "--quiet", "--target-dir"])
+            .arg(&target)
+            .env_remove("CARGO_BUILD_TARGET");
+        succeeds(&mut cargo).await;
+        target.join("debug/client")
+    };
+    let client = CLIENT.get_or_init(build).await;
+    votes(&fixture, &mut Command::new(client)).await;
+}
+
+#[apply(behaviour)]
 async fn openapi_generator_for_python_works(fixture: Fixture) {
     static CLIENT: OnceCell<PathBuf> = OnceCell::const_new();
     let build = || async {
@@ -47,13 +78,29 @@ async fn openapi_generator_for_python_works(fixture: Fixture) {
     python(&fixture, folder, "openapi_generator.py").await;
 }
 
+#[apply(behaviour)]
+async fn openapi_generator_for_typescript_works(fixture: Fixture) {
+    static CLIENT: OnceCell<PathBuf> = OnceCell::const_new();
+    let build = || {
+        typescript(PROGRAM, |generator| {
+            let extension = ["--additional-properties", "importFileExtension=.js"];
+            arguments(generator, "typescript-fetch")
+                .args(["--output", "client"])
+                .args(extension);
+        })
+    };
+    node(&fixture, CLIENT.get_or_init(build).await).await;
+}
+
 async fn generate(folder: &Path, language: &str, more: &[&str]) {
-    let mut generator = tool("openapi-generator-cli", folder);
+    let mut generator = tool(PROGRAM, folder);
+    succeeds(arguments(&mut generator, language).args(more)).await;
+}
+
+fn arguments<'a>(generator: &'a mut Command, language: &str) -> &'a mut Command {
     generator
         .args(["generate", "--generator-name", language, "--input-spec"])
         .arg(document())
-        .args(more);
-    succeeds(&mut generator).await;
 }
 
 /// Copies `clients/{name}` into `folder`.

@@ -24,6 +24,7 @@ mod clients;
 mod document;
 mod fuzz;
 mod generator;
+mod importers;
 mod oauth;
 mod postman;
 mod tools;

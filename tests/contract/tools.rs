@@ -13,7 +13,7 @@ use tokio::process::Command;
 const TIMEOUT: Duration = Duration::from_mins(8);
 
 /// A path in the project.
-pub fn project(path: &str) -> PathBuf {
+pub fn project(path: impl AsRef<Path>) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 

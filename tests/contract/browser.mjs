@@ -18,5 +18,7 @@ export function launch() {
     "--disable-sync",
     "--no-first-run",
   ];
-  return chromium.launch({ executablePath, args: flags });
+  // Under `faketime` Chromium does not start, so it keeps the real time.
+  const { LD_PRELOAD, ...env } = process.env;
+  return chromium.launch({ executablePath, args: flags, env });
 }

@@ -1,6 +1,8 @@
 //! The `acclaim` binary as a child process.
 
 use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
     path::Path,
     process::{Output, Stdio},
 };
@@ -14,7 +16,8 @@ use tokio::{
 
 use super::service::Service;
 
-/// `acclaim` in `folder` with only these settings in its environment, and all limits off.
+/// `acclaim` in `folder` with only these settings in its environment, and all limits off. Its clock is
+/// that of this process.
 pub fn acclaim(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_acclaim"));
     let names = SETTINGS.iter().map(|setting| setting.name);
@@ -22,6 +25,7 @@ pub fn acclaim(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> 
     command
         .args(arguments)
         .env_clear()
+        .envs(shifted_clock())
         .envs(limits.map(|name| (name, "off")))
         .envs(settings.iter().copied())
         .current_dir(folder)
@@ -30,6 +34,13 @@ pub fn acclaim(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> 
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
+}
+
+/// The variables by which `faketime` shifts the clock of this process, if it does.
+fn shifted_clock() -> impl Iterator<Item = (OsString, OsString)> {
+    let shifts = |name: &OsStr| name == "LD_PRELOAD" || name.as_bytes().starts_with(b"FAKETIME");
+    let shifted = std::env::var_os("FAKETIME").is_some();
+    std::env::vars_os().filter(move |(name, _)| shifted && shifts(name))
 }
 
 /// The output and the exit code of a finished `acclaim` process.

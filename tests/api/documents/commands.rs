@@ -9,12 +9,16 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use tokio::{process::Command, task::spawn_blocking, time::timeout};
+use tokio::{process::Command, time::timeout};
 use url::Url;
 
 use super::blocks::{Document, documents};
-use crate::harness::{Fixture, apply, behaviour, postgres};
+use crate::harness::{
+    Fixture, apply, behaviour,
+    postgres::{self, OwnServer},
+};
 
 /// Separates the answers of two commands.
 const MARK: &str = "--- end of the answer ---";
@@ -32,12 +36,12 @@ const LIMIT: Duration = Duration::from_mins(3);
 /// Makes commands fail on an error response, and replaces the programs that need root or systemd.
 const PRELUDE: &str = r#"
 set -o pipefail
-curl() { command curl --fail-with-body "$@"; }
+echo fail-with-body > "$HOME/.curlrc"
 runuser() { shift 3; "$@"; }
 start() {
     setpriv --pdeathsig TERM acclaim serve 2>>"$HOME/log" & server=$!
-    until command curl -s -o /dev/null "$BASE/health/live"; do
-        kill -0 "$server" || { cat "$HOME/log" >&2; return 1; }
+    until curl -s -o /dev/null "$BASE/health/live"; do
+        kill -0 "$server" || { tail -n 3 "$HOME/log" >&2; return 1; }
         sleep 0.02
     done
 }
@@ -50,7 +54,7 @@ systemctl() {
         *) echo "systemctl $1 is unknown" >&2; return 1 ;;
     esac
 }
-trap '[ -z "$server" ] || stop' EXIT
+trap '[ -z "$server" ] || stop 2>/dev/null' EXIT
 "#;
 
 #[apply(behaviour)]
@@ -60,15 +64,15 @@ async fn the_commands_of_the_documents_run(fixture: Fixture) {
         let found = env::split_paths(&path).any(|folder| folder.join(program).exists());
         assert!(found, "this test needs {program}: install it");
     }
-    let mut failures = Vec::new();
-    for document in documents() {
-        if document.commands(fixture.is_postgres()).is_empty() {
-            continue;
-        }
+    let mut documents = documents();
+    documents.retain(|document| !document.commands(fixture.is_postgres()).is_empty());
+    let runs = documents.iter().map(async |document| {
         let own = Fixture::new(fixture.kind.clone()).await;
-        failures.extend(run(&document, &own).await.err());
+        let outcome = run(document, &own).await;
         own.end().await;
-    }
+        outcome.err()
+    });
+    let failures: Vec<String> = join_all(runs).await.into_iter().flatten().collect();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
@@ -105,9 +109,7 @@ async fn run(document: &Document, fixture: &Fixture) -> Result<(), String> {
         script += "start\n";
     } else if fixture.is_postgres() {
         // The commands create and drop a database and a role, so they get a server of their own.
-        cluster = spawn_blocking(postgres::temporary)
-            .await
-            .expect("it panicked");
+        cluster = OwnServer::start().await;
         let Some(server) = &cluster else {
             assert!(
                 env::var_os("CI").is_none(),

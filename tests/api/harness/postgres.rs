@@ -7,8 +7,12 @@ use std::{
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
+
+use tokio::sync::oneshot;
 
 /// A server with the URL of a database. Its user must be allowed to create databases.
 pub struct Server {
@@ -31,8 +35,44 @@ pub fn find() -> Option<Server> {
 }
 
 /// A temporary server, or `None` if PostgreSQL is not installed.
-pub fn temporary() -> Option<Server> {
+fn temporary() -> Option<Server> {
     programs().map(|programs| start(&programs))
+}
+
+/// A temporary server for one test, until it is dropped.
+///
+/// It has a thread of its own, because the kernel kills PostgreSQL when the thread that started it
+/// ends, and threads of the runtime end when they are idle.
+pub struct OwnServer {
+    pub url: String,
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl OwnServer {
+    /// `None` if PostgreSQL is not installed.
+    pub async fn start() -> Option<Self> {
+        let (started, url) = oneshot::channel();
+        let (stop, stopped) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let server = temporary();
+            let _ = started.send(server.as_ref().map(|server| server.url.clone()));
+            // Returns an error when the sender is dropped.
+            let _ = stopped.recv();
+        });
+        Some(Self {
+            url: url.await.expect("PostgreSQL did not start")?,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 /// The folder of `initdb` and `postgres`: from the PATH, or the newest version in Debian's folder.

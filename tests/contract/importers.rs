@@ -27,7 +27,11 @@ async fn bruno_signs_up_signs_in_posts_and_votes(fixture: Fixture) {
 
     let [email, password] = ["ada@example.com", "correct horse"];
     let sign_up = "users/Sign up.yml";
-    let members = [("email", email), ("password", password), ("username", "ada")];
+    let members = [
+        ("email", email),
+        ("password", password),
+        ("username", "ada"),
+    ];
     for (name, value) in members {
         fill(&folder, sign_up, &member(name, ""), &member(name, value));
     }
@@ -44,7 +48,10 @@ async fn bruno_signs_up_signs_in_posts_and_votes(fixture: Fixture) {
     let token = tokens["access_token"].as_str().expect("no token");
 
     let create = "posts/Create a post or a draft.yml";
-    for (name, value) in [("title", "Notes"), ("content", "It weaves algebraic patterns.")] {
+    for (name, value) in [
+        ("title", "Notes"),
+        ("content", "It weaves algebraic patterns."),
+    ] {
         fill(&folder, create, &member(name, ""), &member(name, value));
     }
     let post = run.request(create, token, 201).await;

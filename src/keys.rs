@@ -10,6 +10,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use secrecy::{ExposeSecret, SecretString};
 
+/// The maximum number of keys in a file.
+pub const MAX_KEYS: usize = 100;
+
 /// Length in bytes of the `SubjectPublicKeyInfo` of an Ed25519 key (RFC 8410, section 4).
 const SUBJECT_PUBLIC_KEY_INFO_BYTES: usize = 44;
 
@@ -54,6 +57,9 @@ impl Keys {
             // The parser skips truncated blocks.
             .filter(|blocks| blocks.len() == pem.matches("-----BEGIN ").count())
             .ok_or("is not valid PEM, or is truncated")?;
+        if blocks.len() > MAX_KEYS {
+            return Err(format!("has more than {MAX_KEYS} keys"));
+        }
         let mut signing = None;
         let mut keys = BTreeMap::new();
         for block in &blocks {

@@ -174,13 +174,6 @@ fn origin(text: &str) -> Result<String, String> {
     }
 }
 
-/// Returns the text of a valid `EnvFilter`.
-pub(super) fn log_filter(text: &str) -> Result<String, String> {
-    EnvFilter::from_str(text)
-        .map(|_| text.to_owned())
-        .map_err(|_| "expected a level, or directives such as warn,acclaim=debug".to_owned())
-}
-
 /// Errors do not repeat the text, because it may have a password.
 pub(super) fn frontend(text: &str) -> Result<Option<Url>, String> {
     if text.is_empty() {

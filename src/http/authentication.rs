@@ -42,22 +42,23 @@ pub const PASSWORD_FLOW: &str = "password";
 pub const BEARER: &str = "token";
 
 impl Access {
-    /// The alternatives of OpenAPI's `security`.
+    /// The alternatives of OpenAPI's `security`. Most importers use the first, so it is the one that
+    /// needs only a variable for the token.
     #[must_use]
     pub fn security(self) -> Vec<SecurityRequirement> {
         let token = |scopes: &[Scope]| {
             let scopes = scopes.iter().map(|scope| scope.name());
             [
-                SecurityRequirement::new(PASSWORD_FLOW, scopes),
                 SecurityRequirement::new(BEARER, None::<&str>),
+                SecurityRequirement::new(PASSWORD_FLOW, scopes),
             ]
         };
         let none = SecurityRequirement::default();
         match self {
             Self::Public => vec![none],
             Self::Optional([scope, _]) => {
-                let [password, bearer] = token(&[scope]);
-                vec![none, password, bearer]
+                let [bearer, password] = token(&[scope]);
+                vec![bearer, password, none]
             }
             Self::Scope(scope) | Self::ScopeOrPublicReads(scope) => token(&[scope]).into(),
             Self::Session => token(&[]).into(),

@@ -1,7 +1,7 @@
 //! Generates the OpenAPI document. Adds the security, headers and problems to each operation, as its
 //! route declares them.
 
-use entity::values::Scope;
+use entity::values::{Limit, Scope};
 use utoipa::{
     OpenApi, PartialSchema, ToSchema,
     openapi::{
@@ -20,8 +20,10 @@ use crate::{
         Route,
         authentication::{BEARER, PASSWORD_FLOW},
         limits,
-        problem::{ProblemDetails, ProblemType},
+        problem::{MAX_ERRORS, ProblemDetails, ProblemType},
     },
+    keys::MAX_KEYS,
+    services::auth::{personal_tokens::MAX_TOKENS, sessions::MAX_SESSIONS},
 };
 
 /// The OpenAPI document.
@@ -38,17 +40,40 @@ pub fn document() -> openapi::OpenApi {
             .paths
             .add_path_operation(route.path(), methods, operation);
     }
+    let components = document.components.get_or_insert_default();
+    for (name, property, max) in MAX_ITEMS {
+        if let Some(RefOr::T(Schema::Object(schema))) = components.schemas.get_mut(name)
+            && let Some(RefOr::T(Schema::Array(array))) = schema.properties.get_mut(property)
+        {
+            array.max_items = usize::try_from(max).ok();
+        }
+    }
     document
 }
+
+/// The maximum number of items of schemas' properties, because Utoipa's macros accept only literals. The
+/// posts, votes and audit log entries of an account have no maximum.
+const MAX_ITEMS: [(&str, &str, u64); 5] = [
+    ("Export", "sessions", MAX_SESSIONS),
+    ("Export", "tokens", MAX_TOKENS),
+    ("Jwks", "keys", MAX_KEYS as u64),
+    ("PersonalToken", "scopes", Scope::ALL.len() as u64),
+    ("Problem", "errors", MAX_ERRORS as u64),
+];
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Acclaim",
         description = "Sign up, sign in, publish posts and vote on them. To try it on this page, sign up with `POST /users`, then sign in with the button Authorize.\n\nEvery 4xx and 5xx response has problem details (RFC 9457), except the errors of OAuth 2.0 that `POST /login`, `POST /revoke` and `POST /introspect` describe. `type` is the path of the problem's documentation. Every response has an `X-Request-Id`. It is the request's own, if that has 1 to 64 characters of `A-Z a-z 0-9 . _ -`; otherwise it is a new UUID. Paths work with and without a trailing slash. GET routes also accept HEAD. Responses are `Cache-Control: no-store` unless their operation names another value. Unknown members and parameters are ignored. An unsupported method gets 405 with `Allow`.",
+        contact(name = "Acclaim maintainers"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    servers((url = "/")),
+    // Swagger UI uses the first server, and can use only that of its own page.
+    servers(
+        (url = "/", description = "This server"),
+        (url = "http://127.0.0.1:8000", description = "A server on this machine, with default settings"),
+    ),
     tags(
         (name = "users", description = "Sign up, read users and manage your account"),
         (name = "sign-in", description = "OAuth 2.0: the token endpoint, revocation, introspection and metadata"),
@@ -76,7 +101,7 @@ fn add_shared(components: &mut Components) {
     let scopes = Scope::ALL
         .iter()
         .map(|scope| (scope.name(), scope.meaning()));
-    let password = Password::new("/login", scopes.collect::<Scopes>());
+    let password = Password::with_refresh_url("/login", scopes.collect::<Scopes>(), "/login");
     let password = OAuth2::with_description(
         [Flow::Password(password)],
         "The e-mail address or username, and the password. Leave client id and client secret empty.",
@@ -177,6 +202,7 @@ fn operation(route: &Route, components: &mut Components) -> Operation {
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {
+            bound_list(response);
             let status = status.parse().unwrap_or_default();
             let mut problems = problems.clone();
             problems.retain(|problem_type| problem_type.status.as_u16() == status);
@@ -185,6 +211,17 @@ fn operation(route: &Route, components: &mut Components) -> Operation {
         }
     }
     operation
+}
+
+/// A response that is a list has at most one page.
+fn bound_list(response: &mut Response) {
+    for content in response.content.values_mut() {
+        if let RefOr::T(content) = content
+            && let Some(RefOr::T(Schema::Array(list))) = &mut content.schema
+        {
+            list.max_items = usize::try_from(Limit::MAX.get()).ok();
+        }
+    }
 }
 
 /// The problem types that the input, the authentication and the rate limits of `operation` imply.

@@ -243,6 +243,7 @@ fn invalid_key_files_are_refused_and_not_repeated() {
             "has a `PUBLIC KEY` that is not an Ed25519 key",
         ),
         (&certificate, "contains a PEM block other than"),
+        (&key.private.repeat(101), "has more than 100 keys"),
         (&key.private[..80], "is not valid PEM"),
         (
             &key.private.replacen('-', "-----BEGIN PRIVATE KEY-----", 1),

@@ -104,6 +104,83 @@ fn the_committed_openapi_document_is_current() {
     );
 }
 
+/// Most importers use the first server and the first alternative of `security`. Swagger UI also uses the
+/// first server, but of the document of its own service.
+#[apply(check)]
+fn imports_of_the_document_have_an_address_and_one_variable_for_the_token() {
+    let document: Value = serde_json::from_str(&file("docs/openapi.json")).expect("not JSON");
+    let servers = document["servers"].as_array().expect("no servers").iter();
+    let urls: Vec<_> = servers.map(|server| server["url"].clone()).collect();
+    assert_eq!(urls, ["http://127.0.0.1:8000", "/"]);
+    let flow = &document["components"]["securitySchemes"]["password"]["flows"]["password"];
+    assert_eq!(
+        (&flow["tokenUrl"], &flow["refreshUrl"]),
+        (&"/login".into(), &"/login".into())
+    );
+    assert!(document["info"]["contact"]["name"].is_string());
+    let paths = document["paths"].as_object().expect("no paths").values();
+    let operations = paths.flat_map(|item| item.as_object().expect("no operations").values());
+    for operation in operations {
+        let first = &operation["security"][0];
+        assert!(
+            *first == serde_json::json!({}) || first.get("token").is_some(),
+            "{operation}"
+        );
+    }
+}
+
+/// For a member of a form that is a reference with a description, openapi-generator writes a Rust type that
+/// does not exist.
+#[apply(check)]
+fn members_of_forms_are_no_references() {
+    let document: Value = serde_json::from_str(&file("docs/openapi.json")).expect("not JSON");
+    let paths = document["paths"].as_object().expect("no paths").values();
+    let operations = paths.flat_map(|item| item.as_object().expect("no operations").values());
+    let mut members = 0;
+    for operation in operations {
+        let form = &operation["requestBody"]["content"]["application/x-www-form-urlencoded"];
+        let Some(name) = form["schema"]["$ref"].as_str() else {
+            continue;
+        };
+        let schema = document.pointer(name.trim_start_matches('#')).expect(name);
+        for (name, member) in schema["properties"].as_object().expect(name) {
+            assert!(member.get("$ref").is_none(), "{name}");
+            members += 1;
+        }
+    }
+    assert!(members > 0);
+}
+
+/// The arrays that grow with an account, and so have no maximum.
+const UNBOUNDED: [&str; 3] = [
+    "/components/schemas/Export/properties/audit_log",
+    "/components/schemas/Export/properties/posts",
+    "/components/schemas/Export/properties/votes",
+];
+
+#[apply(check)]
+fn every_array_has_a_maximum() {
+    fn visit(value: &Value, path: &str, found: &mut Vec<String>) {
+        let types = value["type"]
+            .as_array()
+            .map_or(std::slice::from_ref(&value["type"]), Vec::as_slice);
+        if types.contains(&"array".into()) && !value["maxItems"].is_u64() {
+            found.push(path.to_owned());
+        }
+        let members = value.as_object().into_iter().flatten();
+        let members = members.map(|(name, member)| (name.clone(), member));
+        let items = value.as_array().into_iter().flatten().enumerate();
+        let items = items.map(|(index, item)| (index.to_string(), item));
+        for (name, part) in members.chain(items) {
+            visit(part, &format!("{path}/{name}"), found);
+        }
+    }
+    let document: Value = serde_json::from_str(&file("docs/openapi.json")).expect("not JSON");
+    let mut found = Vec::new();
+    visit(&document, "", &mut found);
+    assert_eq!(found, UNBOUNDED);
+}
+
 /// `METHOD /path` of every operation of the document.
 fn operations(document: &Value) -> BTreeSet<String> {
     let paths = document["paths"].as_object().expect("no paths");
@@ -213,6 +290,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
         .expect(200)
         .json();
     assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["servers"][0]["url"], "/");
     let paths = document["paths"].as_object().unwrap();
     let mut operations = BTreeSet::new();
     for (path, item) in paths {

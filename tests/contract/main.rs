@@ -1,5 +1,5 @@
-//! Third-party tools against the OpenAPI document: a linter, a fuzzer, Postman, browsers, generated
-//! clients and an OAuth 2.0 library, each with a real server on SQLite and on PostgreSQL.
+//! Third-party tools against the OpenAPI document: a linter, a fuzzer, Postman, browsers,
+//! generated clients and OAuth 2.0 libraries, each with a real server on SQLite and on PostgreSQL.
 //!
 //! `tests/contract/install` installs the tools. `.ci/run` runs both; by hand:
 //! `tests/contract/install && cargo test --test contract`.
@@ -25,6 +25,9 @@ mod browser;
 mod clients;
 mod document;
 mod fuzz;
+mod generator;
+mod importers;
+mod oauth;
 mod postman;
 mod tools;
 

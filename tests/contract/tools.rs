@@ -13,13 +13,27 @@ use tokio::process::Command;
 const TIMEOUT: Duration = Duration::from_mins(8);
 
 /// A path in the project.
-pub fn project(path: &str) -> PathBuf {
+pub fn project(path: impl AsRef<Path>) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// The committed OpenAPI document.
 pub fn document() -> PathBuf {
     project("docs/openapi.json")
+}
+
+/// A path in the folder for the files of tests, which a later run finds again.
+pub fn temporary(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(path)
+}
+
+/// An empty folder for a client that is generated once and runs on each database.
+pub fn client_folder(name: &str) -> PathBuf {
+    let folder = temporary("clients").join(name);
+    // It may not exist yet.
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("no folder");
+    folder
 }
 
 /// A command for `name` in `folder`.

@@ -89,10 +89,18 @@ export async function withoutAccount(page, visitor) {
   await visitor.unroute(lists);
 }
 
-/** Expects that scripts are off. */
-export async function withoutScripts(page) {
+/** Expects that scripts are off on `page`, and on on `checkable`: axe is a script itself. */
+export async function withoutScripts(page, checkable) {
   step('without JavaScript');
   await seesHeading(page, 'Acclaim');
   assert.match(await page.locator('noscript').innerText(), /needs JavaScript, which is off/);
-  assert.equal(await page.getByRole('link', { name: `${api}/docs` }).getAttribute('href'), `${api}/docs`);
+  assert.equal(await page.getByRole('main').getByRole('link', { name: api }).getAttribute('href'), `${api}/`);
+  await checkable.route('**/main.js', (route) => route.abort());
+  await checkable.reload();
+  await checkable.locator('noscript').evaluate((el) => {
+    const shown = document.createElement('div');
+    shown.innerHTML = el.textContent;
+    el.replaceWith(...shown.childNodes);
+  });
+  await checked(checkable, 'without-scripts');
 }

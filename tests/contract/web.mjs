@@ -88,7 +88,8 @@ try {
   await sessions(settings, (await open(browser, allowed.url)).page);
   await tokens(settings);
   await moderation(settings, ADMIN);
-  await withoutScripts((await open(browser, allowed.url, { javaScriptEnabled: false })).page);
+  const scriptless = await open(browser, allowed.url, { javaScriptEnabled: false });
+  await withoutScripts(scriptless.page, (await open(browser, allowed.url)).page);
 
   for (const { origins, errors } of visits) {
     assertTwoHosts(origins, allowed.url);

@@ -1,7 +1,7 @@
 import { deletePost, type Post } from './calls/posts';
 import { button, byId, h } from './dom';
 import { asFailure } from './failure';
-import { showFailure } from './notices';
+import { notify, showFailure } from './notices';
 import { focusHeading, navigate } from './router';
 import { current, type Session } from './session';
 
@@ -38,12 +38,13 @@ export async function deleteLater(post: Post, card?: HTMLElement): Promise<void>
   });
   region.replaceChildren(h('p', {}, `Deleted “${post.title}”.`), undo);
   waiting = { post, session: current(), card, timer: 0 };
-  // The time stands still while someone has the pointer on the notice, or the keyboard's focus on the button.
+  // There is time enough while the pointer is on the notice, or the focus of the keyboard on the button.
   const wait = () => {
-    window.clearTimeout(waiting?.timer);
-    if (waiting && !region.matches(':hover') && !undo.matches(':focus-visible')) {
-      waiting.timer = window.setTimeout(sendNow, SECONDS * 1000);
-    }
+    if (!waiting) return;
+    if (region.matches(':hover') || undo.matches(':focus-visible')) {
+      window.clearTimeout(waiting.timer);
+      waiting.timer = 0;
+    } else waiting.timer ||= window.setTimeout(sendNow, SECONDS * 1000);
   };
   undo.onfocus = undo.onblur = region.onpointerenter = region.onpointerleave = wait;
   wait();
@@ -55,7 +56,8 @@ export async function deleteLater(post: Post, card?: HTMLElement): Promise<void>
 /** Sends the deletion that waits. */
 export async function sendNow({ keepalive = false } = {}): Promise<void> {
   const deletion = take();
-  if (!deletion || deletion.session !== current()) return;
+  if (!deletion) return;
+  if (deletion.session !== current()) return notify(`“${deletion.post.title}” is not deleted.`);
   try {
     await deletePost(deletion.post.id, { keepalive });
   } catch (error) {

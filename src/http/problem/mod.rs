@@ -27,6 +27,9 @@ const EXPORT_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(10);
 /// `Retry-After` for expensive reads, in seconds: their queries end by then.
 const EXPENSIVE_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(2);
 
+/// The maximum number of entries in `errors`. The members of an input have fewer.
+pub const MAX_ERRORS: usize = 100;
+
 /// An error response: its content for the client, and its cause for the operator's log.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -128,7 +131,8 @@ impl Problem {
 
     /// 422: the input has `errors`.
     #[must_use]
-    pub fn invalid(errors: Vec<FieldError>) -> Self {
+    pub fn invalid(mut errors: Vec<FieldError>) -> Self {
+        errors.truncate(MAX_ERRORS);
         let detail = errors
             .iter()
             .map(|error| match error.field.as_str() {

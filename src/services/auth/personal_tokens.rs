@@ -3,7 +3,7 @@
 use entity::{
     personal_tokens::{ActiveModel, Column, Entity, Model},
     sessions,
-    values::{Scopes, SessionId, TokenId, TokenLifetime, TokenName, UserId},
+    values::{Limit, Scopes, SessionId, TokenId, TokenLifetime, TokenName, UserId},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
@@ -23,8 +23,8 @@ use crate::{
     services::{now, users},
 };
 
-/// The maximum number of tokens of one user.
-const MAX_TOKENS: u64 = 100;
+/// The maximum number of tokens of one user: their list is one page.
+pub const MAX_TOKENS: u64 = Limit::MAX.get();
 
 /// The user was deleted meanwhile.
 const USER: Constraint = Constraint::foreign_key("tokens_user_id_fkey");

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The maximum number of sessions of one user.
-const MAX_SESSIONS: u64 = 100;
+pub const MAX_SESSIONS: u64 = 100;
 /// Maximum number of sessions that a sign-in ends. More than one is possible only if a user has more
 /// than [`MAX_SESSIONS`].
 const EVICTED: u64 = 500;

@@ -19,7 +19,6 @@ export function postCards(page: Page<Post>, pathOf: (cursor: string) => string, 
 /** Links to the pages before and after this one, if there are any. */
 export function pager({ next, previous }: Pick<Page<Post>, 'next' | 'previous'>, pathOf: (cursor: string) => string): HTMLElement[] {
   if (!next && !previous) return [];
-  const link = (cursor: string | undefined, label: string, rel: string) =>
-    cursor ? [h('a', { href: pathOf(cursor), rel, class: 'plain' }, label)] : [];
-  return [h('nav', { class: 'pager', 'aria-label': 'Pages' }, ...link(previous, 'Previous', 'prev'), ...link(next, 'Next', 'next'))];
+  const link = (cursor: string | undefined, label: string) => (cursor ? [h('a', { href: pathOf(cursor), class: 'plain' }, label)] : []);
+  return [h('nav', { class: 'pager', 'aria-label': 'Pages' }, ...link(previous, 'Previous'), ...link(next, 'Next'))];
 }

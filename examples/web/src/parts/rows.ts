@@ -1,4 +1,5 @@
 import { h } from '../dom';
+import { focusHeading } from '../router';
 import type { Content } from './page';
 
 /** An item of a list: its name, facts about it, and buttons. */
@@ -15,7 +16,8 @@ export function list(rows: HTMLElement[], empty: string): HTMLElement {
 /** Removes `item` from its list, and moves the focus to its neighbour, or else to the heading of the view. */
 export function removeRow(item: HTMLElement): void {
   const neighbour = item.nextElementSibling ?? item.previousElementSibling;
-  const heading = neighbour?.querySelector<HTMLElement>('.name') ?? document.querySelector<HTMLElement>('h1');
   item.remove();
-  heading?.focus();
+  const name = neighbour?.querySelector<HTMLElement>('.name');
+  if (name) name.focus();
+  else focusHeading();
 }

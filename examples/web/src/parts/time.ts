@@ -23,8 +23,8 @@ export function timeElement(time: string, write: (date: Date) => string = text):
 }
 
 function text(date: Date): string {
-  const seconds = (date.getTime() - Date.now()) / 1000;
-  if (Math.abs(seconds) > 7 * 86_400) return exact.format(date);
-  const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', Infinity];
-  return unit === 'second' ? 'just now' : relative.format(Math.trunc(seconds / length), unit);
+  const seconds = (Date.now() - date.getTime()) / 1000;
+  if (seconds > 7 * 86_400) return exact.format(date);
+  const [unit, length] = UNITS.find(([, size]) => seconds >= size) ?? [];
+  return unit && length ? relative.format(-Math.trunc(seconds / length), unit) : 'just now';
 }

@@ -8,6 +8,7 @@ import { list, removeRow, row } from '../../parts/rows';
 import { exactTimeElement, timeElement } from '../../parts/time';
 import { navigate, type Visit } from '../../router';
 import { leave } from '../../shell';
+import { sendNow } from '../../undo';
 import { deviceName } from './device';
 import { accountTabs } from './tabs';
 
@@ -49,6 +50,7 @@ function sessionRow(session: Session): HTMLElement {
 async function endAll(): Promise<void> {
   const consequence = 'Every device is signed out, this one too. Personal access tokens stay valid.';
   if (!(await confirmed('End all sessions?', consequence, 'End all'))) return;
+  await sendNow();
   await endSessions();
   await navigate('/sign-in');
   notify('All sessions have ended.');

@@ -151,13 +151,18 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
         .map_err(|_| "expected a level, or directives such as warn,acclaim=debug".to_owned())
 }
 
+/// Errors do not repeat the text, because it may have a password.
 pub(super) fn public_url(text: &str) -> Result<Option<String>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    let url = origin(text);
-    url.map(Some)
-        .map_err(|_| format!("`{text}` is not a URL without a path, such as https://api.example"))
+    let has_credentials = |url: Url| !url.username().is_empty() || url.password().is_some();
+    let refused = Url::parse(text).is_ok_and(has_credentials);
+    let url = origin(text).ok().filter(|_| !refused).map(Some);
+    url.ok_or_else(|| {
+        "is not an http or https URL without a path, username and password, such as https://api.example"
+            .to_owned()
+    })
 }
 
 /// Returns the ASCII serialisation (RFC 6454, section 6.2), the form that browsers send.

@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION};
 use entity::{
     users::Role,
-    values::{Scope, Scopes, SessionId, UserId},
+    values::{Scope, SessionId, UserId},
 };
 use utoipa::openapi::security::SecurityRequirement;
 
@@ -112,7 +112,7 @@ impl Access {
             {
                 Error::SessionNeeded
             }
-            Self::FullSession | Self::Role(_) if identity.scopes != Scopes::ALL => {
+            Self::FullSession | Self::Role(_) if !identity.is_full_session() => {
                 Error::FullSessionNeeded
             }
             Self::Role(role) if identity.role < role => Error::RoleNeeded { role },

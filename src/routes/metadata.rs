@@ -35,7 +35,8 @@ struct ServerMetadata {
     service_documentation: String,
     #[schema(example = json!(["password", "refresh_token"]))]
     grant_types_supported: [&'static str; 2],
-    /// None: there is no authorization endpoint.
+    /// None: there is no authorization endpoint. RFC 8414 requires the member (section 2), although it
+    /// leaves empty lists out elsewhere (section 3.2).
     #[schema(value_type = Vec<&str>, example = json!([]))]
     response_types_supported: [&'static str; 0],
     #[schema(example = json!(["posts:read", "votes:write"]))]

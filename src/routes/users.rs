@@ -213,9 +213,7 @@ async fn user(
     if caller.id == id && caller.scopes.contains(Scope::Account) {
         return Ok(HttpResponse::Ok().json(User::own(user)));
     }
-    // The role counts in sessions only, as on the routes of admins.
-    let is_admin = caller.role >= Role::Admin && caller.session_id().is_some();
-    let suspended_at = user.suspended_at.filter(|_| is_admin);
+    let suspended_at = user.suspended_at.filter(|_| caller.acts_as(Role::Admin));
     Ok(HttpResponse::Ok().json(User {
         suspended_at,
         ..User::public(user)

@@ -306,7 +306,7 @@ impl From<Error> for Problem {
             },
             Error::InvalidGrant => Self {
                 oauth_error: Some(OAuthCode::InvalidGrant),
-                ..Self::new(types::INVALID_REFRESH_TOKEN, detail).with_challenge("Bearer")
+                ..Self::new(types::INVALID_REFRESH_TOKEN, detail)
             },
             Error::InsufficientScope { .. } => Self::new(types::INSUFFICIENT_SCOPE, detail)
                 .with_challenge(r#"Bearer error="insufficient_scope""#),

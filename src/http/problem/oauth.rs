@@ -56,6 +56,9 @@ impl Problem {
     }
 
     fn oauth_code(&self) -> Option<OAuthCode> {
+        if self.oauth_error.is_some() {
+            return self.oauth_error;
+        }
         let has = |field: &str, codes: &[&str]| {
             let mut errors = self.errors.iter();
             errors.any(|error| error.field == field && codes.contains(&&*error.code))
@@ -66,7 +69,7 @@ impl Problem {
             StatusCode::BAD_REQUEST => Some(OAuthCode::InvalidRequest),
             StatusCode::UNPROCESSABLE_ENTITY => Some(if has("grant_type", &["unknown_value"]) {
                 OAuthCode::UnsupportedGrantType
-            } else if has("scope", &["unknown_value", "not_granted"]) && all_of_scope() {
+            } else if has("scope", &["length", "unknown_value", "not_granted"]) && all_of_scope() {
                 OAuthCode::InvalidScope
             } else {
                 OAuthCode::InvalidRequest

@@ -177,7 +177,7 @@ problem_types! { GENERAL:
 
     UNPROCESSABLE_CONTENT UNPROCESSABLE_ENTITY "unprocessable-content" "Unprocessable content",
     "The body, query string or path of the request has invalid values. The request had no effect.",
-    "Correct all fields in errors, then repeat the request. Each entry has the field, a code for programs and a message for human readers.",
+    "Correct all fields in errors, then repeat the request. Each entry has the field, a code for programs and a message for human readers. An OAuth 2.0 error has status 400 and names the fields in error_description.",
     || Problem::invalid(vec![FieldError::new("title", "length", "must be 1 to 300 characters")]);
 
     TOO_MANY_REQUESTS TOO_MANY_REQUESTS "too-many-requests" "Too many requests",
@@ -212,8 +212,8 @@ problem_types! { SPECIFIC:
     "Check both. The response is the same for an unknown username.",
     || Error::BadCredentials.into();
 
-    INVALID_REFRESH_TOKEN UNAUTHORIZED "invalid-refresh-token" "Invalid refresh token",
-    "The refresh token is unknown, expired or already used.",
+    INVALID_REFRESH_TOKEN BAD_REQUEST "invalid-refresh-token" "Invalid refresh token",
+    "The refresh token is unknown, expired or was used more than 10 seconds ago. The response is an OAuth 2.0 error, `invalid_grant`.",
     "Sign in again with the password.",
     || Error::InvalidGrant.into();
 

@@ -20,20 +20,20 @@ pub(super) struct TokenRequest {
     grant_type: Option<GrantType>,
     /// The e-mail address or the username. Required with the grant type `password`, unless the request
     /// has `email`.
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     username: Option<SignInName>,
     /// Accepted in place of `username`, which counts if the request has both.
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     email: Option<SignInName>,
     /// Required with the grant type `password`.
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     password: Option<Password>,
     /// Required with the grant type `refresh_token`. Valid for one use. The response has the next one.
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     refresh_token: Option<RefreshToken>,
     /// A sign-in starts a session with these scopes, by default every scope. A refresh returns an access
     /// token with these scopes, which must be scopes of the session, by default all of them.
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     scope: Option<RequestedScopes>,
     /// Ignored: the service has no registered clients.
     #[schema(value_type = Option<String>, nullable = false, max_length = 1000)]
@@ -47,7 +47,7 @@ pub(super) struct TokenRequest {
 /// Without it, the request is a sign-in and gets problem details.
 #[derive(Default, Deserr, ToSchema)]
 #[deserr(error = BodyErrors, rename_all = lowercase)]
-#[schema(rename_all = "snake_case", default = json!("password"))]
+#[schema(rename_all = "snake_case")]
 enum GrantType {
     #[default]
     Password,

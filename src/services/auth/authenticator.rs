@@ -59,6 +59,19 @@ impl Identity {
             Credential::Token(_) => None,
         }
     }
+
+    /// Whether this is the sign-in of a user, without limits: a session, and every scope. Anything else
+    /// must neither create credentials nor use a role.
+    #[must_use]
+    pub fn is_full_session(&self) -> bool {
+        self.session_id().is_some() && self.scopes == Scopes::ALL
+    }
+
+    /// Whether it has the rights of `role`.
+    #[must_use]
+    pub fn acts_as(&self, role: Role) -> bool {
+        self.role >= role && self.is_full_session()
+    }
 }
 
 /// An identity and the time at which its credential expires.

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::{
     access_tokens::AccessTokens,
     lookup::{Found, find},
-    sessions::is_spent,
+    sessions::is_stolen,
 };
 use crate::{
     db::{Db, First},
@@ -55,7 +55,7 @@ pub async fn introspect(
                 Some(end.min(token.expires_at)),
             )
         }
-        Found::Refresh(token, _) if is_spent(&token, now) => return Ok(None),
+        Found::Refresh(token, _) if is_stolen(db.read(), &token, now).await? => return Ok(None),
         Found::Refresh(token, session) => (
             session.user_id,
             session.granted_scopes(),

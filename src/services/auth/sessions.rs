@@ -249,14 +249,14 @@ async fn mark_used(
 }
 
 /// True if the first use of `token` is more than 10 s ago.
-pub(super) fn is_spent(token: &refresh_tokens::Model, now: OffsetDateTime) -> bool {
+fn is_spent(token: &refresh_tokens::Model, now: OffsetDateTime) -> bool {
     token.replaced_at.is_some_and(|at| at + GRACE < now)
 }
 
 /// True if the first use of `token` is more than 10 s ago, or if another token with the same parent
 /// was used.
-async fn is_stolen(
-    transaction: &Transaction,
+pub(super) async fn is_stolen(
+    connection: &impl ConnectionTrait,
     token: &refresh_tokens::Model,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
@@ -271,7 +271,7 @@ async fn is_stolen(
         .filter(Column::ParentHash.eq(parent.as_str()))
         .filter(Column::Hash.ne(token.hash.as_str()))
         .filter(Column::ReplacedAt.is_not_null());
-    Ok(sibling.first(transaction).await?.is_some())
+    Ok(sibling.first(connection).await?.is_some())
 }
 
 /// A page of the sessions of user `user_id` that have not expired, newest first.

@@ -126,6 +126,8 @@ async fn a_limited_session_cannot_create_credentials_or_use_a_role(fixture: Fixt
     // Narrowed by a refresh.
     let tokens = refresh(&service, &ada, "account").await.expect(200).json();
     let narrow = with_tokens(&ada, &tokens);
+    let tokens = sign_in(&service, EVERY).await.expect(200).json();
+    let every = with_tokens(&ada, &tokens);
     let new = json!({"name": "Bot", "scopes": ["account"]});
     for user in [&limited, &narrow] {
         for (method, path, body) in [
@@ -140,8 +142,27 @@ async fn a_limited_session_cannot_create_credentials_or_use_a_role(fixture: Fixt
             assert_eq!(refused.header("www-authenticate"), challenge);
         }
     }
-    let tokens = sign_in(&service, EVERY).await.expect(200).json();
-    let every = with_tokens(&ada, &tokens);
+    // Neither deletes posts of others nor sees a suspension.
+    let grace = service.user("grace").await;
+    let new_post = json!({"title": "Relay 70", "content": "A moth."});
+    let post = service.post("/posts", &grace, new_post).await.expect(201);
+    let post = format!("/posts/{}", post.json()["id"]);
+    let profile = format!("/users/{}", grace.id);
+    let tokens = refresh(&service, &every, "posts:delete posts:read").await;
+    let deletes = with_tokens(&ada, &tokens.expect(200).json());
+    for user in [&limited, &deletes] {
+        let refused = service.call("DELETE", &post, Some(user), None).await;
+        assert_eq!(refused.problem(403)["type"], "/problems/not-owner");
+    }
+    let suspension = format!("{profile}/suspension");
+    service
+        .call("PUT", &suspension, Some(&every), None)
+        .await
+        .expect(204);
+    for (user, sees) in [(&limited, false), (&deletes, false), (&every, true)] {
+        let seen = service.get(&profile, user).await.expect(200).json();
+        assert_eq!(seen["suspended_at"].is_string(), sees);
+    }
     service
         .post("/tokens", &every, new.clone())
         .await
@@ -181,8 +202,13 @@ async fn the_revert_of_the_migration_ends_limited_sessions(fixture: Fixture) {
     let ada = service.user("ada").await;
     let tokens = sign_in(&service, "posts:read").await.expect(200).json();
     let limited = with_tokens(&ada, &tokens);
-    let down = migration::Command::Down { steps: 1 };
-    migration::run(&fixture.database(), &down).await.unwrap();
+    // Later migrations are reverted first.
+    let connection = fixture.connect().await;
+    let select = "SELECT scopes FROM sessions";
+    while connection.execute_unprepared(select).await.is_ok() {
+        let down = migration::Command::Down { steps: 1 };
+        migration::run(&fixture.database(), &down).await.unwrap();
+    }
     fixture.migrate().await;
     let state = fixture.state(&fixture.database()).await;
     let service = fixture.start(state, acclaim::config::Origins::Any);

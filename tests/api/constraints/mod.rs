@@ -95,7 +95,9 @@ impl InputField<'_> {
         if let (400, Some(code)) = (status, problem["error"].as_str()) {
             // An error of OAuth 2.0 names its field in a sentence.
             let description = problem["error_description"].as_str().unwrap_or_default();
-            return code != "invalid_grant" && description.contains(&self.name);
+            let mut clauses = description.split("; ");
+            let names = |clause: &str| clause.split(' ').next() == Some(&*self.name);
+            return code != "invalid_grant" && clauses.any(names);
         }
         assert!(status < 500 && status != 400, "{value:?}: {problem}");
         let errors = problem["errors"].as_array().into_iter().flatten();

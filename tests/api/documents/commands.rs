@@ -18,6 +18,7 @@ use super::blocks::{Document, documents};
 use crate::harness::{
     Fixture, apply, behaviour, ignore,
     postgres::{self, OwnServer},
+    process::shifted_clock,
 };
 
 /// Separates the answers of two commands.
@@ -97,6 +98,7 @@ async fn run(document: &Document, fixture: &Fixture) -> Result<(), String> {
     path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     command
         .env_clear()
+        .envs(shifted_clock())
         .env("PATH", env::join_paths(path).expect("not a path"))
         .env("HOME", folder)
         .env("PORT", port.to_string())

@@ -37,7 +37,7 @@ pub fn acclaim(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> 
 }
 
 /// The variables by which `faketime` shifts the clock of this process, if it does.
-fn shifted_clock() -> impl Iterator<Item = (OsString, OsString)> {
+pub fn shifted_clock() -> impl Iterator<Item = (OsString, OsString)> {
     let shifts = |name: &OsStr| name == "LD_PRELOAD" || name.as_bytes().starts_with(b"FAKETIME");
     let shifted = std::env::var_os("FAKETIME").is_some();
     std::env::vars_os().filter(move |(name, _)| shifted && shifts(name))

@@ -53,31 +53,12 @@ pub fn document() -> openapi::OpenApi {
 
 /// The maximum number of items of schemas' properties, because Utoipa's macros accept only literals. The
 /// posts, votes and audit log entries of an account have no maximum.
-const MAX_ITEMS: [(&str, &str, u64); 12] = [
+const MAX_ITEMS: [(&str, &str, u64); 5] = [
     ("Export", "sessions", MAX_SESSIONS),
     ("Export", "tokens", MAX_TOKENS),
     ("Jwks", "keys", MAX_KEYS as u64),
     ("PersonalToken", "scopes", Scope::ALL.len() as u64),
     ("Problem", "errors", MAX_ERRORS as u64),
-    ("ServerMetadata", "grant_types_supported", 2),
-    ("ServerMetadata", "response_types_supported", 0),
-    (
-        "ServerMetadata",
-        "scopes_supported",
-        Scope::ALL.len() as u64,
-    ),
-    ("ServerMetadata", "token_endpoint_auth_methods_supported", 1),
-    (
-        "ServerMetadata",
-        "revocation_endpoint_auth_methods_supported",
-        1,
-    ),
-    (
-        "ServerMetadata",
-        "introspection_endpoint_auth_methods_supported",
-        1,
-    ),
-    ("Session", "scopes", Scope::ALL.len() as u64),
 ];
 
 #[derive(OpenApi)]

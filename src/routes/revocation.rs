@@ -21,7 +21,6 @@ pub(super) fn routes() -> Vec<Route> {
 #[expect(dead_code, reason = "the other members are only checked")]
 pub(super) struct TokenQuery {
     /// An access token, a refresh token or a personal access token.
-    #[schema(inline)]
     pub(super) token: PresentedToken,
     /// Ignored: the service recognises the kind of a token.
     #[deserr(default, from(IgnoredText) = Some)]

@@ -20,20 +20,20 @@ pub(super) struct TokenRequest {
     grant_type: Option<GrantType>,
     /// The e-mail address or the username. Required with the grant type `password`, unless the request
     /// has `email`.
-    #[schema(inline, nullable = false)]
+    #[schema(nullable = false)]
     username: Option<SignInName>,
     /// Accepted in place of `username`, which counts if the request has both.
-    #[schema(inline, nullable = false)]
+    #[schema(nullable = false)]
     email: Option<SignInName>,
     /// Required with the grant type `password`.
-    #[schema(inline, nullable = false)]
+    #[schema(nullable = false)]
     password: Option<Password>,
     /// Required with the grant type `refresh_token`. Valid for one use. The response has the next one.
-    #[schema(inline, nullable = false)]
+    #[schema(nullable = false)]
     refresh_token: Option<RefreshToken>,
     /// A sign-in starts a session with these scopes, by default every scope. A refresh returns an access
     /// token with these scopes, which must be scopes of the session, by default all of them.
-    #[schema(inline, nullable = false)]
+    #[schema(nullable = false)]
     scope: Option<RequestedScopes>,
     /// Ignored: the service has no registered clients.
     #[schema(value_type = Option<String>, nullable = false, max_length = 1000)]

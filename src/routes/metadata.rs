@@ -33,19 +33,19 @@ struct ServerMetadata {
     jwks_uri: Option<String>,
     #[schema(example = "https://api.example/docs")]
     service_documentation: String,
-    #[schema(example = json!(["password", "refresh_token"]))]
+    #[schema(max_items = 2, example = json!(["password", "refresh_token"]))]
     grant_types_supported: [&'static str; 2],
     /// None: there is no authorization endpoint. RFC 8414 requires the member (section 2), although it
     /// leaves empty lists out elsewhere (section 3.2).
-    #[schema(value_type = Vec<&str>, example = json!([]))]
+    #[schema(value_type = Vec<&str>, max_items = 0, example = json!([]))]
     response_types_supported: [&'static str; 0],
     #[schema(example = json!(["posts:read", "votes:write"]))]
     scopes_supported: Vec<&'static str>,
-    #[schema(example = json!(["none"]))]
+    #[schema(max_items = 1, example = json!(["none"]))]
     token_endpoint_auth_methods_supported: [&'static str; 1],
-    #[schema(example = json!(["none"]))]
+    #[schema(max_items = 1, example = json!(["none"]))]
     revocation_endpoint_auth_methods_supported: [&'static str; 1],
-    #[schema(example = json!(["Bearer"]))]
+    #[schema(max_items = 1, example = json!(["Bearer"]))]
     introspection_endpoint_auth_methods_supported: [&'static str; 1],
 }
 

@@ -48,17 +48,66 @@ pub fn document() -> openapi::OpenApi {
             array.max_items = usize::try_from(max).ok();
         }
     }
+    inline_forms(&mut document);
     document
 }
 
+/// Replaces the references in forms by copies, and removes the schemas that nothing else refers to. For a
+/// member of a form that is a reference with a description, openapi-generator writes a Rust type that
+/// does not exist.
+fn inline_forms(document: &mut openapi::OpenApi) {
+    let components = document.components.get_or_insert_default();
+    let all = components.schemas.clone();
+    let mut copied = Vec::new();
+    for form in FORMS {
+        let Some(RefOr::T(Schema::Object(form))) = components.schemas.get_mut(form) else {
+            continue;
+        };
+        for member in form.properties.values_mut() {
+            let RefOr::Ref(reference) = member else {
+                continue;
+            };
+            let name = reference
+                .ref_location
+                .rsplit('/')
+                .next()
+                .unwrap_or_default();
+            if let Some(RefOr::T(Schema::Object(schema))) = all.get(name) {
+                let mut schema = schema.clone();
+                if !reference.description.is_empty() {
+                    schema.description = Some(reference.description.clone());
+                }
+                copied.push(name.to_owned());
+                *member = Schema::Object(schema).into();
+            }
+        }
+    }
+    let rest = serde_json::to_string(document).unwrap_or_default();
+    let components = document.components.get_or_insert_default();
+    for name in copied {
+        if !rest.contains(&format!("#/components/schemas/{name}\"")) {
+            components.schemas.remove(&name);
+        }
+    }
+}
+
+/// The schemas of forms.
+const FORMS: [&str; 2] = ["TokenQuery", "TokenRequest"];
+
 /// The maximum number of items of schemas' properties, because Utoipa's macros accept only literals. The
 /// posts, votes and audit log entries of an account have no maximum.
-const MAX_ITEMS: [(&str, &str, u64); 5] = [
+const MAX_ITEMS: [(&str, &str, u64); 7] = [
     ("Export", "sessions", MAX_SESSIONS),
     ("Export", "tokens", MAX_TOKENS),
     ("Jwks", "keys", MAX_KEYS as u64),
     ("PersonalToken", "scopes", Scope::ALL.len() as u64),
     ("Problem", "errors", MAX_ERRORS as u64),
+    (
+        "ServerMetadata",
+        "scopes_supported",
+        Scope::ALL.len() as u64,
+    ),
+    ("Session", "scopes", Scope::ALL.len() as u64),
 ];
 
 #[derive(OpenApi)]

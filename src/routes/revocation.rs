@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web::Data};
 use deserr::Deserr;
 use entity::values::PresentedToken;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::ignored::IgnoredText;
@@ -48,7 +49,7 @@ pub(super) struct TokenQuery {
         description = "Also accepts `multipart/form-data` and `application/json` with the same members.",
     ),
     responses(
-        (status = 200, description = "The token is revoked, or is not known (RFC 7009, section 2.2)"),
+        (status = 200, description = "The token is revoked, or is not known (RFC 7009, section 2.2)", body = Object),
         (status = 400, description = "`token` is missing, or the body is malformed", body = OAuthError),
     ),
 )]
@@ -61,7 +62,8 @@ async fn revoke(form: Form, state: Data<State>) -> Result<HttpResponse, Problem>
     } = state.get_ref();
     let TokenQuery { token, .. } = read(form, &state)?;
     revocation::revoke(db, access_tokens, authenticator, token).await?;
-    Ok(HttpResponse::Ok().finish())
+    // Clients ignore the body, but some accept only JSON.
+    Ok(HttpResponse::Ok().json(json!({})))
 }
 
 /// The token in `form`. Errors of the form are errors of OAuth 2.0.

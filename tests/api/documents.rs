@@ -134,7 +134,7 @@ fn imports_of_the_document_have_an_address_and_one_variable_for_the_token() {
 /// For a member of a form that is a reference with a description, openapi-generator writes a Rust type that
 /// does not exist.
 #[apply(check)]
-fn members_of_forms_are_no_references() {
+fn forms_have_no_references() {
     let document: Value = serde_json::from_str(&file("docs/openapi.json")).expect("not JSON");
     let paths = document["paths"].as_object().expect("no paths").values();
     let operations = paths.flat_map(|item| item.as_object().expect("no operations").values());
@@ -146,7 +146,7 @@ fn members_of_forms_are_no_references() {
         };
         let schema = document.pointer(name.trim_start_matches('#')).expect(name);
         for (name, member) in schema["properties"].as_object().expect(name) {
-            assert!(member.get("$ref").is_none(), "{name}");
+            assert!(member["type"].is_string(), "{name}: {member}");
             members += 1;
         }
     }

@@ -63,7 +63,7 @@ async fn fuzzing_without_a_token_finds_nothing(fixture: Fixture) {
 
 /// Runs Schemathesis with `tests/contract/schemathesis/{name}.toml` and more `arguments`.
 async fn run(fixture: &Fixture, service: &Service, name: &str, arguments: &[&str]) {
-    let settings = project(&format!("tests/contract/schemathesis/{name}.toml"));
+    let settings = project(format!("tests/contract/schemathesis/{name}.toml"));
     let mut schemathesis = tool("schemathesis", fixture.folder());
     schemathesis
         .arg("--no-color")

@@ -35,7 +35,7 @@ async fn a_token_of_a_session_ends_the_session(fixture: Fixture) {
             for _ in 0..2 {
                 let form = [("token", &**token), ("token_type_hint", hint)];
                 let answer = revoke(&service, &form).await.expect(200);
-                assert_eq!(answer.text, "");
+                assert_eq!(answer.json(), json!({}));
                 service.get("/users/me", &user).await.problem(401);
                 refuses_refresh(&service, &user).await;
             }

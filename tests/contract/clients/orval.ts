@@ -13,7 +13,7 @@ if (refused.status !== 409 || refused.data.type !== "/problems/email-taken") {
 }
 
 const tokens = await login({ username, password });
-if (tokens.status !== 200) throw new Error(tokens.data.detail);
+if (tokens.status !== 200) throw new Error(`a sign-in got ${tokens.status}`);
 const headers = { Authorization: `Bearer ${tokens.data.access_token}` };
 
 const post = await createPost({ title: "Notes", content: "It weaves algebraic patterns." }, { headers });

@@ -1,4 +1,4 @@
-//! Third-party tools against the OpenAPI document: a linter, a fuzzer, Postman, browsers,
+//! Third-party tools against the OpenAPI document: a linter, a fuzzer, Postman, Bruno, browsers,
 //! generated clients and OAuth 2.0 libraries, each with a real server on SQLite and on PostgreSQL.
 //!
 //! `tests/contract/install` installs the tools. `.ci/run` runs both; by hand:

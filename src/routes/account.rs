@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use deserr::Deserr;
-use entity::values::{ChosenPassword, ChosenUsername, Email, Password, Scope, Scopes, Username};
+use entity::values::{ChosenPassword, ChosenUsername, Email, Password, Scope, Username};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -151,8 +151,6 @@ async fn change(
         email: patch.email,
         password: patch.password,
     };
-    // `None` for a session with every scope, so that it also gets those of later versions.
-    let scopes = Some(caller.scopes).filter(|scopes| *scopes != Scopes::ALL);
     let (user, session) = account::change(
         db,
         passwords,
@@ -160,7 +158,7 @@ async fn change(
         &caller,
         changes,
         verified.as_ref(),
-        &new_session(&state, &request, scopes),
+        &new_session(&state, &request, Some(caller.scopes)),
     )
     .await?;
     let tokens = session.map(|session| TokenResponse::of(&state, &session));

@@ -162,6 +162,7 @@ pub(super) fn new_session(
     NewSession {
         user_agent: agent.unwrap_or_default().chars().take(200).collect(),
         lifetime: state.refresh_lifetime,
-        scopes,
+        // A session with every scope also gets those of later versions.
+        scopes: scopes.filter(|scopes| *scopes != Scopes::ALL),
     }
 }

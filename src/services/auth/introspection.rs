@@ -46,7 +46,8 @@ pub async fn introspect(
     let now = OffsetDateTime::now_utc();
     let is_refresh_token = matches!(found, Found::Refresh(..));
     let (user_id, scopes, issued_at, expires_at) = match found {
-        Found::Access(token, session) => {
+        Found::Access(_, None) => return Ok(None),
+        Found::Access(token, Some(session)) => {
             let end = session.expires_at.unix_timestamp();
             (
                 session.user_id,

@@ -15,15 +15,15 @@ use crate::{
 
 /// A token and its row. The row may be expired, and its user may be suspended.
 pub(super) enum Found {
-    /// An access token that has not expired, and its session.
-    Access(VerifiedToken, sessions::Model),
+    /// An access token that has not expired, and its session; `None` if that has ended.
+    Access(VerifiedToken, Option<sessions::Model>),
     /// A refresh token, used or not, and its session.
     Refresh(refresh_tokens::Model, sessions::Model),
     /// A personal access token.
     Personal(personal_tokens::Model),
 }
 
-/// Looks `token` up. `None` if this service does not know it, or if its session has ended.
+/// Looks `token` up. `None` if this service does not know it.
 pub(super) async fn find(
     db: &Db,
     access_tokens: &AccessTokens,
@@ -47,7 +47,7 @@ pub(super) async fn find(
             .filter(sessions::Column::UserId.eq(verified.user_id))
             .first(db.read())
             .await?;
-        return Ok(session.map(|session| Found::Access(verified, session)));
+        return Ok(Some(Found::Access(verified, session)));
     }
     let row = refresh_tokens::Entity::find()
         .find_also_related(sessions::Entity)

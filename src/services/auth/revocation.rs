@@ -5,6 +5,7 @@ use entity::values::PresentedToken;
 use super::{
     access_tokens::AccessTokens,
     authenticator::Authenticator,
+    credential::Credential,
     lookup::{Found, find},
     personal_tokens, sessions,
 };
@@ -21,7 +22,12 @@ pub async fn revoke(
     // Only a token that exists costs a write.
     let revoked = match find(db, access_tokens, token).await? {
         None => return Ok(()),
-        Some(Found::Access(_, session) | Found::Refresh(_, session)) => {
+        // Another server ended the session. This one may still have it in its cache.
+        Some(Found::Access(token, None)) => {
+            authenticator.end([Credential::Session(token.session_id)]);
+            return Ok(());
+        }
+        Some(Found::Access(_, Some(session)) | Found::Refresh(_, session)) => {
             sessions::end(db, authenticator, session.user_id, session.id).await
         }
         Some(Found::Personal(token)) => {

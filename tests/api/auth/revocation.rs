@@ -1,5 +1,6 @@
 //! `POST /revoke` (RFC 7009).
 
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::{
@@ -124,4 +125,19 @@ async fn an_unknown_token_is_no_error_and_a_missing_one_is(fixture: Fixture) {
     raw("application/json", r#"{"token": "a"}"#)
         .await
         .expect(200);
+}
+
+#[apply(behaviour)]
+async fn a_revocation_ends_a_cached_session_that_another_server_ended(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    // Fills the cache.
+    service.get("/users/me", &ada).await.expect(200);
+    let connection = fixture.connect().await;
+    for table in ["refresh_tokens", "sessions"] {
+        let delete = format!("DELETE FROM {table}");
+        connection.execute_unprepared(&delete).await.expect(&delete);
+    }
+    revoke(&service, &[("token", &ada.token)]).await.expect(200);
+    service.get("/users/me", &ada).await.problem(401);
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     auth::{access_tokens::decoded, refresh::with_tokens},
     harness::{
-        Fixture, apply, behaviour,
+        Fixture, apply, behaviour, column,
         service::{Answer, PASSWORD, Service, User},
     },
 };
@@ -72,6 +72,11 @@ async fn a_session_has_the_requested_scopes_and_no_more(fixture: Fixture) {
     // An empty scope counts as omitted.
     let tokens = sign_in(&service, "").await.expect(200).json();
     assert_eq!(tokens["scope"], EVERY);
+    // Every scope is no limit, so that the session gets those of later versions too.
+    sign_in(&service, EVERY).await.expect(200);
+    let limits = "SELECT scopes FROM sessions WHERE scopes IS NOT NULL";
+    let limits = column(&fixture.connect().await, limits).await;
+    assert_eq!(limits, ["posts:read posts:create"]);
     for scope in [
         "magic",
         "posts:read  account",

@@ -56,10 +56,10 @@ export async function navigate(path: string, { replace = false } = {}): Promise<
 
 /**
  * Reports a write that `source`, a form or a button, has sent. Opens the view for `path` first, unless the user
- * has left that of `source` meanwhile.
+ * has left that of `source` meanwhile, or is leaving it.
  */
 export async function finish(source: HTMLElement, path: string, text: string): Promise<void> {
-  if (source.isConnected) await navigate(path);
+  if (source.isConnected && !main.ariaBusy) await navigate(path);
   notify(text);
 }
 

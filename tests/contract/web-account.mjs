@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { checked } from './web-pictures.mjs';
-import { PASSWORD, click, described, open, sees, seesHeading, seesNotice, step, storedSession, view } from './web-steps.mjs';
+import { PASSWORD, click, described, open, request, sees, seesHeading, seesNotice, step, storedSession, view } from './web-steps.mjs';
 import { enter, newUser, send } from './web-users.mjs';
 
 const NEW_PASSWORD = 'battery staple';
@@ -73,11 +73,17 @@ export async function accountSettings(page) {
   assert.equal(file.suggestedFilename(), `acclaim-${name}-l.json`);
   assert.equal(JSON.parse(await readFile(await file.path(), 'utf8')).user.email, `${name}@example.org`);
 
-  step('account: delete');
+  step('account: delete, while the deletion of a post waits');
+  const { id } = await request(page, 'POST', '/posts', { title: 'Frequency hopping', content: 'Not for long.' });
+  await open(page, `/posts/${id}`);
+  await click(page, 'button', 'Delete “Frequency hopping”');
+  await seesHeading(page, 'Posts');
+  await view(page, 'Account');
   await change(page, 'Delete account', { 'Current password': PASSWORD }, 'Delete my account');
   await refused(page, 'Delete account', 'Current password', 'is wrong');
   await change(page, 'Delete account', { 'Current password': NEW_PASSWORD }, 'Delete my account');
   await seesNotice(page, 'Your account is deleted.');
+  assert.equal(await page.getByRole('button', { name: 'Undo' }).count(), 0, 'nothing waits any more');
   assert.equal(await storedSession(page), null, 'the tab has deleted the tokens');
   assert.equal(await status(after.accessToken), 401, 'the account is gone');
 }

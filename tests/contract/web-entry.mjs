@@ -1,7 +1,7 @@
 // Sign-up and sign-in on examples/web. Used by web.mjs.
 import assert from 'node:assert/strict';
 import { checked } from './web-pictures.mjs';
-import { PASSWORD, described, focused, join, open, pathOf, sees, seesAlert, seesHeading, send, signIn, signOut, signUp, step } from './web-steps.mjs';
+import { PASSWORD, described, focused, hold, join, open, pathOf, sees, seesAlert, seesHeading, send, signIn, signOut, signUp, step } from './web-steps.mjs';
 
 /** Expects that nobody is signed in. Ends with ada signed in. */
 export async function entry(page) {
@@ -52,4 +52,16 @@ export async function entry(page) {
   await signIn(page, 'ada', PASSWORD);
   await seesHeading(page, 'Posts');
   assert.equal(await pathOf(page), '/');
+}
+
+/** Expects that nobody is signed in. Ends with the new user signed in. */
+export async function signUpOnly(page, name) {
+  step('a sign-up whose sign-in fails');
+  const held = await hold(page, 'POST', '/login');
+  await signUp(page, { 'E-mail': `${name}@example.com`, Username: name, Password: PASSWORD });
+  await held.fail();
+  await seesHeading(page, 'Sign in');
+  await seesAlert(page, 'Your account is created. The database cannot be reached.');
+  await signIn(page, name, PASSWORD);
+  await seesHeading(page, 'Posts');
 }

@@ -1,7 +1,7 @@
 // Moderation on examples/web. Used by web.mjs.
 import assert from 'node:assert/strict';
 import { checked } from './web-pictures.mjs';
-import { click, focused, gone, open, post, sees, seesHeading, seesNotice, signOut, step, view } from './web-steps.mjs';
+import { click, focused, gone, hold, open, post, sees, seesHeading, seesNotice, signOut, step, view } from './web-steps.mjs';
 import { enter, newUser, send } from './web-users.mjs';
 
 const row = (page, name) => page.getByRole('main').getByRole('listitem').filter({ has: page.getByRole('link', { name, exact: true }) });
@@ -32,6 +32,7 @@ export async function moderation(page, admin) {
   step('moderation: suspend, by keyboard');
   await enter(page, admin);
   await view(page, 'Users');
+  await sees(row(page, admin));
   assert.equal(await row(page, admin).getByRole('button').count(), 0, 'an admin cannot suspend themselves');
   const suspend = page.getByRole('button', { name: 'Suspend “eve”' });
   await suspend.press('Enter');
@@ -40,9 +41,21 @@ export async function moderation(page, admin) {
   await gone(page.getByRole('dialog'));
   assert.ok(await focused(suspend), 'the focus is back on the button');
   await suspend.press('Enter');
+  await page.goBack();
+  await seesHeading(page, 'Posts');
+  assert.equal(await page.getByRole('dialog').count(), 0, 'Back closes the dialog');
+  await page.goForward();
+  await suspend.press('Enter');
   await giveReason(page, 'a'.repeat(501), 'Suspend');
   await sees(page.getByRole('dialog').getByText('Reason must be'));
+  const slow = await hold(page, 'PUT', `/users/${id}/suspension`);
   await giveReason(page, 'Advertising', 'Suspend');
+  await slow.arrived();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await click(page.getByRole('dialog'), 'button', 'Cancel');
+  assert.ok(await page.getByRole('dialog').isVisible(), 'a request under way cannot be cancelled');
+  await slow.release();
   await seesNotice(page, 'Suspended eve.');
   await sees(row(page, 'eve').getByText('suspended', { exact: true }));
   assert.ok(await focused(page.getByRole('button', { name: 'Restore “eve”' })), 'the new button has the focus');

@@ -82,11 +82,24 @@ export async function edits(page) {
   step('an edit that was not sent is kept');
   await open(page, `${path}/edit`);
   await page.getByLabel('Text').fill('Half an edit');
+  await request(page, 'PATCH', path, { tags: ['changed-elsewhere'] });
   await page.reload();
   await sees(page.getByText('You did not send this yet.'));
   assert.equal(await page.getByLabel('Text').inputValue(), 'Half an edit');
+  assert.equal(await page.getByLabel('Tags').inputValue(), 'changed-elsewhere', 'only what was typed is kept');
   await click(page, 'button', 'Discard');
   assert.equal(await page.getByLabel('Text').inputValue(), content);
+
+  step('an edit that ends after its view was left opens no other view');
+  const slow = await hold(page, 'PATCH', path);
+  await send(page, { Title: 'A table' }, 'Save');
+  await slow.arrived();
+  await click(page, 'link', 'Drafts');
+  await seesHeading(page, 'Drafts');
+  await slow.release();
+  await seesNotice(page, 'Saved “A table”.');
+  assert.equal(await pathOf(page), '/drafts');
+  await request(page, 'PATCH', path, { title, tags });
 }
 
 /** Expects grace and the posts of ada, whose first one has this path. */
@@ -149,8 +162,14 @@ export async function deletions(page) {
   await page.goBack();
   await sees(page.getByText('You have deleted this post.'));
   assert.equal(await status(page, path), 200);
+  const slow = await hold(page, 'DELETE', path);
   const sent = deleted(page);
   await page.clock.fastForward(1_000);
+  await slow.arrived();
+  await click(page, 'link', 'Posts');
+  await seesHeading(page, 'Posts');
+  assert.equal(await post(page, title).count(), 0, 'the feed does not have it while the request is under way');
+  await slow.release();
   assert.equal((await sent).status(), 204);
   await gone(undo(page));
   assert.equal(await status(page, path), 404);
@@ -184,8 +203,19 @@ export async function deletions(page) {
   assert.equal((await before).url(), api + third);
   await undo(page).click();
 
+  step('a deletion that the service refuses stops the sign-out');
+  const fourth = await doomed(page, title, own);
+  const kept = await hold(page, 'DELETE', fourth);
+  await click(page, 'button', `Delete “${title}”`);
+  await seesHeading(page, 'Posts');
+  await page.getByRole('banner').locator('summary').click();
+  await click(page, 'button', 'Sign out');
+  await kept.fail();
+  await seesAlert(page, `“${title}” is not deleted. The database cannot be reached.`);
+  assert.equal(await status(page, fourth), 200, 'the user is signed in, and the post is there');
+
   step('it is sent at sign-out');
-  await doomed(page, title, own);
+  await open(page, fourth);
   await click(page, 'button', `Delete “${title}”`);
   await sees(undo(page));
   const last = deleted(page);
@@ -207,5 +237,8 @@ export async function deletionAtClose(page) {
   await page.close({ runBeforeUnload: true });
   // The page is gone, so nothing reports the request.
   const end = Date.now() + 10_000;
-  while ((await status(undefined, path, accessToken)) !== 404) assert.ok(Date.now() < end, 'the post is gone within 10 s');
+  while ((await status(undefined, path, accessToken)) !== 404) {
+    assert.ok(Date.now() < end, 'the post is gone within 10 s');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }

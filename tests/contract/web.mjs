@@ -6,13 +6,13 @@ import { serve } from '../../examples/web/serve.mjs';
 import { launch } from './browser.mjs';
 import { accountSettings, sessions } from './web-account.mjs';
 import { POSTS } from './web-content.mjs';
-import { entry } from './web-entry.mjs';
+import { entry, signUpOnly } from './web-entry.mjs';
 import { feeds, folded, longWords, pages, votes } from './web-feed.mjs';
 import { moderation } from './web-moderation.mjs';
 import { pictures, picturesAreFresh } from './web-pictures.mjs';
 import { keyboardOnly, missing, withoutAccount, withoutScripts } from './web-reading.mjs';
 import { endedSession, refresh, signOutOffline, signOutRevokesTokens } from './web-sessions.mjs';
-import { PASSWORD, api, join, request, seesAlert, seesHeading, signIn, step } from './web-steps.mjs';
+import { PASSWORD, api, request, seesAlert, seesHeading, signIn, step } from './web-steps.mjs';
 import { tokens } from './web-tokens.mjs';
 import { deletionAtClose, deletions, drafts, edits, newPosts, othersPosts } from './web-writing.mjs';
 
@@ -68,7 +68,7 @@ try {
   await signOutOffline((await open(browser, allowed.url)).page);
 
   const { page: other } = await open(browser, allowed.url);
-  await join(other, 'grace');
+  await signUpOnly(other, 'grace');
   for (const it of POSTS.grace) await request(other, 'POST', '/posts', it);
   await keyboardOnly(other);
   await feeds(other);

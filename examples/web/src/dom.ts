@@ -17,6 +17,11 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A link to another view. */
+export function link(href: string, label: string): HTMLElement {
+  return h('a', { href }, label);
+}
+
 /** A list with these items. */
 export function ul(attributes: Attributes, items: (Node | string)[]): HTMLUListElement {
   return h('ul', attributes, ...items.map((item) => h('li', {}, item)));

@@ -1,6 +1,6 @@
 import { byId } from './dom';
 import { asFailure } from './failure';
-import { clear } from './notices';
+import { clear, notify } from './notices';
 import { current } from './session';
 import { brokenView, notFoundView } from './views/broken';
 
@@ -9,8 +9,6 @@ export interface Visit {
   /** The groups of the route's pattern. */
   params: string[];
   query: URLSearchParams;
-  /** Path and query. */
-  path: string;
   /** Aborts the view's loads when another view is opened. Not for writes: they must arrive. */
   signal: AbortSignal;
 }
@@ -52,8 +50,17 @@ export async function navigate(path: string, { replace = false } = {}): Promise<
   const { href } = ownUrl(path);
   keepScroll();
   // The whole URL, because a path that starts with `//` would name another host.
-  history[replace ? 'replaceState' : 'pushState'](null, '', href);
+  history[replace || href === location.href ? 'replaceState' : 'pushState'](null, '', href);
   await show(true);
+}
+
+/**
+ * Reports a write that `source`, a form or a button, has sent. Opens the view for `path` first, unless the user
+ * has left that of `source` meanwhile, or is leaving it.
+ */
+export async function finish(source: HTMLElement, path: string, text: string): Promise<void> {
+  if (source.isConnected && !main.ariaBusy) await navigate(path);
+  notify(text);
 }
 
 /** Loads the current view again. */
@@ -83,6 +90,7 @@ async function show(moveFocus: boolean): Promise<void> {
   leave = new AbortController();
   const { signal } = leave;
   clear();
+  document.querySelector('dialog')?.close();
   main.ariaBusy = 'true';
   const content = await load(signal);
   if (signal.aborted || !content) return;
@@ -114,7 +122,7 @@ async function load(signal: AbortSignal): Promise<HTMLElement | undefined> {
       const query = new URLSearchParams(location.search);
       if (signedIn === true && !current()) return void navigate(signInPath(path), { replace: true });
       if (signedIn === false && current()) return void navigate(nextPath(query), { replace: true });
-      return await view({ params: match.slice(1), query, path, signal });
+      return await view({ params: match.slice(1), query, signal });
     }
     return notFoundView();
   } catch (error) {

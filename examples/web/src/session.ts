@@ -21,7 +21,7 @@ function load(): Session | undefined {
   try {
     return JSON.parse(sessionStorage.getItem(KEY) ?? 'null') ?? undefined;
   } catch {
-    sessionStorage.removeItem(KEY);
+    // Not JSON, or the browser denies the page its storage.
     return undefined;
   }
 }

@@ -47,23 +47,26 @@ function link(href: string, label: string, kind = 'plain-link'): HTMLElement {
 }
 
 export async function leave(): Promise<void> {
-  await sendNow();
+  // Says why the deletion failed, and leaves the rest to the user.
+  if (!(await sendNow())) return;
   const ended = await signOut();
   await navigate('/sign-in');
-  notify(ended ? 'Signed out.' : 'Signed out in this tab only. The service cannot be reached.');
+  notify(ended ? 'Signed out.' : 'Signed out in this tab only. The service did not confirm it.');
 }
 
+/** The menu, if it is open. */
 function menu(): HTMLElement | null {
-  return nav.querySelector('details');
+  return nav.querySelector('details[open]');
 }
 
 document.addEventListener('click', ({ target }) => {
   if (!(target instanceof Node && menu()?.contains(target))) menu()?.removeAttribute('open');
 });
 nav.addEventListener('keydown', ({ key }) => {
-  if (key !== 'Escape' || !menu()?.hasAttribute('open')) return;
-  menu()?.removeAttribute('open');
-  menu()?.querySelector('summary')?.focus();
+  const open = menu();
+  if (key !== 'Escape' || !open) return;
+  open.removeAttribute('open');
+  open.querySelector('summary')?.focus();
 });
 document.querySelector('.skip')?.addEventListener('click', (event) => {
   // Without an entry in the history.

@@ -42,6 +42,11 @@ assert me.json()["username"] == "ada"
 refreshed = ada.refresh_token(f"{base}/login")
 assert refreshed["refresh_token"] != token["refresh_token"]
 ada.get(f"{base}/users/me").raise_for_status()
+ada.scope = ["posts:read"]
+narrowed = ada.refresh_token(f"{base}/login")
+assert narrowed["scope"] == ["posts:read"], narrowed
+assert ada.get(f"{base}/posts").status_code == 200
+assert ada.post(f"{base}/posts", json={"title": "Notes", "content": "None"}).status_code == 403
 
 reader = session(["posts:read"])
 narrow = reader.fetch_token(f"{base}/login", **ADA)

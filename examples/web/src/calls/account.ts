@@ -16,8 +16,8 @@ export async function changeAccount(body: AccountUpdate): Promise<User> {
   const session = current();
   const { tokens, ...user } = await withPassword(bodyOf(client.PATCH('/users/me', { body })));
   if (session) {
-    if (tokens) renew(session, { accessToken: tokens.access_token, refreshToken: tokens.refresh_token });
-    renew(session, { user: signedInUser(user) });
+    const next = tokens && { accessToken: tokens.access_token, refreshToken: tokens.refresh_token };
+    renew(session, { ...next, user: signedInUser(user) });
   }
   return user;
 }

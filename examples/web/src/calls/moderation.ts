@@ -12,12 +12,12 @@ export function getUser(id: number, signal: AbortSignal): Promise<User> {
   return bodyOf(client.GET('/users/{id}', { params: { path: { id } }, signal }));
 }
 
-export function listUsers(skip: number, signal: AbortSignal): Promise<Page<Account>> {
-  return pageFrom(skip, (limit) => bodyOf(client.GET('/users', { params: { query: { limit, skip } }, signal })));
+export function listUsers(query: URLSearchParams, signal: AbortSignal): Promise<Page<Account>> {
+  return pageFrom(query, (limit, skip) => bodyOf(client.GET('/users', { params: { query: { limit, skip } }, signal })));
 }
 
-export function listAuditLog(skip: number, signal: AbortSignal): Promise<Page<AuditEntry>> {
-  return pageFrom(skip, (limit) => bodyOf(client.GET('/audit-log', { params: { query: { limit, skip } }, signal })));
+export function listAuditLog(query: URLSearchParams, signal: AbortSignal): Promise<Page<AuditEntry>> {
+  return pageFrom(query, (limit, skip) => bodyOf(client.GET('/audit-log', { params: { query: { limit, skip } }, signal })));
 }
 
 export function suspendUser(id: number, reason: string): Promise<Account> {
@@ -33,10 +33,11 @@ export async function deletePostOfUser(id: number, reason: string): Promise<void
   await bodyOf(client.DELETE('/posts/{id}', { params: { path: { id }, query: { reason } } }));
 }
 
-/** A page of a list with `skip`, which takes the place of a cursor. */
-async function pageFrom<T>(skip: number, read: (limit: number) => Promise<T[]>): Promise<Page<T>> {
+/** A page of a list with `skip` in the URL, which takes the place of a cursor. */
+async function pageFrom<T>(query: URLSearchParams, read: (limit: number, skip: number) => Promise<T[]>): Promise<Page<T>> {
+  const skip = Number(query.get('skip'));
   // One item more than a page has tells whether there is a next page.
-  const items = await read(PAGE_SIZE + 1);
+  const items = await read(PAGE_SIZE + 1, skip);
   return {
     items: items.slice(0, PAGE_SIZE),
     next: items.length > PAGE_SIZE ? String(skip + PAGE_SIZE) : undefined,

@@ -15,16 +15,12 @@ export interface Page<T> {
 
 export async function listPosts(query: PostQuery, signal: AbortSignal): Promise<Page<Post>> {
   const { body, headers } = await answerOf(client.GET('/posts', { params: { query }, signal }));
-  return pageOf(body, headers);
-}
-
-/** Takes the cursors from the `Link` header (RFC 8288). */
-export function pageOf<T>(items: T[], headers: Headers): Page<T> {
+  // The cursors are in the `Link` header (RFC 8288).
   const cursor = (rel: string) => {
     const [, target] = new RegExp(`<([^>]*)>; rel="${rel}"`).exec(headers.get('Link') ?? '') ?? [];
     return target === undefined ? undefined : (new URL(target, ACCLAIM_URL).searchParams.get('cursor') ?? undefined);
   };
-  return { items, next: cursor('next'), previous: cursor('prev') };
+  return { items: body, next: cursor('next'), previous: cursor('prev') };
 }
 
 export function getPost(id: number, signal: AbortSignal): Promise<Post> {

@@ -1,18 +1,27 @@
 import { button, h } from '../dom';
 
-/** Closes a dialog. `done` is what it resolves to. */
-export type Close = (done: boolean) => void;
-
-/** Shows a modal dialog. Resolves when `body` closes it, or to false on Escape. */
-export function ask(question: string, consequence: string, body: (close: Close) => HTMLElement): Promise<boolean> {
+/**
+ * Shows a modal dialog. Resolves to true when `body` calls `done`, or to false if the user cancels, which is not
+ * possible while `body` is a form that waits for its response. Puts a button for it before those of `body`.
+ */
+export function ask(question: string, consequence: string, body: (done: () => void) => HTMLElement): Promise<boolean> {
   return new Promise((resolve) => {
+    const content = body(() => dialog.close('done'));
     const dialog = h(
       'dialog',
       { 'aria-labelledby': 'question', 'aria-describedby': 'consequence' },
       h('h2', { id: 'question' }, question),
       h('p', { id: 'consequence' }, consequence),
-      body((done) => dialog.close(done ? 'done' : '')),
+      content,
     );
+    const cancel = button('Cancel', 'plain', () => content.ariaBusy || dialog.close());
+    dialog.querySelector('.actions')?.prepend(cancel);
+    const stay = (event: Event) => {
+      if (content.ariaBusy) event.preventDefault();
+    };
+    dialog.addEventListener('cancel', stay);
+    // At a second Escape, browsers close the dialog whatever happens to `cancel`.
+    dialog.addEventListener('keydown', (event) => event.key === 'Escape' && stay(event));
     dialog.addEventListener('close', () => {
       dialog.remove();
       resolve(dialog.returnValue === 'done');
@@ -23,13 +32,7 @@ export function ask(question: string, consequence: string, body: (close: Close) 
   });
 }
 
-export function cancelButton(close: Close): HTMLElement {
-  return button('Cancel', 'plain', () => close(false));
-}
-
 /** Resolves to true if the user confirms. */
 export function confirmed(question: string, consequence: string, yes: string): Promise<boolean> {
-  return ask(question, consequence, (close) =>
-    h('div', { class: 'actions' }, cancelButton(close), button(yes, 'danger', () => close(true))),
-  );
+  return ask(question, consequence, (done) => h('div', { class: 'actions' }, button(yes, 'danger', done)));
 }

@@ -7,6 +7,11 @@ export function page(title: string, ...content: Content): HTMLElement {
   return h('section', { class: 'page', 'aria-labelledby': 'title' }, h('h1', { id: 'title', tabindex: -1 }, title), ...content);
 }
 
+/** A sentence below the heading. */
+export function lead(...content: Content): HTMLElement {
+  return h('p', { class: 'lead' }, ...content);
+}
+
 let panels = 0;
 
 /** A part of a view with its own heading. */

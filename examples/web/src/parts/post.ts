@@ -1,12 +1,13 @@
 import { updatePost, type Post } from '../calls/posts';
-import { button, h, ul } from '../dom';
+import { button, h, link, ul } from '../dom';
 import { notify } from '../notices';
 import { feedPath } from '../paths';
-import { focusHeading, navigate } from '../router';
+import { finish, navigate } from '../router';
 import { current } from '../session';
 import { deleteLater } from '../undo';
 import { actionButton } from './action';
 import { deleteWithReason } from './reason';
+import { removeRow } from './rows';
 import { timeElement } from './time';
 import { voteButton } from './vote';
 
@@ -17,21 +18,16 @@ const FOLDED = { characters: 280, lines: 4 };
 /** A post in a list: a link to its page, and its text, folded if it is long. */
 export function postCard(post: Post): HTMLElement {
   const id = `post-${post.id}`;
-  const link = h('a', { href: `/posts/${post.id}` }, post.title);
   const element = h('article', { class: 'post', 'aria-labelledby': id }, ...voteOf(post));
-  element.append(h('div', { class: 'words' }, h('h2', { id }, link), metaOf(post), foldedText(post), footOf(post, element)));
+  element.append(h('div', { class: 'words' }, h('h2', { id }, link(`/posts/${post.id}`, post.title)), metaOf(post), foldedText(post), footOf(post, element)));
   return element;
 }
 
 /** A post on its own page. */
 export function wholePost(post: Post): HTMLElement {
   const text = h('p', { class: 'content' }, post.content);
-  return h(
-    'article',
-    { class: 'post whole', 'aria-labelledby': 'title' },
-    ...voteOf(post),
-    h('div', { class: 'words' }, h('h1', { id: 'title' }, post.title), metaOf(post), text, footOf(post)),
-  );
+  const words = h('div', { class: 'words' }, h('h1', { id: 'title' }, post.title), metaOf(post), text, footOf(post));
+  return h('article', { class: 'post whole', 'aria-labelledby': 'title' }, ...voteOf(post), words);
 }
 
 /** A draft has no votes, because nobody else can see it. */
@@ -40,12 +36,8 @@ function voteOf(post: Post): HTMLElement[] {
 }
 
 function metaOf(post: Post): HTMLElement {
-  const meta = h(
-    'p',
-    { class: 'meta' },
-    h('a', { class: 'author', href: `/users/${post.owner_id}` }, post.owner.username),
-    timeElement(post.created_at),
-  );
+  const author = h('a', { class: 'author', href: `/users/${post.owner_id}` }, post.owner.username);
+  const meta = h('p', { class: 'meta' }, author, timeElement(post.created_at));
   if (post.version > 1) meta.append(h('span', {}, 'edited'));
   if (!post.published) meta.append(h('span', { class: 'badge' }, 'Draft'));
   return meta;
@@ -70,10 +62,9 @@ function actionsOf(post: Post, card?: HTMLElement): HTMLElement[] {
     return moderates ? [h('div', { class: 'own' }, actionButton('Delete', 'quiet', title, () => moderate(post, card)))] : [];
   }
   const edit = h('a', { href: `/posts/${id}/edit`, class: 'quiet', 'aria-label': `Edit “${title}”` }, 'Edit');
-  const publish = actionButton('Publish', 'quiet', title, async () => {
+  const publish: HTMLElement = actionButton('Publish', 'quiet', title, async () => {
     await updatePost(id, { published: true });
-    await navigate(`/posts/${id}`);
-    notify(`Published “${title}”.`);
+    await finish(publish, `/posts/${id}`, `Published “${title}”.`);
   });
   const remove = actionButton('Delete', 'quiet', title, () => deleteLater(post, card));
   return [h('div', { class: 'own' }, ...(post.published ? [] : [publish]), edit, remove)];
@@ -82,11 +73,8 @@ function actionsOf(post: Post, card?: HTMLElement): HTMLElement[] {
 /** Deletes the post of another user, at once. */
 async function moderate(post: Post, card?: HTMLElement): Promise<void> {
   if (!(await deleteWithReason(post))) return;
-  if (!card) await navigate('/');
-  const next = card?.nextElementSibling ?? card?.previousElementSibling;
-  card?.remove();
-  next?.querySelector('a')?.focus();
-  if (!next) focusHeading();
+  if (card) removeRow(card, 'a');
+  else await navigate('/');
   notify(`Deleted “${post.title}”.`);
 }
 

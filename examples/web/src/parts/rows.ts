@@ -13,11 +13,11 @@ export function list(rows: HTMLElement[], empty: string): HTMLElement {
   return rows.length > 0 ? h('ul', { class: 'rows' }, ...rows) : h('p', { class: 'empty' }, empty);
 }
 
-/** Removes `item` from its list, and moves the focus to its neighbour, or else to the heading of the view. */
-export function removeRow(item: HTMLElement): void {
+/** Removes `item` from its list, and moves the focus to the name of its neighbour, or else to the heading of the view. */
+export function removeRow(item: HTMLElement, name = '.name'): void {
   const neighbour = item.nextElementSibling ?? item.previousElementSibling;
   item.remove();
-  const name = neighbour?.querySelector<HTMLElement>('.name');
-  if (name) name.focus();
+  const next = neighbour?.querySelector<HTMLElement>(name);
+  if (next) next.focus();
   else focusHeading();
 }

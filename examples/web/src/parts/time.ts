@@ -1,3 +1,5 @@
+import { h } from '../dom';
+
 const language = document.documentElement.lang;
 const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
@@ -15,11 +17,7 @@ export function exactTimeElement(time: string): HTMLElement {
 /** A time as “5 minutes ago”, or after a week as date and time, which is also its tooltip. */
 export function timeElement(time: string, write: (date: Date) => string = text): HTMLElement {
   const date = new Date(time);
-  const element = document.createElement('time');
-  element.dateTime = time;
-  element.title = exact.format(date);
-  element.textContent = write(date);
-  return element;
+  return h('time', { datetime: time, title: exact.format(date) }, write(date));
 }
 
 function text(date: Date): string {

@@ -1,4 +1,4 @@
-import { button, h } from '../dom';
+import { button, h, link } from '../dom';
 import type { Failure } from '../failure';
 import { explanation } from '../notices';
 
@@ -9,7 +9,7 @@ export function notFoundView(failure?: Failure): HTMLElement {
     { class: 'broken' },
     h('h1', {}, 'Not found'),
     failure ? explanation(failure) : h('p', {}, 'This page has nothing at ', h('code', {}, location.pathname), '.'),
-    h('p', {}, h('a', { href: '/' }, 'All posts')),
+    h('p', {}, link('/', 'All posts')),
   );
 }
 
@@ -19,7 +19,7 @@ export function brokenView(failure: Failure, retry: () => void): HTMLElement {
   text.setAttribute('role', 'alert');
   const [title, way] =
     failure.status === 403
-      ? ['Not allowed', h('p', {}, h('a', { href: '/' }, 'All posts'))]
+      ? ['Not allowed', h('p', {}, link('/', 'All posts'))]
       : ['This did not load', button('Try again', 'plain', retry)];
   return h('section', { class: 'broken' }, h('h1', {}, title), text, way);
 }

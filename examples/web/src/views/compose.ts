@@ -1,10 +1,9 @@
 import { createPost, getPost, updatePost, type Post, type PostUpdate } from '../calls/posts';
-import { button, h } from '../dom';
+import { button, h, link } from '../dom';
 import { Failure } from '../failure';
 import { form, type Field } from '../form';
-import { notify } from '../notices';
 import { page } from '../parts/page';
-import { navigate, type Visit } from '../router';
+import { finish, type Visit } from '../router';
 import { current } from '../session';
 import { notFoundView } from './broken';
 
@@ -24,8 +23,7 @@ export function newPostView(): HTMLElement {
     submit: async ({ title, content, tags }, pressed) => {
       const post = await createPost({ title, content, tags: tagList(tags), published: pressed === 'Publish' });
       forget();
-      await navigate(`/posts/${post.id}`);
-      notify(post.published ? `Published “${post.title}”.` : `Saved “${post.title}” as a draft. Only you can see it.`);
+      await finish(element, `/posts/${post.id}`, post.published ? `Published “${post.title}”.` : `Saved “${post.title}” as a draft. Only you can see it.`);
     },
   });
   const forget = keepUnsent(element, 'new', { title: '', content: '', tags: '' });
@@ -42,8 +40,7 @@ export async function editView({ params: [id], signal }: Visit): Promise<HTMLEle
     submit: async (values, pressed) => {
       const changed = await updatePost(post.id, { ...changes(stored, values), published: pressed !== 'Save' || undefined });
       forget();
-      await navigate(`/posts/${post.id}`);
-      notify(`${pressed === 'Save' ? 'Saved' : 'Published'} “${changed.title}”.`);
+      await finish(element, `/posts/${post.id}`, `${pressed === 'Save' ? 'Saved' : 'Published'} “${changed.title}”.`);
     },
   });
   const forget = keepUnsent(element, String(post.id), stored);
@@ -51,7 +48,7 @@ export async function editView({ params: [id], signal }: Visit): Promise<HTMLEle
 }
 
 function back(href: string, label: string): HTMLElement {
-  return h('p', { class: 'aside' }, h('a', { href }, label));
+  return h('p', { class: 'aside' }, link(href, label));
 }
 
 function valuesOf({ title, content, tags }: Post): Values {
@@ -78,7 +75,8 @@ function tagList(text: string): string[] {
 
 /**
  * Fills the form, and keeps what the user types for as long as the tab is open, because a session can end or
- * a link can be clicked by mistake. Only its author gets it back. Returns the function that forgets it.
+ * a link can be clicked by mistake. Only its author gets it back. Keeps only what differs from `stored`, so that
+ * changes made elsewhere to the other fields stay. Returns the function that forgets it.
  */
 function keepUnsent(element: HTMLFormElement, what: string, stored: Values): () => void {
   const key = `acclaim.unsent.${current()?.user.id}.${what}`;
@@ -88,7 +86,7 @@ function keepUnsent(element: HTMLFormElement, what: string, stored: Values): () 
   };
   const forget = () => sessionStorage.removeItem(key);
   const unsent = sessionStorage.getItem(key);
-  fill(unsent ? JSON.parse(unsent) : stored);
+  fill({ ...stored, ...JSON.parse(unsent ?? '{}') });
   if (unsent) {
     const discard = button('Discard', 'quiet', () => {
       forget();
@@ -100,7 +98,9 @@ function keepUnsent(element: HTMLFormElement, what: string, stored: Values): () 
     element.prepend(kept);
   }
   element.addEventListener('input', () => {
-    sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(inputs.map((input) => [input.name, input.value]))));
+    const unsent = inputs.filter(({ name, value }) => value !== stored[name as Name]).map(({ name, value }) => [name, value]);
+    if (unsent.length > 0) sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(unsent)));
+    else forget();
   });
   return forget;
 }

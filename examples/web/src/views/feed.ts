@@ -1,5 +1,5 @@
 import { listPosts, type PostQuery } from '../calls/posts';
-import { h, ul } from '../dom';
+import { h, link, ul } from '../dom';
 import { postCards } from '../parts/list';
 import { feedPath, type FeedQuery } from '../paths';
 import { navigate, type Visit } from '../router';
@@ -16,25 +16,16 @@ const SORTS: [Sort, string][] = [
 /** All published posts, or those that match the query. The service checks the values. */
 export async function feedView({ query, signal }: Visit): Promise<HTMLElement> {
   const { cursor, ...filters }: FeedQuery = Object.fromEntries(query);
+  if (filters.voted !== 'true') delete filters.voted;
   const { sort, search, tag, owner, voted } = filters;
-  const page = await listPosts(
-    {
-      published: true,
-      sort: sort as Sort | undefined,
-      search,
-      tag,
-      owner_id: owner ? Number(owner) : undefined,
-      voted: voted ? voted === 'true' : undefined,
-      cursor,
-    },
-    signal,
-  );
+  const match = { search, tag, owner_id: owner ? Number(owner) : undefined, voted: voted ? true : undefined };
+  const page = await listPosts({ published: true, sort: sort as Sort | undefined, ...match, cursor }, signal);
   const empty =
     search || tag || owner || voted
-      ? ['No post matches. ', h('a', { href: '/' }, 'All posts')]
-      : ['There are no posts yet. ', h('a', { href: '/new' }, 'Write the first one')];
+      ? ['No post matches. ', link('/', 'All posts')]
+      : ['There are no posts yet. ', link('/new', 'Write the first one')];
   const author = page.items[0]?.owner.username ?? `user ${owner}`;
-  const cards = postCards(page, (other) => feedPath({ ...filters, cursor: other }), empty);
+  const cards = postCards(page, empty);
   const head = h('div', { class: 'head' }, h('h1', {}, headingOf(filters, author)), ...chips(filters, author));
   const tools = h('div', { class: 'tools' }, searchForm(filters), orders(filters));
   return h('section', { class: 'feed' }, head, tools, ...cards);

@@ -1,5 +1,5 @@
 import { getPost } from '../calls/posts';
-import { h } from '../dom';
+import { h, link } from '../dom';
 import { Failure } from '../failure';
 import { wholePost } from '../parts/post';
 import type { Visit } from '../router';
@@ -10,5 +10,5 @@ import { notFoundView } from './broken';
 export async function postView({ params: [id], signal }: Visit): Promise<HTMLElement> {
   if (isDeleted(Number(id))) return notFoundView(new Failure('You have deleted this post.'));
   const post = await getPost(Number(id), signal);
-  return h('section', {}, wholePost(post), h('p', { class: 'aside' }, h('a', { href: '/' }, 'All posts')));
+  return h('section', {}, wholePost(post), h('p', { class: 'aside' }, link('/', 'All posts')));
 }

@@ -1,29 +1,23 @@
 import { getUser, type User } from '../calls/moderation';
-import { h } from '../dom';
+import { h, link } from '../dom';
 import { actionButton } from '../parts/action';
 import { postList } from '../parts/list';
-import { page, panel } from '../parts/page';
+import { lead, page, panel } from '../parts/page';
 import { changeSuspension, notifySuspension } from '../parts/reason';
 import { timeElement } from '../parts/time';
-import { pathWith } from '../paths';
 import { reload, type Visit } from '../router';
 import { current } from '../session';
 
 /** A user's public page, with the user's posts. */
-export async function profileView({ params: [id], query, signal }: Visit): Promise<HTMLElement> {
-  const cursor = query.get('cursor') ?? undefined;
+export async function profileView(visit: Visit): Promise<HTMLElement> {
+  const id = Number(visit.params[0]);
   const [user, posts] = await Promise.all([
-    getUser(Number(id), signal),
-    postList(
-      { published: true, owner_id: Number(id), cursor },
-      signal,
-      (start) => pathWith(`/users/${id}`, { cursor: start }),
-      ['No posts to see here.'],
-    ),
+    getUser(id, visit.signal),
+    postList(visit, { published: true, owner_id: id }, 'No posts to see here.'),
   ]);
   const viewer = current()?.user;
-  const joined = h('p', { class: 'lead' }, 'Joined ', timeElement(user.created_at), '.');
-  if (viewer?.id === user.id) joined.append(' This is you: ', h('a', { href: '/account' }, 'your account'), ', ', h('a', { href: '/drafts' }, 'your drafts'), '.');
+  const joined = lead('Joined ', timeElement(user.created_at), '.');
+  if (viewer?.id === user.id) joined.append(' This is you: ', link('/account', 'your account'), ', ', link('/drafts', 'your drafts'), '.');
   return page(user.username, joined, ...(viewer?.role === 'admin' && viewer.id !== user.id ? [moderation(user)] : []), ...posts);
 }
 

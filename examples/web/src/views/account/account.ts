@@ -1,12 +1,13 @@
 import { changeAccount, deleteAccount, downloadExport, type User } from '../../calls/account';
 import { getMe } from '../../calls/sign-in';
-import { h, ul } from '../../dom';
+import { h, link, ul } from '../../dom';
 import { form, type Field } from '../../form';
 import { notify } from '../../notices';
 import { actionButton } from '../../parts/action';
-import { page, panel } from '../../parts/page';
-import { navigate, type Visit } from '../../router';
-import { PASSWORD_HINT } from '../sign-in';
+import { lead, page, panel } from '../../parts/page';
+import { navigate, reload, type Visit } from '../../router';
+import { take } from '../../undo';
+import { PASSWORD_HINT, USERNAME_HINT } from '../sign-in';
 import { accountTabs } from './tabs';
 
 /** The signed-in user's account. */
@@ -15,7 +16,7 @@ export async function accountView({ signal }: Visit): Promise<HTMLElement> {
   return page(
     'Account',
     accountTabs(),
-    h('p', { class: 'lead' }, 'Others see your username, your posts and the day you joined, on ', h('a', { href: `/users/${user.id}` }, 'your profile'), '.'),
+    lead('Others see your username, your posts and the day you joined, on ', link(`/users/${user.id}`, 'your profile'), '.'),
     username(user),
     email(user),
     password(),
@@ -25,15 +26,10 @@ export async function accountView({ signal }: Visit): Promise<HTMLElement> {
   );
 }
 
-const current: Field<'current_password'> = {
-  name: 'current_password',
-  label: 'Current password',
-  type: 'password',
-  autocomplete: 'current-password',
-};
+const current: Field<'current_password'> = { name: 'current_password', label: 'Current password', type: 'password', autocomplete: 'current-password' };
 
 function username(user: User): HTMLElement {
-  const hint = '3 to 30 letters, digits, hyphens and underscores. Your old name is free for others at once.';
+  const hint = `${USERNAME_HINT} Your old name is free for others at once.`;
   const element = form({
     fields: [{ name: 'username', label: 'New username', autocomplete: 'username', hint, value: user.username }],
     buttons: ['Change username'],
@@ -119,7 +115,9 @@ function deletion(): HTMLElement {
     kind: 'danger',
     submit: async ({ current_password }) => {
       await deleteAccount(current_password);
-      await navigate('/');
+      take();
+      // A view that was opened meanwhile was loaded for the account.
+      await (element.isConnected ? navigate('/') : reload());
       notify('Your account is deleted.');
     },
   });

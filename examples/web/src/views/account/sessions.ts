@@ -3,7 +3,7 @@ import { h } from '../../dom';
 import { notify } from '../../notices';
 import { actionButton } from '../../parts/action';
 import { confirmed } from '../../parts/confirm';
-import { page } from '../../parts/page';
+import { lead, page } from '../../parts/page';
 import { list, removeRow, row } from '../../parts/rows';
 import { exactTimeElement, timeElement } from '../../parts/time';
 import { navigate, type Visit } from '../../router';
@@ -18,7 +18,7 @@ export async function sessionsView({ signal }: Visit): Promise<HTMLElement> {
   return page(
     'Sessions',
     accountTabs(),
-    h('p', { class: 'lead' }, 'Each sign-in starts a session. If you do not recognise one, end it and change your password.'),
+    lead('Each sign-in starts a session. If you do not recognise one, end it and change your password.'),
     list(sessions.map(sessionRow), 'You have no session.'),
     ...(sessions.length > 1 ? [h('p', { class: 'after' }, actionButton('End all sessions', 'plain', undefined, endAll))] : []),
   );
@@ -50,7 +50,7 @@ function sessionRow(session: Session): HTMLElement {
 async function endAll(): Promise<void> {
   const consequence = 'Every device is signed out, this one too. Personal access tokens stay valid.';
   if (!(await confirmed('End all sessions?', consequence, 'End all'))) return;
-  await sendNow();
+  if (!(await sendNow())) return;
   await endSessions();
   await navigate('/sign-in');
   notify('All sessions have ended.');

@@ -5,7 +5,7 @@ import { form } from '../../form';
 import { notify } from '../../notices';
 import { actionButton } from '../../parts/action';
 import { confirmed } from '../../parts/confirm';
-import { page, panel } from '../../parts/page';
+import { lead, page, panel } from '../../parts/page';
 import { list, removeRow, row } from '../../parts/rows';
 import { exactTimeElement, timeElement } from '../../parts/time';
 import type { Visit } from '../../router';
@@ -61,7 +61,7 @@ export async function tokensView({ signal }: Visit): Promise<HTMLElement> {
   return page(
     'Access tokens',
     accountTabs(),
-    h('p', { class: 'lead' }, 'For scripts, bots and devices, in place of your password. Each has its own rights, and you can revoke it alone.'),
+    lead('For scripts, bots and devices, in place of your password. Each has its own rights, and you can revoke it alone.'),
     created,
     panel('New token', element),
     own,

@@ -1,22 +1,20 @@
 import { listAuditLog, type AuditEntry } from '../../calls/moderation';
-import { h } from '../../dom';
+import { link } from '../../dom';
 import { pager } from '../../parts/list';
 import { page } from '../../parts/page';
 import { list, row } from '../../parts/rows';
 import { exactTimeElement } from '../../parts/time';
-import { pathWith } from '../../paths';
 import type { Visit } from '../../router';
 import { moderationTabs } from './tabs';
 
 /** For admins: the actions of moderators, admins and operators, newest first. */
 export async function auditLogView({ query, signal }: Visit): Promise<HTMLElement> {
-  const skip = Number(query.get('skip'));
-  const entries = await listAuditLog(skip, signal);
+  const entries = await listAuditLog(query, signal);
   return page(
     'Audit log',
     moderationTabs(),
-    list(entries.items.map(entryRow), skip ? 'There are no entries on this page.' : 'Nothing has been moderated yet.'),
-    ...pager(entries, (start) => pathWith(location.pathname, { skip: start })),
+    list(entries.items.map(entryRow), entries.previous ? 'There are no entries on this page.' : 'Nothing has been moderated yet.'),
+    ...pager(entries, 'skip'),
   );
 }
 
@@ -29,13 +27,9 @@ const VERBS: Record<string, string> = {
 };
 
 function entryRow(entry: AuditEntry): HTMLElement {
-  const actor = entry.actor_id ? userLink(entry.actor_id, entry.actor) : entry.actor;
-  const subject = entry.action === 'delete_post' ? `“${entry.subject}”` : userLink(entry.subject_id, entry.subject);
+  const actor = entry.actor_id ? link(`/users/${entry.actor_id}`, entry.actor) : entry.actor;
+  const subject = entry.action === 'delete_post' ? `“${entry.subject}”` : link(`/users/${entry.subject_id}`, entry.subject);
   const name = [actor, ` ${VERBS[entry.action] ?? entry.action} `, subject];
   const reason = entry.action === 'create_token' ? 'Token' : 'Reason';
   return row(name, [['Time', exactTimeElement(entry.at)], [reason, entry.reason || 'none given']]);
-}
-
-function userLink(id: number, name: string): HTMLElement {
-  return h('a', { href: `/users/${id}` }, name);
 }

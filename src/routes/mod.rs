@@ -4,7 +4,6 @@
 mod account;
 mod docs;
 mod export;
-mod ignored;
 mod introspection;
 mod keys;
 mod login;

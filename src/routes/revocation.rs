@@ -2,11 +2,10 @@
 
 use actix_web::{HttpResponse, web::Data};
 use deserr::Deserr;
-use entity::values::PresentedToken;
+use entity::values::{IgnoredText, PresentedToken};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::ignored::IgnoredText;
 use crate::{
     http::{Form, Problem, Route, State, input::BodyErrors, problem::OAuthError, route::route},
     services::auth::revocation,
@@ -29,11 +28,11 @@ pub(super) struct TokenQuery {
     token_type_hint: Option<IgnoredText>,
     /// Ignored: the service has no registered clients.
     #[deserr(default, from(IgnoredText) = Some)]
-    #[schema(value_type = Option<String>, nullable = false, max_length = 1000)]
+    #[schema(nullable = false)]
     client_id: Option<IgnoredText>,
     /// Ignored.
     #[deserr(default, from(IgnoredText) = Some)]
-    #[schema(value_type = Option<String>, nullable = false, max_length = 1000)]
+    #[schema(nullable = false)]
     client_secret: Option<IgnoredText>,
 }
 

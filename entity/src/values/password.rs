@@ -77,48 +77,6 @@ impl ChosenPassword {
     }
 }
 
-impl Password {
-    const RULE: Rule = Rule {
-        example: Some("correct horse"),
-        ..SECRET
-    };
-
-    /// Checks only the length of `password`.
-    pub fn parse(password: impl Into<SecretString>) -> Result<Self, Invalid> {
-        let password = password.into();
-        Self::RULE.check(password.expose_secret())?;
-        Ok(Self(password))
-    }
-}
-
-impl RefreshToken {
-    const RULE: Rule = Rule {
-        example: Some("Zx1kqP0vB7sD3fJ9mW2nR5tY8uC4hL6gA1eQ0iO7pKj"),
-        ..SECRET
-    };
-
-    /// Checks only the length of `token`.
-    pub fn parse(token: impl Into<SecretString>) -> Result<Self, Invalid> {
-        let token = token.into();
-        Self::RULE.check(token.expose_secret())?;
-        Ok(Self(token))
-    }
-}
-
-impl PresentedToken {
-    const RULE: Rule = Rule {
-        max: 2048,
-        ..RefreshToken::RULE
-    };
-
-    /// Checks only the length of `token`.
-    pub fn parse(token: impl Into<SecretString>) -> Result<Self, Invalid> {
-        let token = token.into();
-        Self::RULE.check(token.expose_secret())?;
-        Ok(Self(token))
-    }
-}
-
 /// The rule of a secret that is compared and not stored.
 const SECRET: Rule = Rule {
     min: 1,
@@ -141,7 +99,43 @@ macro_rules! secret {
     };
 }
 
+/// A secret of which only the length is checked.
+macro_rules! secret_of_length {
+    ($name:ident, $rule:expr) => {
+        impl $name {
+            const RULE: Rule = $rule;
+
+            /// Checks only the length of `secret`.
+            pub fn parse(secret: impl Into<SecretString>) -> Result<Self, Invalid> {
+                let secret = secret.into();
+                Self::RULE.check(secret.expose_secret())?;
+                Ok(Self(secret))
+            }
+        }
+
+        secret!($name);
+    };
+}
+
 secret!(ChosenPassword);
-secret!(Password);
-secret!(RefreshToken);
-secret!(PresentedToken);
+secret_of_length!(
+    Password,
+    Rule {
+        example: Some("correct horse"),
+        ..SECRET
+    }
+);
+secret_of_length!(
+    RefreshToken,
+    Rule {
+        example: Some("Zx1kqP0vB7sD3fJ9mW2nR5tY8uC4hL6gA1eQ0iO7pKj"),
+        ..SECRET
+    }
+);
+secret_of_length!(
+    PresentedToken,
+    Rule {
+        max: 2048,
+        ..RefreshToken::RULE
+    }
+);

@@ -17,7 +17,10 @@ use utoipa::{
 };
 use validator::ValidateLength;
 
-use super::{InputError, Invalid, read_sequence, read_text};
+use super::{
+    InputError, Invalid, read_sequence, read_text,
+    text::{CharacterRule, Rule},
+};
 
 /// Declares each scope once: its variant, its name in OAuth 2.0 and its meaning.
 macro_rules! scopes {
@@ -227,16 +230,16 @@ impl<E: InputError> Deserr<E> for Scopes {
 pub struct RequestedScopes(Scopes);
 
 impl RequestedScopes {
-    /// Maximum length in characters. Every scope together has fewer.
-    const MAX: usize = 255;
+    /// Every scope together has fewer characters.
+    const LENGTH: Rule = Rule {
+        characters: CharacterRule::Any,
+        ..Rule::up_to(255)
+    };
 
     /// Accepts scopes in any order. A scope may occur more than once.
     pub fn parse(text: impl AsRef<str>) -> Result<Self, Invalid> {
         let text = text.as_ref();
-        if text.chars().count() > Self::MAX {
-            let message = format!("must be at most {} characters", Self::MAX);
-            return Err(Invalid::new("length", message));
-        }
+        Self::LENGTH.check(text)?;
         let scopes: Result<Vec<Scope>, _> = text.split(' ').map(str::parse).collect();
         scopes.map(|scopes| Self(Scopes::of(&scopes))).map_err(|_| {
             let names = Scope::NAMES.join(", ");
@@ -253,9 +256,8 @@ impl RequestedScopes {
 
     fn text_schema() -> ObjectBuilder {
         let name = Scope::NAMES.join("|");
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .max_length(Some(Self::MAX))
+        Self::LENGTH
+            .schema()
             .pattern(Some(format!("^({name})( ({name}))*$")))
             .examples([json!(Scopes::ALL.to_string())])
     }

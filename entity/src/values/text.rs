@@ -273,6 +273,24 @@ text! {
     Rule::up_to(1000)
 }
 
+/// A text that is checked and not kept.
+pub struct IgnoredText;
+
+impl IgnoredText {
+    const RULE: Rule = Rule {
+        characters: CharacterRule::Any,
+        ..Rule::up_to(1000)
+    };
+
+    /// Checks only the length of `text`.
+    pub fn parse(text: impl AsRef<str>) -> Result<Self, Invalid> {
+        Self::RULE.check(text.as_ref())?;
+        Ok(Self)
+    }
+}
+
+input_value!(IgnoredText, read_text, Self::RULE.schema());
+
 /// A username to choose. Words that suggest authority are rejected, as is the audit log's name for the
 /// operator.
 #[derive(Clone, Debug)]

@@ -1,13 +1,10 @@
 //! The access token request of OAuth 2.0.
 
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
-use entity::values::{Password, RefreshToken, RequestedScopes, Scopes, SignInName};
+use entity::values::{IgnoredText, Password, RefreshToken, RequestedScopes, Scopes, SignInName};
 use utoipa::ToSchema;
 
-use crate::{
-    http::input::{BodyErrors, ObjectReader},
-    routes::ignored::IgnoredText,
-};
+use crate::http::input::{BodyErrors, ObjectReader};
 
 /// An OAuth 2.0 access token request: a sign-in (`username` or `email`, and `password`), or the
 /// exchange of a `refresh_token`. A member with an empty text counts as missing. Members of the other
@@ -36,10 +33,10 @@ pub(super) struct TokenRequest {
     #[schema(nullable = false)]
     scope: Option<RequestedScopes>,
     /// Ignored: the service has no registered clients.
-    #[schema(value_type = Option<String>, nullable = false, max_length = 1000)]
+    #[schema(nullable = false)]
     client_id: Option<IgnoredText>,
     /// Ignored.
-    #[schema(value_type = Option<String>, nullable = false, max_length = 1000)]
+    #[schema(nullable = false)]
     client_secret: Option<IgnoredText>,
 }
 

@@ -151,46 +151,48 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
         .map_err(|_| "expected a level, or directives such as warn,acclaim=debug".to_owned())
 }
 
-/// Errors do not repeat the text, because it may have a password.
 pub(super) fn public_url(text: &str) -> Result<Option<String>, String> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let has_credentials = |url: Url| !url.username().is_empty() || url.password().is_some();
-    let refused = Url::parse(text).is_ok_and(has_credentials);
-    let url = origin(text).ok().filter(|_| !refused).map(Some);
-    url.ok_or_else(|| {
-        "is not an http or https URL without a path, username and password, such as https://api.example"
-            .to_owned()
-    })
+    let refused = "is not an http or https URL without a path, username and password, such as https://api.example";
+    optional_url(text, |url| origin_of(&url), refused)
 }
 
-/// Returns the ASCII serialisation (RFC 6454, section 6.2), the form that browsers send.
-fn origin(text: &str) -> Result<String, String> {
-    let url = Url::parse(text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .filter(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none());
-    match url {
-        Some(url) => Ok(url.origin().ascii_serialization()),
-        None => Err(format!(
-            "`{text}` is not an origin such as https://app.example"
-        )),
-    }
-}
-
-/// Errors do not repeat the text, because it may have a password.
 pub(super) fn frontend(text: &str) -> Result<Option<Url>, String> {
+    let refused =
+        "is not an http or https URL without username and password, such as https://app.example";
+    optional_url(text, Some, refused)
+}
+
+/// Reads a URL without username and password by `read`, or returns the error `refused`. Errors do not
+/// repeat the text, because it may have a password.
+fn optional_url<T>(
+    text: &str,
+    read: impl FnOnce(Url) -> Option<T>,
+    refused: &str,
+) -> Result<Option<T>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    Url::parse(text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"))
+    http_url(text)
         .filter(|url| url.username().is_empty() && url.password().is_none())
+        .and_then(read)
         .map(Some)
-        .ok_or_else(|| {
-            "is not an http or https URL without username and password, such as https://app.example"
-                .to_owned()
-        })
+        .ok_or_else(|| refused.to_owned())
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    http_url(text)
+        .and_then(|url| origin_of(&url))
+        .ok_or_else(|| format!("`{text}` is not an origin such as https://app.example"))
+}
+
+fn http_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    matches!(url.scheme(), "http" | "https").then_some(url)
+}
+
+/// Returns the ASCII serialisation (RFC 6454, section 6.2), the form that browsers send. `None` if `url`
+/// has more than an origin.
+fn origin_of(url: &Url) -> Option<String> {
+    let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    is_origin.then(|| url.origin().ascii_serialization())
 }

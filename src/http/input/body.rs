@@ -77,30 +77,28 @@ impl Form {
 
     async fn parse(request: &HttpRequest, format: Format, bytes: Bytes) -> Self {
         let parsed = match format {
-            Format::Json => object(&bytes).map(|(mut members, repeated)| {
-                members.retain(|_, value| value != "");
-                Members::Object(members, repeated)
-            }),
-            Format::Urlencoded => match pairs(&bytes) {
-                Ok(pairs) => Ok(Members::Pairs(without_empty(pairs))),
-                Err(problem) => {
-                    // The names tell which errors the client understands.
-                    let pairs = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
-                    return Self {
-                        members: Members::Pairs(without_empty(pairs)),
-                        malformed: Some(problem),
-                    };
-                }
-            },
+            Format::Json => {
+                object(&bytes).map(|(members, repeated)| Members::Object(members, repeated))
+            }
+            Format::Urlencoded => pairs(&bytes).map(Members::Pairs),
             Format::Multipart => {
-                let pairs = multipart(request, bytes).await;
-                pairs.map(|pairs| Members::Pairs(without_empty(pairs)))
+                let pairs = multipart(request, bytes.clone()).await;
+                pairs.map(Members::Pairs)
             }
         };
-        let (members, malformed) = match parsed {
-            Ok(members) => (members, None),
-            Err(problem) => (Members::Pairs(Vec::new()), Some(problem)),
+        let (mut members, malformed) = match (parsed, format) {
+            (Ok(members), _) => (members, None),
+            (Err(problem), Format::Urlencoded) => {
+                // The names tell which errors the client understands.
+                let pairs = serde_urlencoded::from_bytes(&bytes).unwrap_or_default();
+                (Members::Pairs(pairs), Some(problem))
+            }
+            (Err(problem), _) => (Members::Pairs(Vec::new()), Some(problem)),
         };
+        match &mut members {
+            Members::Object(members, _) => members.retain(|_, value| value != ""),
+            Members::Pairs(pairs) => pairs.retain(|(_, value)| !value.is_empty()),
+        }
         Self { members, malformed }
     }
 }
@@ -212,6 +210,7 @@ enum Accepted {
     FormOrJson,
 }
 
+#[derive(Clone, Copy)]
 enum Format {
     Json,
     Urlencoded,
@@ -270,11 +269,6 @@ fn object(bytes: &[u8]) -> Result<(Map<String, Value>, Vec<FieldError>), Problem
             format!("the body must not contain more than {MAX_VALUES} JSON values"),
         )])),
     }
-}
-
-fn without_empty(mut pairs: Vec<(String, String)>) -> Vec<(String, String)> {
-    pairs.retain(|(_, value)| !value.is_empty());
-    pairs
 }
 
 async fn multipart(request: &HttpRequest, bytes: Bytes) -> Result<Vec<(String, String)>, Problem> {

@@ -75,18 +75,15 @@ async fn introspect(form: Form, state: Data<State>) -> Result<HttpResponse, Prob
     } = state.get_ref();
     let TokenQuery { token, .. } = read(form, &state)?;
     let active = introspection::introspect(db, access_tokens, token).await?;
-    let token_type = |is_refresh_token| {
-        if is_refresh_token {
-            "refresh_token"
-        } else {
-            "bearer"
-        }
-    };
     let state = active.map(|token| TokenState {
         active: true,
         scope: Some(token.scopes.to_string()),
         username: Some(token.username.into()),
-        token_type: Some(token_type(token.is_refresh_token)),
+        token_type: Some(if token.is_refresh_token {
+            "refresh_token"
+        } else {
+            "bearer"
+        }),
         exp: token.expires_at,
         iat: Some(token.issued_at),
         sub: Some(token.user_id.to_string()),

@@ -248,11 +248,6 @@ async fn mark_used(
     Ok(used.into_iter().next())
 }
 
-/// True if the first use of `token` is more than 10 s ago.
-fn is_spent(token: &refresh_tokens::Model, now: OffsetDateTime) -> bool {
-    token.replaced_at.is_some_and(|at| at + GRACE < now)
-}
-
 /// True if the first use of `token` is more than 10 s ago, or if another token with the same parent
 /// was used.
 pub(super) async fn is_stolen(
@@ -261,7 +256,7 @@ pub(super) async fn is_stolen(
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     use refresh_tokens::Column;
-    if is_spent(token, now) {
+    if token.replaced_at.is_some_and(|at| at + GRACE < now) {
         return Ok(true);
     }
     let Some(parent) = &token.parent_hash else {

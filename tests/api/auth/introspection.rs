@@ -16,15 +16,18 @@ use crate::{
     },
 };
 
+/// A new personal access token of `user`.
+async fn new_token(service: &Service, user: &User, name: &str, scope: &str) -> String {
+    let new = json!({"name": name, "scopes": [scope]});
+    let made = service.post("/tokens", user, new).await.expect(201).json();
+    made["token"].as_str().unwrap().to_owned()
+}
+
 /// A service with a token of the scope `introspect`.
 async fn introspector(service: &Service) -> User {
     let grace = service.user("grace").await;
-    let new = json!({"name": "Gateway", "scopes": ["introspect"]});
-    let token = service.post("/tokens", &grace, new).await.expect(201);
-    User {
-        token: token.json()["token"].as_str().unwrap().to_owned(),
-        ..grace
-    }
+    let token = new_token(service, &grace, "Gateway", "introspect").await;
+    User { token, ..grace }
 }
 
 async fn answer(service: &Service, caller: &User, form: &[(&str, &str)]) -> Answer {
@@ -85,9 +88,7 @@ async fn ended_and_unknown_tokens_are_inactive(fixture: Fixture) {
     let service = fixture.serve().await;
     let gateway = introspector(&service).await;
     let ada = service.user("ada").await;
-    let new = json!({"name": "Bot", "scopes": ["posts:read"]});
-    let bot = service.post("/tokens", &ada, new).await.expect(201).json();
-    let bot = bot["token"].as_str().unwrap();
+    let bot = &*new_token(&service, &ada, "Bot", "posts:read").await;
     let next = refresh(&service, &ada.refresh_token).await.expect(200);
     let next = with_tokens(&ada, &next.json());
     let active = async |tokens: &[&str]| {
@@ -160,9 +161,7 @@ async fn an_introspection_is_no_use_of_the_token(fixture: Fixture) {
     let service = fixture.serve().await;
     let gateway = introspector(&service).await;
     let ada = service.user("ada").await;
-    let new = json!({"name": "Bot", "scopes": ["posts:read"]});
-    let bot = service.post("/tokens", &ada, new).await.expect(201).json();
-    let bot = bot["token"].as_str().unwrap();
+    let bot = &*new_token(&service, &ada, "Bot", "posts:read").await;
     let shown = introspect(&service, &ada, bot).await;
     assert_eq!(shown["active"], true);
     // This use is noted later, so it is stored no earlier than one of the other token would be.

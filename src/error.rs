@@ -73,6 +73,14 @@ pub enum Error {
         /// The post.
         id: PostId,
     },
+    /// The post does not have the version that the caller expects.
+    #[error("post {id} is in version {version}, which the preconditions of the request exclude")]
+    PreconditionFailed {
+        /// The post.
+        id: PostId,
+        /// Its version.
+        version: i64,
+    },
     /// Another user has this e-mail address.
     #[error("the email is taken")]
     EmailTaken,

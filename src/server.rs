@@ -15,7 +15,8 @@ use actix_web::{
     App, HttpResponse,
     dev::AppConfig,
     http::header::{
-        AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER,
+        AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
+        RETRY_AFTER,
     },
     middleware::{NormalizePath, from_fn},
     web::{self, Data, ServiceConfig},
@@ -32,6 +33,7 @@ use crate::{
         envelope::envelope,
         limits::{RATE_LIMIT, RATE_LIMIT_POLICY},
         link::X_TOTAL_COUNT,
+        prefer::{PREFER, PREFERENCE_APPLIED},
         rate_limit::rate_limit,
         request_id::X_REQUEST_ID,
         trace::RequestLog,
@@ -150,18 +152,26 @@ fn cors(origins: &Origins) -> Cors {
             .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin)),
     };
     cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, X_REQUEST_ID])
+        .allowed_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            IF_MATCH,
+            IF_NONE_MATCH,
+            PREFER,
+            X_REQUEST_ID,
+        ])
         .expose_headers(exposed_headers())
         .max_age(PREFLIGHT_MAX_AGE)
 }
 
 /// Response headers that pages of other origins may read.
-fn exposed_headers() -> [HeaderName; 8] {
+fn exposed_headers() -> [HeaderName; 9] {
     [
         LINK,
         X_TOTAL_COUNT,
         LOCATION,
         ETAG,
+        PREFERENCE_APPLIED,
         X_REQUEST_ID,
         RETRY_AFTER,
         RATE_LIMIT,

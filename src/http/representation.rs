@@ -45,6 +45,17 @@ impl Representation {
         })
     }
 
+    /// With `prefix` before the hash in the `ETag`. It must be characters of an opaque tag (RFC 9110,
+    /// section 8.8.3).
+    #[must_use]
+    pub fn with_tag_prefix(self, prefix: &str) -> Self {
+        let tag = format!("{prefix}{}", self.etag.tag());
+        Self {
+            etag: EntityTag::new_strong(tag),
+            ..self
+        }
+    }
+
     /// The response to a GET or HEAD: 304 if `If-None-Match` matches, otherwise 200. Shared caches
     /// may store it only if the request has no token.
     #[must_use]

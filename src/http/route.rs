@@ -23,6 +23,7 @@ use super::{
     Problem, State,
     authentication::{Access, authenticate},
     limits::AddressLimit,
+    prefer,
     problem::ProblemType,
 };
 
@@ -52,6 +53,8 @@ pub struct Route {
 struct Guard {
     access: Access,
     limit: Option<AddressLimit>,
+    /// Whether `Prefer: return=minimal` is applied.
+    prefer: bool,
 }
 
 /// `route!(handler)`: a [`Route`] of a handler that has `#[utoipa::path]`, which gives the method,
@@ -85,6 +88,7 @@ impl Route {
             guard: Guard {
                 access: Access::Public,
                 limit: None,
+                prefer: false,
             },
             problems: &[],
         }
@@ -130,6 +134,14 @@ impl Route {
     #[must_use]
     pub fn limited_by(mut self, limit: AddressLimit) -> Self {
         self.guard.limit = Some(limit);
+        self
+    }
+
+    /// Sends no body with a success if the request has `Prefer: return=minimal`. For a write: what a read
+    /// returns is its purpose.
+    #[must_use]
+    pub fn honours_prefer(mut self) -> Self {
+        self.guard.prefer = true;
         self
     }
 
@@ -252,7 +264,14 @@ async fn run(
     })
     .catch_unwind();
     let problem = match tokio::time::timeout(TIMEOUT, answer).await {
-        Ok(Ok(Ok(answer))) => return answer.map(ServiceResponse::map_into_boxed_body),
+        Ok(Ok(Ok(answer))) => {
+            let answer = answer?.map_into_boxed_body();
+            return Ok(if guard.prefer {
+                prefer::apply(answer)
+            } else {
+                answer
+            });
+        }
         Ok(Ok(Err(problem))) => problem,
         Ok(Err(panic)) => {
             Problem::internal(format!("a handler panicked: {}", panic_message(&*panic)))
@@ -295,6 +314,7 @@ mod tests {
         let guard = Guard {
             access: Access::Public,
             limit: None,
+            prefer: false,
         };
         let app = App::new()
             .service(

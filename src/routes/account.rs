@@ -27,11 +27,10 @@ use crate::{
 pub(super) fn routes() -> Vec<Route> {
     vec![
         route!(me).needs(Scope::Account),
-        route!(change).needs(Scope::Account).fails_with(&[
-            WRONG_PASSWORD,
-            EMAIL_TAKEN,
-            USERNAME_TAKEN,
-        ]),
+        route!(change)
+            .needs(Scope::Account)
+            .honours_prefer()
+            .fails_with(&[WRONG_PASSWORD, EMAIL_TAKEN, USERNAME_TAKEN]),
         route!(delete)
             .needs(Scope::Account)
             .fails_with(&[WRONG_PASSWORD]),

@@ -30,6 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         route!(create)
             .limited_by(AddressLimit::SignUp)
+            .honours_prefer()
             .fails_with(&[EMAIL_TAKEN, USERNAME_TAKEN]),
         route!(user)
             .accepts([Scope::PostsRead, Scope::Account])

@@ -24,12 +24,15 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         route!(vote)
             .needs(Scope::VotesWrite)
+            .honours_prefer()
             .fails_with(&[NOT_FOUND, NO_VOTE, ALREADY_VOTED]),
         route!(put_vote)
             .needs(Scope::VotesWrite)
+            .honours_prefer()
             .fails_with(&[NOT_FOUND]),
         route!(delete_vote)
             .needs(Scope::VotesWrite)
+            .honours_prefer()
             .fails_with(&[NOT_FOUND]),
     ]
 }

@@ -51,6 +51,7 @@ async fn a_listed_origin_can_call_and_read(fixture: Fixture) {
             "link",
             "location",
             "etag",
+            "preference-applied",
             "x-request-id",
             "retry-after",
             "ratelimit",

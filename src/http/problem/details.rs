@@ -35,6 +35,10 @@ pub struct ProblemDetails<'a> {
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [FieldError],
+    /// With 412, the version of the post.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 3)]
+    current_version: Option<i64>,
     /// With 401 of `/login`, the OAuth 2.0 error code (RFC 6749, section 5.2).
     #[serde(rename = "error", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<&str>, example = "invalid_grant")]
@@ -55,6 +59,7 @@ impl Problem {
             detail: &self.detail,
             instance,
             errors: &self.errors,
+            current_version: self.current_version,
             oauth_error: self.oauth_error,
         }
     }

@@ -38,6 +38,8 @@ pub struct Problem {
     definition: Option<&'static ProblemType>,
     detail: String,
     errors: Vec<FieldError>,
+    /// The version of the post that a precondition excludes.
+    current_version: Option<i64>,
     /// The OAuth 2.0 error code (RFC 6749, section 5.2).
     oauth_error: Option<OAuthCode>,
     /// `error_uri` of OAuth 2.0. If it is set, the body is an [`OAuthError`].
@@ -64,6 +66,7 @@ impl Problem {
             definition: None,
             detail: detail.into(),
             errors: Vec::new(),
+            current_version: None,
             oauth_error: None,
             error_uri: None,
             challenge: None,
@@ -275,6 +278,10 @@ impl From<Error> for Problem {
             }
             Error::NoVote { .. } => Self::new(types::NO_VOTE, detail),
             Error::NotOwner { .. } => Self::new(types::NOT_OWNER, detail),
+            Error::PreconditionFailed { version, .. } => Self {
+                current_version: Some(version),
+                ..Self::new(types::PRECONDITION_FAILED, detail)
+            },
             Error::Suspended => Self::new(types::ACCOUNT_SUSPENDED, detail),
             Error::RoleNeeded { .. } => Self::new(types::ROLE_REQUIRED, detail),
             Error::WrongPassword => Self::new(types::WRONG_PASSWORD, detail),

@@ -222,6 +222,11 @@ problem_types! { SPECIFIC:
     "Sign in as the owner of the post.",
     || example_of_post(|id| Error::NotOwner { id });
 
+    PRECONDITION_FAILED PRECONDITION_FAILED "precondition-failed" "Precondition failed",
+    "The post has another version than If-Match names, or one that If-None-Match excludes. The request had no effect.",
+    "Read the post again, apply the change to its new version, and send the new ETag. current_version is the version of the post; votes do not change it.",
+    || example_of_post(|id| Error::PreconditionFailed { id, version: 3 });
+
     INSUFFICIENT_SCOPE FORBIDDEN "insufficient-scope" "Insufficient scope",
     "The token lacks a scope that the request needs.",
     "Create a personal access token with the scope in detail, or sign in with it.",

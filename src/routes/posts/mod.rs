@@ -21,13 +21,14 @@ use self::{
 use super::types::ModerationReason;
 use crate::{
     http::{
-        Body, Id, Problem, Query, Representation, Route, State,
+        Body, Id, Preconditions, Problem, Query, Representation, Route, State,
         link::{X_TOTAL_COUNT, link},
         problem::types::{
-            LIST_TOO_SLOW, NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED, ROLE_REQUIRED, SERVICE_BUSY,
-            TOO_MANY_EXPENSIVE_READS,
+            LIST_TOO_SLOW, NOT_FOUND, NOT_OWNER, PRECONDITION_FAILED, QUOTA_EXCEEDED,
+            ROLE_REQUIRED, SERVICE_BUSY, TOO_MANY_EXPENSIVE_READS,
         },
         route::route,
+        version_tag,
     },
     services::{
         auth::Identity,
@@ -47,21 +48,25 @@ pub(super) fn routes() -> Vec<Route> {
             .fails_with(&[TOO_MANY_EXPENSIVE_READS, SERVICE_BUSY, LIST_TOO_SLOW]),
         route!(create)
             .needs(Scope::PostsCreate)
+            .honours_prefer()
             .fails_with(&[QUOTA_EXCEEDED]),
         route!(read)
             .needs_unless_public(Scope::PostsRead)
             .fails_with(&[NOT_FOUND]),
-        route!(replace).needs(Scope::PostsUpdate).fails_with(&[
-            NOT_FOUND,
-            NOT_OWNER,
-            QUOTA_EXCEEDED,
-        ]),
+        route!(replace)
+            .needs(Scope::PostsUpdate)
+            .honours_prefer()
+            .fails_with(&[NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED, PRECONDITION_FAILED]),
         route!(patch)
             .needs(Scope::PostsUpdate)
-            .fails_with(&[NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED]),
-        route!(delete)
-            .needs(Scope::PostsDelete)
-            .fails_with(&[NOT_FOUND, NOT_OWNER, ROLE_REQUIRED]),
+            .honours_prefer()
+            .fails_with(&[NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED, PRECONDITION_FAILED]),
+        route!(delete).needs(Scope::PostsDelete).fails_with(&[
+            NOT_FOUND,
+            NOT_OWNER,
+            ROLE_REQUIRED,
+            PRECONDITION_FAILED,
+        ]),
     ]
 }
 
@@ -203,7 +208,7 @@ async fn read(
 /// An omitted optional member gets its default value.
 #[utoipa::path(
     put, path = "/posts/{id}", tag = "posts", operation_id = "replacePost",
-    params(Id<PostId>),
+    params(Id<PostId>, Preconditions),
     request_body = PostCreate,
     responses(
         (status = 200, description = "The changed post", body = Post, headers(
@@ -214,18 +219,21 @@ async fn read(
 async fn replace(
     caller: Identity,
     Id(id): Id<PostId>,
+    preconditions: Preconditions,
     Body(post): Body<PostCreate>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let State { db, quotas, .. } = state.get_ref();
-    let post = posts::update(db, quotas, caller.id, id, post.into_active_model()).await?;
+    let precondition = preconditions.for_post(id);
+    let changes = post.into_active_model();
+    let post = posts::update(db, quotas, caller.id, id, &precondition, changes).await?;
     Ok(representation(&post)?.response(StatusCode::OK))
 }
 
 /// Change a post
 #[utoipa::path(
     patch, path = "/posts/{id}", tag = "posts", operation_id = "patchPost",
-    params(Id<PostId>),
+    params(Id<PostId>, Preconditions),
     request_body(content((PostUpdate = "application/merge-patch+json"), (PostUpdate = "application/json"))),
     responses(
         (status = 200, description = "The changed post", body = Post, headers(
@@ -236,11 +244,14 @@ async fn replace(
 async fn patch(
     caller: Identity,
     Id(id): Id<PostId>,
+    preconditions: Preconditions,
     Body(patch): Body<PostUpdate>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let State { db, quotas, .. } = state.get_ref();
-    let post = posts::update(db, quotas, caller.id, id, patch.into_active_model()).await?;
+    let precondition = preconditions.for_post(id);
+    let changes = patch.into_active_model();
+    let post = posts::update(db, quotas, caller.id, id, &precondition, changes).await?;
     Ok(representation(&post)?.response(StatusCode::OK))
 }
 
@@ -249,19 +260,22 @@ async fn patch(
 /// Moderators can delete any post. The audit log records the deletion of another user's post.
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", operation_id = "deletePost",
-    params(Id<PostId>, ModerationReason),
+    params(Id<PostId>, Preconditions, ModerationReason),
     responses((status = 204, description = "The post is deleted")),
 )]
 async fn delete(
     caller: Identity,
     Id(id): Id<PostId>,
+    preconditions: Preconditions,
     Query(ModerationReason { reason }): Query<ModerationReason>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    posts::delete(&state.db, &caller, id, &reason).await?;
+    let precondition = preconditions.for_post(id);
+    posts::delete(&state.db, &caller, id, &precondition, &reason).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 fn representation(post: &PostView) -> Result<Representation, Problem> {
-    Representation::of(&Post::from(post), "").map_err(Problem::internal)
+    let representation = Representation::of(&Post::from(post), "").map_err(Problem::internal)?;
+    Ok(representation.with_tag_prefix(&version_tag(post.row.id, post.row.version)))
 }

@@ -2,12 +2,14 @@
 
 pub mod feed;
 mod post;
+mod precondition;
 mod read;
 mod search;
 pub(super) mod visibility;
 mod write;
 
 pub use post::PostView;
+pub use precondition::{Precondition, Versions};
 pub use read::get;
 pub use search::{forget_deleted_words, merge_new_words};
 pub use write::{create, delete, update};

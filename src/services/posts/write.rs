@@ -8,11 +8,14 @@ use entity::{
     values::{PostId, Reason, UserId},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
-    sea_query::Expr,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    sea_query::{Expr, LockType, Query},
 };
 
 use super::{
+    Precondition,
     post::{PostView, find},
     visibility::visible_to,
 };
@@ -94,12 +97,14 @@ impl BatchedWrite for CreatePosts {
 /// Changes post `id` of `caller` and returns the new version. `changes` has the fields to change.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::NotOwner`], [`Error::TextQuotaExceeded`].
+/// [`Error::NotFound`], [`Error::NotOwner`], [`Error::PreconditionFailed`],
+/// [`Error::TextQuotaExceeded`].
 pub async fn update(
     db: &Db,
     quotas: &Quotas,
     caller: UserId,
     id: PostId,
+    precondition: &Precondition,
     changes: ActiveModel,
 ) -> Result<PostView, Error> {
     let is_empty = !changes.is_changed();
@@ -110,6 +115,11 @@ pub async fn update(
     };
     let bytes = |post: &PostView| post.row.title.as_str().len() + post.row.content.as_str().len();
     let written = db.write_text_in_turn(caller.get(), bytes, |transaction| async move {
+        if precondition.is_set() {
+            lock(&transaction, id).await?;
+            let post = owned(&transaction, caller, id).await?;
+            precondition.check(id, post.row.version)?;
+        }
         if !is_empty {
             Entity::update_many()
                 .set(changes.clone())
@@ -128,9 +138,24 @@ pub async fn update(
 /// scope; the audit log then gets an entry with `reason`.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::NotOwner`].
-pub async fn delete(db: &Db, caller: &Identity, id: PostId, reason: &Reason) -> Result<(), Error> {
+/// [`Error::NotFound`], [`Error::NotOwner`], [`Error::PreconditionFailed`].
+pub async fn delete(
+    db: &Db,
+    caller: &Identity,
+    id: PostId,
+    precondition: &Precondition,
+    reason: &Reason,
+) -> Result<(), Error> {
     db.write_in_turn(caller.id.get(), |transaction| async move {
+        if precondition.is_set() {
+            lock(&transaction, id).await?;
+            let post = if caller.acts_as(Role::Moderator) {
+                visible(&transaction, caller.id, id).await?
+            } else {
+                owned(&transaction, caller.id, id).await?
+            };
+            precondition.check(id, post.row.version)?;
+        }
         let mut delete = Entity::delete_many().filter(Column::Id.eq(id));
         if caller.acts_as(Role::Moderator) {
             delete = delete.filter(visible_to(Some(Expr::value(caller.id))));
@@ -159,14 +184,33 @@ pub async fn delete(db: &Db, caller: &Identity, id: PostId, reason: &Reason) -> 
     .await
 }
 
+/// Keeps others from changing post `id` until the transaction ends. Votes wait too.
+async fn lock(transaction: &Transaction, id: PostId) -> Result<(), Error> {
+    let lock = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Expr::col(Column::Id).eq(id))
+        .lock(LockType::NoKeyUpdate)
+        .take();
+    transaction.query_all(&lock).await?;
+    Ok(())
+}
+
+/// Reads post `id` as `caller` sees it.
+///
+/// # Errors
+/// [`Error::NotFound`] if the caller cannot see it.
+async fn visible(transaction: &Transaction, caller: UserId, id: PostId) -> Result<PostView, Error> {
+    let post = find(transaction, Some(caller), id).await?;
+    post.ok_or_else(|| Error::not_found("post", id.get()))
+}
+
 /// Reads post `id` of `caller`.
 ///
 /// # Errors
 /// [`Error::NotFound`] if the caller cannot see it; [`Error::NotOwner`].
 async fn owned(transaction: &Transaction, caller: UserId, id: PostId) -> Result<PostView, Error> {
-    let post = find(transaction, Some(caller), id)
-        .await?
-        .ok_or_else(|| Error::not_found("post", id.get()))?;
+    let post = visible(transaction, caller, id).await?;
     if post.row.owner_id == caller {
         Ok(post)
     } else {

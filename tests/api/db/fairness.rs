@@ -11,7 +11,10 @@ use std::{
 use acclaim::{
     db::{Autocommit, BatchedWrite, Db, Found, SharedRead, Transaction},
     error::Error,
-    services::{posts::update, quotas::Quotas},
+    services::{
+        posts::{Precondition, update},
+        quotas::Quotas,
+    },
 };
 use entity::{
     posts,
@@ -133,9 +136,16 @@ async fn changes_by_one_user_do_not_hold_up_the_posts_of_others(fixture: Fixture
             content,
             ..Default::default()
         };
-        update(db, &Quotas::default(), ada, id, change)
-            .await
-            .unwrap();
+        update(
+            db,
+            &Quotas::default(),
+            ada,
+            id,
+            &Precondition::default(),
+            change,
+        )
+        .await
+        .unwrap();
         done.fetch_add(1, Ordering::SeqCst);
     });
     let row = Counted {
@@ -172,9 +182,16 @@ async fn changes_of_a_locked_post_do_not_hold_up_those_of_others(fixture: Fixtur
             content: Set(Content::parse("Changed").unwrap()),
             ..Default::default()
         };
-        update(db, &Quotas::default(), author, id, change)
-            .await
-            .is_ok()
+        update(
+            db,
+            &Quotas::default(),
+            author,
+            id,
+            &Precondition::default(),
+            change,
+        )
+        .await
+        .is_ok()
     };
     let (connection, other) = (fixture.connect().await, fixture.connect().await);
     let transaction = connection.begin().await.unwrap();

@@ -1,5 +1,7 @@
 //! The body of problem details.
 
+use std::num::NonZeroI64;
+
 use actix_cors::CorsError;
 use actix_web::{
     body::BoxBody,
@@ -37,8 +39,8 @@ pub struct ProblemDetails<'a> {
     errors: &'a [FieldError],
     /// With 412, the version of the post.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = 3)]
-    current_version: Option<i64>,
+    #[schema(nullable = false, value_type = Option<i64>, minimum = 1, example = 3)]
+    current_version: Option<NonZeroI64>,
     /// With 401 of `/login`, the OAuth 2.0 error code (RFC 6749, section 5.2).
     #[serde(rename = "error", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<&str>, example = "invalid_grant")]
@@ -90,7 +92,7 @@ pub fn render(response: ServiceResponse, id: &RequestId) -> ServiceResponse {
         let problem = error.as_error::<Problem>().cloned();
         problem.or_else(|| {
             error.as_error::<CorsError>().map(|error| Problem {
-                detail: error.to_string(),
+                detail: error.to_string().into(),
                 ..Problem::of_status(status)
             })
         })

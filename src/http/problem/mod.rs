@@ -4,7 +4,10 @@ mod details;
 mod oauth;
 pub mod types;
 
-use std::{fmt, num::NonZeroU32};
+use std::{
+    fmt,
+    num::{NonZeroI64, NonZeroU32},
+};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -36,10 +39,10 @@ pub struct Problem {
     status: StatusCode,
     /// `None` if only the status is known (`about:blank`).
     definition: Option<&'static ProblemType>,
-    detail: String,
+    detail: Box<str>,
     errors: Vec<FieldError>,
     /// The version of the post that a precondition excludes.
-    current_version: Option<i64>,
+    current_version: Option<NonZeroI64>,
     /// The OAuth 2.0 error code (RFC 6749, section 5.2).
     oauth_error: Option<OAuthCode>,
     /// `error_uri` of OAuth 2.0. If it is set, the body is an [`OAuthError`].
@@ -64,7 +67,7 @@ impl Problem {
         Self {
             status,
             definition: None,
-            detail: detail.into(),
+            detail: detail.into().into(),
             errors: Vec::new(),
             current_version: None,
             oauth_error: None,
@@ -279,7 +282,7 @@ impl From<Error> for Problem {
             Error::NoVote { .. } => Self::new(types::NO_VOTE, detail),
             Error::NotOwner { .. } => Self::new(types::NOT_OWNER, detail),
             Error::PreconditionFailed { version, .. } => Self {
-                current_version: Some(version),
+                current_version: NonZeroI64::new(version),
                 ..Self::new(types::PRECONDITION_FAILED, detail)
             },
             Error::Suspended => Self::new(types::ACCOUNT_SUSPENDED, detail),

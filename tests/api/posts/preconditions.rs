@@ -194,7 +194,7 @@ async fn concurrent_changes_lose_none(fixture: Fixture) {
         voters.push(servers[0].user(name).await);
     }
     let vote = format!("{path}/vote");
-    let votes = join_all(voters.iter().map(async |voter| {
+    let voting = join_all(voters.iter().map(async |voter| {
         for method in ["PUT", "DELETE"].into_iter().cycle().take(20) {
             servers[1]
                 .call(method, &vote, Some(voter), None)
@@ -203,8 +203,8 @@ async fn concurrent_changes_lose_none(fixture: Fixture) {
         }
     }));
     let editors = servers.iter().cycle().take(8);
-    let edits = join_all(editors.map(|server| edit(server, &ada, &path, 5)));
-    let (_, refused) = tokio::join!(votes, edits);
+    let editing = join_all(editors.map(|server| edit(server, &ada, &path, 5)));
+    let (_, refused) = tokio::join!(voting, editing);
     let post = servers[0].get(&path, &ada).await.json();
     assert_eq!(post["version"], 1 + 8 * 5, "{refused:?} were refused");
 }

@@ -9,15 +9,18 @@ use tokio::time::timeout;
 
 use super::{
     connection::{Connection, is_stale},
+    error::is_refused,
     places::ExpensiveList,
     pool::{Lease, Pool},
     queues::SLOW,
     rows::Rows,
+    transaction::repeat,
 };
 
 /// Runs each statement on whichever connection is free, and commits it by itself.
 ///
-/// Repeats a statement once if its connection turns out to be dead: it must change nothing. On
+/// Repeats a statement once if its connection turns out to be dead, and up to five times if the database
+/// asks for that, as PostgreSQL does where transactions are SERIALIZABLE: it must change nothing. On
 /// PostgreSQL a query that takes longer than 200 ms runs a second time if another connection is free,
 /// because the server process of its own may hang; the faster one counts.
 ///
@@ -114,6 +117,12 @@ impl ConnectionTrait for Autocommit {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        repeat(|| self.query(&statement), is_refused).await
+    }
+}
+
+impl Autocommit {
+    async fn query(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
         let _place = match self.kind {
             Kind::List => self.pool.places.take_list().await?,
             Kind::Row | Kind::ExpensiveList(_) => None,
@@ -121,14 +130,14 @@ impl ConnectionTrait for Autocommit {
         let lease = self.pool.lease().await?;
         let is_repeatable = !matches!(self.kind, Kind::ExpensiveList(_));
         if self.get_database_backend() == DbBackend::Sqlite || !is_repeatable {
-            return self.rows(lease, &statement).await;
+            return self.rows(lease, statement).await;
         }
-        let mut first = pin!(self.rows(lease, &statement));
+        let mut first = pin!(self.rows(lease, statement));
         loop {
             if let Ok(rows) = timeout(SLOW, &mut first).await {
                 return rows;
             }
-            let second = Box::pin(self.repeat(&statement));
+            let second = Box::pin(self.repeat(statement));
             match select(&mut first, second).await {
                 Either::Left((Err(error), second)) => {
                     return second.await.ok().flatten().ok_or(error);
@@ -139,9 +148,7 @@ impl ConnectionTrait for Autocommit {
             }
         }
     }
-}
 
-impl Autocommit {
     /// Runs `statement` a second time, if a connection is free.
     async fn repeat(&self, statement: &Statement) -> Result<Option<Vec<QueryResult>>, DbErr> {
         match self.pool.spare().await? {

@@ -47,6 +47,11 @@ pub(super) fn refusal(error: &DbErr) -> Option<&dyn DatabaseError> {
     }
 }
 
+/// True if the database asks to try the same statement again.
+pub(super) fn is_refused(error: &DbErr) -> bool {
+    refusal(error).is_some_and(|refusal| matches!(meaning(refusal), Meaning::TryAgain))
+}
+
 /// True if the connection that returned `refusal` must be closed: it or the database cannot be used
 /// for now, or its statement was cancelled, and a late cancellation would hit the next one.
 pub(super) fn ends_connection(refusal: &dyn DatabaseError) -> bool {

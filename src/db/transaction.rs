@@ -1,6 +1,7 @@
 //! Statements that commit together.
 
 use std::{
+    fmt::Display,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::error::Error;
 
-/// Attempts at a write that the database asks to try again.
+/// Attempts at a statement or a transaction that the database asks to try again.
 const ATTEMPTS: u32 = 6;
 
 /// An open transaction. Clones share it.
@@ -340,17 +341,30 @@ where
     F: Fn() -> R,
     R: Future<Output = Result<T, Error>>,
 {
+    let is_refused = |error: &Error| matches!(error, Error::TryAgain(_));
+    match repeat(attempt, is_refused).await {
+        Err(Error::TryAgain(cause)) => Err(Error::Unavailable(cause)),
+        outcome => outcome,
+    }
+}
+
+/// Runs `attempt` up to [`ATTEMPTS`] times, with pauses, as long as its error `is_refused`.
+pub(super) async fn repeat<T, E, F, R>(attempt: F, is_refused: impl Fn(&E) -> bool) -> Result<T, E>
+where
+    E: Display,
+    F: Fn() -> R,
+    R: Future<Output = Result<T, E>>,
+{
     let mut number = 1;
     loop {
         match attempt().await {
-            Err(Error::TryAgain(cause)) if number < ATTEMPTS => {
-                tracing::debug!(number, %cause, "the write is tried again");
+            Err(cause) if number < ATTEMPTS && is_refused(&cause) => {
+                tracing::debug!(number, %cause, "a statement or transaction is tried again");
                 let max_pause = 5 << number;
                 let pause = rand::random_range(1..=max_pause);
                 sleep(Duration::from_millis(pause)).await;
                 number += 1;
             }
-            Err(Error::TryAgain(cause)) => return Err(Error::Unavailable(cause)),
             outcome => return outcome,
         }
     }

@@ -5,4 +5,5 @@ mod fairness;
 mod outages;
 pub mod pool;
 mod races;
+mod serializable;
 mod tls;

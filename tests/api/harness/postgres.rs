@@ -22,8 +22,14 @@ pub struct Server {
 
 struct Cluster {
     process: Child,
-    _folder: tempfile::TempDir,
-    version: String,
+    installed: Installed,
+}
+
+/// The files of a cluster, and the port of its server.
+struct Installed {
+    folder: tempfile::TempDir,
+    programs: PathBuf,
+    port: u16,
 }
 
 /// The server of `TEST_DATABASE_URL`, or a temporary one, or `None` if PostgreSQL is not installed.
@@ -40,34 +46,96 @@ pub fn find() -> Option<Server> {
 /// ends, and threads of the runtime end when they are idle.
 pub struct OwnServer {
     pub url: String,
-    stop: Option<mpsc::Sender<()>>,
+    orders: Option<mpsc::Sender<(Order, oneshot::Sender<u32>)>>,
+    /// The process id of the postmaster.
+    id: u32,
     thread: Option<JoinHandle<()>>,
+}
+
+enum Order {
+    /// Ends the processes by this signal, if any, and does not start again.
+    End(&'static str),
+    Start,
 }
 
 impl OwnServer {
     /// PostgreSQL must be installed.
     pub async fn start() -> Self {
-        let (started, url) = oneshot::channel();
-        let (stop, stopped) = mpsc::channel();
+        let (started, ready) = oneshot::channel();
+        let (orders, order) = mpsc::channel::<(Order, oneshot::Sender<u32>)>();
         let thread = std::thread::spawn(move || {
             let server = start(&programs().expect("PostgreSQL is not installed"));
-            let _ = started.send(server.url.clone());
-            // Returns an error when the sender is dropped.
-            let _ = stopped.recv();
+            let mut cluster = server.cluster.expect("it has a cluster");
+            let _ = started.send((server.url, cluster.process.id()));
+            // Ends when the sender is dropped.
+            while let Ok((order, done)) = order.recv() {
+                match order {
+                    Order::End(signal) => {
+                        super::process::signal(cluster.process.id(), signal);
+                        let _ = cluster.process.wait();
+                    }
+                    Order::Start => cluster.process = cluster.installed.run(),
+                }
+                let _ = done.send(cluster.process.id());
+            }
         });
+        let (url, id) = ready.await.expect("PostgreSQL did not start");
         Self {
-            url: url.await.expect("PostgreSQL did not start"),
-            stop: Some(stop),
+            url,
+            orders: Some(orders),
+            id,
             thread: Some(thread),
         }
+    }
+
+    /// Ends the server: by `KILL` as a crash does, by `INT` in order.
+    pub async fn end(&mut self, signal: &'static str) {
+        self.order(Order::End(signal)).await;
+    }
+
+    /// Starts it again, and returns when it accepts connections.
+    pub async fn start_again(&mut self) {
+        self.id = self.order(Order::Start).await;
+    }
+
+    /// Sends `signal` to all its processes: `STOP` freezes them, `CONT` ends that.
+    pub fn signal_all(&self, signal: &str) {
+        super::process::signal(self.id, signal);
+        // One may have ended meanwhile.
+        for child in children(self.id) {
+            super::process::send(child, signal);
+        }
+    }
+
+    async fn order(&self, order: Order) -> u32 {
+        let (done, id) = oneshot::channel();
+        let orders = self.orders.as_ref().expect("it runs until it is dropped");
+        orders.send((order, done)).expect("the thread has ended");
+        id.await.expect("PostgreSQL failed")
     }
 }
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.orders.take());
         let _ = self.thread.take().map(JoinHandle::join);
     }
+}
+
+/// The processes that process `id` started.
+fn children(id: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").expect("no /proc");
+    let is_child = |process: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        // The name of the program, in brackets, may contain anything.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        fields.split_whitespace().nth(1) == Some(&id.to_string())
+    };
+    processes
+        .flatten()
+        .filter_map(|process| process.file_name().to_str()?.parse().ok())
+        .filter(is_child)
+        .collect()
 }
 
 /// The folder of `initdb` and `postgres`: from the PATH, or the newest version in Debian's folder.
@@ -86,76 +154,110 @@ pub fn programs() -> Option<PathBuf> {
 }
 
 fn start(programs: &Path) -> Server {
-    let folder = tempfile::tempdir().expect("no folder");
-    let user = unprivileged();
-    let data = folder.path().join("data");
-    fs::create_dir(&data).expect("no folder");
-    change_owner(folder.path(), user);
-    change_owner(&data, user);
-    let initdb = run_as(user, &programs.join("initdb"))
-        .args(["-U", "postgres", "--auth=trust", "--encoding=UTF8"])
-        .args(["--locale=C.UTF-8", "--no-sync", "-D"])
-        .arg(&data)
-        .current_dir(folder.path())
-        .output()
-        .expect("initdb did not start");
-    assert!(
-        initdb.status.success(),
-        "initdb: {}",
-        String::from_utf8_lossy(&initdb.stderr)
-    );
-    certificate(&data, user);
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("no port")
-        .port();
-    let log = fs::File::create(folder.path().join("log")).expect("no log");
-    let process = run_as(user, &programs.join("postgres"))
-        .arg("-D")
-        .arg(&data)
-        .args(["-c", "listen_addresses=127.0.0.1"])
-        .args(["-c", &format!("port={port}")])
-        .args([
-            "-c",
-            "unix_socket_directories=",
-            "-c",
-            "max_connections=300",
-        ])
-        // Tests do not need durability.
-        .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
-        .args(["-c", "ssl=on"])
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .expect("postgres did not start");
-    let version = Command::new(programs.join("postgres"))
-        .arg("--version")
-        .output()
-        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        .unwrap_or_default();
-    let server = Server {
-        url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+    let installed = Installed::new(programs);
+    Server {
+        url: installed.url(),
         cluster: Some(Cluster {
-            process,
-            _folder: folder,
-            version,
+            process: installed.run(),
+            installed,
         }),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("no runtime");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while runtime
-        .block_on(sea_orm::Database::connect(&server.url))
-        .is_err()
-    {
-        assert!(Instant::now() < deadline, "PostgreSQL did not get ready");
-        std::thread::sleep(Duration::from_millis(50));
     }
-    server
+}
+
+impl Installed {
+    fn new(programs: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("no folder");
+        let user = unprivileged();
+        let data = folder.path().join("data");
+        fs::create_dir(&data).expect("no folder");
+        change_owner(folder.path(), user);
+        change_owner(&data, user);
+        let initdb = run_as(user, &programs.join("initdb"))
+            .args(["-U", "postgres", "--auth=trust", "--encoding=UTF8"])
+            .args(["--locale=C.UTF-8", "--no-sync", "-D"])
+            .arg(&data)
+            .current_dir(folder.path())
+            .output()
+            .expect("initdb did not start");
+        assert!(
+            initdb.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&initdb.stderr)
+        );
+        certificate(&data, user);
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("no port")
+            .port();
+        Self {
+            folder,
+            programs: programs.to_owned(),
+            port,
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Starts the server, and returns when it accepts connections.
+    fn run(&self) -> Child {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("no runtime");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut process = self.spawn();
+        while runtime
+            .block_on(sea_orm::Database::connect(self.url()))
+            .is_err()
+        {
+            assert!(Instant::now() < deadline, "PostgreSQL did not get ready");
+            std::thread::sleep(Duration::from_millis(50));
+            // After a crash it refuses to start until the processes of the last server have ended.
+            if process.try_wait().is_ok_and(|ended| ended.is_some()) {
+                process = self.spawn();
+            }
+        }
+        process
+    }
+
+    fn spawn(&self) -> Child {
+        let folder = self.folder.path();
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("log"));
+        run_as(unprivileged(), &self.programs.join("postgres"))
+            .arg("-D")
+            .arg(folder.join("data"))
+            .args(["-c", "listen_addresses=127.0.0.1"])
+            .args(["-c", &format!("port={}", self.port)])
+            .args([
+                "-c",
+                "unix_socket_directories=",
+                "-c",
+                "max_connections=300",
+            ])
+            // Tests do not cut the power, so they need no durability.
+            .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
+            .args(["-c", "ssl=on"])
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.expect("no log"))
+            .spawn()
+            .expect("postgres did not start")
+    }
+
+    fn version(&self) -> String {
+        let version = Command::new(self.programs.join("postgres"))
+            .arg("--version")
+            .output();
+        version
+            .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            .unwrap_or_default()
+    }
 }
 
 /// The user and group id for PostgreSQL if this process runs as root. PostgreSQL does not run as root.
@@ -216,7 +318,9 @@ fn certificate(data: &Path, user: Option<(u32, u32)>) {
 impl Drop for Cluster {
     fn drop(&mut self) {
         // SIGINT closes all connections and shuts down cleanly.
-        super::process::signal(self.process.id(), "INT");
+        if self.process.try_wait().is_ok_and(|ended| ended.is_none()) {
+            super::process::signal(self.process.id(), "INT");
+        }
         let _ = self.process.wait();
     }
 }
@@ -224,7 +328,7 @@ impl Drop for Cluster {
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cluster {
-            Some(cluster) => write!(f, "{}, a temporary cluster", cluster.version),
+            Some(cluster) => write!(f, "{}, a temporary cluster", cluster.installed.version()),
             None => f.write_str("the PostgreSQL of TEST_DATABASE_URL"),
         }
     }

@@ -91,7 +91,7 @@ pub async fn run_with(
         .into()
 }
 
-/// A running `acclaim serve` on a port that the system assigned.
+/// A running `acclaim serve`, on a port that the system assigned if its settings have none.
 pub struct Running {
     process: Child,
     log: JoinHandle<String>,
@@ -100,8 +100,10 @@ pub struct Running {
 
 impl Running {
     pub async fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut process = acclaim(folder, &[], settings)
-            .env("PORT", "0")
+        // Unless `settings` have a port.
+        let mut with_port = vec![("PORT", "0")];
+        with_port.extend(settings);
+        let mut process = acclaim(folder, &[], &with_port)
             .spawn()
             .expect("acclaim did not start");
         let mut log = BufReader::new(process.stderr.take().expect("no stderr"));
@@ -143,6 +145,15 @@ impl Running {
         size.and_then(|size| size.parse().ok()).expect("no VmRSS")
     }
 
+    /// The number of open files.
+    #[cfg(target_os = "linux")]
+    pub fn open_files(&self) -> usize {
+        let id = self.process.id().expect("acclaim has ended");
+        std::fs::read_dir(format!("/proc/{id}/fd"))
+            .expect("no files")
+            .count()
+    }
+
     /// Waits for the end and returns the exit code and the log since the start of serving.
     pub async fn end(mut self) -> (Option<i32>, String) {
         let log = self.log.await.expect("cannot read the log");
@@ -153,12 +164,15 @@ impl Running {
 
 /// Sends signal `name` to process `id`.
 pub fn signal(id: u32, name: &str) {
+    assert!(send(id, name), "cannot signal process {id}");
+}
+
+/// Sends signal `name` to process `id`. Returns false if there is none.
+pub fn send(id: u32, name: &str) -> bool {
     // Uses the builtin of bash, because a minimal Debian has no `kill` program.
     let sent = std::process::Command::new("bash")
         .args(["-c", &format!("kill -{name} {id}")])
+        .stderr(Stdio::null())
         .status();
-    assert!(
-        sent.expect("no bash").success(),
-        "cannot signal process {id}"
-    );
+    sent.expect("no bash").success()
 }

@@ -30,6 +30,7 @@ use crate::{
         Connections, Drain, Problem, State,
         connections::{HEAD_TIMEOUT, KEEP_ALIVE, Stream},
         envelope::envelope,
+        idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED},
         limits::{RATE_LIMIT, RATE_LIMIT_POLICY},
         link::X_TOTAL_COUNT,
         rate_limit::rate_limit,
@@ -150,18 +151,25 @@ fn cors(origins: &Origins) -> Cors {
             .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin)),
     };
     cors.allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, X_REQUEST_ID])
+        .allowed_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            IDEMPOTENCY_KEY,
+            IF_NONE_MATCH,
+            X_REQUEST_ID,
+        ])
         .expose_headers(exposed_headers())
         .max_age(PREFLIGHT_MAX_AGE)
 }
 
 /// Response headers that pages of other origins may read.
-fn exposed_headers() -> [HeaderName; 8] {
+fn exposed_headers() -> [HeaderName; 9] {
     [
         LINK,
         X_TOTAL_COUNT,
         LOCATION,
         ETAG,
+        IDEMPOTENCY_REPLAYED,
         X_REQUEST_ID,
         RETRY_AFTER,
         RATE_LIMIT,

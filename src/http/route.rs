@@ -22,6 +22,7 @@ use crate::error::panic_message;
 use super::{
     Problem, State,
     authentication::{Access, authenticate},
+    idempotency::{self, FingerprintOf, IDEMPOTENCY_KEY},
     limits::AddressLimit,
     problem::ProblemType,
 };
@@ -52,6 +53,8 @@ pub struct Route {
 struct Guard {
     access: Access,
     limit: Option<AddressLimit>,
+    /// `None` if the route ignores `Idempotency-Key`.
+    fingerprint: Option<FingerprintOf>,
 }
 
 /// `route!(handler)`: a [`Route`] of a handler that has `#[utoipa::path]`, which gives the method,
@@ -85,6 +88,7 @@ impl Route {
             guard: Guard {
                 access: Access::Public,
                 limit: None,
+                fingerprint: None,
             },
             problems: &[],
         }
@@ -130,6 +134,20 @@ impl Route {
     #[must_use]
     pub fn limited_by(mut self, limit: AddressLimit) -> Self {
         self.guard.limit = Some(limit);
+        self
+    }
+
+    /// Accepts `Idempotency-Key`. The handler takes [`Keyed`](super::idempotency::Keyed) and stores its
+    /// answer in the transaction of its write.
+    #[must_use]
+    pub fn idempotent(self) -> Self {
+        self.idempotent_by(idempotency::whole_body)
+    }
+
+    /// Like [`idempotent`](Self::idempotent), for a body that must not be hashed as a whole.
+    #[must_use]
+    pub fn idempotent_by(mut self, fingerprint: FingerprintOf) -> Self {
+        self.guard.fingerprint = Some(fingerprint);
         self
     }
 
@@ -180,10 +198,21 @@ impl Route {
         self.guard.access != Access::Public
     }
 
-    /// The problems of the handler and of its credentials.
+    /// Whether the route reads the header `Idempotency-Key`.
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        self.guard.fingerprint.is_some()
+    }
+
+    /// The problems of the handler, of its credentials and of its key.
     pub fn problems(&self) -> impl Iterator<Item = &'static ProblemType> {
         let of_access = self.guard.access.problems();
-        of_access.iter().chain(self.problems).copied()
+        let of_key = self
+            .guard
+            .fingerprint
+            .map_or(&[][..], |_| idempotency::PROBLEMS);
+        let all = of_access.iter().chain(self.problems).chain(of_key);
+        all.copied()
     }
 
     /// The schemas that the operation refers to.
@@ -248,11 +277,18 @@ async fn run(
     // Handlers share nothing that is not behind a lock or in a database.
     let answer = AssertUnwindSafe(async {
         admit(&parts, guard).await?;
-        Ok(next.call(request).await)
+        if let Some(fingerprint) = guard.fingerprint
+            && parts.headers().contains_key(IDEMPOTENCY_KEY)
+        {
+            // Boxed, because it is rare, and every request would contain its large future.
+            return Box::pin(idempotency::answer(fingerprint, request, &next)).await;
+        }
+        let answer = next.call(request).await;
+        Ok(answer.map(ServiceResponse::map_into_boxed_body))
     })
     .catch_unwind();
     let problem = match tokio::time::timeout(TIMEOUT, answer).await {
-        Ok(Ok(Ok(answer))) => return answer.map(ServiceResponse::map_into_boxed_body),
+        Ok(Ok(Ok(answer))) => return answer,
         Ok(Ok(Err(problem))) => problem,
         Ok(Err(panic)) => {
             Problem::internal(format!("a handler panicked: {}", panic_message(&*panic)))
@@ -295,6 +331,7 @@ mod tests {
         let guard = Guard {
             access: Access::Public,
             limit: None,
+            fingerprint: None,
         };
         let app = App::new()
             .service(

@@ -10,7 +10,7 @@ use super::passwords::Passwords;
 use crate::{
     db::{Db, OnConstraint},
     error::Error,
-    services::{now, users},
+    services::{idempotency::Keyed, now, users},
 };
 
 /// The fields of a new user.
@@ -23,12 +23,17 @@ pub struct NewUser {
     pub password: ChosenPassword,
 }
 
-/// Creates a user.
+/// Creates a user, and stores the answer of `keyed`.
 ///
 /// # Errors
 /// [`Error::EmailTaken`], [`Error::UsernameTaken`]; [`Error::Overloaded`] if too many passwords wait
-/// to be hashed.
-pub async fn sign_up(db: &Db, passwords: &Passwords, new: NewUser) -> Result<Model, Error> {
+/// to be hashed; [`Error::IdempotencyKeyInUse`].
+pub async fn sign_up(
+    db: &Db,
+    passwords: &Passwords,
+    new: NewUser,
+    keyed: Option<&Keyed<Model>>,
+) -> Result<Model, Error> {
     let now = now();
     let user = ActiveModel {
         email: Set(new.email),
@@ -41,7 +46,11 @@ pub async fn sign_up(db: &Db, passwords: &Passwords, new: NewUser) -> Result<Mod
     let user = &user;
     db.write(|transaction| async move {
         let inserted = user.clone().insert(&transaction).await;
-        inserted.on_constraint(users::taken())
+        let user = inserted.on_constraint(users::taken())?;
+        if let Some(keyed) = keyed {
+            keyed.store(&transaction, user.id, &user).await?;
+        }
+        Ok(user)
     })
     .await
 }

@@ -1,12 +1,14 @@
 //! Posts and drafts.
 
 pub mod feed;
+mod keyed;
 mod post;
 mod read;
 mod search;
 pub(super) mod visibility;
 mod write;
 
+pub use keyed::create_keyed;
 pub use post::PostView;
 pub use read::get;
 pub use search::{forget_deleted_words, merge_new_words};

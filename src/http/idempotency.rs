@@ -18,6 +18,13 @@ use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use entity::values::IdempotencyKey;
 use secrecy::SecretString;
+use utoipa::{
+    PartialSchema,
+    openapi::{
+        Ref, RefOr, Required, ResponseBuilder,
+        path::{Operation, ParameterBuilder, ParameterIn},
+    },
+};
 
 use super::{
     Problem, State,
@@ -30,7 +37,10 @@ use super::{
 };
 use crate::{
     error::Error,
-    services::idempotency::{KeyedRequest, StoredAnswer},
+    services::{
+        auth::sign_up,
+        idempotency::{KeyedRequest, StoredAnswer},
+    },
 };
 
 /// The key, in a request.
@@ -39,6 +49,31 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The problems of every route that accepts the key.
 pub const PROBLEMS: &[&ProblemType] = &[IDEMPOTENCY_KEY_IN_USE, IDEMPOTENCY_KEY_REUSED];
+
+/// Adds the header of the key to the request, and to each success the header of a stored response.
+pub(super) fn declare(operation: &mut Operation) {
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "A key of 1 to 255 visible ASCII characters, such as a random UUID, bare or in quotation marks. For 24 hours, a request with the same key, path and body gets the response of the first one and has no further effect. A response that is not a success is not stored.",
+        ))
+        .schema(Some(IdempotencyKey::schema()));
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(key.build().into());
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && status.starts_with('2')
+        {
+            let header = Ref::new("#/components/headers/IdempotencyReplayed");
+            let builder: ResponseBuilder = std::mem::take(response).into();
+            *response = builder.header_ref("Idempotency-Replayed", header).build();
+        }
+    }
+}
 
 /// What a body must have in common with an earlier one to be the same request.
 #[derive(Debug)]
@@ -118,8 +153,8 @@ async fn replay(
     };
     if let Some(password) = password {
         let admit = |user| state.limits.admits_password(user);
-        let verified = found.verify(&state.db, &state.passwords, password.clone(), admit);
-        verified.await?;
+        let (user, password) = (found.user_id(), password.clone());
+        sign_up::verify_repeated(&state.db, &state.passwords, user, password, admit).await?;
     }
     let mut response = response(found.into_answer()?)?;
     let headers = response.headers_mut();

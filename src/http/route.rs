@@ -183,12 +183,15 @@ impl Route {
         self.method.clone()
     }
 
-    /// The operation with its `tags` and its `security`.
+    /// The operation with its `tags`, its `security` and its key.
     #[must_use]
     pub fn operation(&self) -> Operation {
         let mut operation = (self.operation)();
         operation.tags = Some((self.tags)().into_iter().map(str::to_owned).collect());
         operation.security = Some(self.guard.access.security());
+        if self.guard.fingerprint.is_some() {
+            idempotency::declare(&mut operation);
+        }
         operation
     }
 
@@ -196,12 +199,6 @@ impl Route {
     #[must_use]
     pub fn may_authenticate(&self) -> bool {
         self.guard.access != Access::Public
-    }
-
-    /// Whether the route reads the header `Idempotency-Key`.
-    #[must_use]
-    pub fn is_idempotent(&self) -> bool {
-        self.guard.fingerprint.is_some()
     }
 
     /// The problems of the handler, of its credentials and of its key.

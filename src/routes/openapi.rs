@@ -1,7 +1,7 @@
 //! Generates the OpenAPI document. Adds the security, headers and problems to each operation, as its
 //! route declares them.
 
-use entity::values::{IdempotencyKey, Limit, Scope};
+use entity::values::{Limit, Scope};
 use utoipa::{
     OpenApi, PartialSchema, ToSchema,
     openapi::{
@@ -9,7 +9,7 @@ use utoipa::{
         Response, ResponseBuilder, Schema,
         example::ExampleBuilder,
         header::Header,
-        path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+        path::{Operation, Parameter, ParameterIn},
         security::{Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme},
     },
 };
@@ -231,9 +231,6 @@ fn operation(route: &Route, components: &mut Components) -> Operation {
             schema.examples.clear();
         }
     }
-    if route.is_idempotent() {
-        accept_key(&mut operation);
-    }
     let problems: Vec<&ProblemType> =
         implied_problems(&operation, limited, route.may_authenticate())
             .chain(route.problems())
@@ -270,31 +267,6 @@ fn operation(route: &Route, components: &mut Components) -> Operation {
         }
     }
     operation
-}
-
-/// Adds the header of the key to the request, and to each success the header of a stored response.
-fn accept_key(operation: &mut Operation) {
-    let key = ParameterBuilder::new()
-        .name("Idempotency-Key")
-        .parameter_in(ParameterIn::Header)
-        .required(Required::False)
-        .description(Some(
-            "A key of 1 to 255 visible ASCII characters, such as a random UUID, bare or in quotation marks. For 24 hours, a request with the same key, path and body gets the response of the first one and has no further effect. A response that is not a success is not stored.",
-        ))
-        .schema(Some(IdempotencyKey::schema()));
-    operation
-        .parameters
-        .get_or_insert_default()
-        .push(key.build().into());
-    for (status, response) in &mut operation.responses.responses {
-        if let RefOr::T(response) = response
-            && status.starts_with('2')
-        {
-            let header = Ref::new("#/components/headers/IdempotencyReplayed");
-            let builder: ResponseBuilder = std::mem::take(response).into();
-            *response = builder.header_ref("Idempotency-Replayed", header).build();
-        }
-    }
 }
 
 /// A response that is a list has at most one page.

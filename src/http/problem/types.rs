@@ -192,7 +192,7 @@ problem_types! { GENERAL:
 
     SERVICE_UNAVAILABLE SERVICE_UNAVAILABLE "service-unavailable" "Service unavailable",
     "The service cannot handle the request now: its database is unavailable or busy, too many sign-ins are waiting, or it is stopping. A write may have taken effect nevertheless.",
-    "Wait for the number of seconds in Retry-After. Then repeat the request, after checking that a write did not take effect.",
+    "Wait for the number of seconds in Retry-After. Then repeat the request: with the same Idempotency-Key, or after checking that a write did not take effect.",
     || Error::unavailable(String::new()).into();
 
     INSUFFICIENT_STORAGE INSUFFICIENT_STORAGE "insufficient-storage" "Insufficient storage",

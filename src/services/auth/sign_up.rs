@@ -2,9 +2,10 @@
 
 use entity::{
     users::{ActiveModel, Model},
-    values::{ChosenPassword, Email, Username},
+    values::{ChosenPassword, Email, UserId, Username},
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+use secrecy::SecretString;
 
 use super::passwords::Passwords;
 use crate::{
@@ -53,4 +54,31 @@ pub async fn sign_up(
         Ok(user)
     })
     .await
+}
+
+/// Checks the password of a repeated sign-up, which created `user`. `admit` gets the user before the
+/// password is hashed, and can refuse the attempt. A refused attempt has the work and the result of a
+/// wrong password.
+///
+/// # Errors
+/// [`Error::IdempotencyKeyReused`] if it is not the password of the user; [`Error::Overloaded`] if too
+/// many passwords wait to be hashed.
+pub async fn verify_repeated(
+    db: &Db,
+    passwords: &Passwords,
+    user: UserId,
+    password: SecretString,
+    admit: impl FnOnce(UserId) -> bool,
+) -> Result<(), Error> {
+    let user = match users::get(db, user).await {
+        Err(Error::NotFound { .. }) => None,
+        user => Some(user?),
+    };
+    let user = user.filter(|user| admit(user.id));
+    let hash = user.map(|user| user.password_hash);
+    if passwords.verify(password, hash).await? {
+        Ok(())
+    } else {
+        Err(Error::IdempotencyKeyReused)
+    }
 }

@@ -14,10 +14,9 @@ use entity::{
     idempotency_keys::Model,
     values::{IdempotencyKey, KeyScope, UserId},
 };
-use secrecy::SecretString;
 use time::{Duration, OffsetDateTime};
 
-use super::{auth::passwords::Passwords, now, users};
+use super::now;
 use crate::{
     db::{Db, Transaction},
     error::Error,
@@ -167,32 +166,10 @@ impl<T> Keyed<T> {
 pub struct Found(Model);
 
 impl Found {
-    /// Checks the password of a repeated sign-up: the hash of the request does not cover it. `admit` gets
-    /// the user before the password is hashed, and can refuse the attempt. A refused attempt has the work
-    /// and the result of a wrong password.
-    ///
-    /// # Errors
-    /// [`Error::IdempotencyKeyReused`] if it is not the password of the user;
-    /// [`Error::Overloaded`] if too many passwords wait to be hashed.
-    pub async fn verify(
-        &self,
-        db: &Db,
-        passwords: &Passwords,
-        password: SecretString,
-        admit: impl FnOnce(UserId) -> bool,
-    ) -> Result<(), Error> {
-        let user = users::get(db, self.0.user_id).await;
-        let user = match user {
-            Err(Error::NotFound { .. }) => None,
-            user => Some(user?),
-        };
-        let user = user.filter(|user| admit(user.id));
-        let hash = user.map(|user| user.password_hash);
-        if passwords.verify(password, hash).await? {
-            Ok(())
-        } else {
-            Err(Error::IdempotencyKeyReused)
-        }
+    /// The user to whom the answer belongs: the caller, or the user that a sign-up created.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        self.0.user_id
     }
 
     /// The answer.

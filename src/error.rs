@@ -156,6 +156,20 @@ pub enum Error {
         /// The bytes of the text without this change.
         used: u64,
     },
+    /// A request with the key is in progress, or another server is about to store its answer.
+    #[error("a request with this `Idempotency-Key` is in progress")]
+    IdempotencyKeyInUse,
+    /// The key belongs to another request.
+    #[error("this `Idempotency-Key` was sent with another request; send a new key")]
+    IdempotencyKeyReused,
+    /// The request was sent before, and its answer has a secret that must not be stored.
+    #[error(
+        "the request was sent before and created {location}; the response has a secret, which is not sent again"
+    )]
+    AnswerNotStored {
+        /// The path of what it created.
+        location: String,
+    },
     /// The action is not allowed on the caller's own account.
     #[error("you cannot do this to your own account")]
     OwnAccount,

@@ -31,6 +31,7 @@ use crate::{
         Connections, Drain, Problem, State,
         connections::{HEAD_TIMEOUT, KEEP_ALIVE, Stream},
         envelope::envelope,
+        idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED},
         limits::{RATE_LIMIT, RATE_LIMIT_POLICY},
         link::X_TOTAL_COUNT,
         prefer::{PREFER, PREFERENCE_APPLIED},
@@ -158,6 +159,7 @@ fn cors(origins: &Origins) -> Cors {
             IF_MATCH,
             IF_NONE_MATCH,
             PREFER,
+            IDEMPOTENCY_KEY,
             X_REQUEST_ID,
         ])
         .expose_headers(exposed_headers())
@@ -165,13 +167,14 @@ fn cors(origins: &Origins) -> Cors {
 }
 
 /// Response headers that pages of other origins may read.
-fn exposed_headers() -> [HeaderName; 9] {
+fn exposed_headers() -> [HeaderName; 10] {
     [
         LINK,
         X_TOTAL_COUNT,
         LOCATION,
         ETAG,
         PREFERENCE_APPLIED,
+        IDEMPOTENCY_REPLAYED,
         X_REQUEST_ID,
         RETRY_AFTER,
         RATE_LIMIT,

@@ -1,6 +1,7 @@
 //! The tables of Acclaim as SeaORM entities, one file per table.
 
 pub mod audit_log;
+pub mod idempotency_keys;
 pub mod personal_tokens;
 pub mod post_tags;
 pub mod posts;

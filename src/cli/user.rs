@@ -132,7 +132,7 @@ async fn execute(db: &Db, command: Command) -> Result<(), Failure> {
             let passwords = Passwords::start(workers(), 1).map_err(|error| {
                 Failure::Message(format!("cannot start the password thread: {error}"))
             })?;
-            let mut user = sign_up(db, &passwords, new).await?;
+            let mut user = sign_up(db, &passwords, new, None).await?;
             if Role::from(role) != Role::User {
                 let reason = Reason::parse("created with this role").unwrap_or_default();
                 user = moderation::set_role(db, &actor, user.id, role.into(), &reason).await?;

@@ -22,6 +22,7 @@ use crate::error::panic_message;
 use super::{
     Problem, State,
     authentication::{Access, authenticate},
+    idempotency::{self, FingerprintOf, IDEMPOTENCY_KEY},
     limits::AddressLimit,
     prefer,
     problem::ProblemType,
@@ -55,6 +56,8 @@ struct Guard {
     limit: Option<AddressLimit>,
     /// Whether `Prefer: return=minimal` is applied.
     prefer: bool,
+    /// `None` if the route ignores `Idempotency-Key`.
+    fingerprint: Option<FingerprintOf>,
 }
 
 /// `route!(handler)`: a [`Route`] of a handler that has `#[utoipa::path]`, which gives the method,
@@ -89,6 +92,7 @@ impl Route {
                 access: Access::Public,
                 limit: None,
                 prefer: false,
+                fingerprint: None,
             },
             problems: &[],
         }
@@ -145,6 +149,20 @@ impl Route {
         self
     }
 
+    /// Accepts `Idempotency-Key`. The handler takes [`Keyed`](super::idempotency::Keyed) and stores its
+    /// answer in the transaction of its write.
+    #[must_use]
+    pub fn idempotent(self) -> Self {
+        self.idempotent_by(idempotency::whole_body)
+    }
+
+    /// Like [`idempotent`](Self::idempotent), for a body that must not be hashed as a whole.
+    #[must_use]
+    pub fn idempotent_by(mut self, fingerprint: FingerprintOf) -> Self {
+        self.guard.fingerprint = Some(fingerprint);
+        self
+    }
+
     /// Declares the problems of the handler itself. Those of its input, its credentials and its
     /// limits need no declaration.
     #[must_use]
@@ -177,12 +195,15 @@ impl Route {
         self.method.clone()
     }
 
-    /// The operation with its `tags` and its `security`.
+    /// The operation with its `tags`, its `security` and its key.
     #[must_use]
     pub fn operation(&self) -> Operation {
         let mut operation = (self.operation)();
         operation.tags = Some((self.tags)().into_iter().map(str::to_owned).collect());
         operation.security = Some(self.guard.access.security());
+        if self.guard.fingerprint.is_some() {
+            idempotency::declare(&mut operation);
+        }
         operation
     }
 
@@ -192,10 +213,15 @@ impl Route {
         self.guard.access != Access::Public
     }
 
-    /// The problems of the handler and of its credentials.
+    /// The problems of the handler, of its credentials and of its key.
     pub fn problems(&self) -> impl Iterator<Item = &'static ProblemType> {
         let of_access = self.guard.access.problems();
-        of_access.iter().chain(self.problems).copied()
+        let of_key = self
+            .guard
+            .fingerprint
+            .map_or(&[][..], |_| idempotency::PROBLEMS);
+        let all = of_access.iter().chain(self.problems).chain(of_key);
+        all.copied()
     }
 
     /// The schemas that the operation refers to.
@@ -260,12 +286,19 @@ async fn run(
     // Handlers share nothing that is not behind a lock or in a database.
     let answer = AssertUnwindSafe(async {
         admit(&parts, guard).await?;
-        Ok(next.call(request).await)
+        if let Some(fingerprint) = guard.fingerprint
+            && parts.headers().contains_key(IDEMPOTENCY_KEY)
+        {
+            // Boxed, because it is rare, and every request would contain its large future.
+            return Box::pin(idempotency::answer(fingerprint, request, &next)).await;
+        }
+        let answer = next.call(request).await;
+        Ok(answer.map(ServiceResponse::map_into_boxed_body))
     })
     .catch_unwind();
     let problem = match tokio::time::timeout(TIMEOUT, answer).await {
         Ok(Ok(Ok(answer))) => {
-            let answer = answer?.map_into_boxed_body();
+            let answer = answer?;
             return Ok(if guard.prefer {
                 prefer::apply(answer)
             } else {
@@ -315,6 +348,7 @@ mod tests {
             access: Access::Public,
             limit: None,
             prefer: false,
+            fingerprint: None,
         };
         let app = App::new()
             .service(

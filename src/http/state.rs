@@ -12,6 +12,7 @@ use crate::{
             Authenticator, access_tokens::AccessTokens, passwords::Passwords, rehash::RehashQueue,
         },
         export::Exports,
+        idempotency::InFlight,
         quotas::Quotas,
         removal::Removals,
     },
@@ -42,6 +43,8 @@ pub struct State {
     pub removals: Removals,
     /// The quotas of users.
     pub quotas: Quotas,
+    /// The requests with an `Idempotency-Key` that are in progress.
+    pub in_flight: InFlight,
     /// The rate limits.
     pub limits: Limits,
     /// The count of open requests.

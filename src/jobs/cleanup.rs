@@ -1,11 +1,15 @@
-//! Deletes expired sessions and tokens.
+//! Deletes expired sessions, tokens and stored answers.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{db::Db, error::Error, services::auth::cleanup::delete_expired};
+use crate::{
+    db::Db,
+    error::Error,
+    services::{auth, idempotency},
+};
 
 /// Time between two runs.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -18,9 +22,13 @@ pub(super) async fn run(
     let work = async {
         loop {
             sleep(PERIOD).await;
-            let rows = delete_expired(&db, refresh_lifetime).await?;
+            let rows = auth::cleanup::delete_expired(&db, refresh_lifetime).await?;
             if rows > 0 {
                 tracing::debug!(rows, "deleted expired sessions and tokens");
+            }
+            let rows = idempotency::delete_expired(&db).await?;
+            if rows > 0 {
+                tracing::debug!(rows, "deleted expired answers");
             }
         }
     };

@@ -58,6 +58,8 @@ struct TokenState {
 /// For services that get tokens of users and do not verify them with the public keys, or must know at
 /// once that a session has ended. The answer is the current state, and does not count as a use of the
 /// token. The request counts towards the limit of writes of the caller.
+///
+/// Safe to repeat without `Idempotency-Key`: it changes nothing.
 #[utoipa::path(
     post, path = "/introspect", tag = "sign-in", operation_id = "introspect",
     request_body(

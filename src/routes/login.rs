@@ -88,6 +88,8 @@ impl TokenResponse {
 /// credentials or the grant is a 400 with `OAuthError` (RFC 6749, section 5.2). Without it, the same
 /// error is a 401, 403 or 422 with problem details. All other errors have problem details in both
 /// cases, and so does a body of which the service cannot read the members.
+///
+/// Safe to repeat without `Idempotency-Key`: a second sign-in starts another session.
 #[utoipa::path(
     post, path = "/login", tag = "sign-in", operation_id = "login",
     // Few client generators support several media types.

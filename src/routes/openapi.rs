@@ -20,7 +20,7 @@ use crate::{
         Route,
         authentication::{BEARER, PASSWORD_FLOW},
         limits,
-        problem::{MAX_ERRORS, ProblemDetails, ProblemType},
+        problem::{MAX_ERRORS, ProblemDetails, ProblemType, types::IDEMPOTENCY_KEY_IN_USE},
     },
     keys::MAX_KEYS,
     services::auth::{personal_tokens::MAX_TOKENS, sessions::MAX_SESSIONS},
@@ -182,6 +182,13 @@ fn add_shared(components: &mut Components) {
             header(u32::schema(), "Number of seconds to wait before a retry."),
         ),
         (
+            "IdempotencyReplayed",
+            header(
+                bool::schema(),
+                "`true` if this is the stored response of an earlier request with the same `Idempotency-Key`.",
+            ),
+        ),
+        (
             "RateLimitPolicy",
             header(
                 String::schema(),
@@ -332,6 +339,12 @@ fn complete_response(
     };
     let response = match status {
         401 => response.header_ref("WWW-Authenticate", header("Challenge")),
+        409 if problems
+            .iter()
+            .any(|problem| problem.slug == IDEMPOTENCY_KEY_IN_USE.slug) =>
+        {
+            response.header_ref("Retry-After", header("RetryAfter"))
+        }
         429 | 503 => response.header_ref("Retry-After", header("RetryAfter")),
         _ => response,
     };

@@ -1,6 +1,6 @@
 //! `/tokens`: personal access tokens.
 
-use actix_web::{HttpResponse, web::Data};
+use actix_web::{HttpResponse, http::StatusCode, web::Data};
 use deserr::Deserr;
 use entity::{
     personal_tokens::Model,
@@ -14,18 +14,23 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         Body, CurrentSession, Id, Problem, Route, State,
+        idempotency::Keyed,
         input::BodyErrors,
-        problem::types::{NOT_FOUND, TOKEN_LIMIT},
+        problem::types::{ANSWER_NOT_STORED, NOT_FOUND, TOKEN_LIMIT},
         route::route,
     },
-    services::auth::{Identity, personal_tokens},
+    services::{
+        auth::{Identity, personal_tokens},
+        idempotency::StoredAnswer,
+    },
 };
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
         route!(create)
             .needs_full_session()
-            .fails_with(&[TOKEN_LIMIT]),
+            .idempotent()
+            .fails_with(&[TOKEN_LIMIT, ANSWER_NOT_STORED]),
         route!(list).needs(Scope::Account),
         route!(revoke)
             .needs(Scope::Account)
@@ -93,6 +98,10 @@ impl From<Model> for PersonalToken {
 ///
 /// For a script, a bot or a device. Requires the access token of a session with every scope: neither a
 /// personal access token nor a limited session can create tokens.
+///
+/// The response is not stored, because it has the token. If the request is repeated with its
+/// `Idempotency-Key`, the response is 409 (`answer-not-stored`) and names the token: revoke it, and create
+/// another with a new key.
 #[utoipa::path(
     post, path = "/tokens", tag = "tokens", operation_id = "createToken",
     request_body = TokenCreate,
@@ -103,6 +112,7 @@ impl From<Model> for PersonalToken {
 async fn create(
     session: CurrentSession,
     Body(new): Body<TokenCreate>,
+    Keyed(keyed): Keyed,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let new = personal_tokens::NewToken {
@@ -112,7 +122,17 @@ async fn create(
         scopes: new.scopes,
         lifetime: new.expires_in,
     };
-    let (row, token) = personal_tokens::create(&state.db, new).await?;
+    let keyed = keyed.map(|keyed| {
+        // The token itself must not be stored.
+        keyed.answered_by(|token: &Model| {
+            let location = format!("/tokens/{}", token.id);
+            Ok(StoredAnswer::withheld(
+                StatusCode::CREATED.as_u16(),
+                &location,
+            ))
+        })
+    });
+    let (row, token) = personal_tokens::create(&state.db, new, keyed.as_ref()).await?;
     Ok(HttpResponse::Created().json(PersonalToken {
         token: Some(token.expose_secret().to_owned()),
         ..row.into()

@@ -41,6 +41,8 @@ pub(super) struct TokenQuery {
 /// Whoever has a token can revoke it; the request needs no other credentials. A personal access token
 /// is revoked. An access token or a refresh token ends its session, with all its tokens. Takes effect at
 /// once on this server, and within 5 seconds on other servers.
+///
+/// Safe to repeat without `Idempotency-Key`: the second response is also 200.
 #[utoipa::path(
     post, path = "/revoke", tag = "sign-in", operation_id = "revoke",
     request_body(

@@ -72,6 +72,8 @@ impl Session {
 ///
 /// Ends the session of the access token. Takes effect at once on this server, and within 5 seconds on
 /// other servers.
+///
+/// Safe to repeat without `Idempotency-Key`: the second response is 401, because the session has ended.
 #[utoipa::path(
     post, path = "/logout", tag = "sessions", operation_id = "logOut",
     responses((status = 204, description = "The session has ended")),

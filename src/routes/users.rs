@@ -1,10 +1,14 @@
 //! `/users`
 
-use actix_web::{HttpResponse, http::header::LOCATION, web::Data};
+use actix_web::{
+    HttpResponse,
+    http::header::LOCATION,
+    web::{Bytes, Data},
+};
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use entity::{
     users::{Model, Role},
-    values::{ChosenPassword, ChosenUsername, Email, Scope, UserId},
+    values::{ChosenPassword, ChosenUsername, Email, Scope, UserId, Username},
 };
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -14,6 +18,7 @@ use crate::{
     config::QuotaSettings,
     http::{
         Body, Id, Problem, Route, State,
+        idempotency::{self, Fingerprint, Keyed},
         input::{BodyErrors, ObjectReader},
         limits::AddressLimit,
         problem::types::{EMAIL_TAKEN, NOT_FOUND, USERNAME_TAKEN},
@@ -31,6 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(create)
             .limited_by(AddressLimit::SignUp)
             .honours_prefer()
+            .idempotent_by(fingerprint)
             .fails_with(&[EMAIL_TAKEN, USERNAME_TAKEN]),
         route!(user)
             .accepts([Scope::PostsRead, Scope::Account])
@@ -118,7 +124,8 @@ struct Usage {
     /// The number of posts, drafts included.
     #[schema(example = 12)]
     posts: u64,
-    /// The size of all titles and contents together, in bytes of UTF-8.
+    /// The size of all titles and contents, and of the responses that are stored for `Idempotency-Key`,
+    /// together, in bytes of UTF-8.
     #[schema(example = 34_567)]
     bytes: u64,
 }
@@ -175,6 +182,8 @@ impl User {
 ///
 /// The password has 8 to 128 characters. It must not be one of the most common passwords, the username,
 /// the e-mail address, or the part of it before the `@` (422, `common`).
+///
+/// Sign-ups have no caller, so all of them share their `Idempotency-Key`s: use random ones.
 #[utoipa::path(
     post, path = "/users", tag = "users", operation_id = "signUp",
     request_body = UserCreate,
@@ -182,16 +191,41 @@ impl User {
         (status = 201, description = "The new user", body = User, headers(("Location" = String, description = "The path of the user"), ("Cache-Control" = String, description = "`no-store`"))),
     ),
 )]
-async fn create(Body(new): Body<UserCreate>, state: Data<State>) -> Result<HttpResponse, Problem> {
+async fn create(
+    Body(new): Body<UserCreate>,
+    Keyed(keyed): Keyed,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
     let new = sign_up::NewUser {
         email: new.email,
         username: new.username.map(Into::into),
         password: new.password,
     };
-    let user = sign_up::sign_up(&state.db, &state.passwords, new).await?;
-    Ok(HttpResponse::Created()
+    let State { db, passwords, .. } = state.get_ref();
+    let keyed = keyed.map(|keyed| {
+        keyed.answered_by(|user: &Model| idempotency::stored(Ok(created(user.clone()))))
+    });
+    let user = sign_up::sign_up(db, passwords, new, keyed.as_ref()).await?;
+    Ok(created(user))
+}
+
+fn created(user: Model) -> HttpResponse {
+    HttpResponse::Created()
         .insert_header((LOCATION, format!("/users/{}", user.id)))
-        .json(User::own(user)))
+        .json(User::own(user))
+}
+
+/// All members but the password, of which no quick hash must be stored.
+fn fingerprint(body: &Bytes) -> Result<Fingerprint, Problem> {
+    let new: UserCreate = Body::parse(body)?;
+    let username = new.username.map(Username::from);
+    let username = username.as_ref().map_or("", Username::as_str);
+    // A space is in neither of them.
+    let text = format!("{} {username}", new.email);
+    Ok(Fingerprint {
+        text: text.into(),
+        password: Some(new.password.into_secret()),
+    })
 }
 
 /// Read a user

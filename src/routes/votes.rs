@@ -13,11 +13,15 @@ use crate::{
     error::Error,
     http::{
         Body, Id, Problem, Route, State,
+        idempotency::{self, Keyed},
         input::{BodyErrors, ObjectReader},
         problem::types::{ALREADY_VOTED, NO_VOTE, NOT_FOUND},
         route::route,
     },
-    services::{auth::Identity, votes},
+    services::{
+        auth::Identity,
+        votes::{self, Tally},
+    },
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -25,6 +29,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(vote)
             .needs(Scope::VotesWrite)
             .honours_prefer()
+            .idempotent()
             .fails_with(&[NOT_FOUND, NO_VOTE, ALREADY_VOTED]),
         route!(put_vote)
             .needs(Scope::VotesWrite)
@@ -112,7 +117,8 @@ struct VoteState {
 
 /// Add or remove a vote
 ///
-/// Not idempotent: a second vote is 409, and the removal of a missing vote is 404.
+/// Not idempotent without `Idempotency-Key`: a second vote is 409, and the removal of a missing vote is
+/// 404.
 #[utoipa::path(
     post, path = "/vote", tag = "votes", operation_id = "vote",
     request_body = Vote,
@@ -121,28 +127,55 @@ struct VoteState {
 async fn vote(
     caller: Identity,
     Body(Vote { post_id, dir }): Body<Vote>,
+    Keyed(keyed): Keyed,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let (tally, message, unchanged) = match dir {
-        Direction::Add => (
-            votes::add(&state.db, caller.id, post_id).await?,
-            "vote added",
-            Error::AlreadyVoted { post_id },
-        ),
-        Direction::Remove => (
-            votes::remove(&state.db, caller.id, post_id).await?,
-            "vote taken back",
-            Error::NoVote { post_id },
-        ),
+    let (db, caller) = (&state.db, caller.id);
+    let unchanged = match dir {
+        Direction::Add => Error::AlreadyVoted { post_id },
+        Direction::Remove => Error::NoVote { post_id },
     };
-    if !tally.changed {
-        return Err(unchanged.into());
-    }
-    Ok(HttpResponse::Created().json(VoteResult {
+    let Some(keyed) = keyed else {
+        let (tally, response): (_, fn(&Tally) -> HttpResponse) = match dir {
+            Direction::Add => (votes::add(db, caller, post_id).await?, added),
+            Direction::Remove => (votes::remove(db, caller, post_id).await?, taken_back),
+        };
+        return if tally.changed {
+            Ok(response(&tally))
+        } else {
+            Err(unchanged.into())
+        };
+    };
+    // Boxed, because every vote would contain its large future.
+    let answer = Box::pin(async {
+        match dir {
+            Direction::Add => {
+                let keyed = keyed.answered_by(|tally| idempotency::stored(Ok(added(tally))));
+                votes::add_keyed(db, caller, post_id, keyed).await
+            }
+            Direction::Remove => {
+                let keyed = keyed.answered_by(|tally| idempotency::stored(Ok(taken_back(tally))));
+                votes::remove_keyed(db, caller, post_id, keyed).await
+            }
+        }
+    });
+    idempotency::response(answer.await?.ok_or(unchanged)?)
+}
+
+fn added(tally: &Tally) -> HttpResponse {
+    changed(tally, "vote added")
+}
+
+fn taken_back(tally: &Tally) -> HttpResponse {
+    changed(tally, "vote taken back")
+}
+
+fn changed(tally: &Tally, message: &'static str) -> HttpResponse {
+    HttpResponse::Created().json(VoteResult {
         message,
-        post_id: post_id.get(),
+        post_id: tally.post_id.get(),
         votes: tally.votes,
-    }))
+    })
 }
 
 /// Vote for a post

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod auth;
 pub mod export;
+pub mod idempotency;
 pub mod moderation;
 pub mod paging;
 pub mod posts;

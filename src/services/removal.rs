@@ -22,6 +22,7 @@ use sea_orm::{
 };
 use tokio::{sync::Notify, time::sleep};
 
+use super::idempotency;
 use crate::{
     db::{Db, First, Transaction, ValuesTable, page},
     error::Error,
@@ -90,7 +91,7 @@ async fn remove(db: &Db, id: UserId) -> Result<(), Error> {
 }
 
 enum Step {
-    /// This many posts and votes are deleted, and more may remain.
+    /// This many posts, votes and stored answers are deleted, and more may remain.
     Removed(u64),
     /// The user is deleted, the last row.
     Finished,
@@ -106,6 +107,10 @@ async fn step(transaction: &Transaction, id: UserId) -> Result<Step, Error> {
     let given = delete_votes(transaction, votes::Column::UserId.eq(id)).await?;
     if given > 0 {
         return Ok(Step::Removed(given));
+    }
+    let answers = idempotency::delete_some_of(transaction, id).await?;
+    if answers > 0 {
+        return Ok(Step::Removed(answers));
     }
     let posts = next_posts(transaction, id).await?;
     let Some(first) = posts.first() else {

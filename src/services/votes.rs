@@ -1,5 +1,7 @@
 //! Votes. Adding an existing vote and removing a missing one change nothing.
 
+mod keyed;
+
 use std::{collections::HashSet, sync::Arc};
 
 use entity::{
@@ -20,6 +22,7 @@ use crate::{
     },
     error::Error,
 };
+pub use keyed::{add_keyed, remove_keyed};
 
 /// The voter was deleted after the token was checked.
 const USER: Constraint = Constraint::foreign_key("votes_user_id_fkey");
@@ -30,6 +33,8 @@ const POST: Constraint = Constraint::foreign_key("votes_post_id_fkey");
 /// A post's votes after the caller's vote was added or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
+    /// The post.
+    pub post_id: PostId,
     /// The number of votes for the post.
     pub votes: i64,
     /// True if this call added or removed a vote.
@@ -190,7 +195,11 @@ fn is_changed(rows: &[QueryResult], requested: &[Vote]) -> Result<Vec<bool>, DbE
 async fn tally(db: &Db, vote: Vote, changed: bool) -> Result<Tally, Error> {
     let votes = db.shared_read::<VoteCounts>((), vote).await?;
     let votes = votes.ok_or_else(|| Error::not_found("post", vote.post_id.get()))?;
-    Ok(Tally { votes, changed })
+    Ok(Tally {
+        post_id: vote.post_id,
+        votes,
+        changed,
+    })
 }
 
 struct VoteCounts;
@@ -201,11 +210,16 @@ impl SharedRead for VoteCounts {
     type Value = i64;
 
     async fn read(connection: Autocommit, (): (), requested: Vec<Vote>) -> Found<Vote, i64> {
-        let counts = select_visible(&connection, &requested)
-            .column(("requested", ValuesTable::POSITION))
-            .column((posts::Entity, posts::Column::Votes))
-            .take();
-        let rows = connection.query_all(&counts).await?;
-        ValuesTable::by_position(&requested, &rows, |row| row.try_get("", "votes"))
+        counts(&connection, &requested).await
     }
+}
+
+/// The number of votes for the post of each of the `requested` votes that is visible to the user.
+async fn counts(connection: &impl ConnectionTrait, requested: &[Vote]) -> Found<Vote, i64> {
+    let counts = select_visible(connection, requested)
+        .column(("requested", ValuesTable::POSITION))
+        .column((posts::Entity, posts::Column::Votes))
+        .take();
+    let rows = connection.query_all(&counts).await?;
+    ValuesTable::by_position(requested, &rows, |row| row.try_get("", "votes"))
 }

@@ -16,7 +16,7 @@ async fn preflight(service: &Service, origin: &str) -> Answer {
         .header("access-control-request-method", "PATCH")
         .header(
             "access-control-request-headers",
-            "authorization,content-type",
+            "authorization,content-type,idempotency-key",
         );
     Answer::of(request.send().await.unwrap()).await
 }
@@ -52,6 +52,7 @@ async fn a_listed_origin_can_call_and_read(fixture: Fixture) {
             "location",
             "etag",
             "preference-applied",
+            "idempotency-replayed",
             "x-request-id",
             "retry-after",
             "ratelimit",

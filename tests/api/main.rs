@@ -26,6 +26,7 @@ mod db;
 mod documents;
 mod export;
 mod harness;
+mod idempotency;
 mod input;
 mod limits;
 mod moderation;

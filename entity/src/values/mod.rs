@@ -28,6 +28,7 @@ macro_rules! input_value {
 
 mod blank;
 mod id;
+mod idempotency;
 mod number;
 mod password;
 mod scope;
@@ -45,6 +46,7 @@ use deserr::{
 use validator::ValidationError;
 
 pub use id::{AuditEntryId, PostId, SessionId, TokenId, UserId};
+pub use idempotency::{IdempotencyKey, KeyScope};
 pub use number::{FeedSkip, Limit, Skip, TokenLifetime};
 pub use password::{ChosenPassword, Password, PresentedToken, RefreshToken};
 pub use scope::{RequestedScopes, Scope, Scopes};

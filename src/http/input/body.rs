@@ -103,6 +103,17 @@ impl Form {
     }
 }
 
+impl<T: Deserr<BodyErrors>> Body<T> {
+    /// Parses the bytes of a JSON object.
+    ///
+    /// # Errors
+    /// 400 or 422.
+    pub fn parse(bytes: &[u8]) -> Result<T, Problem> {
+        let (members, repeated) = object(bytes)?;
+        read_object(members, repeated).map_err(Problem::invalid)
+    }
+}
+
 impl<T: Deserr<BodyErrors> + 'static> FromRequest for Body<T> {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
@@ -112,10 +123,8 @@ impl<T: Deserr<BodyErrors> + 'static> FromRequest for Body<T> {
         let payload = payload.take();
         Box::pin(async move {
             // The place is held until the bytes are parsed.
-            let (_, bytes, _place) = begin(&request, payload, Accepted::Json).await?;
-            let (members, repeated) = object(&bytes)?;
-            let value = read_object(members, repeated);
-            value.map(Self).map_err(Problem::invalid)
+            let (_, received) = begin(&request, payload, Accepted::Json).await?;
+            Self::parse(&received.bytes).map(Self)
         })
     }
 }
@@ -129,34 +138,54 @@ impl FromRequest for Form {
         let payload = payload.take();
         Box::pin(async move {
             let accepted = Accepted::FormOrJson;
-            let (format, bytes, _place) = begin(&request, payload, accepted).await?;
-            Ok(Self::parse(&request, format, bytes).await)
+            // The place is held until the bytes are parsed.
+            let (format, received) = begin(&request, payload, accepted).await?;
+            Ok(Self::parse(&request, format, received.bytes.clone()).await)
         })
     }
 }
 
-/// The format and the bytes of a body, and its place if it is large.
+/// A body in memory, and its place if it is large.
+pub(in crate::http) struct Received {
+    pub bytes: Bytes,
+    _place: Option<LargeBody>,
+}
+
+impl Received {
+    /// Receives the body of `request`. To hand it to an extractor, insert the result into the
+    /// extensions of the request.
+    ///
+    /// # Errors
+    /// 400, 408, 413, 429 or 503.
+    pub async fn of(request: &HttpRequest, payload: Payload) -> Result<Self, Problem> {
+        let received = tokio::time::timeout(TIMEOUT, receive(request, payload))
+            .await
+            .map_err(|_| Problem::body_timeout())??;
+        body_was_read(request);
+        Ok(received)
+    }
+}
+
+/// The format of a body, and the body.
 async fn begin(
     request: &HttpRequest,
     payload: Payload,
     accepted: Accepted,
-) -> Result<(Format, Bytes, Option<LargeBody>), Problem> {
+) -> Result<(Format, Received), Problem> {
     let format = Format::of(request, accepted)?;
-    let (bytes, place) = tokio::time::timeout(TIMEOUT, receive(request, payload))
-        .await
-        .map_err(|_| Problem::body_timeout())??;
-    body_was_read(request);
-    Ok((format, bytes, place))
+    let received = request.extensions_mut().remove::<Received>();
+    let received = match received {
+        Some(received) => received,
+        None => Received::of(request, payload).await?,
+    };
+    Ok((format, received))
 }
 
 /// Receives a body, and takes a place for it once it is large. Only an authenticated caller may send
 /// a large one, so nobody else can take places. A large body that arrives slowly while others wait is
 /// refused. The route has authenticated the caller before, see
 /// [`Access`](crate::http::authentication::Access).
-async fn receive(
-    request: &HttpRequest,
-    mut payload: Payload,
-) -> Result<(Bytes, Option<LargeBody>), Problem> {
+async fn receive(request: &HttpRequest, mut payload: Payload) -> Result<Received, Problem> {
     let user = authenticated_user(request);
     let max = user.map_or(MAX_SMALL_BODY_BYTES, |_| MAX_BODY_BYTES);
     if content_length(request).is_some_and(|length| length > max) {
@@ -189,7 +218,10 @@ async fn receive(
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok((bytes.freeze(), place))
+    Ok(Received {
+        bytes: bytes.freeze(),
+        _place: place,
+    })
 }
 
 /// The announced size of the body, in bytes. The largest number if it is not a number.

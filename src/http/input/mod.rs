@@ -12,6 +12,7 @@ mod query;
 use entity::values::Invalid;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
+pub(super) use body::Received;
 pub use body::{Body, Form};
 pub use errors::{BodyErrors, InputErrors, QueryErrors};
 pub(super) use members::pairs;

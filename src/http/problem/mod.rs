@@ -27,6 +27,9 @@ const RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(2);
 /// `Retry-After` of a second export, in seconds: most exports take less.
 const EXPORT_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(10);
 
+/// `Retry-After` of a request whose key is in use, in seconds: most requests take less.
+const KEY_IN_USE_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(1);
+
 /// `Retry-After` for expensive reads, in seconds: their queries end by then.
 const EXPENSIVE_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(2);
 
@@ -310,6 +313,12 @@ impl From<Error> for Problem {
             Error::PostQuotaExceeded { .. } | Error::TextQuotaExceeded { .. } => {
                 Self::new(types::QUOTA_EXCEEDED, detail)
             }
+            Error::IdempotencyKeyInUse => Self {
+                retry_after: KEY_IN_USE_RETRY_AFTER,
+                ..Self::new(types::IDEMPOTENCY_KEY_IN_USE, detail)
+            },
+            Error::IdempotencyKeyReused => Self::new(types::IDEMPOTENCY_KEY_REUSED, detail),
+            Error::AnswerNotStored { .. } => Self::new(types::ANSWER_NOT_STORED, detail),
             Error::BadCredentials => Self {
                 oauth_error: Some(OAuthCode::InvalidGrant),
                 ..Self::new(types::INVALID_CREDENTIALS, detail).with_challenge("Bearer")

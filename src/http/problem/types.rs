@@ -192,7 +192,7 @@ problem_types! { GENERAL:
 
     SERVICE_UNAVAILABLE SERVICE_UNAVAILABLE "service-unavailable" "Service unavailable",
     "The service cannot handle the request now: its database is unavailable or busy, too many sign-ins are waiting, or it is stopping. A write may have taken effect nevertheless.",
-    "Wait for the number of seconds in Retry-After. Then repeat the request, after checking that a write did not take effect.",
+    "Wait for the number of seconds in Retry-After. Then repeat the request: with the same Idempotency-Key, or after checking that a write did not take effect.",
     || Error::unavailable(String::new()).into();
 
     INSUFFICIENT_STORAGE INSUFFICIENT_STORAGE "insufficient-storage" "Insufficient storage",
@@ -296,6 +296,21 @@ problem_types! { SPECIFIC:
     "The post would exceed the user's quota of posts or of bytes of text.",
     "Delete or shorten posts. GET /users/me has the usage and the quota.",
     || Error::PostQuotaExceeded { limit: 100_000, used: 100_000 }.into();
+
+    IDEMPOTENCY_KEY_IN_USE CONFLICT "idempotency-key-in-use" "Idempotency key in use",
+    "A request with this Idempotency-Key is in progress. Only its response tells whether it has an effect.",
+    "Repeat the same request, with the same key, after the number of seconds in Retry-After. The response is then that of the first request.",
+    || Error::IdempotencyKeyInUse.into();
+
+    IDEMPOTENCY_KEY_REUSED UNPROCESSABLE_ENTITY "idempotency-key-reused" "Idempotency key reused",
+    "The Idempotency-Key was sent within the last 24 hours with another path, query string or body. The request had no effect.",
+    "Send each request with a key of its own, such as a random UUID, and only a repetition with the same key and the same body.",
+    || Error::IdempotencyKeyReused.into();
+
+    ANSWER_NOT_STORED CONFLICT "answer-not-stored" "Answer not stored",
+    "A request with this Idempotency-Key has succeeded. Its response has a secret that is shown once, and is not sent again. The repetition had no effect.",
+    "If you do not have the response, delete what detail names, and create another with a new key.",
+    || Error::AnswerNotStored { location: "/tokens/7".to_owned() }.into();
 
     OWN_ACCOUNT CONFLICT "own-account" "Own account",
     "An admin cannot suspend or restore their own account.",

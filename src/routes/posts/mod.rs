@@ -22,6 +22,7 @@ use super::types::ModerationReason;
 use crate::{
     http::{
         Body, Id, Preconditions, Problem, Query, Representation, Route, State,
+        idempotency::{self, Keyed},
         link::{X_TOTAL_COUNT, link},
         problem::types::{
             LIST_TOO_SLOW, NOT_FOUND, NOT_OWNER, PRECONDITION_FAILED, QUOTA_EXCEEDED,
@@ -49,6 +50,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(create)
             .needs(Scope::PostsCreate)
             .honours_prefer()
+            .idempotent()
             .fails_with(&[QUOTA_EXCEEDED]),
         route!(read)
             .needs_unless_public(Scope::PostsRead)
@@ -167,11 +169,23 @@ impl feed::FeedRepresentation for FeedPage {
 async fn create(
     caller: Identity,
     Body(new): Body<PostCreate>,
+    Keyed(keyed): Keyed,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let post = posts::create(&state.db, &state.quotas, caller, new.into_active_model()).await?;
+    let State { db, quotas, .. } = state.get_ref();
+    let new = new.into_active_model();
+    let Some(keyed) = keyed else {
+        return created(&posts::create(db, quotas, caller, new).await?);
+    };
+    let keyed = keyed.answered_by(|post| idempotency::stored(created(post)));
+    let created = posts::create_keyed(db, quotas, caller, new, keyed);
+    // Boxed, because every new post would contain its large future.
+    idempotency::response(Box::pin(created).await?)
+}
+
+fn created(post: &PostView) -> Result<HttpResponse, Problem> {
     let location = HeaderValue::try_from(format!("/posts/{}", post.row.id));
-    let mut response = representation(&post)?.response(StatusCode::CREATED);
+    let mut response = representation(post)?.response(StatusCode::CREATED);
     if let Ok(location) = location {
         response.headers_mut().insert(LOCATION, location);
     }

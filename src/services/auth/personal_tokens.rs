@@ -20,7 +20,7 @@ use super::{
 use crate::{
     db::{Constraint, Db, First, OnConstraint, Transaction},
     error::Error,
-    services::{now, users},
+    services::{idempotency::Keyed, now, users},
 };
 
 /// The maximum number of tokens of one user: their list is one page.
@@ -43,15 +43,26 @@ pub struct NewToken {
     pub lifetime: Option<TokenLifetime>,
 }
 
-/// Creates a token and returns its row and the token itself, which cannot be shown again.
+/// Creates a token and returns its row and the token itself, which cannot be shown again. Stores the
+/// answer of `keyed`, which must not have the token.
 ///
 /// # Errors
 /// [`Error::TokenLimit`] if the user has 100 tokens; [`Error::InvalidToken`] if the session has
-/// ended.
-pub async fn create(db: &Db, new: NewToken) -> Result<(Model, SecretString), Error> {
+/// ended; [`Error::IdempotencyKeyInUse`].
+pub async fn create(
+    db: &Db,
+    new: NewToken,
+    keyed: Option<&Keyed<Model>>,
+) -> Result<(Model, SecretString), Error> {
     let new = &new;
-    db.write(|transaction| async move { create_in(&transaction, new).await })
-        .await
+    db.write(|transaction| async move {
+        let (row, token) = create_in(&transaction, new).await?;
+        if let Some(keyed) = keyed {
+            keyed.store(&transaction, new.user_id, &row).await?;
+        }
+        Ok((row, token))
+    })
+    .await
 }
 
 /// [`create`] in `transaction`.

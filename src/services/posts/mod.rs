@@ -1,6 +1,7 @@
 //! Posts and drafts.
 
 pub mod feed;
+mod keyed;
 mod post;
 mod precondition;
 mod read;
@@ -8,6 +9,7 @@ mod search;
 pub(super) mod visibility;
 mod write;
 
+pub use keyed::create_keyed;
 pub use post::PostView;
 pub use precondition::{Precondition, Versions};
 pub use read::get;

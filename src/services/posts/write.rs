@@ -51,7 +51,7 @@ pub async fn create(
         owner_id: Set(owner.id),
         ..new
     };
-    let reservation = quotas.reserve_new(db, owner.id, &post).await?;
+    let reservation = quotas.reserve_new(db, owner.id, &post, 0).await?;
     Ok(PostView {
         row: reservation.settle(db.batched_write::<CreatePosts>(post).await)?,
         owner_username: owner.username,
@@ -59,7 +59,7 @@ pub async fn create(
     })
 }
 
-struct CreatePosts;
+pub(super) struct CreatePosts;
 
 impl BatchedWrite for CreatePosts {
     type Row = ActiveModel;

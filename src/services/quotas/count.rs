@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use entity::{
+    idempotency_keys,
     posts::{ActiveModel, Column, Entity},
     values::{PostId, UserId},
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait, Func},
+    sea_query::{Expr, ExprTrait, Func, IntoColumnRef, Query},
 };
 use tokio::time::timeout;
 
@@ -35,11 +36,18 @@ pub(in crate::services) fn text_bytes(post: &ActiveModel) -> usize {
 /// # Errors
 /// [`Error::TooSlow`] after [`LIMIT`]; [`Error::Unavailable`], [`Error::Busy`].
 pub(super) async fn usage(db: Db, id: UserId) -> Result<Usage, Error> {
-    let bytes = octets(Column::Title).add(octets(Column::Content)).sum();
+    let sum = |bytes: Expr| Func::coalesce([bytes.sum(), Expr::value(0)]);
+    let texts = sum(octets(Column::Title).add(octets(Column::Content)));
+    let answers = Query::select()
+        .expr(sum(octets(idempotency_keys::Column::Body)))
+        .from(idempotency_keys::Entity)
+        .and_where(Expr::col(idempotency_keys::Column::UserId).eq(id))
+        .take();
+    let answers = Expr::SubQuery(None, Box::new(answers.into()));
     let count = Entity::find()
         .select_only()
         .expr_as(Column::Id.count(), "posts")
-        .expr_as(Func::coalesce([bytes, Expr::value(0)]), "bytes")
+        .expr_as(Expr::from(texts).add(answers), "bytes")
         .filter(Column::OwnerId.eq(id));
     let connection = db.read_list();
     let statement = count.build(connection.get_database_backend());
@@ -80,6 +88,6 @@ pub(super) async fn replaced_bytes(
 }
 
 /// The length of a text, without reading the text: both databases store it in the row.
-fn octets(column: Column) -> Expr {
+fn octets(column: impl IntoColumnRef) -> Expr {
     Func::cust("octet_length").arg(Expr::col(column)).into()
 }

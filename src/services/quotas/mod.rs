@@ -1,4 +1,5 @@
-//! The quotas of users: the maximum number of posts and of bytes of text.
+//! The quotas of users: the maximum number of posts, and of bytes of text in posts and in stored answers
+//! of requests with an `Idempotency-Key`.
 //!
 //! Each process keeps an estimate of the usage of each user: the last count of the rows, and the sum of
 //! its own writes since. A write usually needs no query, and nothing is stored for it. The rows are
@@ -96,7 +97,7 @@ impl Quotas {
         Ok(usage)
     }
 
-    /// Reserves a new post of `owner`.
+    /// Reserves a new post of `owner`, and `answer` bytes of a stored answer.
     ///
     /// # Errors
     /// [`Error::PostQuotaExceeded`] and [`Error::TextQuotaExceeded`]; [`Error::Unavailable`] if the rows
@@ -106,9 +107,10 @@ impl Quotas {
         db: &Db,
         owner: UserId,
         post: &ActiveModel,
+        answer: usize,
     ) -> Result<Reservation, Error> {
-        self.reserve(db, owner, Usage::of(1, text_bytes(post)), None)
-            .await
+        let bytes = text_bytes(post).saturating_add(answer);
+        self.reserve(db, owner, Usage::of(1, bytes), None).await
     }
 
     /// Reserves the new text of post `id` of `owner`: as a whole if the estimate allows that, or else

@@ -54,7 +54,8 @@ pub fn all(document: &Value) -> Vec<InputField<'_>> {
             let method = method.to_uppercase();
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 let name = parameter["name"].as_str().expect("no name");
-                if name != "slug" {
+                // Errors of headers name no field.
+                if name != "slug" && parameter["in"] != "header" {
                     fields.push(InputField {
                         method: method.clone(),
                         path,

@@ -91,6 +91,13 @@ async fn every_error_answers_as_in_its_snapshot(fixture: Fixture) {
         .await
         .expect(200);
 
+    let new = json!({"name": "Bot", "scopes": ["posts:read"]});
+    let keyed = service.request("POST", "/tokens").bearer_auth(&ada.token);
+    let keyed = keyed.header("idempotency-key", "used").json(&new).send();
+    Answer::of(keyed.await.expect("no answer"))
+        .await
+        .expect(201);
+
     let mut snapshot = String::new();
     for (source, request) in sources::requests(&service, &ada, &grace) {
         let answer = Answer::of(request.send().await.expect(source)).await;

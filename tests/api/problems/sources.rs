@@ -37,6 +37,16 @@ fn unreadable(service: &Service, ada: &User) -> Sources {
             call("GET", "/posts").header("authorization", &b"Bearer \xff"[..]),
         ),
         (
+            "an invalid key",
+            as_ada("POST", "/posts").header("idempotency-key", "a b"),
+        ),
+        (
+            "two keys",
+            as_ada("POST", "/posts")
+                .header("idempotency-key", "a")
+                .header("idempotency-key", "b"),
+        ),
+        (
             "two tokens",
             as_ada("GET", "/posts").bearer_auth(&ada.token),
         ),
@@ -188,6 +198,18 @@ fn refused(service: &Service, ada: &User, grace: &User) -> Sources {
             call("POST", "/vote")
                 .bearer_auth(&grace.token)
                 .json(&json!({"post_id": 1, "dir": 0})),
+        ),
+        (
+            "the key of another request",
+            as_ada("POST", "/posts")
+                .header("idempotency-key", "used")
+                .json(&json!({"title": "t", "content": "c"})),
+        ),
+        (
+            "a repeated request for a token",
+            as_ada("POST", "/tokens")
+                .header("idempotency-key", "used")
+                .json(&json!({"name": "Bot", "scopes": ["posts:read"]})),
         ),
         ("no such path", call("GET", "/nothing")),
         ("no such problem type", call("GET", "/problems/nothing")),

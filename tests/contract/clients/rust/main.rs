@@ -27,9 +27,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             username,
             ..again.clone()
         },
+        None,
     )
     .await?;
-    let Err(Error::ResponseError(refused)) = sign_up(&configuration, again).await else {
+    let Err(Error::ResponseError(refused)) = sign_up(&configuration, again, None).await else {
         return Err("a second sign-up did not fail".into());
     };
     assert_eq!(refused.status.as_u16(), 409, "{}", refused.content);
@@ -50,8 +51,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     configuration.bearer_access_token = Some(tokens.access_token);
 
     let post = PostCreate::new("It weaves algebraic patterns.".into(), "Notes".into());
-    let post = create_post(&configuration, post).await?;
-    vote(&configuration, Vote::new(1, post.id)).await?;
+    let post = create_post(&configuration, post, None).await?;
+    vote(&configuration, Vote::new(1, post.id), None).await?;
     let search = Some("algebraic");
     let posts = list_posts(
         &configuration,

@@ -1,0 +1,248 @@
+//! The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request that a client sends
+//! again gets the answer of the first, and has no further effect.
+
+use std::future::{Ready, ready};
+
+use actix_web::{
+    Error as ActixError, FromRequest, HttpMessage, HttpRequest, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web::Bytes,
+};
+use aws_lc_rs::digest::{Context, SHA256};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use entity::values::IdempotencyKey;
+use secrecy::SecretString;
+use utoipa::{
+    PartialSchema,
+    openapi::{
+        Ref, RefOr, Required, ResponseBuilder,
+        path::{Operation, ParameterBuilder, ParameterIn},
+    },
+};
+
+use super::{
+    Problem, State,
+    authentication::authenticated_user,
+    input::Received,
+    problem::{
+        ProblemType,
+        types::{IDEMPOTENCY_KEY_IN_USE, IDEMPOTENCY_KEY_REUSED},
+    },
+};
+use crate::{
+    error::Error,
+    services::{
+        auth::sign_up,
+        idempotency::{KeyedRequest, StoredAnswer},
+    },
+};
+
+/// The key, in a request.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// `true` in an answer that was sent before.
+pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The problems of every route that accepts the key.
+pub const PROBLEMS: &[&ProblemType] = &[IDEMPOTENCY_KEY_IN_USE, IDEMPOTENCY_KEY_REUSED];
+
+/// Adds the header of the key to the request, and to each success the header of a stored response.
+pub(super) fn declare(operation: &mut Operation) {
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "A key of 1 to 255 visible ASCII characters, such as a random UUID, bare or in quotation marks. For 24 hours, a request with the same key, path and body gets the response of the first one and has no further effect. A response that is not a success is not stored.",
+        ))
+        .schema(Some(IdempotencyKey::schema()));
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(key.build().into());
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && status.starts_with('2')
+        {
+            let header = Ref::new("#/components/headers/IdempotencyReplayed");
+            let builder: ResponseBuilder = std::mem::take(response).into();
+            *response = builder.header_ref("Idempotency-Replayed", header).build();
+        }
+    }
+}
+
+/// What a body must have in common with an earlier one to be the same request.
+#[derive(Debug)]
+pub struct Fingerprint {
+    /// The service stores its SHA-256.
+    pub text: Bytes,
+    /// A password. The service compares it with that of the user whom the earlier request created:
+    /// a stored SHA-256 would let a thief of the database guess it quickly.
+    pub password: Option<SecretString>,
+}
+
+/// Reads the fingerprint of a body.
+pub type FingerprintOf = fn(&Bytes) -> Result<Fingerprint, Problem>;
+
+/// The fingerprint of a body without secrets.
+///
+/// # Errors
+/// None.
+pub fn whole_body(body: &Bytes) -> Result<Fingerprint, Problem> {
+    Ok(Fingerprint {
+        text: body.clone(),
+        password: None,
+    })
+}
+
+/// Answers a request with a key: with the stored answer, or by `next`. The caller must be
+/// authenticated.
+///
+/// # Errors
+/// 400, 408, 409, 413, 422, 429 or 503.
+pub(super) async fn answer(
+    fingerprint: FingerprintOf,
+    mut request: ServiceRequest,
+    next: &Next<impl MessageBody + 'static>,
+) -> Result<Result<ServiceResponse<BoxBody>, ActixError>, Problem> {
+    let parts = request.request().clone();
+    let state = State::of(&parts)?;
+    let key = key_of(&parts)?;
+    let scope = authenticated_user(&parts).into();
+    let _running = state.in_flight.begin(scope, &key)?;
+    let received = Received::of(&parts, request.take_payload()).await?;
+    let Fingerprint { text, password } = fingerprint(&received.bytes)?;
+    let keyed = KeyedRequest {
+        scope,
+        key,
+        route: route_of(&parts),
+        hash: hash(&parts, &text),
+        bytes: received.bytes.len(),
+    };
+    if let Some(response) = replay(state, &keyed, password.as_ref()).await? {
+        return Ok(Ok(ServiceResponse::new(parts, response)));
+    }
+    {
+        let mut extensions = parts.extensions_mut();
+        extensions.insert(received);
+        extensions.insert(keyed.clone());
+    }
+    let answer = next.call(request).await;
+    let answer = answer.map(ServiceResponse::map_into_boxed_body);
+    // Another server may have answered the same request meanwhile, and that can be the cause.
+    if answer.as_ref().is_ok_and(|a| a.status().is_client_error())
+        && let Some(response) = replay(state, &keyed, password.as_ref()).await?
+    {
+        return Ok(Ok(ServiceResponse::new(parts, response)));
+    }
+    Ok(answer)
+}
+
+/// The stored answer of `keyed`.
+async fn replay(
+    state: &State,
+    keyed: &KeyedRequest,
+    password: Option<&SecretString>,
+) -> Result<Option<HttpResponse>, Problem> {
+    let Some(found) = keyed.find(&state.db).await? else {
+        return Ok(None);
+    };
+    if let Some(password) = password {
+        let admit = |user| state.limits.admits_password(user);
+        let (user, password) = (found.user_id(), password.clone());
+        sign_up::verify_repeated(&state.db, &state.passwords, user, password, admit).await?;
+    }
+    let mut response = response(found.into_answer()?)?;
+    let headers = response.headers_mut();
+    headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    Ok(Some(response))
+}
+
+fn key_of(request: &HttpRequest) -> Result<IdempotencyKey, Problem> {
+    let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
+    let value = values.next().and_then(|value| value.to_str().ok());
+    if values.next().is_some() {
+        return Err(Problem::malformed(
+            "the header `Idempotency-Key` must occur only once",
+        ));
+    }
+    // A value that is not ASCII is no key either.
+    let key = IdempotencyKey::parse_header(value.unwrap_or_default());
+    key.map_err(|invalid| Problem::malformed(format!("the header `Idempotency-Key` {invalid}")))
+}
+
+/// Method and path, with the names of the path's parameters.
+fn route_of(request: &HttpRequest) -> String {
+    let path = request.match_pattern().unwrap_or_default();
+    format!("{} {path}", request.method())
+}
+
+/// The SHA-256 of path, query string and `text`, base64url. Neither of the first two can contain a
+/// NUL.
+fn hash(request: &HttpRequest, text: &[u8]) -> String {
+    let mut hash = Context::new(&SHA256);
+    for part in [request.path().as_bytes(), request.query_string().as_bytes()] {
+        hash.update(part);
+        hash.update(&[0]);
+    }
+    hash.update(text);
+    BASE64_URL_SAFE_NO_PAD.encode(hash.finish())
+}
+
+/// The key of a request, for its handler. `None` if the request has none.
+#[derive(Debug)]
+pub struct Keyed(pub Option<KeyedRequest>);
+
+impl FromRequest for Keyed {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(request.extensions_mut().remove())))
+    }
+}
+
+/// The answer to store for `response`.
+///
+/// # Errors
+/// [`Error::Internal`] if it is a problem or a stream, or not text.
+pub fn stored(response: Result<HttpResponse, Problem>) -> Result<StoredAnswer, Error> {
+    let response = response.map_err(|problem| Error::internal(problem.to_string()))?;
+    let status = response.status().as_u16();
+    let mut headers = Vec::new();
+    for (name, value) in response.headers() {
+        let value = value.to_str().map_err(Error::internal)?;
+        headers.push(format!("{name}: {value}"));
+    }
+    let bytes = response.into_body().try_into_bytes();
+    let bytes = bytes.map_err(|_| Error::internal("a stream cannot be stored"))?;
+    let body = String::from_utf8(bytes.into()).map_err(Error::internal)?;
+    Ok(StoredAnswer {
+        status,
+        headers: headers.join("\n"),
+        body: Some(body),
+    })
+}
+
+/// The response that was stored as `answer`.
+///
+/// # Errors
+/// 500 if it is not a response.
+pub fn response(answer: StoredAnswer) -> Result<HttpResponse, Problem> {
+    let status = StatusCode::from_u16(answer.status);
+    let mut response = HttpResponse::build(status.map_err(unreadable)?);
+    for (name, value) in answer.headers() {
+        let name = HeaderName::try_from(name).map_err(unreadable)?;
+        let value = HeaderValue::try_from(value).map_err(unreadable)?;
+        response.append_header((name, value));
+    }
+    Ok(response.body(answer.body.unwrap_or_default()))
+}
+
+fn unreadable(error: impl std::fmt::Display) -> Problem {
+    Problem::internal(format!("a stored answer is not a response: {error}"))
+}

@@ -1,0 +1,92 @@
+//! Removing stored answers in small transactions, so that no request waits long for a lock.
+
+use entity::{
+    idempotency_keys::{Column, Entity},
+    values::UserId,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, Func},
+};
+
+use super::cutoff;
+use crate::{
+    db::{Db, Transaction, ValuesTable, page},
+    error::Error,
+};
+
+/// Maximum number of answers that one step deletes.
+const ROWS: u64 = 200;
+/// A step deletes no further answer after this many bytes.
+const BYTES: i64 = 1_000_000;
+
+/// Deletes the answers that are older than 24 h. Returns their number.
+///
+/// # Errors
+/// [`Error::Unavailable`]. The next call continues.
+pub async fn delete_expired(db: &Db) -> Result<u64, Error> {
+    let expired = Column::CreatedAt.lte(cutoff());
+    let expired = &expired;
+    let mut total = 0;
+    loop {
+        let deleted = db.write_a_step(|transaction| async move {
+            // In the order of the index, which ends at the first row that is not expired.
+            let oldest = Entity::find().order_by_asc(Column::CreatedAt);
+            let delete = delete_some(&transaction, oldest, expired.clone());
+            // Boxed, because the future of the job would contain its large future.
+            Ok(Box::pin(delete).await?)
+        });
+        match deleted.await? {
+            0 => return Ok(total),
+            deleted => total += deleted,
+        }
+    }
+}
+
+/// Deletes some of the answers that belong to `user`. Returns their number: 0 if there are none.
+pub(in crate::services) async fn delete_some_of(
+    transaction: &Transaction,
+    user: UserId,
+) -> Result<u64, DbErr> {
+    let delete = delete_some(transaction, Entity::find(), Column::UserId.eq(user));
+    Box::pin(delete).await
+}
+
+/// Deletes the first rows of `all` that match `condition`, up to [`ROWS`] and [`BYTES`].
+async fn delete_some(
+    transaction: &Transaction,
+    all: Select<Entity>,
+    condition: Expr,
+) -> Result<u64, DbErr> {
+    let body = Func::cust("octet_length").arg(Expr::col(Column::Body));
+    let bytes = Func::coalesce([body.into(), Expr::value(0)]);
+    let select = all
+        .select_only()
+        .columns([Column::Caller, Column::Key])
+        .expr_as(Expr::from(bytes).cast_as("bigint"), "bytes")
+        .filter(condition.clone());
+    let backend = transaction.get_database_backend();
+    let statement = page(select.build(backend), ROWS, 0);
+    let (mut callers, mut keys, mut bytes) = (Vec::<i64>::new(), Vec::<String>::new(), 0);
+    for row in transaction.query_all_raw(statement).await? {
+        bytes += row.try_get::<i64>("", "bytes")?;
+        if !keys.is_empty() && bytes > BYTES {
+            break;
+        }
+        callers.push(row.try_get("", "caller")?);
+        keys.push(row.try_get("", "key")?);
+    }
+    if keys.is_empty() {
+        return Ok(0);
+    }
+    let rows = ValuesTable::new()
+        .column("caller", callers)
+        .column("key", keys);
+    let key = Expr::tuple([Column::Caller, Column::Key].map(Expr::col));
+    let delete = Entity::delete_many()
+        .filter(key.in_subquery(rows.select(backend)))
+        // A request can have replaced an expired row.
+        .filter(condition);
+    Ok(delete.exec(transaction).await?.rows_affected)
+}

@@ -1,0 +1,160 @@
+//! The stored answers: for how long, how many, and whose.
+
+use acclaim::{
+    config::{Origins, QuotaSettings},
+    db::Db,
+    services::{idempotency::delete_expired, quotas::Quotas},
+};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use serde_json::json;
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{assert_first, assert_problem, assert_replayed, new_post, post};
+use crate::harness::{
+    Fixture, apply, behaviour, column, insert_numbered,
+    service::{PASSWORD, User},
+    wait_for,
+};
+
+fn hours_ago(hours: i64) -> String {
+    let moment = OffsetDateTime::now_utc() - Duration::hours(hours);
+    moment.format(&Rfc3339).unwrap()
+}
+
+/// Makes the stored answers `hours` old.
+async fn age(connection: &DatabaseConnection, hours: i64) {
+    let moment = hours_ago(hours);
+    let update = format!("UPDATE idempotency_keys SET created_at = '{moment}'");
+    connection.execute_unprepared(&update).await.expect(&update);
+}
+
+/// Inserts `count` answers of `user`, `hours` old.
+async fn insert_answers(connection: &DatabaseConnection, user: &User, count: u32, hours: i64) {
+    let columns = "idempotency_keys
+        (caller, key, user_id, route, request_hash, status, headers, body, created_at)";
+    let (id, moment) = (user.id, hours_ago(hours));
+    let body = "x".repeat(10_000);
+    // Three sizes of body, and none.
+    let row = format!(
+        "{id}, '{hours}-' || n, {id}, 'POST /posts', '', 201, '',
+         CASE n % 4 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'x' ELSE '{body}' END, created_at
+         FROM numbers, users WHERE id = {id}"
+    );
+    insert_numbered(connection, count, columns, &row).await;
+    let update =
+        format!("UPDATE idempotency_keys SET created_at = '{moment}' WHERE key LIKE '{hours}-%'");
+    connection.execute_unprepared(&update).await.expect(&update);
+}
+
+#[apply(behaviour)]
+async fn an_answer_is_stored_for_a_day(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let connection = fixture.connect().await;
+    let new = new_post("Title");
+    let send = || post(&service, "/posts", Some(&ada), "key", &new);
+    let first = send().await;
+    assert_first(&first);
+    age(&connection, 23).await;
+    assert_replayed(&first, &send().await);
+    age(&connection, 25).await;
+    // No job has removed the row.
+    let second = send().await;
+    assert_first(&second);
+    assert_ne!(second.text, first.text);
+    assert_replayed(&second, &send().await);
+    age(&connection, 25).await;
+    let other = post(&service, "/posts", Some(&ada), "key", &new_post("Other")).await;
+    assert_first(&other);
+    let keys = "SELECT count(*) FROM idempotency_keys";
+    assert_eq!(column(&connection, keys).await, ["1"]);
+}
+
+#[apply(behaviour)]
+async fn a_job_removes_old_answers(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let (ada, grace) = (service.user("ada").await, service.user("grace").await);
+    let connection = fixture.connect().await;
+    // More rows and bytes than one step removes.
+    insert_answers(&connection, &ada, 1_000, 25).await;
+    insert_answers(&connection, &grace, 3, 23).await;
+    let first = post(&service, "/posts", Some(&ada), "key", &new_post("Title")).await;
+    assert_first(&first);
+    let db = Db::open(&fixture.database()).await.expect("no database");
+    assert_eq!(delete_expired(&db).await.expect("failed"), 1_000);
+    assert_eq!(delete_expired(&db).await.expect("failed"), 0);
+    let keys = "SELECT key FROM idempotency_keys ORDER BY key";
+    assert_eq!(
+        column(&connection, keys).await,
+        ["23-1", "23-2", "23-3", "key"]
+    );
+}
+
+#[apply(behaviour)]
+async fn the_removal_of_an_account_removes_its_answers(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let sign_up = json!({"email": "ada@example.com", "username": "ada", "password": PASSWORD});
+    assert_first(&post(&service, "/users", None, "key", &sign_up).await);
+    let (ada, grace) = (
+        service.sign_in("ada", PASSWORD).await,
+        service.user("grace").await,
+    );
+    let connection = fixture.connect().await;
+    insert_answers(&connection, &ada, 1_000, 1).await;
+    insert_answers(&connection, &grace, 3, 2).await;
+    let body = Some(json!({"current_password": PASSWORD}));
+    let deletion = service.call("DELETE", "/users/me", Some(&ada), body).await;
+    deletion.expect(204);
+    let remaining = format!("SELECT id FROM users WHERE id = {}", ada.id);
+    wait_for(&connection, &remaining, &[]).await;
+    let keys = "SELECT key FROM idempotency_keys ORDER BY key";
+    assert_eq!(column(&connection, keys).await, ["2-1", "2-2", "2-3"]);
+    // The key is free again.
+    assert_first(&post(&service, "/users", None, "key", &sign_up).await);
+}
+
+#[apply(behaviour)]
+async fn stored_answers_count_towards_the_quota_of_text(fixture: Fixture) {
+    fixture.migrate().await;
+    let mut state = fixture.state(&fixture.database()).await;
+    state.quotas = Quotas::new(QuotaSettings {
+        posts: None,
+        bytes: Some(10_000),
+    });
+    let db = state.db.clone();
+    let service = fixture.start(state, Origins::These(Vec::new()));
+    let ada = service.user("ada").await;
+    let usage = async || {
+        let me = service.get("/users/me", &ada).await.expect(200).json();
+        me["usage"]["bytes"].as_u64().unwrap()
+    };
+    let new = json!({"title": "t", "content": "c".repeat(3_999)});
+    let first = post(&service, "/posts", Some(&ada), "key", &new).await;
+    assert_first(&first);
+    let stored = u64::try_from(first.text.len()).unwrap();
+    let connection = fixture.connect().await;
+    let counted = async |expected| {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while usage().await != expected {
+            assert!(std::time::Instant::now() < deadline, "{}", usage().await);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    counted(4_000 + stored).await;
+    for key in ["other", "another"] {
+        let refused = post(&service, "/posts", Some(&ada), key, &new).await;
+        assert_problem(&refused, 409, "quota-exceeded");
+    }
+    assert_replayed(
+        &first,
+        &post(&service, "/posts", Some(&ada), "key", &new).await,
+    );
+    // A deletion does not free the answer.
+    let path = first.header("location").unwrap();
+    let deleted = service.call("DELETE", path, Some(&ada), None).await;
+    deleted.expect(204);
+    counted(stored).await;
+    age(&connection, 25).await;
+    delete_expired(&db).await.expect("failed");
+    counted(0).await;
+}

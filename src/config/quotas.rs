@@ -10,7 +10,7 @@ use super::{
 pub struct QuotaSettings {
     /// `QUOTA_POSTS`: the maximum number of posts.
     pub posts: Option<u64>,
-    /// `QUOTA_BYTES`: the maximum number of bytes of all titles and contents, in UTF-8.
+    /// `QUOTA_BYTES`: the maximum number of bytes of all titles, contents and metadata, in UTF-8.
     pub bytes: Option<u64>,
 }
 

@@ -21,7 +21,7 @@ pub mod trace;
 pub use authentication::CurrentSession;
 pub use connections::Connections;
 pub use drain::Drain;
-pub use input::{Body, Form, Id, Query};
+pub use input::{Body, ExternalIdSegment, Form, Id, Query};
 pub use limits::Limits;
 pub use problem::Problem;
 pub use readiness::Readiness;

@@ -286,6 +286,11 @@ impl From<Error> for Problem {
                 detail,
                 ["username", "taken", "is taken"],
             ),
+            Error::ExternalIdTaken { .. } => Self::of_field(
+                types::EXTERNAL_ID_TAKEN,
+                detail,
+                ["external_id", "taken", "is taken by another of your posts"],
+            ),
             Error::AlreadyVoted { .. } => Self::of_field(
                 types::ALREADY_VOTED,
                 detail,

@@ -11,7 +11,7 @@ use actix_web::{
     },
     web::Data,
 };
-use entity::values::{PostId, Scope};
+use entity::values::{Invalid, PostId, Scope};
 use sea_orm::IntoActiveModel;
 
 use self::{
@@ -21,11 +21,11 @@ use self::{
 use super::types::ModerationReason;
 use crate::{
     http::{
-        Body, Id, Problem, Query, Representation, Route, State,
+        Body, ExternalIdSegment, Id, Problem, Query, Representation, Route, State,
         link::{X_TOTAL_COUNT, link},
         problem::types::{
-            LIST_TOO_SLOW, NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED, ROLE_REQUIRED, SERVICE_BUSY,
-            TOO_MANY_EXPENSIVE_READS,
+            EXTERNAL_ID_TAKEN, LIST_TOO_SLOW, NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED, ROLE_REQUIRED,
+            SERVICE_BUSY, TOO_MANY_EXPENSIVE_READS,
         },
         route::route,
     },
@@ -47,6 +47,9 @@ pub(super) fn routes() -> Vec<Route> {
             .fails_with(&[TOO_MANY_EXPENSIVE_READS, SERVICE_BUSY, LIST_TOO_SLOW]),
         route!(create)
             .needs(Scope::PostsCreate)
+            .fails_with(&[EXTERNAL_ID_TAKEN, QUOTA_EXCEEDED]),
+        route!(put)
+            .needs(Scope::PostsCreate)
             .fails_with(&[QUOTA_EXCEEDED]),
         route!(read)
             .needs_unless_public(Scope::PostsRead)
@@ -54,11 +57,15 @@ pub(super) fn routes() -> Vec<Route> {
         route!(replace).needs(Scope::PostsUpdate).fails_with(&[
             NOT_FOUND,
             NOT_OWNER,
+            EXTERNAL_ID_TAKEN,
             QUOTA_EXCEEDED,
         ]),
-        route!(patch)
-            .needs(Scope::PostsUpdate)
-            .fails_with(&[NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED]),
+        route!(patch).needs(Scope::PostsUpdate).fails_with(&[
+            NOT_FOUND,
+            NOT_OWNER,
+            EXTERNAL_ID_TAKEN,
+            QUOTA_EXCEEDED,
+        ]),
         route!(delete)
             .needs(Scope::PostsDelete)
             .fails_with(&[NOT_FOUND, NOT_OWNER, ROLE_REQUIRED]),
@@ -73,7 +80,11 @@ pub(super) fn routes() -> Vec<Route> {
 /// For the next page, follow `next` in the `Link` header. Its cost does not grow with the depth of
 /// the page. If the list still matches `If-None-Match`, the response is 304 without a body.
 ///
-/// A list is expensive if it has `search`, `count=exact`, `voted=false`, `published=false`, or `skip`
+/// `metadata.KEY=VALUE` lists the posts whose metadata has a member KEY that equals VALUE: the text VALUE, or the
+/// number, `true`, `false` or `null` that VALUE spells in JSON. KEY has 1 to 100 characters, no `"`, `\` or
+/// control character. A list can have three of these filters.
+///
+/// A list is expensive if it has `search`, `metadata.KEY`, `count=exact`, `voted=false`, `published=false`, or `skip`
 /// above 1,000, or combines an owner, a tag, own votes, a time span, or the order `top` or `hot` with
 /// another of these. A caller can have two expensive lists in progress at a time.
 #[utoipa::path(
@@ -165,12 +176,55 @@ async fn create(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let post = posts::create(&state.db, &state.quotas, caller, new.into_active_model()).await?;
+    created(&post)
+}
+
+/// The response to a request that created `post`.
+fn created(post: &PostView) -> Result<HttpResponse, Problem> {
     let location = HeaderValue::try_from(format!("/posts/{}", post.row.id));
-    let mut response = representation(&post)?.response(StatusCode::CREATED);
+    let mut response = representation(post)?.response(StatusCode::CREATED);
     if let Ok(location) = location {
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
+}
+
+/// Create or replace the post with an external id
+///
+/// The external ids of different users are independent. To replace a post, the token also needs the scope
+/// `posts:update`. An omitted optional member gets its default value. `external_id` of the body can be omitted.
+#[utoipa::path(
+    put, path = "/posts/by-external-id/{external_id}", tag = "posts", operation_id = "putPostByExternalId",
+    params(ExternalIdSegment),
+    request_body = PostCreate,
+    responses(
+        (status = 200, description = "The replaced post", body = Post, headers(
+            ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
+        )),
+        (status = 201, description = "The new post", body = Post, headers(
+            ("Location" = String, description = "The path of the post"),
+            ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
+        )),
+    ),
+)]
+async fn put(
+    caller: Identity,
+    ExternalIdSegment(external_id): ExternalIdSegment,
+    Body(post): Body<PostCreate>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let in_body = post.external_id.as_ref().and_then(Option::as_ref);
+    if in_body.is_some_and(|in_body| *in_body != external_id) {
+        let invalid = Invalid::new("mismatch", "must be the one of the path, or be left out");
+        return Err(Problem::invalid_field("external_id", &invalid));
+    }
+    let State { db, quotas, .. } = state.get_ref();
+    let post = post.into_active_model();
+    let (post, is_new) = posts::put(db, quotas, &caller, external_id, post).await?;
+    if is_new {
+        return created(&post);
+    }
+    Ok(representation(&post)?.response(StatusCode::OK))
 }
 
 /// Read a post

@@ -1,13 +1,16 @@
 //! Posts and drafts.
 
+mod external;
 pub mod feed;
 mod post;
+mod put;
 mod read;
 mod search;
 pub(super) mod visibility;
 mod write;
 
 pub use post::PostView;
+pub use put::put;
 pub use read::get;
 pub use search::{forget_deleted_words, merge_new_words};
 pub use write::{create, delete, update};

@@ -27,6 +27,22 @@ pub struct PostView {
     pub voted: bool,
 }
 
+impl PostView {
+    /// Removes what `viewer` must not see: the external id of another user's post, which may be a key of a
+    /// private system.
+    pub(super) fn redact(&mut self, viewer: Option<UserId>) {
+        if Some(self.row.owner_id) != viewer {
+            self.row.external_id = None;
+        }
+    }
+
+    /// [`redact`](Self::redact) by value.
+    pub(super) fn seen_by(mut self, viewer: Option<UserId>) -> Self {
+        self.redact(viewer);
+        self
+    }
+}
+
 /// Reads post `id` if `viewer` can see it.
 pub(super) async fn find(
     connection: &impl ConnectionTrait,
@@ -34,9 +50,9 @@ pub(super) async fn find(
     id: PostId,
 ) -> Result<Option<PostView>, Error> {
     let statement = select_one(connection.get_database_backend(), viewer, id);
-    Ok(PostView::find_by_statement(statement)
-        .one(connection)
-        .await?)
+    let post = PostView::find_by_statement(statement);
+    let post = post.one(connection).await?;
+    Ok(post.map(|post| post.seen_by(viewer)))
 }
 
 /// Selects post `id`. It is a plain statement because `one()` of a select binds `LIMIT 1` as a

@@ -14,7 +14,7 @@ pub struct FieldError {
     #[schema(example = "title")]
     pub field: String,
     /// A code for programs: `required`, `type`, `length`, `blank`, `nul`, `format`, `range`,
-    /// `unknown_value`, `not_granted`, `duplicate`, `common`, `reserved`, `taken`, `already_voted`,
+    /// `unknown_value`, `mismatch`, `not_granted`, `duplicate`, `common`, `reserved`, `taken`, `already_voted`,
     /// `own_account`.
     #[schema(example = "length")]
     pub code: String,
@@ -67,6 +67,12 @@ pub enum Error {
     /// The post was deleted during the request.
     #[error("the post no longer exists")]
     PostDeleted,
+    /// Another post of the owner has the external id.
+    #[error("your post {id} has this external_id")]
+    ExternalIdTaken {
+        /// The other post.
+        id: PostId,
+    },
     /// Only the owner may change the post.
     #[error("post {id} belongs to another user")]
     NotOwner {
@@ -81,6 +87,9 @@ pub enum Error {
         /// Its version.
         version: i64,
     },
+    /// There is no post yet, and the caller expects one.
+    #[error("no post has this external id, and `If-Match` requires one")]
+    NothingToMatch,
     /// Another user has this e-mail address.
     #[error("the email is taken")]
     EmailTaken,

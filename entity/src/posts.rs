@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::values::{Content, PostId, Tags, Title, UserId};
+use crate::values::{Content, ExternalId, Metadata, PostId, Tags, Title, UserId};
 
 /// A row of `posts`.
 #[sea_orm::model]
@@ -30,6 +30,10 @@ pub struct Model {
     pub tags: Tags,
     /// Starts at 1 and grows by one with each change by the owner.
     pub version: i64,
+    /// The id in a system of the owner. Unique among the posts of the owner.
+    pub external_id: Option<ExternalId>,
+    /// JSON of the owner, which the service does not interpret.
+    pub metadata: Option<Metadata>,
     /// The author.
     #[sea_orm(belongs_to, from = "owner_id", to = "id")]
     pub owner: BelongsTo<super::users::Entity>,

@@ -30,6 +30,7 @@ mod m20261126_000014_add_parents_of_refresh_tokens;
 mod m20261126_000015_merge_new_words;
 mod m20261126_000016_add_scopes_of_sessions;
 mod m20261126_000017_create_idempotency_keys;
+mod m20261126_000018_add_external_ids_and_metadata;
 mod runner;
 pub mod unicode61_v1;
 
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000015_merge_new_words::Migration),
             Box::new(m20261126_000016_add_scopes_of_sessions::Migration),
             Box::new(m20261126_000017_create_idempotency_keys::Migration),
+            Box::new(m20261126_000018_add_external_ids_and_metadata::Migration),
         ]
     }
 }

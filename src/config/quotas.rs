@@ -10,8 +10,8 @@ use super::{
 pub struct QuotaSettings {
     /// `QUOTA_POSTS`: the maximum number of posts.
     pub posts: Option<u64>,
-    /// `QUOTA_BYTES`: the maximum number of bytes of all titles, contents and stored responses of
-    /// repeated requests, in UTF-8.
+    /// `QUOTA_BYTES`: the maximum number of bytes of all titles, contents, metadata and stored
+    /// responses of repeated requests, in UTF-8.
     pub bytes: Option<u64>,
 }
 

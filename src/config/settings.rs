@@ -87,7 +87,7 @@ pub(super) const QUOTA_POSTS: Setting = setting(
 pub(super) const QUOTA_BYTES: Setting = setting(
     "QUOTA_BYTES",
     "1073741824",
-    "The maximum size of all titles, contents and stored responses (`Idempotency-Key`) of a user together, in bytes of UTF-8; 0 for no limit",
+    "The maximum size of all titles, contents, metadata and stored responses (`Idempotency-Key`) of a user together, in bytes of UTF-8; 0 for no limit",
 );
 pub(super) const RATE_LIMIT_REQUESTS: Setting = setting(
     "RATE_LIMIT_REQUESTS",

@@ -3,7 +3,7 @@
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait,
     FromQueryResult, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn, Value,
-    sea_query::{Expr, Order, Query},
+    sea_query::{Expr, OnConflict, Order, Query},
 };
 
 use super::ValuesTable;
@@ -11,17 +11,49 @@ use super::ValuesTable;
 /// Inserts `rows` by one statement and returns them as inserted, in the same order. `common` sets
 /// the columns that are equal in all rows.
 ///
-/// All rows must set the same columns. The primary key must be an integer that the database
+/// All rows must set the same columns. A column that is null in all rows is left out, so the default of a
+/// nullable column must be null. The primary key must be an integer that the database
 /// assigns; ids ascend in the order of `rows`.
 pub async fn insert_all<A>(
     connection: &impl ConnectionTrait,
-    mut common: A,
+    common: A,
     rows: Vec<A>,
 ) -> Result<Vec<ModelOf<A>>, DbErr>
 where
     A: ActiveModelTrait,
 {
     let count = rows.len();
+    let models = insert(connection, common, rows, None).await?;
+    if models.len() != count {
+        let message = format!("{count} rows were to be inserted, {} were", models.len());
+        return Err(DbErr::Custom(message));
+    }
+    Ok(models)
+}
+
+/// Like [`insert_all`], but leaves out the rows that violate a unique constraint.
+pub async fn insert_new<A>(
+    connection: &impl ConnectionTrait,
+    common: A,
+    rows: Vec<A>,
+) -> Result<Vec<ModelOf<A>>, DbErr>
+where
+    A: ActiveModelTrait,
+{
+    let mut on_conflict = OnConflict::new();
+    on_conflict.do_nothing();
+    insert(connection, common, rows, Some(on_conflict)).await
+}
+
+async fn insert<A>(
+    connection: &impl ConnectionTrait,
+    mut common: A,
+    rows: Vec<A>,
+    on_conflict: Option<OnConflict>,
+) -> Result<Vec<ModelOf<A>>, DbErr>
+where
+    A: ActiveModelTrait,
+{
     let (mut columns, table) = values_of(rows)?;
     let mut values = Query::select();
     values.columns(columns.iter().copied());
@@ -36,23 +68,22 @@ where
         // Both databases assign ids in this order.
         .order_by(ValuesTable::POSITION, Order::Asc)
         .take();
-    let insert = Query::insert()
+    let mut insert = Query::insert()
         .into_table(A::Entity::default())
         .columns(columns)
         .select_from(values)
         .map_err(|error| DbErr::Custom(error.to_string()))?
         .returning(Query::returning().columns(ColumnOf::<A>::iter()))
         .take();
+    if let Some(on_conflict) = on_conflict {
+        insert.on_conflict(on_conflict);
+    }
     let inserted = connection.query_all(&insert).await?;
     let models = inserted.iter().map(|row| {
         let model = ModelOf::<A>::from_query_result(row, "")?;
         Ok((id_of(&model)?, model))
     });
     let mut models = models.collect::<Result<Vec<_>, DbErr>>()?;
-    if models.len() != count {
-        let message = format!("{count} rows were to be inserted, {} were", models.len());
-        return Err(DbErr::Custom(message));
-    }
     // RETURNING promises no order.
     models.sort_by_key(|(id, _)| *id);
     Ok(models.into_iter().map(|(_, model)| model).collect())
@@ -81,7 +112,11 @@ fn values_of<A: ActiveModelTrait>(
             return Err(DbErr::Custom(message));
         }
         let array_type = first.array_type();
-        table = table.dynamic_column(column.as_str(), array_type, column.def().is_null(), values);
+        let is_nullable = column.def().is_null();
+        if is_nullable && values.iter().all(|value| *value == value.as_null()) {
+            continue;
+        }
+        table = table.dynamic_column(column.as_str(), array_type, is_nullable, values);
         columns.push(column);
     }
     Ok((columns, table))

@@ -53,7 +53,7 @@ use connection::{Mode, Options};
 pub use constraint::{Constraint, OnConstraint};
 pub use first::First;
 pub use held::Held;
-pub use insert::insert_all;
+pub use insert::{insert_all, insert_new};
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use merges::Merges;
 pub use moment::comparable;

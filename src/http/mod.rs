@@ -24,7 +24,7 @@ pub mod trace;
 pub use authentication::CurrentSession;
 pub use connections::Connections;
 pub use drain::Drain;
-pub use input::{Body, Form, Id, Query};
+pub use input::{Body, ExternalIdSegment, Form, Id, Query};
 pub use limits::Limits;
 pub use preconditions::{Preconditions, version_tag};
 pub use problem::Problem;

@@ -124,8 +124,8 @@ struct Usage {
     /// The number of posts, drafts included.
     #[schema(example = 12)]
     posts: u64,
-    /// The size of all titles and contents, and of the responses that are stored for `Idempotency-Key`,
-    /// together, in bytes of UTF-8.
+    /// The size of all titles, contents and metadata, and of the responses that are stored for
+    /// `Idempotency-Key`, together, in bytes of UTF-8.
     #[schema(example = 34_567)]
     bytes: u64,
 }
@@ -136,7 +136,7 @@ struct Quota {
     /// The maximum number of posts. Null for no limit.
     #[schema(example = 100_000)]
     posts: Option<u64>,
-    /// The maximum size of all titles and contents together, in bytes of UTF-8. Null for no limit.
+    /// The maximum size of all titles, contents and metadata together, in bytes of UTF-8. Null for no limit.
     #[schema(example = 1_073_741_824)]
     bytes: Option<u64>,
 }

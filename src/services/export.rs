@@ -78,7 +78,9 @@ impl Part {
             Self::User(_) | Self::End => 1,
             Self::Posts(rows) => {
                 let text = |post: &posts::Model| {
-                    post.title.as_str().len() + post.content.as_str().len() + ROW_BYTES
+                    let metadata = post.metadata.as_ref();
+                    let metadata = metadata.map_or(0, |metadata| metadata.as_str().len());
+                    post.title.as_str().len() + post.content.as_str().len() + metadata + ROW_BYTES
                 };
                 return rows.iter().map(text).sum();
             }

@@ -41,7 +41,7 @@ const POST: &str = r#"{"title": "t", "content": "c"}"#;
 /// An `{id}` that does not exist, for all paths except those of posts.
 const UNKNOWN_ID: &str = "999999999";
 
-const ROWS: [Row; 38] = [
+const ROWS: [Row; 39] = [
     ("GET /", Public, &[], ""),
     ("GET /.well-known/jwks.json", Public, &[], ""),
     (
@@ -74,6 +74,12 @@ const ROWS: [Row; 38] = [
     ("GET /posts", Users, READ, ""),
     ("GET /posts/{id}", Users, READ, ""),
     ("POST /posts", Users, &["posts:create"], POST),
+    (
+        "PUT /posts/by-external-id/{external_id}",
+        Users,
+        &["posts:create"],
+        POST,
+    ),
     ("PUT /posts/{id}", Owner, &["posts:update"], POST),
     ("PATCH /posts/{id}", Owner, &["posts:update"], "{}"),
     (
@@ -121,7 +127,10 @@ async fn call(service: &Service, row: &Row, user: Option<&User>, post: i64) -> A
     } else {
         UNKNOWN_ID.to_owned()
     };
-    let path = path.replace("{id}", &id).replace("{slug}", "not-found");
+    let path = path
+        .replace("{id}", &id)
+        .replace("{slug}", "not-found")
+        .replace("{external_id}", "x");
     let body = (!body.is_empty()).then(|| serde_json::from_str(body).expect("not JSON"));
     service.call(method, &path, user, body).await
 }

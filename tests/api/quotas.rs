@@ -116,6 +116,31 @@ async fn a_post_must_not_grow_beyond_the_maximum_of_bytes(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
+async fn metadata_counts_towards_the_maximum_of_bytes(fixture: Fixture) {
+    let service = serve(&fixture, None, Some(20)).await;
+    let ada = service.user("ada").await;
+    let with = |metadata: &str| json!({"title": "t", "content": "c", "metadata": {"a": metadata}});
+    let refused = service.post("/posts", &ada, with("0123456789ab")).await;
+    assert_eq!(refused.problem(409)["type"], "/problems/quota-exceeded");
+    // `{"a":""}` has 8 bytes.
+    let new = service.post("/posts", &ada, with("0123456789")).await;
+    let path = format!("/posts/{}", new.expect(201).json()["id"]);
+    wait_for_usage(&service, &ada, 1, 20).await;
+    let longer = Some(with("0123456789a"));
+    let refused = service.call("PUT", &path, Some(&ada), longer).await;
+    refused.problem(409);
+    let external = "/posts/by-external-id/a";
+    let other = service
+        .call("PUT", external, Some(&ada), Some(with("")))
+        .await;
+    other.problem(409);
+    let removed = Some(json!({"metadata": null}));
+    let removed = service.call("PATCH", &path, Some(&ada), removed).await;
+    removed.expect(200);
+    wait_for_usage(&service, &ada, 1, 2).await;
+}
+
+#[apply(behaviour)]
 async fn a_quota_does_not_hide_another_error(fixture: Fixture) {
     let service = serve(&fixture, None, Some(20)).await;
     let (ada, grace) = (service.user("ada").await, service.user("grace").await);

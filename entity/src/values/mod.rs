@@ -29,6 +29,8 @@ macro_rules! input_value {
 mod blank;
 mod id;
 mod idempotency;
+mod metadata;
+mod metadata_filter;
 mod number;
 mod password;
 mod scope;
@@ -47,6 +49,8 @@ use validator::ValidationError;
 
 pub use id::{AuditEntryId, PostId, SessionId, TokenId, UserId};
 pub use idempotency::{IdempotencyKey, KeyScope};
+pub use metadata::Metadata;
+pub use metadata_filter::{Literal, MetadataFilter, MetadataFilters};
 pub use number::{FeedSkip, Limit, Skip, TokenLifetime};
 pub use password::{ChosenPassword, Password, PresentedToken, RefreshToken};
 pub use scope::{RequestedScopes, Scope, Scopes};

@@ -203,6 +203,16 @@ text! {
     }
 }
 text! {
+    /// The id that a post has in a system of its owner. Kept as sent.
+    ExternalId,
+    Rule {
+        min: 1,
+        characters: CharacterRule::NotBlank,
+        example: Some("station-7-0600"),
+        ..Rule::up_to(128)
+    }
+}
+text! {
     /// A keyword of a post. Lists can be filtered by it.
     Tag,
     Rule {

@@ -54,26 +54,26 @@ impl<const TEXT: bool> DeserializeError for InputErrors<TEXT> {
         error: ErrorKind<'_, V>,
         location: ValuePointerRef<'_>,
     ) -> ControlFlow<Self, Self> {
-        let field = location.first_field().unwrap_or_default();
-        let (field, code, message) = match error {
-            ErrorKind::MissingField { field } => (field, "required", "is required".to_owned()),
-            ErrorKind::IncorrectValueKind { accepted, .. } => {
-                (field, "type", format!("must be {}", kind_name(accepted)))
+        let (code, message) = match error {
+            ErrorKind::MissingField { field } => {
+                let field = path(location.push_key(field));
+                return Self::append(other, FieldError::new(field, "required", "is required"));
             }
-            ErrorKind::UnknownValue { accepted, .. } => (
-                field,
-                "unknown_value",
-                format!("must be {}", one_of(accepted)),
-            ),
+            ErrorKind::IncorrectValueKind { accepted, .. } => {
+                ("type", format!("must be {}", kind_name(accepted)))
+            }
+            ErrorKind::UnknownValue { accepted, .. } => {
+                ("unknown_value", format!("must be {}", one_of(accepted)))
+            }
             ErrorKind::BadSequenceLen { expected, .. } => {
-                (field, "length", format!("must be {expected} items"))
+                ("length", format!("must be {expected} items"))
             }
             // Never raised: unknown members are ignored, and no deserializer sends its own message.
             ErrorKind::UnknownKey { .. } | ErrorKind::Unexpected { .. } => {
-                (field, "type", "is not valid".to_owned())
+                ("type", "is not valid".to_owned())
             }
         };
-        Self::append(other, FieldError::new(field, code, message))
+        Self::append(other, FieldError::new(path(location), code, message))
     }
 }
 
@@ -91,10 +91,19 @@ impl<const TEXT: bool> MergeWithError<Invalid> for InputErrors<TEXT> {
         invalid: Invalid,
         location: ValuePointerRef<'_>,
     ) -> ControlFlow<Self, Self> {
-        let field = location.first_field().unwrap_or_default();
         let mut all = other.map_or_else(Vec::new, |other| other.0);
-        all.extend(FieldError::all(field, &invalid));
+        all.extend(FieldError::all(&path(location), &invalid));
         ControlFlow::Continue(Self(all))
+    }
+}
+
+/// The path of a field, such as `title` or `posts[3].title`.
+fn path(location: ValuePointerRef<'_>) -> String {
+    match location {
+        ValuePointerRef::Origin => String::new(),
+        ValuePointerRef::Key { key, prev } if prev.is_origin() => key.to_owned(),
+        ValuePointerRef::Key { key, prev } => format!("{}.{key}", path(*prev)),
+        ValuePointerRef::Index { index, prev } => format!("{}[{index}]", path(*prev)),
     }
 }
 

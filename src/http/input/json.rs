@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value, map::Entry};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value, map::Entry, value::RawValue};
 
 use crate::error::FieldError;
 
@@ -14,6 +14,9 @@ use crate::error::FieldError;
 /// values of a document take up to 20 MB, and those of a body of 1 MiB would take 130 MB without the
 /// bound.
 pub(super) const MAX_VALUES: usize = 30_000;
+/// The member that is kept as it was sent, wherever it occurs. Its value becomes a text of its JSON, unless
+/// it is null.
+pub(super) const VERBATIM: &str = "metadata";
 /// Maximum number of repeated members that are reported, because the client chooses their names.
 const MAX_REPEATED: usize = 10;
 /// Maximum length of a reported name, in characters.
@@ -57,12 +60,19 @@ struct JsonValue<'a> {
     left: &'a mut usize,
 }
 
+impl JsonValue<'_> {
+    fn count<E: Error>(&mut self) -> Result<(), E> {
+        let left = self.left.checked_sub(1);
+        *self.left = left.ok_or_else(|| E::custom("too many values"))?;
+        Ok(())
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for JsonValue<'_> {
     type Value = Value;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let left = self.left.checked_sub(1);
-        *self.left = left.ok_or_else(|| D::Error::custom("too many values"))?;
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<Value, D::Error> {
+        self.count()?;
         deserializer.deserialize_any(self)
     }
 }
@@ -111,10 +121,15 @@ impl<'de> Visitor<'de> for JsonValue<'_> {
         let mut members = Map::new();
         while let Some(name) = object.next_key::<String>()? {
             let mut inside = Vec::new();
-            let value = object.next_value_seed(JsonValue {
+            let seed = JsonValue {
                 repeated: &mut inside,
                 left: self.left,
-            })?;
+            };
+            let value = if name == VERBATIM {
+                object.next_value_seed(Verbatim(seed))?
+            } else {
+                object.next_value_seed(seed)?
+            };
             match members.entry(name) {
                 Entry::Occupied(first) => {
                     note(self.repeated, first.key(), "must occur only once");
@@ -132,6 +147,22 @@ impl<'de> Visitor<'de> for JsonValue<'_> {
             }
         }
         Ok(Value::Object(members))
+    }
+}
+
+/// Reads a value as its JSON. It counts as one value of the document.
+struct Verbatim<'a>(JsonValue<'a>);
+
+impl<'de> DeserializeSeed<'de> for Verbatim<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<Value, D::Error> {
+        self.0.count()?;
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(match json.get() {
+            "null" => Value::Null,
+            json => json.into(),
+        })
     }
 }
 
@@ -184,6 +215,27 @@ mod tests {
                 matches!(&error, ParseError::Malformed(error) if error.to_string() == expected.to_string()),
                 "{error:?}"
             );
+        }
+    }
+
+    #[test]
+    fn metadata_is_kept_as_it_was_sent() {
+        for json in [
+            "{ \"b\" : 1.0,\n\"a\":[1e2, \"\\u00e4\"] }",
+            r#"{"a": 1, "a": 2}"#,
+            r#""{}""#,
+            "1e999",
+        ] {
+            let text = format!("{{\"posts\": [{{\"metadata\": {json} }}]}}");
+            let (value, repeated) = parse(text.as_bytes()).unwrap();
+            assert_eq!(value["posts"][0]["metadata"], json);
+            assert!(repeated.is_empty());
+        }
+        let (value, _) = parse(br#"{"metadata": null}"#).unwrap();
+        assert_eq!(value["metadata"], Value::Null);
+        for text in [&br#"{"metadata": {"a"}}"#[..], b"{\"metadata\": \"\xff\"}"] {
+            let error = parse(text).unwrap_err();
+            assert!(matches!(error, ParseError::Malformed(_)), "{error:?}");
         }
     }
 

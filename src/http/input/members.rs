@@ -4,7 +4,7 @@ use deserr::Deserr;
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
-use super::{BodyErrors, InputErrors};
+use super::{BodyErrors, InputErrors, json::VERBATIM};
 use crate::{error::FieldError, http::Problem};
 
 /// Deserializes `T` from the members of a JSON object. Every repeated member is an error, also an
@@ -39,7 +39,8 @@ pub(in crate::http) fn pairs(bytes: &[u8]) -> Result<Vec<(String, String)>, Prob
 }
 
 /// Deserializes `T` from the pairs of a form or query string. A repeated known name is an error,
-/// because the choice of one of its values would be arbitrary.
+/// because the choice of one of its values would be arbitrary. Names such as `metadata.KEY` are members of
+/// an object `metadata`.
 pub(super) fn read_pairs<T, const TEXT: bool>(
     pairs: Vec<(String, String)>,
 ) -> Result<T, Vec<FieldError>>
@@ -47,15 +48,25 @@ where
     T: Deserr<InputErrors<TEXT>>,
 {
     let mut members = Map::new();
+    let mut filters = Map::new();
     let mut repeated = Vec::new();
     for (name, value) in pairs {
-        if members.contains_key(&name) {
+        let key = name.strip_prefix(VERBATIM);
+        let key = key.and_then(|rest| rest.strip_prefix('.'));
+        let (object, key) = match key {
+            Some(key) => (&mut filters, key),
+            None => (&mut members, &*name),
+        };
+        if object.contains_key(key) {
             // No member of a form accepts an array, so a known name is now an error.
-            members.insert(name.clone(), Value::Array(Vec::new()));
+            object.insert(key.to_owned(), Value::Array(Vec::new()));
             repeated.push(name);
         } else {
-            members.insert(name, Value::String(value));
+            object.insert(key.to_owned(), Value::String(value));
         }
+    }
+    if !filters.is_empty() {
+        members.insert(VERBATIM.to_owned(), Value::Object(filters));
     }
     read_members(members).map_err(|errors: InputErrors<TEXT>| {
         let mut errors = errors.into_sorted();

@@ -17,7 +17,7 @@ pub use body::{Body, Form};
 pub use errors::{BodyErrors, InputErrors, QueryErrors};
 pub(super) use members::pairs;
 pub use object::ObjectReader;
-pub use path::Id;
+pub use path::{ExternalIdSegment, Id};
 pub use query::Query;
 
 /// Parses `true` or `false`.

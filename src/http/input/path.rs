@@ -1,4 +1,4 @@
-//! Extractor for the id in a path.
+//! Extractors for the id in a path.
 
 use std::{
     future::{Ready, ready},
@@ -6,7 +6,8 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
-use entity::values::Invalid;
+use entity::values::{ExternalId, Invalid};
+use percent_encoding::percent_decode_str;
 use utoipa::{
     IntoParams, PartialSchema,
     openapi::{
@@ -40,6 +41,37 @@ impl<T: PartialSchema> IntoParams for Id<T> {
             .required(Required::True)
             .description(Some("The id"))
             .schema(Some(T::schema()));
+        vec![id.build()]
+    }
+}
+
+/// The `{external_id}` segment of a path, percent-decoded. Rejects an invalid id with 422.
+#[derive(Clone, Debug)]
+pub struct ExternalIdSegment(pub ExternalId);
+
+impl FromRequest for ExternalIdSegment {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // Not `match_info`: it replaces bytes that are not UTF-8.
+        let path = request.uri().path().trim_end_matches('/');
+        let segment = path.rsplit('/').next().unwrap_or_default();
+        let decoded = percent_decode_str(segment).decode_utf8();
+        let decoded = decoded.map_err(|_| Invalid::new("format", "must be UTF-8"));
+        let id = decoded.and_then(ExternalId::parse).map(Self);
+        ready(id.map_err(|invalid| Problem::invalid_field("external_id", &invalid)))
+    }
+}
+
+impl IntoParams for ExternalIdSegment {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let id = ParameterBuilder::new()
+            .name("external_id")
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .description(Some("The external id, percent-encoded"))
+            .schema(Some(ExternalId::schema()));
         vec![id.build()]
     }
 }

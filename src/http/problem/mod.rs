@@ -288,6 +288,7 @@ impl From<Error> for Problem {
                 current_version: NonZeroI64::new(version),
                 ..Self::new(types::PRECONDITION_FAILED, detail)
             },
+            Error::NothingToMatch => Self::new(types::PRECONDITION_FAILED, detail),
             Error::Suspended => Self::new(types::ACCOUNT_SUSPENDED, detail),
             Error::RoleNeeded { .. } => Self::new(types::ROLE_REQUIRED, detail),
             Error::WrongPassword => Self::new(types::WRONG_PASSWORD, detail),
@@ -298,6 +299,11 @@ impl From<Error> for Problem {
                 types::USERNAME_TAKEN,
                 detail,
                 ["username", "taken", "is taken"],
+            ),
+            Error::ExternalIdTaken { .. } => Self::of_field(
+                types::EXTERNAL_ID_TAKEN,
+                detail,
+                ["external_id", "taken", "is taken by another of your posts"],
             ),
             Error::AlreadyVoted { .. } => Self::of_field(
                 types::ALREADY_VOTED,

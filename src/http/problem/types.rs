@@ -267,6 +267,11 @@ problem_types! { SPECIFIC:
     "Choose another username.",
     || Error::UsernameTaken.into();
 
+    EXTERNAL_ID_TAKEN CONFLICT "external-id-taken" "External id taken",
+    "Another post of the caller has this external id. detail has the id of that post.",
+    "Change that post, or replace it with PUT /posts/by-external-id/{external_id}.",
+    || example_of_post(|id| Error::ExternalIdTaken { id });
+
     ALREADY_VOTED CONFLICT "already-voted" "Already voted",
     "The caller has already voted for this post.",
     "No action is needed: the vote is counted.",

@@ -11,7 +11,7 @@ use actix_web::{
     },
     web::Data,
 };
-use entity::values::{PostId, Scope};
+use entity::values::{Invalid, PostId, Scope};
 use sea_orm::IntoActiveModel;
 
 use self::{
@@ -21,12 +21,15 @@ use self::{
 use super::types::ModerationReason;
 use crate::{
     http::{
-        Body, Id, Preconditions, Problem, Query, Representation, Route, State,
+        Body, ExternalIdSegment, Id, Preconditions, Problem, Query, Representation, Route, State,
         idempotency::{self, Keyed},
         link::{X_TOTAL_COUNT, link},
-        problem::types::{
-            LIST_TOO_SLOW, NOT_FOUND, NOT_OWNER, PRECONDITION_FAILED, QUOTA_EXCEEDED,
-            ROLE_REQUIRED, SERVICE_BUSY, TOO_MANY_EXPENSIVE_READS,
+        problem::{
+            ProblemType,
+            types::{
+                EXTERNAL_ID_TAKEN, LIST_TOO_SLOW, NOT_FOUND, NOT_OWNER, PRECONDITION_FAILED,
+                QUOTA_EXCEEDED, ROLE_REQUIRED, SERVICE_BUSY, TOO_MANY_EXPENSIVE_READS,
+            },
         },
         route::route,
         version_tag,
@@ -42,6 +45,15 @@ use crate::{
 };
 pub(super) use types::ExportedPost;
 
+/// The problems of a change of a post.
+const CHANGE_PROBLEMS: &[&ProblemType] = &[
+    NOT_FOUND,
+    NOT_OWNER,
+    EXTERNAL_ID_TAKEN,
+    QUOTA_EXCEEDED,
+    PRECONDITION_FAILED,
+];
+
 pub(super) fn routes() -> Vec<Route> {
     vec![
         route!(list)
@@ -51,18 +63,22 @@ pub(super) fn routes() -> Vec<Route> {
             .needs(Scope::PostsCreate)
             .honours_prefer()
             .idempotent()
-            .fails_with(&[QUOTA_EXCEEDED]),
+            .fails_with(&[EXTERNAL_ID_TAKEN, QUOTA_EXCEEDED]),
+        route!(put)
+            .needs(Scope::PostsCreate)
+            .honours_prefer()
+            .fails_with(&[QUOTA_EXCEEDED, PRECONDITION_FAILED]),
         route!(read)
             .needs_unless_public(Scope::PostsRead)
             .fails_with(&[NOT_FOUND]),
         route!(replace)
             .needs(Scope::PostsUpdate)
             .honours_prefer()
-            .fails_with(&[NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED, PRECONDITION_FAILED]),
+            .fails_with(CHANGE_PROBLEMS),
         route!(patch)
             .needs(Scope::PostsUpdate)
             .honours_prefer()
-            .fails_with(&[NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED, PRECONDITION_FAILED]),
+            .fails_with(CHANGE_PROBLEMS),
         route!(delete).needs(Scope::PostsDelete).fails_with(&[
             NOT_FOUND,
             NOT_OWNER,
@@ -80,7 +96,11 @@ pub(super) fn routes() -> Vec<Route> {
 /// For the next page, follow `next` in the `Link` header. Its cost does not grow with the depth of
 /// the page. If the list still matches `If-None-Match`, the response is 304 without a body.
 ///
-/// A list is expensive if it has `search`, `count=exact`, `voted=false`, `published=false`, or `skip`
+/// `metadata.KEY=VALUE` lists the posts whose metadata has a member KEY that equals VALUE: the text VALUE, or the
+/// number, `true`, `false` or `null` that VALUE spells in JSON. KEY has 1 to 100 characters, no `"`, `\` or
+/// control character. A list can have three of these filters.
+///
+/// A list is expensive if it has `search`, `metadata.KEY`, `count=exact`, `voted=false`, `published=false`, or `skip`
 /// above 1,000, or combines an owner, a tag, own votes, a time span, or the order `top` or `hot` with
 /// another of these. A caller can have two expensive lists in progress at a time.
 #[utoipa::path(
@@ -183,6 +203,7 @@ async fn create(
     idempotency::response(Box::pin(created).await?)
 }
 
+/// The response to a request that created `post`.
 fn created(post: &PostView) -> Result<HttpResponse, Problem> {
     let location = HeaderValue::try_from(format!("/posts/{}", post.row.id));
     let mut response = representation(post)?.response(StatusCode::CREATED);
@@ -190,6 +211,45 @@ fn created(post: &PostView) -> Result<HttpResponse, Problem> {
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
+}
+
+/// Create or replace the post with an external id
+///
+/// The external ids of different users are independent. To replace a post, the token also needs the scope
+/// `posts:update`. An omitted optional member gets its default value. `external_id` of the body can be omitted.
+#[utoipa::path(
+    put, path = "/posts/by-external-id/{external_id}", tag = "posts", operation_id = "putPostByExternalId",
+    params(ExternalIdSegment, Preconditions),
+    request_body = PostCreate,
+    responses(
+        (status = 200, description = "The replaced post", body = Post, headers(
+            ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
+        )),
+        (status = 201, description = "The new post", body = Post, headers(
+            ("Location" = String, description = "The path of the post"),
+            ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
+        )),
+    ),
+)]
+async fn put(
+    caller: Identity,
+    ExternalIdSegment(external_id): ExternalIdSegment,
+    Preconditions(precondition): Preconditions,
+    Body(post): Body<PostCreate>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let in_body = post.external_id.as_ref().and_then(Option::as_ref);
+    if in_body.is_some_and(|in_body| *in_body != external_id) {
+        let invalid = Invalid::new("mismatch", "must be the one of the path, or be left out");
+        return Err(Problem::invalid_field("external_id", &invalid));
+    }
+    let State { db, quotas, .. } = state.get_ref();
+    let post = post.into_active_model();
+    let (post, is_new) = posts::put(db, quotas, &caller, external_id, &precondition, post).await?;
+    if is_new {
+        return created(&post);
+    }
+    Ok(representation(&post)?.response(StatusCode::OK))
 }
 
 /// Read a post
@@ -233,12 +293,11 @@ async fn read(
 async fn replace(
     caller: Identity,
     Id(id): Id<PostId>,
-    preconditions: Preconditions,
+    Preconditions(precondition): Preconditions,
     Body(post): Body<PostCreate>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let State { db, quotas, .. } = state.get_ref();
-    let precondition = preconditions.for_post(id);
     let changes = post.into_active_model();
     let post = posts::update(db, quotas, caller.id, id, &precondition, changes).await?;
     Ok(representation(&post)?.response(StatusCode::OK))
@@ -258,12 +317,11 @@ async fn replace(
 async fn patch(
     caller: Identity,
     Id(id): Id<PostId>,
-    preconditions: Preconditions,
+    Preconditions(precondition): Preconditions,
     Body(patch): Body<PostUpdate>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let State { db, quotas, .. } = state.get_ref();
-    let precondition = preconditions.for_post(id);
     let changes = patch.into_active_model();
     let post = posts::update(db, quotas, caller.id, id, &precondition, changes).await?;
     Ok(representation(&post)?.response(StatusCode::OK))
@@ -280,11 +338,10 @@ async fn patch(
 async fn delete(
     caller: Identity,
     Id(id): Id<PostId>,
-    preconditions: Preconditions,
+    Preconditions(precondition): Preconditions,
     Query(ModerationReason { reason }): Query<ModerationReason>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let precondition = preconditions.for_post(id);
     posts::delete(&state.db, &caller, id, &precondition, &reason).await?;
     Ok(HttpResponse::NoContent().finish())
 }

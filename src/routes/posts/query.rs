@@ -1,7 +1,7 @@
 //! The query parameters of `GET /posts`.
 
 use deserr::Deserr;
-use entity::values::{FeedSkip, Invalid, Limit, SearchText, Tag, UserId};
+use entity::values::{FeedSkip, Invalid, Limit, MetadataFilters, SearchText, Tag, UserId};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
@@ -73,6 +73,10 @@ pub(super) struct FeedParameters {
     #[deserr(default, try_from(&String) = date_time -> Invalid)]
     #[param(value_type = String, format = DateTime, nullable = false, required = false)]
     created_before: Option<OffsetDateTime>,
+    // Its names are free, which OpenAPI cannot express. The description of the operation has them.
+    #[deserr(default)]
+    #[param(ignore)]
+    metadata: MetadataFilters,
     /// `exact`: return the total number of posts in `X-Total-Count`. If more than 250,000 match, the
     /// response is 422: leave `count` out and page by `cursor`.
     #[deserr(default)]
@@ -123,6 +127,7 @@ impl From<FeedParameters> for FeedQuery {
             published: parameters.published,
             created_after: parameters.created_after,
             created_before: parameters.created_before,
+            metadata: parameters.metadata,
             count: parameters.count.is_some(),
         }
     }

@@ -1,12 +1,18 @@
 //! The request and response types of `/posts`.
 
+#![expect(
+    clippy::option_option,
+    reason = "`DeriveIntoActiveModel` sets a nullable column to the inner option of a member"
+)]
+
 use deserr::Deserr;
 use entity::{
     posts::{ActiveModel, Model},
-    values::{Content, Tags, Title},
+    values::{Content, ExternalId, Metadata, Tags, Title},
 };
 use sea_orm::DeriveIntoActiveModel;
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::Error};
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -27,6 +33,15 @@ pub(super) struct PostCreate {
     #[deserr(default)]
     #[schema(required = false)]
     tags: Tags,
+    /// The id of the post in a system of its owner: 1 to 128 characters, unique among the posts of the
+    /// owner.
+    #[deserr(default = Some(None), from(Option<ExternalId>) = Some)]
+    #[schema(value_type = Option<ExternalId>)]
+    pub external_id: Option<Option<ExternalId>>,
+    /// A JSON object of at most 4,096 bytes and 256 values, kept as sent.
+    #[deserr(default = Some(None), from(Option<Metadata>) = Some)]
+    #[schema(value_type = Option<Metadata>)]
+    metadata: Option<Option<Metadata>>,
 }
 
 /// The members to change (RFC 7396). Omitted members stay unchanged.
@@ -47,6 +62,14 @@ pub(super) struct PostUpdate {
     #[deserr(default, from(Tags) = Some)]
     #[schema(nullable = false)]
     tags: Option<Tags>,
+    /// The new external id. Null removes it.
+    #[deserr(default, from(Option<ExternalId>) = Some)]
+    #[schema(value_type = Option<ExternalId>)]
+    external_id: Option<Option<ExternalId>>,
+    /// The new metadata. It replaces all earlier members. Null removes them.
+    #[deserr(default, from(Option<Metadata>) = Some)]
+    #[schema(value_type = Option<Metadata>)]
+    metadata: Option<Option<Metadata>>,
 }
 
 /// Declares a response type with the members common to all posts, and further members.
@@ -66,6 +89,12 @@ macro_rules! post_response {
             published: bool,
             #[schema(value_type = Tags)]
             tags: Vec<&'a str>,
+            /// The id in a system of the owner. Null for other users.
+            #[schema(value_type = Option<ExternalId>, required)]
+            external_id: Option<&'a str>,
+            /// JSON of the owner, as it was sent.
+            #[schema(value_type = Option<Metadata>, required)]
+            metadata: Option<Json<'a>>,
             #[serde(with = "time::serde::rfc3339")]
             #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
             created_at: OffsetDateTime,
@@ -83,6 +112,8 @@ macro_rules! post_response {
                     content: row.content.as_str(),
                     published: row.published,
                     tags: row.tags.iter().collect(),
+                    external_id: row.external_id.as_ref().map(ExternalId::as_str),
+                    metadata: row.metadata.as_ref().map(Json),
                     created_at: row.created_at,
                     updated_at: row.updated_at,
                     $($member,)*
@@ -115,6 +146,16 @@ post_response! {
     /// The number of users who voted for the post.
     #[schema(example = 0)]
     votes: i64,
+}
+
+/// Writes metadata as it was sent.
+struct Json<'a>(&'a Metadata);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json: &RawValue = serde_json::from_str(self.0.as_str()).map_err(S::Error::custom)?;
+        json.serialize(serializer)
+    }
 }
 
 /// The owner of a post.

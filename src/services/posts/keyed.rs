@@ -8,7 +8,11 @@ use entity::{
 };
 use sea_orm::ActiveValue::Set;
 
-use super::{post::PostView, write::CreatePosts};
+use super::{
+    external::external_id_of,
+    post::PostView,
+    write::{CreatePosts, taken},
+};
 use crate::{
     db::{BatchedWrite, Db, Transaction},
     error::Error,
@@ -34,6 +38,7 @@ pub async fn create_keyed(
         owner_id: Set(owner.id),
         ..new
     };
+    let external_id = external_id_of(&post).cloned();
     let reserved = quotas.reserve_new(db, owner.id, &post, keyed.bytes());
     let reservation = reserved.await?;
     let post = KeyedPost {
@@ -42,7 +47,16 @@ pub async fn create_keyed(
         owner_username: owner.username,
         keyed,
     };
-    reservation.settle(db.batched_write::<CreateKeyedPosts>(post).await)
+    let answer = match (
+        db.batched_write::<CreateKeyedPosts>(post).await,
+        external_id,
+    ) {
+        (Ok(None), Some(external_id)) => Err(taken(db, owner.id, &external_id).await),
+        (answer, _) => {
+            answer.and_then(|answer| answer.ok_or_else(|| Error::internal("no row was inserted")))
+        }
+    };
+    reservation.settle(answer)
 }
 
 struct CreateKeyedPosts;
@@ -56,7 +70,8 @@ struct KeyedPost {
 
 impl BatchedWrite for CreateKeyedPosts {
     type Row = KeyedPost;
-    type Output = StoredAnswer;
+    /// `None` if the external id is taken: then no answer is stored.
+    type Output = Option<StoredAnswer>;
 
     fn bytes(row: &KeyedPost) -> usize {
         CreatePosts::bytes(&row.post)
@@ -69,19 +84,21 @@ impl BatchedWrite for CreateKeyedPosts {
     async fn write(
         transaction: &Transaction,
         rows: &[Arc<KeyedPost>],
-    ) -> Result<Vec<StoredAnswer>, Error> {
+    ) -> Result<Vec<Option<StoredAnswer>>, Error> {
         let posts: Vec<_> = rows.iter().map(|row| Arc::clone(&row.post)).collect();
         let inserted = CreatePosts::write(transaction, &posts).await?;
-        let answers = inserted.into_iter().zip(rows).map(|(post, row)| {
-            let post = PostView {
+        let (mut answers, mut stored) = (Vec::with_capacity(rows.len()), Vec::new());
+        for (post, row) in inserted.into_iter().zip(rows) {
+            let view = |post| PostView {
                 row: post,
                 owner_username: row.owner_username.clone(),
                 voted: false,
             };
-            row.keyed.answer(row.owner_id, &post)
-        });
-        let answers = answers.collect::<Result<Vec<_>, Error>>()?;
-        let (answers, stored) = answers.into_iter().unzip();
+            let answer = post.map(|post| row.keyed.answer(row.owner_id, &view(post)));
+            let (answer, to_store) = answer.transpose()?.unzip();
+            answers.push(answer);
+            stored.extend(to_store);
+        }
         store_all(transaction, stored).await?;
         Ok(answers)
     }

@@ -9,11 +9,11 @@ use entity::{
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
     QuerySelect, QueryTrait, Select, Statement,
-    sea_query::{Expr, ExprTrait, Query, SimpleExpr},
+    sea_query::{Expr, ExprTrait, LockType, Query, SimpleExpr},
 };
 
 use super::visibility::{is_owned_by, visible_with_owner};
-use crate::error::Error;
+use crate::{db::Transaction, error::Error};
 
 /// A post as one viewer sees it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -27,6 +27,22 @@ pub struct PostView {
     pub voted: bool,
 }
 
+impl PostView {
+    /// Removes what `viewer` must not see: the external id of another user's post, which may be a key of a
+    /// private system.
+    pub(super) fn redact(&mut self, viewer: Option<UserId>) {
+        if Some(self.row.owner_id) != viewer {
+            self.row.external_id = None;
+        }
+    }
+
+    /// [`redact`](Self::redact) by value.
+    pub(super) fn seen_by(mut self, viewer: Option<UserId>) -> Self {
+        self.redact(viewer);
+        self
+    }
+}
+
 /// Reads post `id` if `viewer` can see it.
 pub(super) async fn find(
     connection: &impl ConnectionTrait,
@@ -34,9 +50,9 @@ pub(super) async fn find(
     id: PostId,
 ) -> Result<Option<PostView>, Error> {
     let statement = select_one(connection.get_database_backend(), viewer, id);
-    Ok(PostView::find_by_statement(statement)
-        .one(connection)
-        .await?)
+    let post = PostView::find_by_statement(statement);
+    let post = post.one(connection).await?;
+    Ok(post.map(|post| post.seen_by(viewer)))
 }
 
 /// Selects post `id`. It is a plain statement because `one()` of a select binds `LIMIT 1` as a
@@ -70,4 +86,16 @@ pub(super) fn voted_by(user: Expr) -> SimpleExpr {
         .and_where(Expr::col((votes::Entity, votes::Column::UserId)).eq(user))
         .take();
     SimpleExpr::SubQuery(None, Box::new(vote.into())).is_not_null()
+}
+
+/// Keeps others from changing post `id` until the transaction ends. Votes wait too.
+pub(super) async fn lock(transaction: &Transaction, id: PostId) -> Result<(), Error> {
+    let lock = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Expr::col(Column::Id).eq(id))
+        .lock(LockType::NoKeyUpdate)
+        .take();
+    transaction.query_all(&lock).await?;
+    Ok(())
 }

@@ -9,8 +9,8 @@ use crate::error::Error;
 pub enum Versions {
     /// Every version: the condition is about the existence of the post.
     Any,
-    /// These. None of them may exist.
-    These(Vec<i64>),
+    /// These versions of posts. None of them may exist.
+    These(Vec<(PostId, i64)>),
 }
 
 /// Fails a change unless it is made to a certain version. The default has no condition.
@@ -23,10 +23,10 @@ pub struct Precondition {
 }
 
 impl Versions {
-    fn contains(&self, version: i64) -> bool {
+    fn contains(&self, id: PostId, version: i64) -> bool {
         match self {
             Self::Any => true,
-            Self::These(versions) => versions.contains(&version),
+            Self::These(versions) => versions.contains(&(id, version)),
         }
     }
 }
@@ -39,9 +39,18 @@ impl Precondition {
     }
 
     /// # Errors
+    /// [`Error::NothingToMatch`] if there is no post, and must be one.
+    pub fn check_missing(&self) -> Result<(), Error> {
+        match self.if_match {
+            Some(_) => Err(Error::NothingToMatch),
+            None => Ok(()),
+        }
+    }
+
+    /// # Errors
     /// [`Error::PreconditionFailed`] if post `id`, in version `version`, must not be changed.
     pub fn check(&self, id: PostId, version: i64) -> Result<(), Error> {
-        let contains = |versions: &Versions| versions.contains(version);
+        let contains = |versions: &Versions| versions.contains(id, version);
         let matches = self.if_match.as_ref().is_none_or(contains);
         if matches && !self.if_none_match.as_ref().is_some_and(contains) {
             Ok(())

@@ -44,7 +44,8 @@ impl SharedRead for OnePost {
         if let [key] = keys[..] {
             let post = PostView::find_by_statement(select_one(backend, key.viewer, key.id));
             let post = post.one(&connection).await?;
-            return Ok(post.into_iter().map(|post| (key, post)).collect());
+            let post = post.map(|post| (key, post.seen_by(key.viewer)));
+            return Ok(post.into_iter().collect());
         }
         let requested = ValuesTable::numbered(keys.len())
             .column("id", keys.iter().map(|key| key.id))
@@ -60,6 +61,11 @@ impl SharedRead for OnePost {
                 post_id.equals(("requested", "id")),
             );
         let rows = connection.query_all_raw(select.build(backend)).await?;
-        ValuesTable::by_position(&keys, &rows, |row| PostView::from_query_result(row, ""))
+        let mut posts =
+            ValuesTable::by_position(&keys, &rows, |row| PostView::from_query_result(row, ""))?;
+        for (key, post) in &mut posts {
+            post.redact(key.viewer);
+        }
+        Ok(posts)
     }
 }

@@ -5,22 +5,21 @@ use std::sync::Arc;
 use entity::{
     posts::{ActiveModel, Column, Entity, Model},
     users::Role,
-    values::{PostId, Reason, UserId},
+    values::{ExternalId, PostId, Reason, UserId},
 };
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
-    sea_query::{Expr, LockType, Query},
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
+    sea_query::Expr,
 };
 
 use super::{
     Precondition,
-    post::{PostView, find},
+    external::{EXTERNAL_ID, OWNER, created_now, external_id_of, id_of},
+    post::{PostView, find, lock},
     visibility::visible_to,
 };
 use crate::{
-    db::{BatchedWrite, Constraint, Db, OnConstraint, Transaction, insert_all},
+    db::{BatchedWrite, Db, OnConstraint, Transaction, insert_all, insert_new},
     error::Error,
     services::{
         auth::Identity,
@@ -33,14 +32,11 @@ use crate::{
     },
 };
 
-/// The owner was deleted after the token was checked.
-const OWNER: Constraint = Constraint::foreign_key("posts_owner_id_fkey");
-
 /// Creates a post of `owner`. `new` has every field that a client can set.
 ///
 /// # Errors
-/// [`Error::InvalidToken`] if the owner was deleted meanwhile; [`Error::PostQuotaExceeded`] and
-/// [`Error::TextQuotaExceeded`].
+/// [`Error::InvalidToken`] if the owner was deleted meanwhile; [`Error::ExternalIdTaken`];
+/// [`Error::PostQuotaExceeded`] and [`Error::TextQuotaExceeded`].
 pub async fn create(
     db: &Db,
     quotas: &Quotas,
@@ -51,19 +47,34 @@ pub async fn create(
         owner_id: Set(owner.id),
         ..new
     };
+    let external_id = external_id_of(&post).cloned();
     let reservation = quotas.reserve_new(db, owner.id, &post, 0).await?;
+    let row = match (db.batched_write::<CreatePosts>(post).await, external_id) {
+        (Ok(None), Some(external_id)) => Err(taken(db, owner.id, &external_id).await),
+        (row, _) => row.and_then(|row| row.ok_or_else(|| Error::internal("no row was inserted"))),
+    };
     Ok(PostView {
-        row: reservation.settle(db.batched_write::<CreatePosts>(post).await)?,
+        row: reservation.settle(row)?,
         owner_username: owner.username,
         voted: false,
     })
+}
+
+/// The error of a new post whose external id is taken.
+pub(super) async fn taken(db: &Db, owner: UserId, external_id: &ExternalId) -> Error {
+    match id_of(db.read(), owner, external_id).await {
+        Ok(Some(id)) => Error::ExternalIdTaken { id },
+        Ok(None) => Error::unavailable("the post with the same external id was deleted meanwhile"),
+        Err(error) => error,
+    }
 }
 
 pub(super) struct CreatePosts;
 
 impl BatchedWrite for CreatePosts {
     type Row = ActiveModel;
-    type Output = Model;
+    /// `None` if the external id is taken. That must not fail the other rows.
+    type Output = Option<Model>;
 
     /// Remove this to let [`write`](BatchedWrite::write) run a second statement.
     const ONE_STATEMENT: bool = true;
@@ -81,16 +92,25 @@ impl BatchedWrite for CreatePosts {
     async fn write(
         transaction: &Transaction,
         posts: &[Arc<ActiveModel>],
-    ) -> Result<Vec<Model>, Error> {
-        let now = now();
-        let common = ActiveModel {
-            created_at: Set(now),
-            updated_at: Set(now),
-            ..Default::default()
+    ) -> Result<Vec<Option<Model>>, Error> {
+        let rows = posts.iter().map(|post| ActiveModel::clone(post)).collect();
+        if posts.iter().all(|post| external_id_of(post).is_none()) {
+            let inserted = insert_all(transaction, created_now(), rows).await;
+            let inserted = inserted.on_constraint([(OWNER, Error::InvalidToken)])?;
+            return Ok(inserted.into_iter().map(Some).collect());
+        }
+        let inserted = insert_new(transaction, created_now(), rows).await;
+        let inserted = inserted.on_constraint([(OWNER, Error::InvalidToken)])?;
+        // They are in the order of `posts`, and some are missing.
+        let mut inserted = inserted.into_iter().peekable();
+        let is_row = |row: &Model, post: &ActiveModel| {
+            post.owner_id.try_as_ref() == Some(&row.owner_id)
+                && external_id_of(post) == row.external_id.as_ref()
         };
-        let posts = posts.iter().map(|post| ActiveModel::clone(post));
-        let posts = insert_all(transaction, common, posts.collect()).await;
-        posts.on_constraint([(OWNER, Error::InvalidToken)])
+        let inserted = posts
+            .iter()
+            .map(|post| inserted.next_if(|row| is_row(row, post)));
+        Ok(inserted.collect())
     }
 }
 
@@ -98,7 +118,7 @@ impl BatchedWrite for CreatePosts {
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotOwner`], [`Error::PreconditionFailed`],
-/// [`Error::TextQuotaExceeded`].
+/// [`Error::ExternalIdTaken`], [`Error::TextQuotaExceeded`].
 pub async fn update(
     db: &Db,
     quotas: &Quotas,
@@ -120,6 +140,14 @@ pub async fn update(
             let post = owned(&transaction, caller, id).await?;
             precondition.check(id, post.row.version)?;
         }
+        if let Some(external_id) = external_id_of(changes)
+            && let Some(other) = id_of(&transaction, caller, external_id).await?
+            && other != id
+        {
+            // First, because only the owner may learn of it.
+            owned(&transaction, caller, id).await?;
+            return Err(Error::ExternalIdTaken { id: other });
+        }
         if !is_empty {
             Entity::update_many()
                 .set(changes.clone())
@@ -127,7 +155,8 @@ pub async fn update(
                 .filter(Column::Id.eq(id))
                 .filter(Column::OwnerId.eq(caller))
                 .exec(&transaction)
-                .await?;
+                .await
+                .on_constraint([(EXTERNAL_ID, Error::try_again("the external id was taken"))])?;
         }
         owned(&transaction, caller, id).await
     });
@@ -182,18 +211,6 @@ pub async fn delete(
         Ok(())
     })
     .await
-}
-
-/// Keeps others from changing post `id` until the transaction ends. Votes wait too.
-async fn lock(transaction: &Transaction, id: PostId) -> Result<(), Error> {
-    let lock = Query::select()
-        .column(Column::Id)
-        .from(Entity)
-        .and_where(Expr::col(Column::Id).eq(id))
-        .lock(LockType::NoKeyUpdate)
-        .take();
-    transaction.query_all(&lock).await?;
-    Ok(())
 }
 
 /// Reads post `id` as `caller` sees it.

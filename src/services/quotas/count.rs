@@ -9,7 +9,7 @@ use entity::{
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait, Func, IntoColumnRef, Query},
+    sea_query::{Expr, ExprTrait, Func, Query},
 };
 use tokio::time::timeout;
 
@@ -21,12 +21,14 @@ use crate::{db::Db, error::Error};
 /// error, and shorter than the time limit of a statement (10 s).
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// The bytes of the texts that `post` sets.
+/// The bytes of the texts and the metadata that `post` sets.
 pub(in crate::services) fn text_bytes(post: &ActiveModel) -> usize {
     let title = post.title.try_as_ref().map(|title| title.as_str().len());
     let content = post.content.try_as_ref();
     let content = content.map(|content| content.as_str().len());
-    title.unwrap_or_default() + content.unwrap_or_default()
+    let metadata = post.metadata.try_as_ref().and_then(Option::as_ref);
+    let metadata = metadata.map(|metadata| metadata.as_str().len());
+    [title, content, metadata].into_iter().flatten().sum()
 }
 
 /// Counts the usage of user `id`.
@@ -37,7 +39,9 @@ pub(in crate::services) fn text_bytes(post: &ActiveModel) -> usize {
 /// [`Error::TooSlow`] after [`LIMIT`]; [`Error::Unavailable`], [`Error::Busy`].
 pub(super) async fn usage(db: Db, id: UserId) -> Result<Usage, Error> {
     let sum = |bytes: Expr| Func::coalesce([bytes.sum(), Expr::value(0)]);
-    let texts = sum(octets(Column::Title).add(octets(Column::Content)));
+    let columns = [Column::Content, Column::Metadata];
+    let bytes = columns.map(octets).into_iter();
+    let texts = sum(bytes.fold(octets(Column::Title), ExprTrait::add));
     let answers = Query::select()
         .expr(sum(octets(idempotency_keys::Column::Body)))
         .from(idempotency_keys::Entity)
@@ -73,6 +77,7 @@ pub(super) async fn replaced_bytes(
     let columns = [
         (Column::Title, changes.title.is_set()),
         (Column::Content, changes.content.is_set()),
+        (Column::Metadata, changes.metadata.is_set()),
     ];
     let replaced = columns.into_iter().filter(|(_, is_set)| *is_set);
     let bytes = replaced.fold(Expr::value(0), |sum, (column, _)| sum.add(octets(column)));
@@ -87,7 +92,11 @@ pub(super) async fn replaced_bytes(
     Ok(bytes.map(i64::unsigned_abs))
 }
 
-/// The length of a text, without reading the text: both databases store it in the row.
-fn octets(column: impl IntoColumnRef) -> Expr {
-    Func::cust("octet_length").arg(Expr::col(column)).into()
+/// The length of a text, without reading the text: both databases store it in the row. 0 for null.
+fn octets(column: impl ColumnTrait) -> Expr {
+    let length = Func::cust("octet_length").arg(Expr::col(column));
+    if column.def().is_null() {
+        return Func::coalesce([length.into(), Expr::value(0)]).into();
+    }
+    length.into()
 }

@@ -1,7 +1,9 @@
 //! Posts.
 
 mod conditional;
+mod external_ids;
 pub mod feed;
+mod metadata;
 mod naughty_strings;
 mod preconditions;
 mod read;

@@ -161,6 +161,35 @@ async fn a_precondition_does_not_reveal_what_others_cannot_see(fixture: Fixture)
     }
 }
 
+#[apply(behaviour)]
+async fn the_post_with_an_external_id_is_created_or_replaced_on_a_condition(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let (ada, bob) = (service.user("ada").await, service.user("bob").await);
+    let put = ("PUT", "/posts/by-external-id/x");
+    let missing = change(&service, &ada, put, ("If-Match", "*")).await;
+    let problem = missing.problem(412);
+    assert_eq!(problem["type"], "/problems/precondition-failed");
+    assert_eq!(problem.get("current_version"), None);
+    let made = change(&service, &ada, put, ("If-None-Match", "*"))
+        .await
+        .expect(201);
+    let again = change(&service, &ada, put, ("If-None-Match", "*")).await;
+    assert_eq!(again.problem(412)["current_version"], 1);
+    let tag = made.header("etag").unwrap();
+    change(&service, &ada, put, ("If-Match", tag))
+        .await
+        .expect(200);
+    let old = change(&service, &ada, put, ("If-Match", tag)).await;
+    assert_eq!(old.problem(412)["current_version"], 2);
+    change(&service, &ada, put, ("If-Match", "*"))
+        .await
+        .expect(200);
+    // Another user has no such post.
+    change(&service, &bob, put, ("If-None-Match", "*"))
+        .await
+        .expect(201);
+}
+
 /// Reads the post and replaces it with `If-Match`, until that succeeds `rounds` times. Returns the number
 /// of 412s.
 async fn edit(service: &Service, user: &User, path: &str, rounds: usize) -> usize {

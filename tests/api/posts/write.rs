@@ -15,7 +15,7 @@ async fn creating_a_post_returns_it(fixture: Fixture) {
     assert_eq!(answer.header("location"), Some(path.as_str()));
     let expected = json!({
         "id": post["id"], "title": "Title", "content": "Content", "published": true,
-        "tags": [], "version": 1, "created_at": post["created_at"], "updated_at": post["created_at"],
+        "tags": [], "external_id": null, "metadata": null, "version": 1, "created_at": post["created_at"], "updated_at": post["created_at"],
         "owner_id": ada.id, "owner": {"id": ada.id, "username": "ada"},
         "votes": 0, "voted": false,
     });

@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait},
 };
 
-use super::{query::FeedQuery, source::FeedSource};
+use super::{metadata, query::FeedQuery, source::FeedSource};
 use crate::{db::comparable, services::posts::post::voted_by};
 
 /// The conditions of `query` and `sources`, except those that need words or another table.
@@ -25,6 +25,9 @@ pub(super) fn filter(
     }
     if let (Some(false), Some(viewer)) = (query.voted, viewer) {
         all = all.add(voted_by(Expr::value(viewer)).not());
+    }
+    for filter in query.metadata.iter() {
+        all = all.add(metadata::condition(filter, backend));
     }
     let created = |time| comparable(backend, COLUMN.created_at.into_simple_expr(), time);
     if let Some((created, time)) = query.created_after.map(created) {

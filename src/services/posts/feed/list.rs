@@ -44,9 +44,11 @@ pub(super) async fn list(
         None
     };
     let statement = select.statement(select_visible(viewer.map(Expr::value)));
-    let rows = FeedRow::find_by_statement(statement)
-        .all(connection)
-        .await?;
+    let rows = FeedRow::find_by_statement(statement);
+    let mut rows = rows.all(connection).await?;
+    for row in &mut rows {
+        row.post.redact(viewer);
+    }
     Ok(Some(Page {
         total,
         ..page_of(rows, query)

@@ -2,6 +2,7 @@
 
 mod filter;
 mod list;
+mod metadata;
 mod order;
 mod query;
 mod select;

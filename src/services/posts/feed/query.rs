@@ -1,6 +1,6 @@
 //! The parameters of a list of posts.
 
-use entity::values::{FeedSkip, Limit, SearchText, Tag, UserId};
+use entity::values::{FeedSkip, Limit, MetadataFilters, SearchText, Tag, UserId};
 use time::OffsetDateTime;
 
 use super::{
@@ -38,6 +38,8 @@ pub struct FeedQuery {
     pub created_after: Option<OffsetDateTime>,
     /// Only posts created before this time.
     pub created_before: Option<OffsetDateTime>,
+    /// Only posts with these members in their metadata.
+    pub metadata: MetadataFilters,
     /// Count all posts of the list. This takes a second statement.
     pub count: bool,
 }
@@ -55,7 +57,8 @@ impl FeedQuery {
             self.has_time_bounds(),
             matches!(self.sort(), Sort::Top | Sort::Hot),
         ];
-        let is_unindexed = drafts || self.voted == Some(false);
+        // An index finds the posts with a member, but not in the order of the list.
+        let is_unindexed = drafts || self.voted == Some(false) || !self.metadata.is_empty();
         self.count
             || self.skip.get() > MAX_CHEAP_SKIP
             || !self.search.as_str().trim().is_empty()

@@ -161,8 +161,19 @@ struct SharedRows {
 /// The viewers who voted for a post.
 type Voters = Vec<UserId>;
 
-/// For each row of a viewer's page: its index, and true if the viewer voted for the post.
-type Selection = Vec<(usize, bool)>;
+/// A row of a viewer's page.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Selected {
+    /// Its index.
+    index: usize,
+    /// True if the viewer voted for the post.
+    voted: bool,
+    /// The viewer, if the row has an external id and belongs to the viewer, who alone sees the id.
+    owner: Viewer,
+}
+
+/// A viewer's page.
+type Selection = Vec<Selected>;
 
 impl SharedRows {
     async fn read(
@@ -201,9 +212,14 @@ impl SharedRows {
         let rows = self.rows.iter().enumerate();
         let selection: Selection = rows
             .filter(|(_, (row, _))| visible(&row.post))
-            .map(|(index, (_, voters))| {
-                let voted = viewer.is_some_and(|viewer| voters.contains(&viewer));
-                (index, voted)
+            .map(|(index, (row, voters))| {
+                let post = &row.post.row;
+                let is_own = Some(post.owner_id) == viewer && post.external_id.is_some();
+                Selected {
+                    index,
+                    voted: viewer.is_some_and(|viewer| voters.contains(&viewer)),
+                    owner: viewer.filter(|_| is_own),
+                }
             })
             .take(self.needed)
             .collect();
@@ -211,9 +227,10 @@ impl SharedRows {
     }
 
     fn copy(&self, selection: &Selection) -> Vec<FeedRow> {
-        let row = |&(index, voted): &(usize, bool)| {
-            let mut row = self.rows.get(index)?.0.clone();
-            row.post.voted = voted;
+        let row = |selected: &Selected| {
+            let mut row = self.rows.get(selected.index)?.0.clone();
+            row.post.voted = selected.voted;
+            row.post.redact(selected.owner);
             Some(row)
         };
         selection.iter().filter_map(row).collect()

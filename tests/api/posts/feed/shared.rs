@@ -12,7 +12,7 @@ use acclaim::{
         },
     },
 };
-use entity::values::{FeedSkip, Limit, SearchText, UserId};
+use entity::values::{FeedSkip, Limit, MetadataFilters, SearchText, UserId};
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
@@ -107,6 +107,7 @@ pub fn query(change: fn(&mut FeedQuery)) -> FeedQuery {
         published: None,
         created_after: None,
         created_before: None,
+        metadata: MetadataFilters::default(),
         count: false,
     };
     change(&mut query);
@@ -127,6 +128,7 @@ async fn a_shared_list_equals_the_list_of_a_single_viewer(fixture: Fixture) {
         "INSERT INTO posts (owner_id, title, content, published, created_at, updated_at)
          SELECT id % 2 + 4, 'Draft', 'Words.', id % 4 > 1, created_at, created_at FROM posts
          WHERE id > 2940",
+        "UPDATE posts SET external_id = CAST(id AS text) WHERE id % 3 = 0",
         "UPDATE users SET suspended_at = created_at WHERE id = 4",
     ] {
         connection.execute_unprepared(sql).await.expect(sql);

@@ -1,0 +1,50 @@
+use sea_orm_migration::prelude::*;
+
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+/// Posts without an external id or metadata have no entry in the new indexes.
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let metadata_index = if dialect::is_postgres(manager) {
+            // Without `fastupdate` each post pays for its own entries. With it a write of another user
+            // would merge the pending ones.
+            "CREATE INDEX posts_metadata_idx ON posts
+                USING gin ((metadata::jsonb) jsonb_path_ops) WITH (fastupdate = off)
+                WHERE metadata IS NOT NULL"
+        } else {
+            // SQLite has no index on members. A filter reads these posts and no others.
+            "CREATE INDEX posts_metadata_idx ON posts (id) WHERE metadata IS NOT NULL"
+        };
+        dialect::execute(
+            manager,
+            [
+                "ALTER TABLE posts ADD COLUMN external_id text
+                    CONSTRAINT posts_external_id_check CHECK (length(external_id) BETWEEN 1 AND 128)",
+                // Text, because it keeps the spelling of numbers and the order of members.
+                "ALTER TABLE posts ADD COLUMN metadata text
+                    CONSTRAINT posts_metadata_check CHECK (octet_length(metadata) <= 4096)",
+                "CREATE UNIQUE INDEX posts_owner_id_external_id_idx ON posts (owner_id, external_id)
+                    WHERE external_id IS NOT NULL",
+                metadata_index,
+            ],
+        )
+        .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::execute(
+            manager,
+            [
+                "DROP INDEX posts_metadata_idx",
+                "DROP INDEX posts_owner_id_external_id_idx",
+                "ALTER TABLE posts DROP COLUMN metadata",
+                "ALTER TABLE posts DROP COLUMN external_id",
+            ],
+        )
+        .await
+    }
+}

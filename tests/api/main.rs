@@ -25,6 +25,7 @@ mod cors;
 mod db;
 mod documents;
 mod export;
+#[expect(dead_code, reason = "shared with `tests/faults`, which uses the rest")]
 mod harness;
 mod idempotency;
 mod input;

@@ -15,7 +15,7 @@ use crate::{
         Body, Id, Problem, Route, State,
         idempotency::{self, Keyed},
         input::{BodyErrors, ObjectReader},
-        problem::types::{ALREADY_VOTED, NO_VOTE, NOT_FOUND},
+        problem::types::{ALREADY_VOTED, NO_VOTE, NOT_FOUND, QUOTA_EXCEEDED},
         route::route,
     },
     services::{
@@ -29,7 +29,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(vote)
             .needs(Scope::VotesWrite)
             .idempotent()
-            .fails_with(&[NOT_FOUND, NO_VOTE, ALREADY_VOTED]),
+            .fails_with(&[NOT_FOUND, NO_VOTE, ALREADY_VOTED, QUOTA_EXCEEDED]),
         route!(put_vote)
             .needs(Scope::VotesWrite)
             .fails_with(&[NOT_FOUND]),

@@ -34,8 +34,7 @@ pub async fn create_keyed(
         owner_id: Set(owner.id),
         ..new
     };
-    let reserved = quotas.reserve_new(db, owner.id, &post, keyed.bytes());
-    let reservation = reserved.await?;
+    let reservation = quotas.reserve_new(db, owner.id, &post).await?;
     let post = KeyedPost {
         post: Arc::new(post),
         owner_id: owner.id,

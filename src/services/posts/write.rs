@@ -48,7 +48,7 @@ pub async fn create(
         owner_id: Set(owner.id),
         ..new
     };
-    let reservation = quotas.reserve_new(db, owner.id, &post, 0).await?;
+    let reservation = quotas.reserve_new(db, owner.id, &post).await?;
     Ok(PostView {
         row: reservation.settle(db.batched_write::<CreatePosts>(post).await)?,
         owner_username: owner.username,

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::Usage;
+use super::{ANSWER_BYTES, Usage};
 use crate::{db::Db, error::Error};
 
 /// A count is cancelled after this time. 100,000 posts of 10 kB take 0.1 s; if SQLite's file is not in
@@ -38,8 +38,10 @@ pub(in crate::services) fn text_bytes(post: &ActiveModel) -> usize {
 pub(super) async fn usage(db: Db, id: UserId) -> Result<Usage, Error> {
     let sum = |bytes: Expr| Func::coalesce([bytes.sum(), Expr::value(0)]);
     let texts = sum(octets(Column::Title).add(octets(Column::Content)));
+    // Of 32 bits, because PostgreSQL's sum of numbers of 64 bits is `numeric`.
+    let body = Func::coalesce([octets(idempotency_keys::Column::Body), Expr::value(0)]);
     let answers = Query::select()
-        .expr(sum(octets(idempotency_keys::Column::Body)))
+        .expr(sum(Expr::from(body).add(i32::from(ANSWER_BYTES))))
         .from(idempotency_keys::Entity)
         .and_where(Expr::col(idempotency_keys::Column::UserId).eq(id))
         .take();

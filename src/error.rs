@@ -155,9 +155,9 @@ pub enum Error {
         /// The number of posts.
         used: u64,
     },
-    /// The text of the owner's posts would be longer than the quota allows.
+    /// The text of the owner's posts and stored answers would be longer than the quota allows.
     #[error(
-        "the text of your posts has {used} bytes, and would exceed the quota of {limit}; shorten or delete posts"
+        "your posts and stored responses have {used} bytes of text, and would exceed the quota of {limit}; shorten or delete posts"
     )]
     TextQuotaExceeded {
         /// The quota, in bytes.

@@ -85,14 +85,14 @@ pub struct Fingerprint {
     pub password: Option<SecretString>,
 }
 
-/// Reads the fingerprint of a body.
-pub type FingerprintOf = fn(&Bytes) -> Result<Fingerprint, Problem>;
+/// Reads the fingerprint of the body of a request.
+pub type FingerprintOf = fn(&HttpRequest, &Bytes) -> Result<Fingerprint, Problem>;
 
 /// The fingerprint of a body without secrets.
 ///
 /// # Errors
 /// None.
-pub fn whole_body(body: &Bytes) -> Result<Fingerprint, Problem> {
+pub fn whole_body(_: &HttpRequest, body: &Bytes) -> Result<Fingerprint, Problem> {
     Ok(Fingerprint {
         text: body.clone(),
         password: None,
@@ -112,20 +112,30 @@ pub(super) async fn answer(
     let parts = request.request().clone();
     let state = State::of(&parts)?;
     let key = key_of(&parts)?;
-    let scope = authenticated_user(&parts).into();
+    let caller = authenticated_user(&parts);
+    let scope = caller.into();
     let _running = state.in_flight.begin(scope, &key)?;
     let received = Received::of(&parts, request.take_payload()).await?;
-    let Fingerprint { text, password } = fingerprint(&received.bytes)?;
+    let Fingerprint { text, password } = fingerprint(&parts, &received.bytes)?;
     let keyed = KeyedRequest {
         scope,
         key,
         route: route_of(&parts),
         hash: hash(&parts, &text),
-        bytes: received.bytes.len(),
     };
     if let Some(response) = replay(state, &keyed, password.as_ref()).await? {
         return Ok(Ok(ServiceResponse::new(parts, response)));
     }
+    let State { db, quotas, .. } = state;
+    let reservation = match caller {
+        Some(caller) => Some(
+            quotas
+                .reserve_answer(db, caller, received.bytes.len())
+                .await?,
+        ),
+        // A sign-up creates its user.
+        None => None,
+    };
     {
         let mut extensions = parts.extensions_mut();
         extensions.insert(received);
@@ -133,11 +143,17 @@ pub(super) async fn answer(
     }
     let answer = next.call(request).await;
     let answer = answer.map(ServiceResponse::map_into_boxed_body);
-    // Another server may have answered the same request meanwhile, and that can be the cause.
-    if answer.as_ref().is_ok_and(|a| a.status().is_client_error())
-        && let Some(response) = replay(state, &keyed, password.as_ref()).await?
+    if answer
+        .as_ref()
+        .is_ok_and(|answer| answer.status().is_client_error())
     {
-        return Ok(Ok(ServiceResponse::new(parts, response)));
+        if let Some(reservation) = reservation {
+            reservation.release();
+        }
+        // Another server may have answered the same request meanwhile, and that can be the cause.
+        if let Some(response) = replay(state, &keyed, password.as_ref()).await? {
+            return Ok(Ok(ServiceResponse::new(parts, response)));
+        }
     }
     Ok(answer)
 }

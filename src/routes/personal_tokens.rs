@@ -16,7 +16,7 @@ use crate::{
         Body, CurrentSession, Id, Problem, Route, State,
         idempotency::Keyed,
         input::BodyErrors,
-        problem::types::{ANSWER_NOT_STORED, NOT_FOUND, TOKEN_LIMIT},
+        problem::types::{ANSWER_NOT_STORED, NOT_FOUND, QUOTA_EXCEEDED, TOKEN_LIMIT},
         route::route,
     },
     services::{
@@ -30,7 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(create)
             .needs_full_session()
             .idempotent()
-            .fails_with(&[TOKEN_LIMIT, ANSWER_NOT_STORED]),
+            .fails_with(&[TOKEN_LIMIT, ANSWER_NOT_STORED, QUOTA_EXCEEDED]),
         route!(list).needs(Scope::Account),
         route!(revoke)
             .needs(Scope::Account)

@@ -1,7 +1,7 @@
 //! `/users`
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::header::LOCATION,
     web::{Bytes, Data},
 };
@@ -125,7 +125,8 @@ struct Usage {
     #[schema(example = 12)]
     posts: u64,
     /// The size of all titles, contents and metadata, and of the responses that are stored for
-    /// `Idempotency-Key`, together, in bytes of UTF-8.
+    /// `Idempotency-Key`, together, in bytes of UTF-8. A stored response counts 512 bytes more than its
+    /// body.
     #[schema(example = 34_567)]
     bytes: u64,
 }
@@ -216,8 +217,8 @@ fn created(user: Model) -> HttpResponse {
 }
 
 /// All members but the password, of which no quick hash must be stored.
-fn fingerprint(body: &Bytes) -> Result<Fingerprint, Problem> {
-    let new: UserCreate = Body::parse(body)?;
+fn fingerprint(request: &HttpRequest, body: &Bytes) -> Result<Fingerprint, Problem> {
+    let new: UserCreate = Body::parse(request, body)?;
     let username = new.username.map(Username::from);
     let username = username.as_ref().map_or("", Username::as_str);
     // A space is in neither of them.

@@ -15,7 +15,7 @@ use crate::{
         Body, Id, Problem, Route, State,
         idempotency::{self, Keyed},
         input::{BodyErrors, ObjectReader},
-        problem::types::{ALREADY_VOTED, NO_VOTE, NOT_FOUND},
+        problem::types::{ALREADY_VOTED, NO_VOTE, NOT_FOUND, QUOTA_EXCEEDED},
         route::route,
     },
     services::{
@@ -30,7 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
             .needs(Scope::VotesWrite)
             .honours_prefer()
             .idempotent()
-            .fails_with(&[NOT_FOUND, NO_VOTE, ALREADY_VOTED]),
+            .fails_with(&[NOT_FOUND, NO_VOTE, ALREADY_VOTED, QUOTA_EXCEEDED]),
         route!(put_vote)
             .needs(Scope::VotesWrite)
             .honours_prefer()

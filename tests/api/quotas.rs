@@ -83,7 +83,7 @@ async fn a_post_must_not_grow_beyond_the_maximum_of_bytes(fixture: Fixture) {
     let ada = service.user("ada").await;
     // Ten characters of two bytes, and a title of one.
     let refused = publish(&service, &ada, &"ä".repeat(10)).await.problem(409);
-    let detail = "the text of your posts has 0 bytes, and would exceed the quota of 20; shorten or delete posts";
+    let detail = "your posts and stored responses have 0 bytes of text, and would exceed the quota of 20; shorten or delete posts";
     assert_eq!(refused["detail"], detail);
     let new = publish(&service, &ada, "0123456789").await.expect(201);
     let path = format!("/posts/{}", new.json()["id"]);

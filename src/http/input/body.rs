@@ -104,11 +104,16 @@ impl Form {
 }
 
 impl<T: Deserr<BodyErrors>> Body<T> {
-    /// Parses the bytes of a JSON object.
+    /// Parses the body of `request`.
     ///
     /// # Errors
-    /// 400 or 422.
-    pub fn parse(bytes: &[u8]) -> Result<T, Problem> {
+    /// 400, 415 or 422.
+    pub fn parse(request: &HttpRequest, body: &[u8]) -> Result<T, Problem> {
+        Format::of(request, Accepted::Json)?;
+        Self::parse_object(body)
+    }
+
+    fn parse_object(bytes: &[u8]) -> Result<T, Problem> {
         let (members, repeated) = object(bytes)?;
         read_object(members, repeated).map_err(Problem::invalid)
     }
@@ -124,7 +129,7 @@ impl<T: Deserr<BodyErrors> + 'static> FromRequest for Body<T> {
         Box::pin(async move {
             // The place is held until the bytes are parsed.
             let (_, received) = begin(&request, payload, Accepted::Json).await?;
-            Self::parse(&received.bytes).map(Self)
+            Self::parse_object(&received.bytes).map(Self)
         })
     }
 }

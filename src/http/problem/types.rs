@@ -298,8 +298,8 @@ problem_types! { SPECIFIC:
     || Error::list_too_slow(String::new()).into();
 
     QUOTA_EXCEEDED CONFLICT "quota-exceeded" "Quota exceeded",
-    "The post would exceed the user's quota of posts or of bytes of text.",
-    "Delete or shorten posts. GET /users/me has the usage and the quota.",
+    "The post, or the response that is stored for an Idempotency-Key, would exceed the user's quota of posts or of bytes of text.",
+    "Delete or shorten posts, or send a vote without a key. GET /users/me has the usage and the quota.",
     || Error::PostQuotaExceeded { limit: 100_000, used: 100_000 }.into();
 
     IDEMPOTENCY_KEY_IN_USE CONFLICT "idempotency-key-in-use" "Idempotency key in use",

@@ -40,8 +40,6 @@ pub struct KeyedRequest {
     pub route: String,
     /// The SHA-256 of path, query and body, base64url. It does not cover a password.
     pub hash: String,
-    /// The length of the body. The answer has about as many bytes of text.
-    pub bytes: usize,
 }
 
 /// The answer of a request, as it is stored.
@@ -115,11 +113,6 @@ impl KeyedRequest {
 }
 
 impl<T> Keyed<T> {
-    /// The bytes that the answer takes, estimated before it is known.
-    pub(super) fn bytes(&self) -> usize {
-        self.request.bytes
-    }
-
     /// The answer, and its row. `user` is the user to whom the answer belongs.
     pub(super) fn answer(&self, user: UserId, result: &T) -> Result<(StoredAnswer, Model), Error> {
         let answer = (self.answer)(result)?;
@@ -128,7 +121,6 @@ impl<T> Keyed<T> {
             key,
             route,
             hash,
-            ..
         } = self.request.clone();
         let row = Model {
             caller: scope,

@@ -39,8 +39,7 @@ pub async fn create_keyed(
         ..new
     };
     let external_id = external_id_of(&post).cloned();
-    let reserved = quotas.reserve_new(db, owner.id, &post, keyed.bytes());
-    let reservation = reserved.await?;
+    let reservation = quotas.reserve_new(db, owner.id, &post).await?;
     let post = KeyedPost {
         post: Arc::new(post),
         owner_id: owner.id,

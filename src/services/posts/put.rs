@@ -42,7 +42,7 @@ pub async fn put(
     let external_id = &external_id;
     let reservation = match id_of(db.read(), owner.id, external_id).await? {
         Some(id) => quotas.reserve_edit(db, owner.id, id, new).await?,
-        None => quotas.reserve_new(db, owner.id, new, 0).await?,
+        None => quotas.reserve_new(db, owner.id, new).await?,
     };
     let bytes = |(post, _): &(PostView, bool)| {
         post.row.title.as_str().len() + post.row.content.as_str().len()

@@ -48,7 +48,7 @@ pub async fn create(
         ..new
     };
     let external_id = external_id_of(&post).cloned();
-    let reservation = quotas.reserve_new(db, owner.id, &post, 0).await?;
+    let reservation = quotas.reserve_new(db, owner.id, &post).await?;
     let row = match (db.batched_write::<CreatePosts>(post).await, external_id) {
         (Ok(None), Some(external_id)) => Err(taken(db, owner.id, &external_id).await),
         (row, _) => row.and_then(|row| row.ok_or_else(|| Error::internal("no row was inserted"))),

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::Usage;
+use super::{ANSWER_BYTES, Usage};
 use crate::{db::Db, error::Error};
 
 /// A count is cancelled after this time. 100,000 posts of 10 kB take 0.1 s; if SQLite's file is not in
@@ -42,8 +42,10 @@ pub(super) async fn usage(db: Db, id: UserId) -> Result<Usage, Error> {
     let columns = [Column::Content, Column::Metadata];
     let bytes = columns.map(octets).into_iter();
     let texts = sum(bytes.fold(octets(Column::Title), ExprTrait::add));
+    // Of 32 bits, because PostgreSQL's sum of numbers of 64 bits is `numeric`.
+    let body = octets(idempotency_keys::Column::Body);
     let answers = Query::select()
-        .expr(sum(octets(idempotency_keys::Column::Body)))
+        .expr(sum(body.add(i32::from(ANSWER_BYTES))))
         .from(idempotency_keys::Entity)
         .and_where(Expr::col(idempotency_keys::Column::UserId).eq(id))
         .take();

@@ -25,7 +25,7 @@ const READ_PAUSE: Duration = Duration::from_mins(1);
 pub struct Usage {
     /// The number of posts, drafts included.
     pub posts: u64,
-    /// The bytes of all titles, contents, metadata and stored answers, in UTF-8.
+    /// The bytes of all titles, contents and metadata, in UTF-8, and of all stored answers.
     pub bytes: u64,
 }
 

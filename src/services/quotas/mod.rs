@@ -26,6 +26,8 @@ use crate::{config::QuotaSettings, db::Db, error::Error, queue::Queue};
 pub(super) use count::text_bytes;
 pub use estimate::Usage;
 
+/// Bytes of a stored answer without its body: the key, the hash and the headers, and their indexes.
+const ANSWER_BYTES: u16 = 512;
 /// Maximum number of users with an estimate, at about 400 bytes each.
 const CAPACITY: u64 = 100_000;
 /// An estimate that is not used for this time is dropped.
@@ -97,7 +99,7 @@ impl Quotas {
         Ok(usage)
     }
 
-    /// Reserves a new post of `owner`, and `answer` bytes of a stored answer.
+    /// Reserves a new post of `owner`.
     ///
     /// # Errors
     /// [`Error::PostQuotaExceeded`] and [`Error::TextQuotaExceeded`]; [`Error::Unavailable`] if the rows
@@ -107,10 +109,24 @@ impl Quotas {
         db: &Db,
         owner: UserId,
         post: &ActiveModel,
-        answer: usize,
     ) -> Result<Reservation, Error> {
-        let bytes = text_bytes(post).saturating_add(answer);
-        self.reserve(db, owner, Usage::of(1, bytes), None).await
+        self.reserve(db, owner, Usage::of(1, text_bytes(post)), None)
+            .await
+    }
+
+    /// Reserves the stored answer to a request of `caller` with a body of `bytes`. JSON of the same text
+    /// is about as long.
+    ///
+    /// # Errors
+    /// [`Error::TextQuotaExceeded`]; [`Error::Unavailable`] if the rows must be counted, but cannot be.
+    pub async fn reserve_answer(
+        &self,
+        db: &Db,
+        caller: UserId,
+        bytes: usize,
+    ) -> Result<Reservation, Error> {
+        let bytes = bytes.saturating_add(ANSWER_BYTES.into());
+        self.reserve(db, caller, Usage::of(0, bytes), None).await
     }
 
     /// Reserves the new text of post `id` of `owner`: as a whole if the estimate allows that, or else
@@ -164,17 +180,24 @@ impl Quotas {
 /// The usage that a write in progress adds. If it is dropped without [`settle`](Self::settle), the write
 /// may have been committed or not, and the reservation is kept until the next count.
 #[must_use]
-pub(super) struct Reservation(Option<(Arc<Account>, Usage)>);
+pub struct Reservation(Option<(Arc<Account>, Usage)>);
 
 impl Reservation {
+    /// Releases the reservation of a write that was not committed.
+    pub fn release(self) {
+        if let Some((account, usage)) = &self.0 {
+            account.estimate().release(*usage);
+        }
+    }
+
     /// Releases the reservation if the error of the write excludes that it was committed.
     pub(super) fn settle<T>(self, written: Result<T, Error>) -> Result<T, Error> {
         let may_be_committed = match &written {
             Ok(_) => true,
             Err(error) => matches!(error, Error::Unavailable(_) | Error::Internal(_)),
         };
-        if !may_be_committed && let Some((account, usage)) = &self.0 {
-            account.estimate().release(*usage);
+        if !may_be_committed {
+            self.release();
         }
         written
     }

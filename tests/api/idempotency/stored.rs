@@ -119,7 +119,7 @@ async fn stored_answers_count_towards_the_quota_of_text(fixture: Fixture) {
     let mut state = fixture.state(&fixture.database()).await;
     state.quotas = Quotas::new(QuotaSettings {
         posts: None,
-        bytes: Some(10_000),
+        bytes: Some(9_950),
     });
     let db = state.db.clone();
     let service = fixture.start(state, Origins::These(Vec::new()));
@@ -131,7 +131,8 @@ async fn stored_answers_count_towards_the_quota_of_text(fixture: Fixture) {
     let new = json!({"title": "t", "content": "c".repeat(3_999)});
     let first = post(&service, "/posts", Some(&ada), "key", &new).await;
     assert_first(&first);
-    let stored = u64::try_from(first.text.len()).unwrap();
+    // The key, the hash and the headers count 512 bytes.
+    let stored = u64::try_from(first.text.len()).unwrap() + 512;
     let connection = fixture.connect().await;
     let counted = async |expected| {
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
@@ -149,6 +150,27 @@ async fn stored_answers_count_towards_the_quota_of_text(fixture: Fixture) {
         &first,
         &post(&service, "/posts", Some(&ada), "key", &new).await,
     );
+    // A request that fails takes nothing.
+    let missing = json!({"post_id": 42, "dir": 1});
+    for number in 0..4 {
+        let key = format!("missing-{number}");
+        let refused = post(&service, "/vote", Some(&ada), &key, &missing).await;
+        assert_problem(&refused, 404, "not-found");
+    }
+    let id = first.json()["id"].as_i64().unwrap();
+    let mut added = Vec::new();
+    for dir in [1, 0, 1] {
+        let body = json!({"post_id": id, "dir": dir});
+        let key = format!("vote-{}", added.len());
+        added.push(post(&service, "/vote", Some(&ada), &key, &body).await);
+    }
+    assert_first(&added[0]);
+    assert_first(&added[1]);
+    assert_problem(&added[2], 409, "quota-exceeded");
+    let vote = json!({"post_id": id, "dir": 1});
+    service.post("/vote", &ada, vote).await.expect(201);
+    let of_votes = added[..2].iter().map(|answer| answer.text.len() + 512);
+    let stored = stored + u64::try_from(of_votes.sum::<usize>()).unwrap();
     // A deletion does not free the answer.
     let path = first.header("location").unwrap();
     let deleted = service.call("DELETE", path, Some(&ada), None).await;

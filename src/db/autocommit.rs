@@ -13,8 +13,8 @@ use super::{
     places::ExpensiveList,
     pool::{Lease, Pool},
     queues::SLOW,
+    retry::repeat,
     rows::Rows,
-    transaction::repeat,
 };
 
 /// Runs each statement on whichever connection is free, and commits it by itself.

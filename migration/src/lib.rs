@@ -36,7 +36,7 @@ pub mod unicode61_v1;
 
 pub use cli::Command;
 pub use database::Database;
-pub use runner::{Error, Report, pending, run};
+pub use runner::{Error, Report, names, pending, run};
 /// The character table of the current search index. The service splits search terms with it.
 pub use unicode61_v1 as unicode61;
 

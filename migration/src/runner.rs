@@ -77,7 +77,14 @@ impl fmt::Display for Report {
 /// program has everything that this program needs.
 pub async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let applied = applied(connection).await?;
-    Ok(names(&known(&applied), MigrationStatus::Pending))
+    Ok(with(&known(&applied), MigrationStatus::Pending))
+}
+
+/// Names of the migrations of this program, oldest first.
+#[must_use]
+pub fn names() -> Vec<String> {
+    let files = Migrator::get_migration_files();
+    files.iter().map(|file| file.name().to_owned()).collect()
 }
 
 /// Runs `command` on `database` in one transaction. Waits for any other run to end first.
@@ -148,7 +155,7 @@ async fn change(db: &DatabaseTransaction, command: &Command) -> Result<Report, E
         Command::Fresh => {
             Migrator::fresh(db).await?;
             report.add("dropped", "every table");
-            for name in names(&with_status(db).await?, MigrationStatus::Applied) {
+            for name in with(&with_status(db).await?, MigrationStatus::Applied) {
                 report.add("applied", &name);
             }
         }
@@ -162,7 +169,7 @@ async fn up(
     steps: Option<u32>,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let pending = names(&with_status(db).await?, MigrationStatus::Pending);
+    let pending = with(&with_status(db).await?, MigrationStatus::Pending);
     for name in pending.into_iter().take(at_most(steps)) {
         if let Err(cause) = Migrator::up(db, Some(1)).await {
             return Err(Error::Failed { name, cause });
@@ -177,7 +184,7 @@ async fn down(
     steps: Option<u32>,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let applied = names(&with_status(db).await?, MigrationStatus::Applied);
+    let applied = with(&with_status(db).await?, MigrationStatus::Applied);
     for name in applied.into_iter().rev().take(at_most(steps)) {
         if let Err(cause) = Migrator::down(db, Some(1)).await {
             return Err(Error::Failed { name, cause });
@@ -233,9 +240,8 @@ async fn applied(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
 
 /// The migrations of this program, oldest first.
 fn known(applied: &[String]) -> Vec<(String, MigrationStatus)> {
-    let files = Migrator::get_migration_files();
-    let names = files.iter().map(|file| file.name().to_owned());
-    names
+    names()
+        .into_iter()
         .map(|name| {
             let status = if applied.contains(&name) {
                 MigrationStatus::Applied
@@ -247,7 +253,8 @@ fn known(applied: &[String]) -> Vec<(String, MigrationStatus)> {
         .collect()
 }
 
-fn names(all: &[(String, MigrationStatus)], status: MigrationStatus) -> Vec<String> {
+/// The names of the migrations that have `status`.
+fn with(all: &[(String, MigrationStatus)], status: MigrationStatus) -> Vec<String> {
     all.iter()
         .filter(|(_, other)| *other == status)
         .map(|(name, _)| name.clone())

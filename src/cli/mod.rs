@@ -1,14 +1,20 @@
 //! The command line, with one file per command.
 
+mod backup;
 mod doctor;
+mod export;
+mod import;
 mod migrate;
+mod new_file;
 mod open_files;
 mod openapi;
+mod progress;
+mod restore;
 mod serve;
 mod token;
 mod user;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -39,6 +45,38 @@ enum Command {
     Token(token::Command),
     /// Check the installation: settings, secrets, database, files and clock
     Doctor,
+    /// Copy a running SQLite database to a new file
+    ///
+    /// The service keeps running. On PostgreSQL use `pg_dump`.
+    Backup {
+        /// The file to write; it must not exist
+        file: PathBuf,
+    },
+    /// Replace the SQLite database with a copy made by `backup`
+    ///
+    /// The copy is checked first, and the old database is kept under another name. Stop the service
+    /// before. On PostgreSQL use `pg_restore`.
+    Restore {
+        /// The copy
+        file: PathBuf,
+    },
+    /// Write all data except sessions to a file that `import` reads into another database
+    ///
+    /// The file has a line of JSON for each row, the same for SQLite and PostgreSQL. It contains the
+    /// hashes of passwords and tokens: keep it secret.
+    Export {
+        /// The file to write; it must not exist. A name that ends in .zst is compressed; - is the
+        /// standard output
+        file: PathBuf,
+    },
+    /// Read a file of `export` into an empty database
+    ///
+    /// Everything is imported, or nothing if the file is damaged or the import is interrupted. Stop the
+    /// service before, and run `acclaim migrate up` first.
+    Import {
+        /// The file; - is the standard input
+        file: PathBuf,
+    },
     /// Print the OpenAPI document
     Openapi,
 }
@@ -54,6 +92,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::User(command) => user::run(command).await.map(|()| 0),
         Command::Token(command) => token::run(command).await.map(|()| 0),
         Command::Doctor => doctor::run().await,
+        Command::Backup { file } => backup::run(&file).await.map(|()| 0),
+        Command::Restore { file } => restore::run(&file).await.map(|()| 0),
+        Command::Export { file } => export::run(&file).await.map(|()| 0),
+        Command::Import { file } => import::run(&file).await.map(|()| 0),
         Command::Openapi => openapi::run().map(|()| 0),
     };
     ExitCode::from(outcome.unwrap_or_else(|message| {

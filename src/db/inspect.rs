@@ -92,16 +92,21 @@ async fn sqlite(connection: &mut SqliteConnection) -> Result<Inspection, sqlx::E
         Err(sqlx::Error::Database(refusal)) => vec![refusal.message().to_owned()],
         found => found?,
     };
-    // A row has several lines. The first names the database.
-    let lines = found.iter().flat_map(|row| row.lines());
-    let damage = lines.filter(|line| *line != "ok" && !line.starts_with("***"));
     Ok(Inspection {
         answered,
         facts: Facts::Sqlite(Sqlite {
             wal: journal == "wal",
-            damage: damage.map(str::to_owned).collect(),
+            damage: damage(&found),
         }),
     })
+}
+
+/// The errors in the rows of SQLite's check, one a line.
+pub(super) fn damage(found: &[String]) -> Vec<String> {
+    // A row has several lines. The first names the database.
+    let lines = found.iter().flat_map(|row| row.lines());
+    let damage = lines.filter(|line| *line != "ok" && !line.starts_with("***"));
+    damage.map(str::to_owned).collect()
 }
 
 async fn postgres(connection: &mut PgConnection, local: bool) -> Result<Inspection, sqlx::Error> {

@@ -1,6 +1,7 @@
 //! The rules and the queries of each resource. This layer does not depend on HTTP.
 
 pub mod account;
+pub mod archive;
 pub mod auth;
 pub mod export;
 pub mod idempotency;

@@ -1,7 +1,10 @@
 //! The command line.
 
+mod archive;
+mod backup;
 mod doctor;
 mod migrate;
+mod restore;
 mod token;
 mod unusable_database;
 mod user;

@@ -29,6 +29,8 @@ const ADDRESS: &str = "http://127.0.0.1:8000";
 const FOLDER: &str = "/var/lib/acclaim";
 /// The address of PostgreSQL in the documents.
 const POSTGRES: &str = "localhost:5432";
+/// Leaves a stopped service.
+const DEPLOYMENT: &str = "docs/deployment.md";
 /// The answer to each prompt.
 const PASSWORD: &str = "the first admin chose this\n";
 /// Time limit for the commands of a document.
@@ -61,9 +63,9 @@ trap '[ -z "$server" ] || stop 2>/dev/null' EXIT
 #[apply(behaviour)]
 async fn the_commands_of_the_documents_run(fixture: Fixture) {
     let path = env::var_os("PATH").unwrap_or_default();
-    for program in ["curl", "openssl", "sqlite3"] {
+    for program in ["curl", "openssl"] {
         if !env::split_paths(&path).any(|folder| folder.join(program).exists()) {
-            ignore("curl, openssl or sqlite3 is not installed");
+            ignore("curl or openssl is not installed");
         }
     }
     if fixture.is_postgres() && postgres::programs().is_none() {
@@ -128,9 +130,16 @@ async fn run(document: &Document, fixture: &Fixture) -> Result<(), String> {
             .env("PGUSER", url.username());
     }
     let mut answers = Vec::new();
-    if document.has("continues README.md") {
-        let readme = Document::read("README.md");
-        append(&readme, fixture.is_postgres(), &mut script, &mut answers);
+    for first in ["README.md", DEPLOYMENT] {
+        if document.has(&format!("continues {first}")) {
+            let first = Document::read(first);
+            append(&first, fixture.is_postgres(), &mut script, &mut answers);
+        }
+    }
+    if document.has(&format!("continues {DEPLOYMENT}")) {
+        // Its last command reverts a migration of the stopped service.
+        script +=
+            "cd /var/lib/acclaim; acclaim migrate up > /dev/null && systemctl start acclaim\n";
     }
     append(document, fixture.is_postgres(), &mut script, &mut answers);
     let script = script

@@ -2,6 +2,7 @@
 
 mod details;
 mod oauth;
+mod rows;
 pub mod types;
 
 use std::{fmt, num::NonZeroU32};
@@ -270,9 +271,12 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = error.to_string();
         match error {
-            Error::NotFound { .. } | Error::UserNotFound { .. } | Error::PostDeleted => {
-                Self::new(types::NOT_FOUND, detail)
-            }
+            Error::NotFound { .. }
+            | Error::UserNotFound { .. }
+            | Error::PostDeleted
+            | Error::ExternalIdNotFound => Self::new(types::NOT_FOUND, detail),
+            Error::RowRepeated => Self::invalid(vec![FieldError::new("", "duplicate", detail)]),
+            Error::RowNotWritten => Self::new(types::CONFLICT, detail),
             Error::NoVote { .. } => Self::new(types::NO_VOTE, detail),
             Error::NotOwner { .. } => Self::new(types::NOT_OWNER, detail),
             Error::Suspended => Self::new(types::ACCOUNT_SUSPENDED, detail),

@@ -1,5 +1,6 @@
 //! `/posts`
 
+mod bulk;
 mod query;
 mod types;
 
@@ -41,7 +42,9 @@ use crate::{
 pub(super) use types::ExportedPost;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![
+    // First: `bulk` would be an id.
+    let mut routes = bulk::routes();
+    routes.extend([
         route!(list)
             .needs_unless_public(Scope::PostsRead)
             .fails_with(&[TOO_MANY_EXPENSIVE_READS, SERVICE_BUSY, LIST_TOO_SLOW]),
@@ -69,7 +72,8 @@ pub(super) fn routes() -> Vec<Route> {
         route!(delete)
             .needs(Scope::PostsDelete)
             .fails_with(&[NOT_FOUND, NOT_OWNER, ROLE_REQUIRED]),
-    ]
+    ]);
+    routes
 }
 
 /// List posts

@@ -111,6 +111,20 @@ impl Quotas {
             .await
     }
 
+    /// Reserves `posts` new posts of `owner`, and `bytes` of text.
+    ///
+    /// # Errors
+    /// Those of [`reserve_new`](Self::reserve_new).
+    pub(super) async fn reserve_rows(
+        &self,
+        db: &Db,
+        owner: UserId,
+        posts: u64,
+        bytes: usize,
+    ) -> Result<Reservation, Error> {
+        self.reserve(db, owner, Usage::of(posts, bytes), None).await
+    }
+
     /// Reserves the new text of post `id` of `owner`: as a whole if the estimate allows that, or else
     /// only its growth. Reserves nothing if the post does not exist or has another owner.
     ///
@@ -171,10 +185,17 @@ impl Reservation {
             Ok(_) => true,
             Err(error) => matches!(error, Error::Unavailable(_) | Error::Internal(_)),
         };
-        if !may_be_committed && let Some((account, usage)) = &self.0 {
-            account.estimate().release(*usage);
+        if !may_be_committed {
+            self.release();
         }
         written
+    }
+
+    /// Releases the reservation of a write that changed nothing.
+    pub(super) fn release(self) {
+        if let Some((account, usage)) = &self.0 {
+            account.estimate().release(*usage);
+        }
     }
 }
 

@@ -73,6 +73,15 @@ pub enum Error {
         /// The other post.
         id: PostId,
     },
+    /// No post of the caller has the external id.
+    #[error("no post of yours has this external_id")]
+    ExternalIdNotFound,
+    /// An earlier row of the request is about the same post, or sets the same external id.
+    #[error("an earlier row is about the same post")]
+    RowRepeated,
+    /// The row is correct, but another one of its request failed.
+    #[error("another row of the request failed")]
+    RowNotWritten,
     /// Only the owner may change the post.
     #[error("post {id} belongs to another user")]
     NotOwner {

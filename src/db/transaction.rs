@@ -32,6 +32,8 @@ struct State {
     backend: DbBackend,
     /// Set at the end of the transaction. Clones must not use the connection after that.
     ended: AtomicBool,
+    /// The transaction is rolled back at its end, even if everything succeeds.
+    discarded: AtomicBool,
     /// A statement failed or was refused. After a failed one PostgreSQL answers COMMIT with success,
     /// but rolls back.
     failed: AtomicBool,
@@ -111,6 +113,11 @@ impl State {
 }
 
 impl Transaction {
+    /// Rolls the transaction back at its end, even if its work succeeds.
+    pub fn discard(&self) {
+        self.0.discarded.store(true, Ordering::SeqCst);
+    }
+
     /// Runs `statement` and yields its rows as the database sends them. See
     /// [`Autocommit::stream`](super::Autocommit::stream) for the limits.
     ///
@@ -183,7 +190,8 @@ where
 {
     let open = Open::begin(pool, mode).await?;
     let outcome = open.run_within(pool, limit, work).await;
-    if outcome.is_ok() {
+    let is_discarded = open.transaction.0.discarded.load(Ordering::SeqCst);
+    if outcome.is_ok() && !is_discarded {
         open.end("COMMIT").await?;
     } else {
         // If this fails, the connection is closed, which also rolls back.
@@ -239,6 +247,7 @@ impl Open {
             transaction: Transaction(Arc::new(State {
                 backend: pool.options().backend(),
                 ended: AtomicBool::default(),
+                discarded: AtomicBool::default(),
                 failed: AtomicBool::default(),
                 streaming: AtomicBool::default(),
                 single,

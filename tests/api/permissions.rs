@@ -41,7 +41,7 @@ const POST: &str = r#"{"title": "t", "content": "c"}"#;
 /// An `{id}` that does not exist, for all paths except those of posts.
 const UNKNOWN_ID: &str = "999999999";
 
-const ROWS: [Row; 39] = [
+const ROWS: [Row; 42] = [
     ("GET /", Public, &[], ""),
     ("GET /.well-known/jwks.json", Public, &[], ""),
     (
@@ -74,6 +74,24 @@ const ROWS: [Row; 39] = [
     ("GET /posts", Users, READ, ""),
     ("GET /posts/{id}", Users, READ, ""),
     ("POST /posts", Users, &["posts:create"], POST),
+    (
+        "POST /posts/bulk",
+        Users,
+        &["posts:create"],
+        r#"{"posts": [{"title": "t", "content": "c"}]}"#,
+    ),
+    (
+        "PATCH /posts/bulk",
+        Users,
+        &["posts:update"],
+        r#"{"posts": [{"id": 999999999, "title": "t"}]}"#,
+    ),
+    (
+        "DELETE /posts/bulk",
+        Users,
+        &["posts:delete"],
+        r#"{"posts": [{"id": 999999999}]}"#,
+    ),
     (
         "PUT /posts/by-external-id/{external_id}",
         Users,

@@ -8,6 +8,7 @@ mod members;
 mod object;
 mod path;
 mod query;
+mod rows;
 
 use entity::values::Invalid;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
@@ -19,6 +20,7 @@ pub(super) use members::pairs;
 pub use object::ObjectReader;
 pub use path::{ExternalIdSegment, Id};
 pub use query::Query;
+pub use rows::Rows;
 
 /// Parses `true` or `false`.
 pub fn boolean(text: &str) -> Result<Option<bool>, Invalid> {

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     hash::{BuildHasher, Hash, RandomState},
+    num::NonZeroU32,
     sync::Arc,
     time::Duration,
 };
@@ -73,6 +74,17 @@ impl RateLimit {
             .check_key(&key.0)
             .map(|state| state.remaining_burst_capacity())
             .map_err(|refused| refused.wait_time_from(self.limiter.clock().now()))
+    }
+
+    /// Counts `more` requests of `key` and returns the number of remaining requests. `None` if the limit never
+    /// allows so many at once.
+    ///
+    /// # Errors
+    /// If the limit is exhausted: the time until so many requests are allowed. Nothing is counted.
+    pub(super) fn acquire_many(&self, key: Key, more: NonZeroU32) -> Option<Result<u32, Duration>> {
+        let checked = self.limiter.check_key_n(&key.0, more).ok()?;
+        let acquired = checked.map(|state| state.remaining_burst_capacity());
+        Some(acquired.map_err(|refused| refused.wait_time_from(self.limiter.clock().now())))
     }
 
     /// The time until the full count is available again, if `remaining` requests are allowed now.

@@ -28,7 +28,10 @@ use entity::values::UserId;
 use ipnet::IpNet;
 
 use super::Problem;
-use crate::config::{self, Rate};
+use crate::{
+    config::{self, Rate},
+    error::FieldError,
+};
 pub(super) use address::network_address;
 use large_bodies::LargeBodies;
 pub use large_bodies::LargeBody;
@@ -253,6 +256,43 @@ impl Limits {
             return Ok(());
         }
         acquire(request, self.0.writes.as_ref(), user)
+    }
+
+    /// Counts the rows of a request of `user` as writes, the first of which was counted with the request.
+    ///
+    /// # Errors
+    /// 422 if the limit never allows so many rows at once; 429 if it is exhausted.
+    pub fn count_rows(
+        &self,
+        request: &HttpRequest,
+        user: UserId,
+        rows: usize,
+    ) -> Result<(), Problem> {
+        let more = u32::try_from(rows.saturating_sub(1)).unwrap_or(u32::MAX);
+        let (Some(limit), Some(more)) = (&self.0.writes, NonZeroU32::new(more)) else {
+            return Ok(());
+        };
+        let count = limit.rate.count.get();
+        // With the request itself.
+        let acquired = (more.get() < count).then(|| limit.acquire_many(limit.key(user), more));
+        let Some(acquired) = acquired.flatten() else {
+            let message = format!(
+                "must be at most {count} rows: the limit of writes does not allow more at once"
+            );
+            return Err(Problem::invalid(vec![FieldError::new(
+                "posts", "length", message,
+            )]));
+        };
+        let remaining = acquired.map_err(|wait| refuse(request, limit, wait))?;
+        let mut extensions = request.extensions_mut();
+        let applied = &mut extensions.get_or_insert_with(AppliedLimits::default).0;
+        applied.retain(|applied| !Arc::ptr_eq(&applied.limit, limit));
+        applied.push(Applied {
+            limit: Arc::clone(limit),
+            remaining,
+            reset: limit.time_to_full(remaining),
+        });
+        Ok(())
     }
 }
 

@@ -15,9 +15,12 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = error.to_string();
         match error {
-            Error::NotFound { .. } | Error::UserNotFound { .. } | Error::PostDeleted => {
-                Self::new(types::NOT_FOUND, detail)
-            }
+            Error::NotFound { .. }
+            | Error::UserNotFound { .. }
+            | Error::PostDeleted
+            | Error::ExternalIdNotFound => Self::new(types::NOT_FOUND, detail),
+            Error::RowRepeated => Self::invalid(vec![FieldError::new("", "duplicate", detail)]),
+            Error::RowNotWritten => Self::new(types::CONFLICT, detail),
             Error::NoVote { .. } => Self::new(types::NO_VOTE, detail),
             Error::NotOwner { .. } => Self::new(types::NOT_OWNER, detail),
             Error::PreconditionFailed { version, .. } => Self {

@@ -48,7 +48,9 @@ pub struct ProblemDetails<'a> {
 }
 
 impl Problem {
-    pub(super) fn details<'a>(&'a self, instance: &'a str) -> ProblemDetails<'a> {
+    /// The details, for the request with the id `instance`.
+    #[must_use]
+    pub fn details<'a>(&'a self, instance: &'a str) -> ProblemDetails<'a> {
         let title = match self.definition {
             Some(problem_type) => problem_type.title,
             // RFC 9457, section 4.2.1: the title of `about:blank` is the status phrase.

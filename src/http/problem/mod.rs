@@ -3,6 +3,7 @@
 mod conversion;
 mod details;
 mod oauth;
+mod rows;
 pub mod types;
 
 use std::{

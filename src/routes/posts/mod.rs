@@ -1,5 +1,6 @@
 //! `/posts`
 
+mod bulk;
 mod query;
 mod types;
 
@@ -55,7 +56,9 @@ const CHANGE_PROBLEMS: &[&ProblemType] = &[
 ];
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![
+    // First: `bulk` would be an id.
+    let mut routes = bulk::routes();
+    routes.extend([
         route!(list)
             .needs_unless_public(Scope::PostsRead)
             .fails_with(&[TOO_MANY_EXPENSIVE_READS, SERVICE_BUSY, LIST_TOO_SLOW]),
@@ -85,7 +88,8 @@ pub(super) fn routes() -> Vec<Route> {
             ROLE_REQUIRED,
             PRECONDITION_FAILED,
         ]),
-    ]
+    ]);
+    routes
 }
 
 /// List posts

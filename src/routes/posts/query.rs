@@ -84,6 +84,17 @@ pub(super) struct FeedParameters {
     count: Option<Count>,
 }
 
+/// Whether to change nothing.
+#[derive(Deserr, IntoParams)]
+#[deserr(error = QueryErrors)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DryRun {
+    /// `true`: answer what the request would do, and change nothing.
+    #[deserr(default, try_from(&String) = boolean -> Invalid)]
+    #[param(nullable = false)]
+    pub dry_run: Option<bool>,
+}
+
 #[derive(Clone, Copy, Deserr, ToSchema)]
 #[deserr(error = QueryErrors, rename_all = lowercase)]
 #[schema(rename_all = "lowercase")]

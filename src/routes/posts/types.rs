@@ -8,7 +8,7 @@
 use deserr::Deserr;
 use entity::{
     posts::{ActiveModel, Model},
-    values::{Content, ExternalId, Metadata, Tags, Title},
+    values::{Content, ExternalId, Metadata, PostId, Tags, Title},
 };
 use sea_orm::DeriveIntoActiveModel;
 use serde::{Serialize, Serializer, ser::Error};
@@ -44,32 +44,52 @@ pub(super) struct PostCreate {
     metadata: Option<Option<Metadata>>,
 }
 
-/// The members to change (RFC 7396). Omitted members stay unchanged.
-#[derive(Deserr, DeriveIntoActiveModel, ToSchema)]
-#[deserr(error = BodyErrors)]
-#[sea_orm(active_model = "ActiveModel")]
-pub(super) struct PostUpdate {
-    #[deserr(default, from(Title) = Some)]
+/// Declares a request type with the members to change, and further members.
+macro_rules! post_update {
+    ($(#[$meta:meta])* $name:ident, $($(#[$attribute:meta])* $member:ident: $type:ty,)*) => {
+        $(#[$meta])*
+        #[derive(Deserr, DeriveIntoActiveModel, ToSchema)]
+        #[deserr(error = BodyErrors)]
+        #[sea_orm(active_model = "ActiveModel")]
+        pub(super) struct $name {
+            $($(#[$attribute])* pub $member: $type,)*
+            #[deserr(default, from(Title) = Some)]
+            #[schema(nullable = false)]
+            title: Option<Title>,
+            #[deserr(default, from(Content) = Some)]
+            #[schema(nullable = false)]
+            content: Option<Content>,
+            #[deserr(default, from(bool) = Some)]
+            #[schema(nullable = false, example = true)]
+            published: Option<bool>,
+            /// The new tags. They replace all earlier ones.
+            #[deserr(default, from(Tags) = Some)]
+            #[schema(nullable = false)]
+            tags: Option<Tags>,
+            /// The new external id. Null removes it.
+            #[deserr(default, from(Option<ExternalId>) = Some)]
+            #[schema(value_type = Option<ExternalId>)]
+            pub external_id: Option<Option<ExternalId>>,
+            /// The new metadata. It replaces all earlier members. Null removes them.
+            #[deserr(default, from(Option<Metadata>) = Some)]
+            #[schema(value_type = Option<Metadata>)]
+            metadata: Option<Option<Metadata>>,
+        }
+    };
+}
+
+post_update! {
+    /// The members to change (RFC 7396). Omitted members stay unchanged.
+    PostUpdate,
+}
+
+post_update! {
+    /// The members of a post to change. Without `id`, `external_id` identifies the post. Omitted members stay
+    /// unchanged.
+    PostUpdateRow,
+    #[deserr(default, from(PostId) = Some)]
     #[schema(nullable = false)]
-    title: Option<Title>,
-    #[deserr(default, from(Content) = Some)]
-    #[schema(nullable = false)]
-    content: Option<Content>,
-    #[deserr(default, from(bool) = Some)]
-    #[schema(nullable = false, example = true)]
-    published: Option<bool>,
-    /// The new tags. They replace all earlier ones.
-    #[deserr(default, from(Tags) = Some)]
-    #[schema(nullable = false)]
-    tags: Option<Tags>,
-    /// The new external id. Null removes it.
-    #[deserr(default, from(Option<ExternalId>) = Some)]
-    #[schema(value_type = Option<ExternalId>)]
-    external_id: Option<Option<ExternalId>>,
-    /// The new metadata. It replaces all earlier members. Null removes them.
-    #[deserr(default, from(Option<Metadata>) = Some)]
-    #[schema(value_type = Option<Metadata>)]
-    metadata: Option<Option<Metadata>>,
+    id: Option<PostId>,
 }
 
 /// Declares a response type with the members common to all posts, and further members.

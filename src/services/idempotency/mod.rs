@@ -81,19 +81,23 @@ impl StoredAnswer {
 }
 
 /// A request with a key, and the function that makes its answer from the result of the write.
-#[derive(Debug)]
 pub struct Keyed<T> {
     request: KeyedRequest,
-    answer: fn(&T) -> Result<StoredAnswer, Error>,
+    answer: Box<Answer<T>>,
 }
+
+type Answer<T> = dyn Fn(&T) -> Result<StoredAnswer, Error> + Send + Sync;
 
 impl KeyedRequest {
     /// Adds the function that makes the answer. It runs inside the transaction.
     #[must_use]
-    pub fn answered_by<T>(self, answer: fn(&T) -> Result<StoredAnswer, Error>) -> Keyed<T> {
+    pub fn answered_by<T>(
+        self,
+        answer: impl Fn(&T) -> Result<StoredAnswer, Error> + Send + Sync + 'static,
+    ) -> Keyed<T> {
         Keyed {
             request: self,
-            answer,
+            answer: Box::new(answer),
         }
     }
 

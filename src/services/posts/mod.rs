@@ -1,5 +1,6 @@
 //! Posts and drafts.
 
+pub mod bulk;
 mod external;
 pub mod feed;
 mod keyed;

@@ -129,6 +129,20 @@ impl Quotas {
         self.reserve(db, caller, Usage::of(0, bytes), None).await
     }
 
+    /// Reserves `posts` new posts of `owner`, and `bytes` of text.
+    ///
+    /// # Errors
+    /// Those of [`reserve_new`](Self::reserve_new).
+    pub(super) async fn reserve_rows(
+        &self,
+        db: &Db,
+        owner: UserId,
+        posts: u64,
+        bytes: usize,
+    ) -> Result<Reservation, Error> {
+        self.reserve(db, owner, Usage::of(posts, bytes), None).await
+    }
+
     /// Reserves the new text of post `id` of `owner`: as a whole if the estimate allows that, or else
     /// only its growth. Reserves nothing if the post does not exist or has another owner.
     ///
@@ -183,7 +197,7 @@ impl Quotas {
 pub struct Reservation(Option<(Arc<Account>, Usage)>);
 
 impl Reservation {
-    /// Releases the reservation of a write that was not committed.
+    /// Releases the reservation of a write that was not committed, or changed nothing.
     pub fn release(self) {
         if let Some((account, usage)) = &self.0 {
             account.estimate().release(*usage);

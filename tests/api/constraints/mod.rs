@@ -63,6 +63,14 @@ struct InputField<'a> {
     required: bool,
 }
 
+/// True for `[3]`.
+fn is_index(text: &str) -> bool {
+    let index = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    index.is_some_and(|index| index.parse::<u32>().is_ok())
+}
+
 fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
@@ -113,7 +121,13 @@ impl InputField<'_> {
         assert!(status < 500 && status != 400, "{value:?}: {problem}");
         let errors = problem["errors"].as_array().into_iter().flatten();
         // A schema cannot express that a password is common. Only the description mentions it.
-        let counts = |error: &&Value| error["field"] == self.name && error["code"] != "common";
+        let is_field = |error: &Value| {
+            let field = error["field"].as_str().unwrap_or_default();
+            // The field itself, or an item that is no row at all.
+            let is_item = field.strip_prefix(&self.name).is_some_and(is_index);
+            field == self.name || is_item && error["code"] == "type"
+        };
+        let counts = |error: &&Value| is_field(error) && error["code"] != "common";
         status == 422 && errors.filter(counts).count() > 0
     }
 

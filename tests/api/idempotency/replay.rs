@@ -176,3 +176,30 @@ async fn a_token_is_not_shown_again(fixture: Fixture) {
         assert_eq!(column(&connection, sql).await, [expected]);
     }
 }
+
+#[apply(behaviour)]
+async fn many_posts_are_created_once(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let rows = json!({"posts": [new_post("one"), {"title": ""}, new_post("two")], "atomic": false});
+    let send = async || post(&service, "/posts/bulk", Some(&ada), "key", &rows).await;
+    let first = send().await;
+    assert_first(&first);
+    assert_eq!(
+        (&first.json()["created"], &first.json()["failed"]),
+        (&json!(2), &json!(1))
+    );
+    assert_replayed(&first, &send().await);
+    // Nothing is stored if nothing is changed.
+    let dry = "/posts/bulk?dry_run=true";
+    let answer = post(&service, dry, Some(&ada), "dry", &rows).await;
+    assert_eq!(answer.expect(200).json()["created"], 2);
+    let atomic = json!({"posts": [new_post("three"), {"title": ""}]});
+    post(&service, "/posts/bulk", Some(&ada), "dry", &atomic)
+        .await
+        .problem(422);
+    let valid = json!({"posts": [new_post("three")]});
+    assert_first(&post(&service, "/posts/bulk", Some(&ada), "dry", &valid).await);
+    let posts = service.get("/posts?count=exact", &ada).await;
+    assert_eq!(posts.header("x-total-count"), Some("3"));
+}

@@ -1,5 +1,6 @@
 //! Posts.
 
+mod bulk;
 mod conditional;
 mod external_ids;
 pub mod feed;

@@ -9,27 +9,34 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let metadata_index = if dialect::is_postgres(manager) {
+        let (bytes, metadata_index) = if dialect::is_postgres(manager) {
             // Without `fastupdate` each post pays for its own entries. With it a write of another user
             // would merge the pending ones.
-            "CREATE INDEX posts_metadata_idx ON posts
+            let index = "CREATE INDEX posts_metadata_idx ON posts
                 USING gin ((metadata::jsonb) jsonb_path_ops) WITH (fastupdate = off)
-                WHERE metadata IS NOT NULL"
+                WHERE metadata IS NOT NULL";
+            ("octet_length(metadata)", index)
         } else {
             // SQLite has no index on members. A filter reads these posts and no others.
-            "CREATE INDEX posts_metadata_idx ON posts (id) WHERE metadata IS NOT NULL"
+            let index = "CREATE INDEX posts_metadata_idx ON posts (id) WHERE metadata IS NOT NULL";
+            // The `sqlite3` of older systems lacks `octet_length`, and could not restore a dump.
+            ("length(CAST(metadata AS blob))", index)
         };
         dialect::execute(
             manager,
             [
                 "ALTER TABLE posts ADD COLUMN external_id text
-                    CONSTRAINT posts_external_id_check CHECK (length(external_id) BETWEEN 1 AND 128)",
+                    CONSTRAINT posts_external_id_check CHECK (length(external_id) BETWEEN 1 AND 128)"
+                    .to_owned(),
                 // Text, because it keeps the spelling of numbers and the order of members.
-                "ALTER TABLE posts ADD COLUMN metadata text
-                    CONSTRAINT posts_metadata_check CHECK (octet_length(metadata) <= 4096)",
+                format!(
+                    "ALTER TABLE posts ADD COLUMN metadata text
+                        CONSTRAINT posts_metadata_check CHECK ({bytes} <= 4096)"
+                ),
                 "CREATE UNIQUE INDEX posts_owner_id_external_id_idx ON posts (owner_id, external_id)
-                    WHERE external_id IS NOT NULL",
-                metadata_index,
+                    WHERE external_id IS NOT NULL"
+                    .to_owned(),
+                metadata_index.to_owned(),
             ],
         )
         .await

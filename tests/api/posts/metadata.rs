@@ -244,12 +244,13 @@ async fn filters_by_metadata_are_checked_and_kept_by_links(fixture: Fixture) {
 async fn indexes_find_posts_with_metadata(fixture: Fixture) {
     fixture.migrate().await;
     let connection = fixture.connect().await;
-    let (setup, plan) = if fixture.is_postgres() {
+    let (setup, plan, scan) = if fixture.is_postgres() {
         (
             "SET LOCAL enable_seqscan = off",
             "EXPLAIN SELECT id FROM posts WHERE metadata IS NOT NULL
              AND (CAST(metadata AS jsonb) @> CAST('{\"a\": 1}' AS jsonb)
                OR CAST(metadata AS jsonb) @> CAST('{\"a\": \"1\"}' AS jsonb))",
+            "Index Cond: ((metadata)::jsonb @>",
         )
     } else {
         (
@@ -257,6 +258,7 @@ async fn indexes_find_posts_with_metadata(fixture: Fixture) {
             "EXPLAIN QUERY PLAN SELECT * FROM posts JOIN users ON users.id = owner_id
              WHERE published AND metadata IS NOT NULL AND metadata ->> '$.a' = '1'
              ORDER BY posts.id DESC LIMIT 11",
+            "USING INDEX posts_metadata_idx",
         )
     };
     let connection = connection.begin().await.unwrap();
@@ -269,6 +271,6 @@ async fn indexes_find_posts_with_metadata(fixture: Fixture) {
             .unwrap()
     };
     let plan: Vec<String> = rows.iter().map(text).collect();
-    let uses = plan.iter().any(|line| line.contains("posts_metadata_idx"));
+    let uses = plan.iter().any(|line| line.contains(scan));
     assert!(uses, "{plan:#?}");
 }

@@ -9,7 +9,7 @@ use entity::{
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait, JoinType, LockType, Query},
+    sea_query::{Alias, Expr, ExprTrait, JoinType, LockType, Query, SimpleExpr},
 };
 
 use super::{
@@ -99,26 +99,38 @@ pub(super) async fn find(
             None => table,
         }
     };
-    let id = Expr::col((Entity, Column::Id)).equals(("rows", "target"));
-    let external_id = Expr::col((Entity, Column::ExternalId)).equals(("rows", "target"));
-    let owner = Expr::col((Entity, Column::OwnerId)).eq(caller);
+    // A subquery, because for a join SQLite reads all posts of the owner for each row.
+    let by_external_id = Query::select()
+        .column((Alias::new("own"), Column::Id))
+        .from_as(Entity, "own")
+        .and_where(Expr::col((Alias::new("own"), Column::OwnerId)).eq(caller))
+        .and_where(Expr::col((Alias::new("own"), Column::ExternalId)).equals(("rows", "target")))
+        .take();
+    let by_external_id = SimpleExpr::SubQuery(None, Box::new(by_external_id.into()));
+    let by_id = Expr::col(("rows", "target"));
+    let (external_positions, external_ids): (Vec<_>, Vec<_>) = external_ids.into_iter().unzip();
     let tables = [
         (
             positions.is_empty(),
             table(&positions).column("target", ids),
-            id,
+            by_id,
         ),
-        {
-            let (positions, ids): (Vec<_>, Vec<_>) = external_ids.into_iter().unzip();
-            let table = table(&positions).column("target", ids);
-            (positions.is_empty(), table, external_id.and(owner))
-        },
+        (
+            external_positions.is_empty(),
+            table(&external_positions).column("target", external_ids),
+            by_external_id,
+        ),
     ];
-    for (is_empty, table, condition) in tables {
+    for (is_empty, table, id) in tables {
         if is_empty {
             continue;
         }
-        let rows = table.select(connection.get_database_backend());
+        let rows = Query::select()
+            .expr(Expr::cust("rows.*"))
+            .expr_as(id, "post_id")
+            .from_subquery(table.select(connection.get_database_backend()), "rows")
+            .take();
+        let is_row = Expr::col((Entity, Column::Id)).equals(("rows", "post_id"));
         let bytes = |column| {
             Expr::cust(format!("coalesce(octet_length(posts.{column}), 0)")).cast_as("bigint")
         };
@@ -138,7 +150,7 @@ pub(super) async fn find(
             .expr_as(same(SAME_TEXT), "same_text")
             .expr_as(same(SAME_REST), "same_rest")
             .from(Entity)
-            .join_subquery(JoinType::InnerJoin, rows, "rows", condition)
+            .join_subquery(JoinType::InnerJoin, rows, "rows", is_row)
             .cond_where(visible_to(Some(Expr::value(caller))))
             .take();
         for row in connection.query_all(&select).await? {

@@ -1,10 +1,11 @@
 //! Bulk writes at the same time.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 
-use super::{rows, send};
-use crate::harness::{Fixture, apply, behaviour, column};
+use super::{counts, rows, send};
+use crate::harness::{Fixture, apply, behaviour, column, postgres_behaviour, wait_for};
 
 #[apply(behaviour)]
 async fn concurrent_upserts_make_one_post_each(fixture: Fixture) {
@@ -65,4 +66,32 @@ async fn concurrent_upserts_make_one_post_each(fixture: Fixture) {
     ] {
         assert_eq!(column(&connection, sql).await, [expected], "{sql}");
     }
+}
+
+/// Only PostgreSQL has two writers at the same time.
+#[apply(postgres_behaviour)]
+async fn a_post_that_takes_an_external_id_meanwhile_is_updated(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let connection = fixture.connect().await;
+    let other = connection.begin().await.expect("no transaction");
+    let insert = "INSERT INTO posts (owner_id, title, content, published, created_at, updated_at, external_id)
+        SELECT id, 'Other', 'Words.', true, created_at, created_at, 'key 1' FROM users";
+    other.execute_unprepared(insert).await.expect(insert);
+    let rows = rows(3, "Post");
+    let upsert = send(
+        &service,
+        &ada,
+        "POST",
+        &rows,
+        json!({"on_conflict": "update"}),
+    );
+    let commit = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+            WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        wait_for(&fixture.connect().await, waiting, &["1"]).await;
+        other.commit().await.expect("not committed");
+    };
+    let (answer, ()) = join(upsert, commit).await;
+    assert_eq!(counts(&answer.expect(201).json()), [2, 1, 0, 0, 0, 0]);
 }

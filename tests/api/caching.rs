@@ -83,7 +83,9 @@ async fn every_other_answer_is_no_store(fixture: Fixture) {
             let answer = service.call(&method, &url, Some(&admin), body).await;
             let caching = match path.as_str() {
                 "/.well-known/jwks.json" => "public, max-age=300",
-                "/posts" | "/posts/{id}" if answer.status < 300 && method != "DELETE" => {
+                "/posts" | "/posts/{id}" | "/posts/by-external-id/{external_id}"
+                    if answer.status < 300 && method != "DELETE" =>
+                {
                     "private, no-cache"
                 }
                 _ => "no-store",

@@ -10,12 +10,19 @@ use actix_web::{
 };
 use entity::values::PostId;
 use utoipa::{
-    IntoParams, PartialSchema,
-    openapi::path::{Parameter, ParameterBuilder, ParameterIn},
+    IntoParams,
+    openapi::{
+        ObjectBuilder,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::Type,
+    },
 };
 
 use super::Problem;
 use crate::services::posts::{Precondition, Versions};
+
+/// `*` or a list of entity tags (RFC 9110, section 8.8.3), as far as a JSON Schema can say it.
+const TAGS: &str = r#"^(\*|(W/)?"[!#-+.-~-]*"(, (W/)?"[!#-+.-~-]*")*)$"#;
 
 /// The condition of `If-Match` and `If-None-Match`. Tags of other resources than posts match nothing. A weak
 /// tag counts: proxies that compress responses weaken tags, and only the version is compared. Rejects a
@@ -88,12 +95,16 @@ impl FromRequest for Preconditions {
 
 impl IntoParams for Preconditions {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(TAGS))
+            .build();
         let header = |name: &str, description: &str| {
             ParameterBuilder::new()
                 .name(name)
                 .parameter_in(ParameterIn::Header)
                 .description(Some(description))
-                .schema(Some(String::schema()))
+                .schema(Some(schema.clone()))
                 .build()
         };
         vec![

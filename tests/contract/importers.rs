@@ -48,12 +48,6 @@ async fn bruno_signs_up_signs_in_posts_and_votes(fixture: Fixture) {
     let token = tokens["access_token"].as_str().expect("no token");
 
     let create = "posts/Create a post or a draft.yml";
-    for (name, value) in [
-        ("title", "Notes"),
-        ("content", "It weaves algebraic patterns."),
-    ] {
-        fill(&folder, create, &member(name, ""), &member(name, value));
-    }
     let post = run.request(create, token, 201).await;
     let vote = "votes/Add or remove a vote.yml";
     let id = format!("\"post_id\": {}", post["id"]);

@@ -22,6 +22,12 @@ use crate::{http::input::BodyErrors, services::posts::PostView};
 #[derive(Deserr, DeriveIntoActiveModel, ToSchema)]
 #[deserr(error = BodyErrors)]
 #[sea_orm(active_model = "ActiveModel")]
+#[schema(example = json!({
+    "title": "Notes on the Analytical Engine",
+    "content": "It weaves algebraic patterns.",
+    "published": true,
+    "tags": ["engines"],
+}))]
 pub(super) struct PostCreate {
     title: Title,
     content: Content,

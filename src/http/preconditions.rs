@@ -97,6 +97,7 @@ impl IntoParams for Preconditions {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let schema = ObjectBuilder::new()
             .schema_type(Type::String)
+            .min_length(Some(1))
             .pattern(Some(TAGS))
             .build();
         let header = |name: &str, description: &str| {

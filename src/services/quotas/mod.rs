@@ -191,7 +191,7 @@ impl Quotas {
     }
 }
 
-/// The usage that a write in progress adds. If it is dropped without [`settle`](Self::settle), the write
+/// The usage that a write in progress adds. If it is dropped without being settled, the write
 /// may have been committed or not, and the reservation is kept until the next count.
 #[must_use]
 pub struct Reservation(Option<(Arc<Account>, Usage)>);

@@ -9,7 +9,7 @@ pub mod nginx;
 pub mod postgres;
 pub mod process;
 mod registry;
-mod runner;
+pub mod runner;
 pub mod service;
 
 use std::{

@@ -5,8 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    error::ParseError,
-    http::header::{EntityTag, Header, HeaderName, IF_MATCH, IF_NONE_MATCH, IfMatch, IfNoneMatch},
+    http::header::{EntityTag, HeaderName, IF_MATCH, IF_NONE_MATCH, from_comma_delimited},
 };
 use entity::values::PostId;
 use utoipa::{
@@ -38,44 +37,30 @@ pub fn version_tag(id: PostId, version: i64) -> String {
 }
 
 fn read(request: &HttpRequest) -> Result<Precondition, Problem> {
-    let if_match = tags(request, &IF_MATCH, |request| {
-        Ok(match IfMatch::parse(request)? {
-            IfMatch::Any => None,
-            IfMatch::Items(tags) => Some(tags),
-        })
-    });
-    let if_none_match = tags(request, &IF_NONE_MATCH, |request| {
-        Ok(match IfNoneMatch::parse(request)? {
-            IfNoneMatch::Any => None,
-            IfNoneMatch::Items(tags) => Some(tags),
-        })
-    });
     Ok(Precondition {
-        if_match: if_match?,
-        if_none_match: if_none_match?,
+        if_match: versions(request, &IF_MATCH)?,
+        if_none_match: versions(request, &IF_NONE_MATCH)?,
     })
 }
 
-/// The versions of header `name`. `parse` returns `None` for `*`.
-fn tags(
-    request: &HttpRequest,
-    name: &HeaderName,
-    parse: fn(&HttpRequest) -> Result<Option<Vec<EntityTag>>, ParseError>,
-) -> Result<Option<Versions>, Problem> {
-    if !request.headers().contains_key(name) {
+/// The versions of header `name`, if the request has it.
+fn versions(request: &HttpRequest, name: &HeaderName) -> Result<Option<Versions>, Problem> {
+    let headers = request.headers();
+    let Some(first) = headers.get(name) else {
         return Ok(None);
+    };
+    if first.to_str().is_ok_and(|text| text.trim() == "*") {
+        return Ok(Some(Versions::Any));
     }
-    match parse(request) {
-        Ok(None) => Ok(Some(Versions::Any)),
-        // The parser leaves out what is no tag.
-        Ok(Some(tags)) if !tags.is_empty() => {
-            let versions = tags.iter().filter_map(|tag| version_of(tag.tag()));
-            Ok(Some(Versions::These(versions.collect())))
-        }
-        Ok(Some(_)) | Err(_) => Err(Problem::malformed(format!(
+    // The parser leaves out what is no tag.
+    let tags = from_comma_delimited::<_, EntityTag>(headers.get_all(name)).unwrap_or_default();
+    if tags.is_empty() {
+        return Err(Problem::malformed(format!(
             "the header `{name}` is neither `*` nor a list of entity tags such as \"42-1-x\""
-        ))),
+        )));
     }
+    let versions = tags.iter().filter_map(|tag| version_of(tag.tag()));
+    Ok(Some(Versions::These(versions.collect())))
 }
 
 fn version_of(tag: &str) -> Option<(PostId, i64)> {

@@ -18,13 +18,13 @@ use entity::{
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select,
-    sea_query::{Expr, ExprTrait, Func, Query},
+    sea_query::{Expr, ExprTrait, Query},
 };
 use tokio::{sync::Notify, time::sleep};
 
 use super::idempotency;
 use crate::{
-    db::{Db, First, Transaction, ValuesTable, page},
+    db::{Db, First, Transaction, ValuesTable, octets, page},
     error::Error,
 };
 
@@ -142,8 +142,7 @@ struct Post {
 
 /// The first posts of user `id`, as many as one step deletes.
 async fn next_posts(transaction: &Transaction, id: UserId) -> Result<Vec<Post>, DbErr> {
-    let bytes = |column| Func::cust("octet_length").arg(Expr::col(column));
-    let bytes = Expr::from(bytes(posts::Column::Title)).add(bytes(posts::Column::Content));
+    let bytes = octets(posts::Column::Title).add(octets(posts::Column::Content));
     let select = posts::Entity::find()
         .select_only()
         .columns([posts::Column::Id, posts::Column::Votes])

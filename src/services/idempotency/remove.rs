@@ -6,13 +6,12 @@ use entity::{
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, Func},
+    QuerySelect, QueryTrait, Select, sea_query::Expr,
 };
 
 use super::cutoff;
 use crate::{
-    db::{Db, Transaction, ValuesTable, page},
+    db::{Db, Transaction, ValuesTable, octets, page},
     error::Error,
 };
 
@@ -59,12 +58,10 @@ async fn delete_some(
     all: Select<Entity>,
     condition: Expr,
 ) -> Result<u64, DbErr> {
-    let body = Func::cust("octet_length").arg(Expr::col(Column::Body));
-    let bytes = Func::coalesce([body.into(), Expr::value(0)]);
     let select = all
         .select_only()
         .columns([Column::Caller, Column::Key])
-        .expr_as(Expr::from(bytes).cast_as("bigint"), "bytes")
+        .expr_as(octets(Column::Body).cast_as("bigint"), "bytes")
         .filter(condition.clone());
     let backend = transaction.get_database_backend();
     let statement = page(select.build(backend), ROWS, 0);

@@ -14,7 +14,10 @@ use sea_orm::{
 use tokio::time::timeout;
 
 use super::{ANSWER_BYTES, Usage};
-use crate::{db::Db, error::Error};
+use crate::{
+    db::{Db, octets},
+    error::Error,
+};
 
 /// A count is cancelled after this time. 100,000 posts of 10 kB take 0.1 s; if SQLite's file is not in
 /// memory, they take 3 s. It is longer than the wait for a connection (5 s), so that a busy pool is an
@@ -92,13 +95,4 @@ pub(super) async fn replaced_bytes(
     let row = db.read().query_one_raw(statement).await?;
     let bytes = row.map(|row| row.try_get::<i64>("", "bytes")).transpose()?;
     Ok(bytes.map(i64::unsigned_abs))
-}
-
-/// The length of a text, without reading the text: both databases store it in the row. 0 for null.
-fn octets(column: impl ColumnTrait) -> Expr {
-    let length = Func::cust("octet_length").arg(Expr::col(column));
-    if column.def().is_null() {
-        return Func::coalesce([length.into(), Expr::value(0)]).into();
-    }
-    length.into()
 }

@@ -42,13 +42,7 @@ pub async fn change(
     let reservation = quotas.reserve_rows(db, caller, 0, bytes).await?;
     let write = |transaction| async move { write(&transaction, caller, keys, changes, mode).await };
     let written = db.write_text_in_turn(caller.get(), |written| written.bytes, write);
-    match written.await {
-        Ok(written) if mode.is_undone(&written.rows) => {
-            reservation.release();
-            Ok(written.rows)
-        }
-        written => Ok(reservation.settle(written)?.rows),
-    }
+    Ok(mode.settle(reservation, written.await)?.rows)
 }
 
 async fn write(

@@ -83,17 +83,8 @@ pub async fn create(
         Ok(written)
     };
     let written = db.write_text_in_turn(owner.id.get(), |written| written.bytes, write);
-    let written = written.await;
-    match written {
-        Ok(written) if mode.is_undone(&written.rows) => {
-            reservation.release();
-            Ok((written.rows, None))
-        }
-        written => {
-            let Written { rows, answer, .. } = reservation.settle(written)?;
-            Ok((rows, answer))
-        }
-    }
+    let Written { rows, answer, .. } = mode.settle(reservation, written.await)?;
+    Ok((rows, answer))
 }
 
 struct Create {

@@ -2,7 +2,11 @@
 
 use entity::values::PostId;
 
-use crate::{db::Transaction, error::Error, services::idempotency::StoredAnswer};
+use crate::{
+    db::Transaction,
+    error::Error,
+    services::{idempotency::StoredAnswer, quotas::Reservation},
+};
 
 /// How the rows belong together.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +70,21 @@ impl Mode {
             rows,
             bytes,
             answer: None,
+        }
+    }
+
+    /// Releases `reservation` if the write failed or changed nothing.
+    pub(super) fn settle(
+        self,
+        reservation: Reservation,
+        written: Result<Written, Error>,
+    ) -> Result<Written, Error> {
+        match written {
+            Ok(written) if self.is_undone(&written.rows) => {
+                reservation.release();
+                Ok(written)
+            }
+            written => reservation.settle(written),
         }
     }
 }

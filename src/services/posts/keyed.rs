@@ -46,14 +46,10 @@ pub async fn create_keyed(
         owner_username: owner.username,
         keyed,
     };
-    let answer = match (
-        db.batched_write::<CreateKeyedPosts>(post).await,
-        external_id,
-    ) {
-        (Ok(None), Some(external_id)) => Err(taken(db, owner.id, &external_id).await),
-        (answer, _) => {
-            answer.and_then(|answer| answer.ok_or_else(|| Error::internal("no row was inserted")))
-        }
+    let answer = match db.batched_write::<CreateKeyedPosts>(post).await {
+        Ok(None) => Err(taken(db, owner.id, external_id).await),
+        Ok(Some(answer)) => Ok(answer),
+        Err(error) => Err(error),
     };
     reservation.settle(answer)
 }
@@ -88,11 +84,7 @@ impl BatchedWrite for CreateKeyedPosts {
         let inserted = CreatePosts::write(transaction, &posts).await?;
         let (mut answers, mut stored) = (Vec::with_capacity(rows.len()), Vec::new());
         for (post, row) in inserted.into_iter().zip(rows) {
-            let view = |post| PostView {
-                row: post,
-                owner_username: row.owner_username.clone(),
-                voted: false,
-            };
+            let view = |post| PostView::of_new(post, row.owner_username.clone());
             let answer = post.map(|post| row.keyed.answer(row.owner_id, &view(post)));
             let (answer, to_store) = answer.transpose()?.unzip();
             answers.push(answer);

@@ -1,14 +1,14 @@
 //! A post and the statements that select it.
 
 use entity::{
-    posts::{Column, Entity, Model},
+    posts::{ActiveModel, Column, Entity, Model},
     users,
     values::{PostId, UserId, Username},
     votes,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
-    QuerySelect, QueryTrait, Select, Statement,
+    QuerySelect, QueryTrait, Select, Statement, UpdateMany,
     sea_query::{Expr, ExprTrait, LockType, Query, SimpleExpr},
 };
 
@@ -28,6 +28,20 @@ pub struct PostView {
 }
 
 impl PostView {
+    /// A post that its owner created just now.
+    pub(super) fn of_new(row: Model, owner_username: Username) -> Self {
+        Self {
+            row,
+            owner_username,
+            voted: false,
+        }
+    }
+
+    /// The bytes of title and content, in UTF-8.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.row.title.as_str().len() + self.row.content.as_str().len()
+    }
+
     /// Removes what `viewer` must not see: the external id of another user's post, which may be a key of a
     /// private system.
     pub(super) fn redact(&mut self, viewer: Option<UserId>) {
@@ -86,6 +100,13 @@ pub(super) fn voted_by(user: Expr) -> SimpleExpr {
         .and_where(Expr::col((votes::Entity, votes::Column::UserId)).eq(user))
         .take();
     SimpleExpr::SubQuery(None, Box::new(vote.into())).is_not_null()
+}
+
+/// Sets `changes` in a post, whose version grows by 1. The caller adds the filter.
+pub(super) fn update_version(changes: ActiveModel) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .set(changes)
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
 }
 
 /// Keeps others from changing post `id` until the transaction ends. Votes wait too.

@@ -1,17 +1,15 @@
 //! Creating or replacing the post with an external id.
 
 use entity::{
-    posts::{ActiveModel, Column, Entity},
+    posts::{ActiveModel, Column},
     values::{ExternalId, Scope},
 };
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, QueryFilter};
 
 use super::{
     Precondition,
     external::{EXTERNAL_ID, OWNER, created_now, id_of},
-    post::{PostView, find, lock},
+    post::{PostView, find, lock, update_version},
 };
 use crate::{
     db::{Db, OnConstraint, insert_all},
@@ -24,8 +22,8 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::InsufficientScope`] if there is such a post, and the token may only create posts;
-/// [`Error::PreconditionFailed`] and [`Error::NothingToMatch`]; [`Error::InvalidToken`] if the owner was deleted meanwhile; [`Error::PostQuotaExceeded`] and
-/// [`Error::TextQuotaExceeded`].
+/// [`Error::PreconditionFailed`] and [`Error::NothingToMatch`]; [`Error::InvalidToken`] if the owner was
+/// deleted meanwhile; [`Error::PostQuotaExceeded`] and [`Error::TextQuotaExceeded`].
 pub async fn put(
     db: &Db,
     quotas: &Quotas,
@@ -44,9 +42,7 @@ pub async fn put(
         Some(id) => quotas.reserve_edit(db, owner.id, id, new).await?,
         None => quotas.reserve_new(db, owner.id, new).await?,
     };
-    let bytes = |(post, _): &(PostView, bool)| {
-        post.row.title.as_str().len() + post.row.content.as_str().len()
-    };
+    let bytes = |(post, _): &(PostView, bool)| post.text_bytes();
     let written = db.write_text_in_turn(owner.id.get(), bytes, |transaction| async move {
         // Between two statements, PostgreSQL may commit those of another request.
         let again = || Error::try_again("the external id was taken or given up");
@@ -54,12 +50,8 @@ pub async fn put(
             precondition.check_missing()?;
             let row = insert_all(&transaction, created_now(), vec![new.clone()]).await;
             let row = row.on_constraint([(EXTERNAL_ID, again()), (OWNER, Error::InvalidToken)])?;
-            let post = row.into_iter().next().map(|row| PostView {
-                row,
-                owner_username: owner.username.clone(),
-                voted: false,
-            });
-            return Ok((post.ok_or_else(again)?, true));
+            let row = row.into_iter().next().ok_or_else(again)?;
+            return Ok((PostView::of_new(row, owner.username.clone()), true));
         };
         let scope = Scope::PostsUpdate;
         if !owner.scopes.contains(scope) {
@@ -74,9 +66,7 @@ pub async fn put(
             updated_at: Set(now()),
             ..new.clone()
         };
-        let replaced = Entity::update_many()
-            .set(changes)
-            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        let replaced = update_version(changes)
             .filter(Column::Id.eq(id))
             .filter(Column::ExternalId.eq(external_id.clone()))
             .exec(&transaction)

@@ -8,14 +8,13 @@ use entity::{
     values::{ExternalId, PostId, Reason, UserId},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
-    sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr,
 };
 
 use super::{
     Precondition,
     external::{EXTERNAL_ID, OWNER, created_now, external_id_of, id_of},
-    post::{PostView, find, lock},
+    post::{PostView, find, lock, update_version},
     visibility::visible_to,
 };
 use crate::{
@@ -49,20 +48,21 @@ pub async fn create(
     };
     let external_id = external_id_of(&post).cloned();
     let reservation = quotas.reserve_new(db, owner.id, &post).await?;
-    let row = match (db.batched_write::<CreatePosts>(post).await, external_id) {
-        (Ok(None), Some(external_id)) => Err(taken(db, owner.id, &external_id).await),
-        (row, _) => row.and_then(|row| row.ok_or_else(|| Error::internal("no row was inserted"))),
+    let row = match db.batched_write::<CreatePosts>(post).await {
+        Ok(None) => Err(taken(db, owner.id, external_id).await),
+        Ok(Some(row)) => Ok(row),
+        Err(error) => Err(error),
     };
-    Ok(PostView {
-        row: reservation.settle(row)?,
-        owner_username: owner.username,
-        voted: false,
-    })
+    let row = reservation.settle(row)?;
+    Ok(PostView::of_new(row, owner.username))
 }
 
-/// The error of a new post whose external id is taken.
-pub(super) async fn taken(db: &Db, owner: UserId, external_id: &ExternalId) -> Error {
-    match id_of(db.read(), owner, external_id).await {
+/// The error of a new post that was not inserted, because its external id is taken.
+pub(super) async fn taken(db: &Db, owner: UserId, external_id: Option<ExternalId>) -> Error {
+    let Some(external_id) = external_id else {
+        return Error::internal("no row was inserted");
+    };
+    match id_of(db.read(), owner, &external_id).await {
         Ok(Some(id)) => Error::ExternalIdTaken { id },
         Ok(None) => Error::unavailable("the post with the same external id was deleted meanwhile"),
         Err(error) => error,
@@ -133,33 +133,37 @@ pub async fn update(
         updated_at: Set(now()),
         ..changes
     };
-    let bytes = |post: &PostView| post.row.title.as_str().len() + post.row.content.as_str().len();
-    let written = db.write_text_in_turn(caller.get(), bytes, |transaction| async move {
-        if precondition.is_set() {
-            lock(&transaction, id).await?;
-            let post = owned(&transaction, caller, id).await?;
-            precondition.check(id, post.row.version)?;
-        }
-        if let Some(external_id) = external_id_of(changes)
-            && let Some(other) = id_of(&transaction, caller, external_id).await?
-            && other != id
-        {
-            // First, because only the owner may learn of it.
-            owned(&transaction, caller, id).await?;
-            return Err(Error::ExternalIdTaken { id: other });
-        }
-        if !is_empty {
-            Entity::update_many()
-                .set(changes.clone())
-                .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-                .filter(Column::Id.eq(id))
-                .filter(Column::OwnerId.eq(caller))
-                .exec(&transaction)
-                .await
-                .on_constraint([(EXTERNAL_ID, Error::try_again("the external id was taken"))])?;
-        }
-        owned(&transaction, caller, id).await
-    });
+    let written = db.write_text_in_turn(
+        caller.get(),
+        PostView::text_bytes,
+        |transaction| async move {
+            if precondition.is_set() {
+                lock(&transaction, id).await?;
+                let post = owned(&transaction, caller, id).await?;
+                precondition.check(id, post.row.version)?;
+            }
+            if let Some(external_id) = external_id_of(changes)
+                && let Some(other) = id_of(&transaction, caller, external_id).await?
+                && other != id
+            {
+                // First, because only the owner may learn of it.
+                owned(&transaction, caller, id).await?;
+                return Err(Error::ExternalIdTaken { id: other });
+            }
+            if !is_empty {
+                update_version(changes.clone())
+                    .filter(Column::Id.eq(id))
+                    .filter(Column::OwnerId.eq(caller))
+                    .exec(&transaction)
+                    .await
+                    .on_constraint([(
+                        EXTERNAL_ID,
+                        Error::try_again("the external id was taken"),
+                    )])?;
+            }
+            owned(&transaction, caller, id).await
+        },
+    );
     reservation.settle(written.await)
 }
 

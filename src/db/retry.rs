@@ -2,12 +2,15 @@
 
 use std::{fmt::Display, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::error::Error;
 
-/// Attempts at a statement or a transaction that the database asks to try again.
-const ATTEMPTS: u32 = 6;
+/// A statement or a transaction that the database asks to try again is tried for this long. At least one of
+/// several that conflict succeeds each time, so more attempts help where a fixed number would not.
+const PERIOD: Duration = Duration::from_secs(3);
+/// The pauses are random. Their maximum doubles with each attempt, up to this.
+const MAX_PAUSE: Duration = Duration::from_millis(160);
 
 /// Runs `attempt` again, after a pause, if the database asks to try again.
 pub(super) async fn retry<T, F, R>(attempt: F) -> Result<T, Error>
@@ -22,22 +25,21 @@ where
     }
 }
 
-/// Runs `attempt` up to [`ATTEMPTS`] times, with pauses, as long as its error `is_refused`.
+/// Runs `attempt` again for up to [`PERIOD`], with pauses, as long as its error `is_refused`.
 pub(super) async fn repeat<T, E, F, R>(attempt: F, is_refused: impl Fn(&E) -> bool) -> Result<T, E>
 where
     E: Display,
     F: Fn() -> R,
     R: Future<Output = Result<T, E>>,
 {
-    let mut number = 1;
+    let begun = Instant::now();
+    let mut max_pause = Duration::from_millis(10);
     loop {
         match attempt().await {
-            Err(cause) if number < ATTEMPTS && is_refused(&cause) => {
-                tracing::debug!(number, %cause, "a statement or transaction is tried again");
-                let max_pause = 5 << number;
-                let pause = rand::random_range(1..=max_pause);
-                sleep(Duration::from_millis(pause)).await;
-                number += 1;
+            Err(cause) if begun.elapsed() < PERIOD && is_refused(&cause) => {
+                tracing::debug!(%cause, "a statement or transaction is tried again");
+                sleep(rand::random_range(Duration::from_millis(1)..=max_pause)).await;
+                max_pause = MAX_PAUSE.min(max_pause * 2);
             }
             outcome => return outcome,
         }

@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{EntityTag, HeaderName, IF_MATCH, IF_NONE_MATCH, from_comma_delimited},
+    http::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH},
 };
 use entity::values::PostId;
 use utoipa::{
@@ -25,7 +25,7 @@ const TAGS: &str = r#"^(\*|(W/)?"[!#-+.-~-]*"(, (W/)?"[!#-+.-~-]*")*)$"#;
 
 /// The condition of `If-Match` and `If-None-Match`. Tags of other resources than posts match nothing. A weak
 /// tag counts: proxies that compress responses weaken tags, and only the version is compared. Rejects a
-/// header without a valid tag with 400.
+/// header that is neither with 400: a condition that was dropped would let a change pass.
 #[derive(Debug)]
 pub struct Preconditions(pub Precondition);
 
@@ -45,28 +45,52 @@ fn read(request: &HttpRequest) -> Result<Precondition, Problem> {
 
 /// The versions of header `name`, if the request has it.
 fn versions(request: &HttpRequest, name: &HeaderName) -> Result<Option<Versions>, Problem> {
-    let headers = request.headers();
-    let Some(first) = headers.get(name) else {
+    // Several lines are one list (RFC 9110, section 5.3).
+    let lines = request.headers().get_all(name).map(HeaderValue::to_str);
+    let lines = lines.collect::<Result<Vec<_>, _>>().unwrap_or_default();
+    if !request.headers().contains_key(name) {
         return Ok(None);
-    };
-    if first.to_str().is_ok_and(|text| text.trim() == "*") {
+    }
+    if lines == ["*"] {
         return Ok(Some(Versions::Any));
     }
-    // The parser leaves out what is no tag.
-    let tags = from_comma_delimited::<_, EntityTag>(headers.get_all(name)).unwrap_or_default();
-    if tags.is_empty() {
-        return Err(Problem::malformed(format!(
+    let text = lines.join(",");
+    let tags = tags(&text).filter(|tags| !tags.is_empty());
+    let tags = tags.ok_or_else(|| {
+        Problem::malformed(format!(
             "the header `{name}` is neither `*` nor a list of entity tags such as \"42-1-x\""
-        )));
-    }
-    let versions = tags.iter().filter_map(|tag| version_of(tag.tag()));
+        ))
+    })?;
+    let versions = tags.into_iter().filter_map(version_of);
     Ok(Some(Versions::These(versions.collect())))
+}
+
+/// The opaque parts of the tags in `list`. `None` if an element is not a tag. Elements may be empty.
+fn tags(list: &str) -> Option<Vec<&str>> {
+    const SPACE: [char; 2] = [' ', '\t'];
+    const BETWEEN: [char; 3] = [' ', '\t', ','];
+    let mut tags = Vec::new();
+    let mut rest = list.trim_start_matches(BETWEEN);
+    while !rest.is_empty() {
+        let quoted = rest.strip_prefix("W/").unwrap_or(rest);
+        let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
+        let after = after.trim_start_matches(SPACE);
+        if tag.contains(SPACE) || !(after.is_empty() || after.starts_with(',')) {
+            return None;
+        }
+        tags.push(tag);
+        rest = after.trim_start_matches(BETWEEN);
+    }
+    Some(tags)
 }
 
 fn version_of(tag: &str) -> Option<(PostId, i64)> {
     let (id, rest) = tag.split_once('-')?;
     let (version, _hash) = rest.split_once('-')?;
-    Some((id.parse().ok()?, version.parse().ok()?))
+    let (id, version) = (id.parse().ok()?, version.parse().ok()?);
+    // Numbers have one spelling.
+    let is_ours = tag.starts_with(&version_tag(id, version));
+    is_ours.then_some((id, version))
 }
 
 impl FromRequest for Preconditions {

@@ -15,6 +15,10 @@ pub const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// The preferences that the service applied.
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
+/// A response has this extension if its body has what the client cannot read later, and must be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyRequired;
+
 /// Removes the body of a successful `response` if its request prefers that: a 200 becomes a 204, and a
 /// 201 stays one.
 #[must_use]
@@ -24,7 +28,8 @@ pub fn apply(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         StatusCode::CREATED => StatusCode::CREATED,
         _ => return response,
     };
-    if !prefers_minimal(response.request()) {
+    let is_required = response.response().extensions().contains::<BodyRequired>();
+    if is_required || !prefers_minimal(response.request()) {
         return response;
     }
     response.map_body(|head, _| {

@@ -15,6 +15,7 @@ use crate::{
     http::{
         Body, Problem, Route, State,
         input::BodyErrors,
+        prefer::BodyRequired,
         problem::types::{EMAIL_TAKEN, USERNAME_TAKEN, WRONG_PASSWORD},
         route::route,
     },
@@ -161,9 +162,14 @@ async fn change(
     )
     .await?;
     let tokens = session.map(|session| TokenResponse::of(&state, &session));
-    Ok(HttpResponse::Ok().json(ChangedUser {
+    let tokens = tokens.transpose()?;
+    let mut response = HttpResponse::Ok();
+    if tokens.is_some() {
+        response.extensions_mut().insert(BodyRequired);
+    }
+    Ok(response.json(ChangedUser {
         user: User::own(user),
-        tokens: tokens.transpose()?,
+        tokens,
     }))
 }
 

@@ -9,18 +9,26 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let (bytes, metadata_index) = if dialect::is_postgres(manager) {
+        let (bytes, json_type, metadata_index) = if dialect::is_postgres(manager) {
             // Without `fastupdate` each post pays for its own entries. With it a write of another user
             // would merge the pending ones.
             let index = "CREATE INDEX posts_metadata_idx ON posts
                 USING gin ((metadata::jsonb) jsonb_path_ops) WITH (fastupdate = off)
                 WHERE metadata IS NOT NULL";
-            ("octet_length(metadata)", index)
+            (
+                "octet_length(metadata)",
+                "json_typeof(metadata::json)",
+                index,
+            )
         } else {
             // SQLite has no index on members. A filter reads these posts and no others.
             let index = "CREATE INDEX posts_metadata_idx ON posts (id) WHERE metadata IS NOT NULL";
             // The `sqlite3` of older systems lacks `octet_length`, and could not restore a dump.
-            ("length(CAST(metadata AS blob))", index)
+            (
+                "length(CAST(metadata AS blob))",
+                "json_type(metadata)",
+                index,
+            )
         };
         dialect::execute(
             manager,
@@ -31,7 +39,8 @@ impl MigrationTrait for Migration {
                 // Text, because it keeps the spelling of numbers and the order of members.
                 format!(
                     "ALTER TABLE posts ADD COLUMN metadata text
-                        CONSTRAINT posts_metadata_check CHECK ({bytes} <= 4096)"
+                        CONSTRAINT posts_metadata_check
+                            CHECK ({bytes} <= 4096 AND {json_type} = 'object')"
                 ),
                 "CREATE UNIQUE INDEX posts_owner_id_external_id_idx ON posts (owner_id, external_id)
                     WHERE external_id IS NOT NULL"

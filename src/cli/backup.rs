@@ -6,7 +6,7 @@ use migration::Database;
 
 use super::{
     new_file::{NewFile, unless_interrupted},
-    restore::pending,
+    restore::check_copy,
 };
 use crate::{config, db};
 
@@ -26,7 +26,7 @@ pub(super) async fn run(file: &Path) -> Result<(), String> {
         let new = NewFile::create(file)?;
         let copied = db::back_up(options, new.file.path()).await;
         copied.map_err(|error| format!("{database} cannot be copied: {error}"))?;
-        pending(new.file.path(), &format!("the copy of {database}")).await?;
+        check_copy(new.file.path(), &format!("the copy of {database}")).await?;
         new.keep()
     })
     .await?;

@@ -23,11 +23,12 @@ const LEVEL: i32 = 3;
 /// Writes the data to `file`, or to the standard output if `file` is `-`.
 pub(super) async fn run(file: &Path) -> Result<(), String> {
     let database = config::load_database().map_err(|errors| errors.to_string())?;
+    if file == Path::new("-") {
+        // Without signal handlers: a full pipe blocks, and there is no file to remove.
+        let mut database = Tables::open(&database).await?;
+        return write(&mut database, &mut io::stdout().lock()).await;
+    }
     unless_interrupted(async {
-        if file == Path::new("-") {
-            let mut database = Tables::open(&database).await?;
-            return write(&mut database, &mut io::stdout().lock()).await;
-        }
         let mut new = NewFile::create(file)?;
         let mut database = Tables::open(&database).await?;
         let output = new.file.as_file_mut();

@@ -1,7 +1,7 @@
 //! `acclaim restore`
 
 use std::{
-    fs::{File, canonicalize, metadata},
+    fs::{File, canonicalize},
     io,
     path::{Path, absolute},
 };
@@ -24,12 +24,16 @@ pub(super) async fn run(file: &Path) -> Result<(), String> {
         );
     };
     let shown = format!("`{}`", file.display());
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    if metadata(&log).is_ok_and(|log| log.len() > 0) {
+    let unreadable = |error| format!("cannot read {shown}: {error}");
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        // Reading from a pipe could block for ever.
+        return Err(format!("{shown} is not a regular file"));
+    }
+    let companion = db::companion(file);
+    if let Some(part) = companion.map_err(unreadable)? {
         return Err(format!(
             "a part of the data of {shown} is in `{}`; make a complete copy with `acclaim backup`",
-            Path::new(&log).display()
+            part.display()
         ));
     }
     let named = options.get_filename();
@@ -45,7 +49,7 @@ pub(super) async fn run(file: &Path) -> Result<(), String> {
         let new = copy().map_err(|error: io::Error| {
             format!("cannot copy {shown} to the folder of {database}: {error}")
         })?;
-        let pending = pending(new.path(), &shown).await?;
+        let pending = check_copy(new.path(), &shown).await?;
         let kept = db::replace(new, &target).await;
         let kept = kept.map_err(|error| format!("{database} was not replaced: {error}"))?;
         Ok((pending, kept))
@@ -63,21 +67,23 @@ pub(super) async fn run(file: &Path) -> Result<(), String> {
 
 /// Checks that `file` is a sound database of Acclaim that this program can use. Returns the number of
 /// pending migrations. `shown` is its name in the error.
-pub(super) async fn pending(file: &Path, shown: &str) -> Result<usize, String> {
+pub(super) async fn check_copy(file: &Path, shown: &str) -> Result<usize, String> {
     let checked = db::check(file).await;
     let checked = checked.map_err(|error| format!("{shown} is not a sound database: {error}"))?;
     if let Some(damage) = checked.damage.first() {
         return Err(format!("{shown} is damaged: {damage}"));
     }
     let known = known_migrations();
+    let applied = &checked.migrations;
     let is_unknown = |name: &&String| !known.contains(name);
-    match checked.migrations.iter().find(is_unknown) {
-        _ if known.first() != checked.migrations.first() => {
+    match applied.iter().find(is_unknown) {
+        _ if known.first() != applied.first() => {
             Err(format!("{shown} is not a database of Acclaim"))
         }
         Some(newer) => Err(format!(
             "{shown} is newer than this program: it has the migration `{newer}`; run a newer acclaim"
         )),
-        None => Ok(known.len() - checked.migrations.len()),
+        None if known.starts_with(applied) => Ok(known.len() - applied.len()),
+        None => Err(format!("{shown} lacks a migration before its last one")),
     }
 }

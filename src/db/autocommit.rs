@@ -19,7 +19,7 @@ use super::{
 
 /// Runs each statement on whichever connection is free, and commits it by itself.
 ///
-/// Repeats a statement once if its connection turns out to be dead, and up to five times if the database
+/// Repeats a statement once if its connection turns out to be dead, and for some seconds if the database
 /// asks for that, as PostgreSQL does where transactions are SERIALIZABLE: it must change nothing. On
 /// PostgreSQL a query that takes longer than 200 ms runs a second time if another connection is free,
 /// because the server process of its own may hang; the faster one counts.

@@ -71,7 +71,7 @@ use single_flight::SingleFlight;
 pub use single_flight::{Found, SharedRead};
 use sizes::{DEFAULT_CONNECTIONS, divide};
 pub use sizes::{LONG_SNAPSHOTS, workers};
-pub use sqlite_file::{Checked, Occupied, back_up, check, folder, replace, sync_folder};
+pub use sqlite_file::{Checked, Occupied, back_up, check, companion, folder, replace, sync_folder};
 pub use transaction::Transaction;
 use transaction::in_transaction;
 use turns::Turns;

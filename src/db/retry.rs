@@ -6,8 +6,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::Error;
 
-/// A statement or a transaction that the database asks to try again is tried for this long. At least one of
-/// several that conflict succeeds each time, so more attempts help where a fixed number would not.
+/// A statement or a transaction that the database asks to try again is repeated for this long. Of several that
+/// conflict, at least one commits, so the time is bounded and not the number of attempts.
 const PERIOD: Duration = Duration::from_secs(3);
 /// The pauses are random. Their maximum doubles with each attempt, up to this.
 const MAX_PAUSE: Duration = Duration::from_millis(160);

@@ -20,7 +20,7 @@ use tempfile::NamedTempFile;
 
 use super::{BUSY_TIMEOUT, inspect::damage};
 
-/// Files beside a database that have a part of its data.
+/// Suffixes of the files beside a database that have a part of its data.
 const COMPANIONS: [&str; 2] = ["-wal", "-journal"];
 /// Maximum number of old databases that are kept in one folder.
 const MAX_KEPT: u32 = 1_000;
@@ -50,7 +50,8 @@ pub enum Occupied {
 /// The copy has the state at the beginning. Writers do not wait for it, and until its end the
 /// write-ahead log grows with their writes. Unlike the pages of the file, the copy has no deleted rows.
 pub async fn back_up(options: &SqliteConnectOptions, to: &Path) -> Result<(), sqlx::Error> {
-    let options = options.clone().read_only(true).busy_timeout(BUSY_TIMEOUT);
+    // Not read-only: SQLite must undo a transaction that was killed.
+    let options = options.clone().busy_timeout(BUSY_TIMEOUT);
     let mut connection = options.connect().await?;
     let to = to.to_str().ok_or_else(|| {
         sqlx::Error::Configuration(format!("`{}` is not UTF-8", to.display()).into())
@@ -70,6 +71,15 @@ impl Drop for Journal {
     }
 }
 
+/// The file beside the database `file` that has a part of its data, if there is one.
+pub fn companion(file: &Path) -> io::Result<Option<PathBuf>> {
+    // SQLite follows a symbolic link, and has its other files beside the file itself.
+    let file = file.canonicalize()?;
+    let mut companions = COMPANIONS.iter().map(|suffix| with(&file, suffix));
+    let has_data = |companion: &PathBuf| companion.metadata().is_ok_and(|it| it.len() > 0);
+    Ok(companions.find(has_data))
+}
+
 /// Reads all of `file`, which nobody writes to, and looks for damage.
 pub async fn check(file: &Path) -> Result<Checked, sqlx::Error> {
     const MIGRATIONS: &str = "SELECT version FROM seaql_migrations ORDER BY version";
@@ -79,8 +89,8 @@ pub async fn check(file: &Path) -> Result<Checked, sqlx::Error> {
     let found = query_scalar("PRAGMA integrity_check(10)");
     let found: Vec<String> = found.fetch_all(&mut connection).await?;
     let mut damage = damage(&found);
-    let broken = query("PRAGMA foreign_key_check").fetch_all(&mut connection);
-    let broken = broken.await?.len();
+    let broken = query_scalar("SELECT count(*) FROM pragma_foreign_key_check");
+    let broken: i64 = broken.fetch_one(&mut connection).await?;
     if broken > 0 {
         damage.push(format!("{broken} rows refer to rows that do not exist"));
     }

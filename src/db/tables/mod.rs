@@ -11,6 +11,7 @@ mod write;
 use migration::Database;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Row, SqliteConnection,
+    error::DatabaseError,
 };
 use time::OffsetDateTime;
 
@@ -153,7 +154,7 @@ impl Tables {
     /// does not change.
     ///
     /// # Errors
-    /// On SQLite if another program writes for 5 s. [`is_locked`] recognises the error.
+    /// If another program writes for 5 s. [`is_locked`] recognises the error.
     pub async fn begin_write(&mut self, tables: &[Table]) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(_) => {
@@ -161,15 +162,17 @@ impl Tables {
                 self.run(&begin).await
             }
             Self::Postgres(_) => {
-                self.run("BEGIN").await?;
-                self.lift_limits().await?;
+                let timeout = BUSY_TIMEOUT.as_millis();
+                self.run(&format!("BEGIN; SET LOCAL lock_timeout = {timeout}"))
+                    .await?;
                 let names = tables.iter().map(|table| quoted(table.name));
                 let names: Vec<String> = names.collect();
                 let lock = format!(
                     "LOCK TABLE seaql_migrations, {} IN EXCLUSIVE MODE",
                     names.join(", ")
                 );
-                self.run(&lock).await
+                self.run(&lock).await?;
+                self.lift_limits().await
             }
         }
     }
@@ -224,10 +227,12 @@ impl Tables {
     }
 }
 
-/// True if `error` is that of an SQLite database to which another program writes.
+/// True if `error` is that of a database to which another program writes.
 #[must_use]
 pub fn is_locked(error: &sqlx::Error) -> bool {
-    is_busy(error)
+    const LOCK_NOT_AVAILABLE: &str = "55P03";
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    is_busy(error) || code.is_some_and(|code| code == LOCK_NOT_AVAILABLE)
 }
 
 fn quoted(name: &str) -> String {

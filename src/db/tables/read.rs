@@ -50,6 +50,19 @@ impl Tables {
         self.integer(&sql).await
     }
 
+    /// The highest id of a row of `table`, whose key is an id; 0 without rows.
+    pub async fn highest_id(&mut self, table: &Table) -> Result<i64, sqlx::Error> {
+        let Some(key) = table.columns.first() else {
+            return Ok(0);
+        };
+        let highest = format!(
+            "SELECT max({}) FROM {}",
+            quoted(&key.name),
+            quoted(table.name)
+        );
+        Ok(self.integer(&highest).await?.unwrap_or_default())
+    }
+
     /// All rows of `table` in the order of its primary key, which is the same on both databases. Each
     /// row has one value for each of the columns.
     pub fn rows<'a>(

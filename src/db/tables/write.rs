@@ -82,7 +82,8 @@ impl Tables {
 
     /// Makes `last` the last assigned id of `table`: the next one is higher.
     ///
-    /// PostgreSQL does not roll this back. Call it directly before [`commit`](Self::commit).
+    /// PostgreSQL does not roll this back. Call it directly before [`commit`](Self::commit), after the last
+    /// check.
     pub async fn set_last_id(&mut self, table: &Table, last: i64) -> Result<(), sqlx::Error> {
         let Some(key) = table.columns.first().filter(|_| table.has_sequence) else {
             return Ok(());

@@ -10,13 +10,17 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Error, Header, Progress, Summary, Trailer, VERSION, VOTES, existing, format::read_row,
-    hexadecimal, schema,
+    Error, Header, LineNumbers, Progress, Summary, Trailer, VERSION, VOTES, existing,
+    format::read_row, hexadecimal, schema,
 };
 use crate::db::tables::{Table, Tables, Value, is_locked, known_migrations};
 
-/// Maximum length of a line in bytes. A post has at most about 250 kB.
-const MAX_LINE: u64 = 16 * 1024 * 1024;
+/// Maximum length of a line in bytes. The longest is a stored answer to a bulk write of 1,000 rows, at most
+/// 1 MB. Parsed, a line takes up to 20 times as much memory.
+const MAX_LINE: u64 = 2 * 1024 * 1024;
+/// Highest last id of a sequence: JavaScript's highest exact integer. From there, the next ids would have
+/// other values in some clients.
+const MAX_ID: i64 = (1 << 53) - 1;
 /// Rows that are inserted at once.
 const ROWS: usize = 1_000;
 /// Length of lines that are inserted at once, in bytes.
@@ -81,17 +85,29 @@ pub async fn import(
             "the file has another number of votes for post {post} than its `votes`"
         )));
     }
-    for table in &tables {
-        let last = header.sequences.get(table.name).copied();
-        if let Some(last) = last {
-            database.set_last_id(table, last).await?;
+    let sequences = || {
+        let last = |table: &Table| header.sequences.get(table.name).copied();
+        tables
+            .iter()
+            .filter_map(move |table| Some((table, last(table)?)))
+    };
+    for (table, last) in sequences() {
+        if last > MAX_ID {
+            let name = table.name;
+            let message =
+                format!("the file has no id left after {last} in `sequences` for `{name}`");
+            return Err(Error::Refused(message));
         }
-        if database.last_id(table).await? != last {
+        if database.highest_id(table).await? > last {
             return Err(Error::Refused(format!(
                 "the file has a higher id in `{}` than the last one in `sequences`",
                 table.name
             )));
         }
+    }
+    // PostgreSQL does not roll this back, so nothing is checked after it.
+    for (table, last) in sequences() {
+        database.set_last_id(table, last).await?;
     }
     database.commit().await?;
     Ok(Summary { rows, bytes })
@@ -161,7 +177,7 @@ struct Import<'a> {
 impl Import<'_> {
     /// Inserts all rows of `table`, which must be `expected`.
     async fn table(&mut self, table: &Table, expected: u64) -> Result<(), Error> {
-        let (mut rows, mut bytes, mut count) = (Vec::new(), 0, 0);
+        let (mut rows, mut bytes, mut count) = (Vec::new(), 0, 0_u64);
         loop {
             let members = self.lines.row_of(table.name)?;
             let is_last = members.is_none();
@@ -170,6 +186,12 @@ impl Import<'_> {
                 rows.push(values.map_err(|problem| self.lines.error(problem))?);
                 bytes += self.lines.line.len();
                 count += 1;
+                if count > expected {
+                    let name = table.name;
+                    let problem =
+                        format!("the header has {expected} rows of `{name}`, but here is one more");
+                    return Err(self.lines.error(problem));
+                }
                 self.lines.next()?;
             }
             if is_last || rows.len() >= ROWS || bytes >= BYTES {
@@ -183,10 +205,10 @@ impl Import<'_> {
         if count == expected {
             return Ok(());
         }
-        Err(Error::Refused(format!(
-            "the file has {count} rows of `{}` in place of {expected}",
-            table.name
-        )))
+        let name = table.name;
+        let problem =
+            format!("the rows of `{name}` end here, after {count} in place of {expected}");
+        Err(self.lines.error(problem))
     }
 
     async fn insert(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), Error> {
@@ -195,10 +217,12 @@ impl Import<'_> {
             return Ok(());
         }
         let inserted = self.database.insert(table, rows).await;
-        inserted.map_err(|cause| Error::Rows {
-            first: self.lines.number - count,
-            last: self.lines.number - 1,
-            cause,
+        inserted.map_err(|cause| {
+            let lines = LineNumbers {
+                first: self.lines.number - count,
+                last: self.lines.number - 1,
+            };
+            Error::Rows { lines, cause }
         })?;
         self.progress.advance(count);
         Ok(())

@@ -8,7 +8,7 @@ mod export;
 mod format;
 mod import;
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, fmt, io};
 
 use serde::{Deserialize, Serialize};
 
@@ -88,12 +88,20 @@ pub enum Error {
         problem: String,
     },
     /// The database refused rows.
-    #[error("lines {first} to {last}: the database refuses a row: {cause}")]
+    #[error("{lines}: the database refuses a row: {}", refusal(.cause))]
     Rows {
-        /// Number of the first line.
-        first: u64,
-        /// Number of the last line.
-        last: u64,
+        /// The lines of the rows.
+        lines: LineNumbers,
+        /// The reason.
+        cause: sqlx::Error,
+    },
+    /// A row of the database cannot be read.
+    #[error("the row of `{table}` after {previous} others cannot be read: {cause}")]
+    Read {
+        /// The name of its table.
+        table: &'static str,
+        /// The number of rows before it, in the order of the primary key.
+        previous: u64,
         /// The reason.
         cause: sqlx::Error,
     },
@@ -103,6 +111,34 @@ pub enum Error {
     /// A statement failed.
     #[error("a statement failed: {0}")]
     Database(#[from] sqlx::Error),
+}
+
+/// Numbers of lines, from 1.
+#[derive(Debug)]
+pub struct LineNumbers {
+    /// Of the first.
+    pub first: u64,
+    /// Of the last.
+    pub last: u64,
+}
+
+impl fmt::Display for LineNumbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, last } = self;
+        if first == last {
+            write!(f, "line {first}")
+        } else {
+            write!(f, "lines {first} to {last}")
+        }
+    }
+}
+
+/// The reason of the database, without the line in PostgreSQL's source code that sqlx appends.
+fn refusal(cause: &sqlx::Error) -> String {
+    match cause.as_database_error() {
+        Some(error) => error.message().to_owned(),
+        None => cause.to_string(),
+    }
 }
 
 /// The last applied migration, if all migrations of the database are known. A newer version may have

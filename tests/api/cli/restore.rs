@@ -144,11 +144,11 @@ async fn a_copy_is_checked_first(fixture: Fixture) {
         ("empty", &["`empty` is not a database of Acclaim"]),
         ("half", &["`half` is"]),
         ("damaged", &["`damaged` is"]),
-        ("with-log", &["`with-log-wal`", "`acclaim backup`"]),
+        ("with-log", &["with-log-wal`", "`acclaim backup`"]),
         ("newer", &["m29991231_000000_later", "run a newer acclaim"]),
         ("other", &["`other` is not a database of Acclaim"]),
         ("orphan", &["2 rows refer to rows that do not exist"]),
-        ("missing", &["cannot copy `missing`"]),
+        ("missing", &["cannot read `missing`"]),
     ] {
         let refused = acclaim(&fixture, &["restore", name]).await;
         assert_refused(&refused, words);
@@ -175,6 +175,28 @@ async fn a_damaged_or_missing_database_is_replaced(fixture: Fixture) {
     let kept = fs::read_to_string(folder.join("test.db.old-2-wal"));
     assert_eq!(kept.expect("not kept"), "no log");
     assert_eq!(rows_of(&folder.join("test.db"), NAMES).await, ["ada"]);
+}
+
+/// A part of the data of a running service is in the write-ahead log, which is beside the file that a link
+/// leads to.
+#[apply(sqlite_behaviour)]
+async fn a_file_without_all_its_data_is_refused(fixture: Fixture) {
+    database_and_copy(&fixture).await;
+    let folder = fixture.folder();
+    fs::create_dir(folder.join("links")).expect("no folder");
+    symlink("../test.db", folder.join("links/link.db")).expect("no link");
+    let running = start(&fixture).await;
+    running.service.user("grace").await;
+    fs::write(folder.join("copy.db-journal"), "a change").expect("not written");
+    for (file, part) in [
+        ("test.db", "test.db-wal"),
+        ("links/link.db", "test.db-wal"),
+        ("copy.db", "copy.db-journal"),
+    ] {
+        let refused = acclaim(&fixture, &["restore", file]).await;
+        assert_refused(&refused, &[part, "`acclaim backup`"]);
+    }
+    stop(running).await;
 }
 
 #[apply(sqlite_behaviour)]

@@ -108,6 +108,25 @@ async fn an_export_is_a_snapshot(fixture: Fixture) {
 }
 
 #[apply(behaviour)]
+async fn a_signal_ends_an_export_to_a_full_pipe(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    // More than a pipe holds.
+    let connection = fixture.connect().await;
+    insert_posts(&connection, ada.id, 1_000, "Some words of a post").await;
+    let settings = [("DATABASE_URL", fixture.url.as_str())];
+    let mut process = acclaim(fixture.folder(), &["export", "-"], &settings)
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("acclaim did not start");
+    let output = process.stdout.as_mut().expect("no stdout");
+    output.read_u8().await.expect("no output");
+    signal(process.id().expect("acclaim has ended"), "TERM");
+    let status = process.wait().await.expect("cannot wait for acclaim");
+    assert_eq!(status.code(), None);
+}
+
+#[apply(behaviour)]
 async fn an_interrupted_export_leaves_no_file(fixture: Fixture) {
     fixture.migrate().await;
     // Keeps the export waiting.

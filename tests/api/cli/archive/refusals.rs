@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{damage::sealed, export, import, imported, rows};
 use crate::{
     cli::acclaim,
-    harness::{Fixture, apply, behaviour, sqlite_behaviour},
+    harness::{Fixture, apply, behaviour},
 };
 
 /// Asserts that `ended` failed with one line that contains all of `words`.
@@ -113,7 +113,7 @@ async fn a_newer_database_is_neither_exported_nor_imported(fixture: Fixture) {
     }
 }
 
-#[apply(sqlite_behaviour)]
+#[apply(behaviour)]
 async fn an_import_does_not_run_beside_another_writer(fixture: Fixture) {
     fixture.migrate().await;
     let file = export(&fixture, "a.ndjson").await;

@@ -9,7 +9,7 @@ use deadpool::managed::{self, Object, PoolConfig, PoolError, QueueMode, TimeoutT
 use futures_util::future::{Either, select};
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use tokio::{
-    sync::{Notify, Semaphore, SemaphorePermit},
+    sync::{Semaphore, SemaphorePermit},
     time::{Instant, sleep, timeout},
 };
 
@@ -27,11 +27,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(2);
 /// Time between two attempts at cancelling a statement.
 const CANCEL_AGAIN: Duration = Duration::from_secs(1);
-/// Time for which attempts at connecting are repeated while the server refuses them.
+/// Time for which attempts at connecting are repeated while the server refuses them. A request that
+/// needs several connections, one after the other, waits for each of them.
 const MAX_REFUSED: Duration = Duration::from_secs(1);
 /// Pause before the second attempt to connect. It doubles with every further attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const MAX_PAUSE: Duration = Duration::from_millis(500);
+const MAX_PAUSE: Duration = Duration::from_millis(200);
 /// One read runs a second time for each such number of connections, because its own connection does
 /// not answer: a bound for when the database as a whole is slow.
 const CONNECTIONS_PER_REPEATED_READ: usize = 4;
@@ -48,8 +49,6 @@ pub(super) struct Pool {
     /// The places of lists.
     pub(super) places: Places,
     repeated_reads: Semaphore,
-    /// A connection was returned.
-    returned: Notify,
 }
 
 impl Pool {
@@ -86,7 +85,6 @@ impl Pool {
             size,
             places,
             repeated_reads: Semaphore::new(size.div_ceil(CONNECTIONS_PER_REPEATED_READ)),
-            returned: Notify::new(),
         })
     }
 
@@ -108,7 +106,7 @@ impl Pool {
     /// [`ACQUIRE_TIMEOUT`]. While the database counts as unreachable, fails at once if none is free.
     pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease, DbErr> {
         self.gate().pass().await;
-        let slot = self.retry(|| self.get()).await?;
+        let slot = retry(|| self.get()).await?;
         self.lease_of(slot)
     }
 
@@ -223,41 +221,31 @@ impl Pool {
             slot => slot.map(Some).map_err(pool_error),
         }
     }
+}
 
-    /// Repeats `attempt` while the server is starting or has too many connections, for up to
-    /// [`MAX_REFUSED`]. Fails after [`ACQUIRE_TIMEOUT`].
-    async fn retry<T, F, R>(&self, attempt: F) -> Result<T, DbErr>
-    where
-        F: Fn() -> R,
-        R: Future<Output = Result<T, sqlx::Error>>,
-    {
-        let began = Instant::now();
-        let attempts = async {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                match attempt().await {
-                    Err(error) if is_transient(&error) && began.elapsed() < MAX_REFUSED => {
-                        let _ = timeout(pause, self.until_free()).await;
-                        pause = MAX_PAUSE.min(pause * 2);
-                    }
-                    outcome => return outcome.map_err(connection_error),
-                }
-            }
-        };
-        timeout(ACQUIRE_TIMEOUT, attempts)
-            .await
-            .unwrap_or_else(|_| Err(none_free()))
-    }
-
-    /// Waits until a connection is free, for those that the server refuses a further one.
-    async fn until_free(&self) {
+/// Repeats `attempt` while the server is starting or has too many connections, for [`MAX_REFUSED`].
+/// Fails after [`ACQUIRE_TIMEOUT`].
+async fn retry<T, F, R>(attempt: F) -> Result<T, DbErr>
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<T, sqlx::Error>>,
+{
+    let began = Instant::now();
+    let attempts = async {
+        let mut pause = FIRST_PAUSE;
         loop {
-            self.returned.notified().await;
-            if self.slots.status().available > 0 {
-                return;
+            match attempt().await {
+                Err(error) if is_transient(&error) && began.elapsed() < MAX_REFUSED => {
+                    sleep(pause).await;
+                    pause = MAX_PAUSE.min(pause * 2);
+                }
+                outcome => return outcome.map_err(connection_error),
             }
         }
-    }
+    };
+    timeout(ACQUIRE_TIMEOUT, attempts)
+        .await
+        .unwrap_or_else(|_| Err(none_free()))
 }
 
 fn pool_error(error: PoolError<sqlx::Error>) -> sqlx::Error {
@@ -293,8 +281,7 @@ impl Lease {
     pub(super) async fn renew(&mut self) -> Result<(), DbErr> {
         let manager = self.pool.slots.manager();
         self.pool.clear();
-        let connect = || Box::pin(manager.connect());
-        self.connection = self.pool.retry(connect).await?;
+        self.connection = retry(|| Box::pin(manager.connect())).await?;
         self.slot.expires = manager.expiry();
         self.reused = false;
         Ok(())
@@ -310,8 +297,6 @@ impl Lease {
         if error.is_none_or(is_reusable) {
             self.slot.idle_since = Instant::now();
             self.slot.connection = Some(self.connection);
-            drop(self.slot);
-            self.pool.returned.notify_one();
         } else if error.is_some_and(is_stale) {
             self.pool.clear();
         }

@@ -5,7 +5,6 @@ use std::pin::pin;
 use acclaim::{config::Origins, db::Db, error::Error};
 use futures_util::future::{join_all, poll_immediate};
 use migration::Database;
-use url::Url;
 
 use crate::{
     db::pool::{ENDLESS, SLEEPING, rows},
@@ -181,32 +180,6 @@ async fn a_statement_without_an_answer_ends_in_an_outage(fixture: Fixture) {
         never = db.probe() => match never {},
         outcome = write => assert!(is_outage(&outcome.unwrap_err())),
     }
-}
-
-#[apply(postgres_behaviour)]
-async fn requests_share_the_connection_that_a_full_server_leaves_them(fixture: Fixture) {
-    use sea_orm::ConnectionTrait;
-    fixture.migrate().await;
-    let other = fixture.connect().await;
-    let mut url = Url::parse(&fixture.url).unwrap();
-    let role = format!("role_of_{}", url.path().trim_start_matches('/'));
-    url.set_username(&role).unwrap();
-    url.set_password(Some("password")).unwrap();
-    let execute = async |sql: String| other.execute_unprepared(&sql).await.unwrap();
-    execute(format!("CREATE ROLE {role} LOGIN PASSWORD 'password'")).await;
-    let db = Db::open(&Database::parse(url.as_str()).unwrap())
-        .await
-        .unwrap();
-    // It applies to further connections.
-    execute(format!("ALTER ROLE {role} CONNECTION LIMIT 1")).await;
-    let reads = (0..16).map(|_| async {
-        for _ in 0..20 {
-            rows(db.read(), "SELECT pg_sleep(0.005)").await.unwrap();
-        }
-    });
-    join_all(reads).await;
-    db.disconnect().await;
-    execute(format!("DROP ROLE {role}")).await;
 }
 
 /// A lock of another program, such as a backup, delays a write but does not fail it.

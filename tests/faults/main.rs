@@ -69,7 +69,7 @@ impl Length {
 
 /// Fails if `measured` is more than `limit`. Only in the full form: a figure of a machine that does other
 /// work, or of a debug build, tells nothing.
-fn at_most<T: PartialOrd + Debug>(measured: T, limit: T, name: &str) {
+fn at_most<T: Copy + PartialOrd + Debug>(measured: T, limit: T, name: &str) {
     if Length::is_full() {
         assert!(
             measured <= limit,

@@ -48,7 +48,7 @@ contract *args:
     tests/contract/install
     cargo test --test contract {{ args }}
 
-# Kill, freeze and fill servers, databases and disks under load (about 25 minutes, as root)
+# Kill, freeze and fill servers, databases and disks under load (about 30 minutes, as root)
 faults *args:
     FAULTS=full cargo test --release --test faults -- --test-threads 1 --nocapture {{ args }}
 

@@ -1,9 +1,10 @@
-//! Whether the database accepts connections. All pools of the process share this knowledge, so that
-//! only the first requests of an outage wait for it.
+//! Whether the database answers. All pools of the process share this knowledge, so that only the first
+//! requests of an outage wait for it, and none of them for long.
 
 use std::{
     convert::Infallible,
     io,
+    pin::pin,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -13,19 +14,21 @@ use std::{
 
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 /// The database counts as unreachable once at least two attempts at connecting have failed, the
-/// first of which began at least this long ago. Requests wait meanwhile, which bridges a quick
-/// restart.
+/// first of which began at least this long ago. A statement that [hangs](HANG) counts as the first.
+/// Requests wait meanwhile, which bridges a quick restart.
 const GRACE: Duration = Duration::from_secs(1);
 /// An attempt that begins later than this after the previous failure starts a new series: nothing is
 /// known about the time between.
 const MAX_GAP: Duration = Duration::from_secs(2);
-/// Pause between two probes. It doubles with each one.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// A statement that takes longer than this may have no answer because the database is unreachable. An
+/// attempt at connecting tells. It takes at most 3 s, so the statement ends within 4 s in an outage.
+const HANG: Duration = Duration::from_millis(500);
+/// Pause between two probes.
+const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Default)]
 pub(super) struct Availability {
@@ -33,6 +36,8 @@ pub(super) struct Availability {
     /// True while [`probe`](Self::probe) runs. Without it nothing would notice the return.
     probed: AtomicBool,
     changed: Notify,
+    /// A statement hangs.
+    suspected: Notify,
     attempts: Mutex<Attempts>,
 }
 
@@ -61,6 +66,24 @@ impl Availability {
             biased;
             () = self.until_unreachable() => Err(unreachable()),
             outcome = work => outcome,
+        }
+    }
+
+    /// Runs `statement`. If it hangs, fails once the database counts as unreachable.
+    pub(super) async fn unless_hung<T>(
+        &self,
+        statement: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
+        let mut statement = pin!(statement);
+        if let Ok(outcome) = timeout(HANG, &mut statement).await {
+            return outcome;
+        }
+        loop {
+            self.suspect();
+            let statement = self.while_reachable(&mut statement);
+            if let Ok(outcome) = timeout(HANG, statement).await {
+                return outcome;
+            }
         }
     }
 
@@ -96,20 +119,31 @@ impl Availability {
         }
     }
 
-    /// Calls `attempt`, which must note its outcome, until the database can be reached, whenever it
-    /// cannot. One attempt runs at a time.
+    /// Notes that a statement hangs. An attempt at connecting tells whether the database is reachable.
+    fn suspect(&self) {
+        let now = Instant::now();
+        self.attempts().fail(now, now);
+        self.suspected.notify_one();
+    }
+
+    /// Calls `attempt`, which must note its outcome, once if a statement hangs, and until the database
+    /// can be reached, whenever it cannot. One attempt runs at a time.
     pub(super) async fn probe<R>(&self, attempt: impl Fn() -> R) -> Infallible
     where
         R: Future<Output = ()>,
     {
         let _probing = Probing::begin(self);
         loop {
-            self.until_unreachable().await;
+            tokio::select! {
+                () = self.until_unreachable() => {}
+                () = self.suspected.notified() => attempt().await,
+            }
+            if !self.is_unreachable() {
+                continue;
+            }
             let noticed = Instant::now();
-            let mut pause = FIRST_PAUSE;
             while self.is_unreachable() {
-                sleep(pause).await;
-                pause = MAX_PAUSE.min(pause * 2);
+                sleep(PAUSE).await;
                 attempt().await;
             }
             tracing::info!(outage = ?noticed.elapsed(), "the database answers again");
@@ -178,6 +212,8 @@ fn unreachable() -> sqlx::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use super::*;
 
     const TIMEOUT: Duration = Duration::from_secs(3);
@@ -208,6 +244,43 @@ mod tests {
         assert_eq!(after_each([refused; 4]), [false, false, false, true]);
         let rare = (Duration::from_secs(10), Duration::from_millis(1));
         assert_eq!(after_each([rare; 4]), [false; 4]);
+    }
+
+    /// Runs `statement` and the probe, whose attempts fail after their time-out, or get an answer.
+    async fn run<T>(
+        statement: impl Future<Output = Result<T, sqlx::Error>>,
+        answers: bool,
+    ) -> Result<T, sqlx::Error> {
+        let availability = Availability::default();
+        let attempt = || async {
+            let begun = Instant::now();
+            if answers {
+                return availability.answered();
+            }
+            sleep(TIMEOUT).await;
+            availability.failed(begun, &unreachable());
+        };
+        tokio::select! {
+            never = availability.probe(attempt) => match never {},
+            outcome = availability.unless_hung(statement) => outcome,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_statement_that_hangs_ends_with_the_attempt_at_connecting() {
+        let began = Instant::now();
+        run(pending::<Result<(), _>>(), false).await.unwrap_err();
+        let took = began.elapsed();
+        assert!(took >= TIMEOUT && took <= HANG + TIMEOUT + HANG, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_statement_goes_on_while_attempts_are_answered() {
+        let statement = async {
+            sleep(TIMEOUT * 10).await;
+            Ok(1)
+        };
+        assert_eq!(run(statement, true).await.unwrap(), 1);
     }
 
     #[test]

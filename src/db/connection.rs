@@ -25,7 +25,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{CLIENT_CHECK, error::ends_connection, gate::Gate};
+use super::{CLIENT_CHECK, availability::Availability, error::ends_connection, gate::Gate};
 
 /// Time limit of one statement. It is above PostgreSQL's own `statement_timeout`, and ends waiting
 /// for a server that does not answer.
@@ -49,8 +49,13 @@ pub(super) enum Options {
 }
 
 impl Options {
-    /// Connects. Statements of an SQLite connection end when `gate` interrupts.
-    pub(super) async fn connect(&self, gate: &Arc<Gate>) -> Result<Connection, sqlx::Error> {
+    /// Connects. Statements of an SQLite connection end when `gate` interrupts, and those of
+    /// PostgreSQL if they hang while the database is unreachable.
+    pub(super) async fn connect(
+        &self,
+        gate: &Arc<Gate>,
+        availability: &Arc<Availability>,
+    ) -> Result<Connection, sqlx::Error> {
         Ok(match self {
             Self::Sqlite(options) => {
                 let mut connection = options.connect().await?;
@@ -80,6 +85,7 @@ impl Options {
                     process: process.await?,
                     connection,
                     cancelled: Arc::default(),
+                    availability: Arc::clone(availability),
                 }
             }
         })
@@ -112,6 +118,7 @@ pub(super) enum Connection {
         connection: PgConnection,
         process: ServerProcess,
         cancelled: Arc<AtomicBool>,
+        availability: Arc<Availability>,
     },
 }
 
@@ -180,8 +187,13 @@ impl Connection {
                     let rows = prepared!(statement).fetch_all(&mut **connection).await?;
                     rows.into_iter().map(Into::into).collect()
                 }
-                Self::Postgres { connection, .. } => {
-                    let rows = prepared!(statement).fetch_all(connection).await?;
+                Self::Postgres {
+                    connection,
+                    availability,
+                    ..
+                } => {
+                    let rows = prepared!(statement).fetch_all(connection);
+                    let rows = availability.unless_hung(rows).await?;
                     rows.into_iter().map(Into::into).collect()
                 }
             })
@@ -216,8 +228,13 @@ impl Connection {
                     let done = prepared!(statement).execute(&mut **connection);
                     done.await?.into()
                 }
-                Self::Postgres { connection, .. } => {
-                    prepared!(statement).execute(connection).await?.into()
+                Self::Postgres {
+                    connection,
+                    availability,
+                    ..
+                } => {
+                    let done = prepared!(statement).execute(connection);
+                    availability.unless_hung(done).await?.into()
                 }
             })
         })
@@ -230,7 +247,14 @@ impl Connection {
             let sql = AssertSqlSafe(sql);
             Ok(match self {
                 Self::Sqlite { connection, .. } => connection.execute(sql).await?.into(),
-                Self::Postgres { connection, .. } => connection.execute(sql).await?.into(),
+                Self::Postgres {
+                    connection,
+                    availability,
+                    ..
+                } => {
+                    let done = connection.execute(sql);
+                    availability.unless_hung(done).await?.into()
+                }
             })
         })
         .await

@@ -33,7 +33,7 @@ pub(super) const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
 /// The state of the database for all pools of the process.
 pub(super) struct Shared {
-    pub availability: Availability,
+    pub availability: Arc<Availability>,
     /// Permits a connection outside the pools, for a probe or a cancellation.
     pub extra_connections: Semaphore,
 }
@@ -115,7 +115,8 @@ impl Manager {
     /// Attempts to connect, even while the database counts as unreachable, and notes the outcome.
     pub(super) async fn attempt(&self) -> Result<Connection, sqlx::Error> {
         let begun = Instant::now();
-        let outcome = timeout(CONNECT_TIMEOUT, self.options.connect(&self.gate)).await;
+        let connect = self.options.connect(&self.gate, &self.shared.availability);
+        let outcome = timeout(CONNECT_TIMEOUT, connect).await;
         let outcome = outcome.unwrap_or_else(|_| Err(timed_out()));
         match &outcome {
             Err(error) if is_unreachable(error) => self.shared.availability.failed(begun, error),
@@ -143,7 +144,7 @@ impl Manager {
 impl Default for Shared {
     fn default() -> Self {
         Self {
-            availability: Availability::default(),
+            availability: Arc::default(),
             extra_connections: Semaphore::new(EXTRA_CONNECTIONS),
         }
     }

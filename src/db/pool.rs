@@ -27,9 +27,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(2);
 /// Time between two attempts at cancelling a statement.
 const CANCEL_AGAIN: Duration = Duration::from_secs(1);
+/// Time for which attempts at connecting are repeated while the server refuses them. A request that
+/// needs several connections, one after the other, waits for each of them.
+const MAX_REFUSED: Duration = Duration::from_secs(1);
 /// Pause before the second attempt to connect. It doubles with every further attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const MAX_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_millis(200);
 /// One read runs a second time for each such number of connections, because its own connection does
 /// not answer: a bound for when the database as a whole is slow.
 const CONNECTIONS_PER_REPEATED_READ: usize = 4;
@@ -220,18 +223,19 @@ impl Pool {
     }
 }
 
-/// Repeats `attempt` while the server is starting or has too many connections. Fails after
-/// [`ACQUIRE_TIMEOUT`].
+/// Repeats `attempt` while the server is starting or has too many connections, for [`MAX_REFUSED`].
+/// Fails after [`ACQUIRE_TIMEOUT`].
 async fn retry<T, F, R>(attempt: F) -> Result<T, DbErr>
 where
     F: Fn() -> R,
     R: Future<Output = Result<T, sqlx::Error>>,
 {
+    let began = Instant::now();
     let attempts = async {
         let mut pause = FIRST_PAUSE;
         loop {
             match attempt().await {
-                Err(error) if is_transient(&error) => {
+                Err(error) if is_transient(&error) && began.elapsed() < MAX_REFUSED => {
                     sleep(pause).await;
                     pause = MAX_PAUSE.min(pause * 2);
                 }

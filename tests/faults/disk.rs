@@ -1,4 +1,4 @@
-//! Disks that are full.
+//! Disks that are full, and files that are read-only.
 
 use std::{
     path::{Path, PathBuf},
@@ -38,6 +38,29 @@ impl Drop for SmallDisk {
     }
 }
 
+/// Files that not even open handles can change, until it is dropped.
+struct Immutable(Vec<PathBuf>);
+
+impl Immutable {
+    fn make(files: Vec<PathBuf>) -> Self {
+        let made = Self(files);
+        made.change("+i");
+        made
+    }
+
+    fn change(&self, mode: &str) {
+        for file in &self.0 {
+            run("chattr", &[mode, text(file)]);
+        }
+    }
+}
+
+impl Drop for Immutable {
+    fn drop(&mut self) {
+        self.change("-i");
+    }
+}
+
 fn text(path: &Path) -> &str {
     path.to_str().expect("not UTF-8")
 }
@@ -63,14 +86,33 @@ async fn a_full_disk_loses_and_doubles_nothing(mut fixture: Fixture) {
     fixture.url = format!("sqlite://{}/test.db", disk.0.display());
     let server = Server::start(&fixture).await;
     let storm = Storm::start(&[&server.base]).await;
-    let wait_for_failures = async || {
-        while storm.seen().unavailable < 100 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    wait_for_failures().await;
+    storm.wait_until(|seen| seen.full >= 100).await;
     eprintln!("disk full: {}", storm.reset());
     disk.grow();
+    storm.wait_for(Length::chosen().writes).await;
+    storm.end(&fixture).await;
+    server.stop().await;
+}
+
+/// The files become read-only under open connections, as after an error of the disk, and are made writable
+/// again.
+#[apply(sqlite_behaviour)]
+async fn a_read_only_file_loses_and_doubles_nothing(fixture: Fixture) {
+    if !Length::is_full() {
+        not_asked_for("it makes files immutable, so only the full form runs it");
+    }
+    let server = Server::start(&fixture).await;
+    let storm = Storm::start(&[&server.base]).await;
+    for _ in 0..3 {
+        storm.wait_for(Length::chosen().writes).await;
+        let files = ["test.db", "test.db-wal"].map(|file| fixture.folder().join(file));
+        let read_only = Immutable::make(files.into());
+        storm.reset();
+        storm.wait_until(|seen| seen.unavailable >= 100).await;
+        let seen = storm.reset();
+        eprintln!("files read-only: {seen}");
+        drop(read_only);
+    }
     storm.wait_for(Length::chosen().writes).await;
     storm.end(&fixture).await;
     server.stop().await;

@@ -37,6 +37,7 @@ struct Written {
 /// What the clients saw since [`Storm::reset`].
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
+    reset: Option<Instant>,
     /// Acknowledged writes.
     pub writes: usize,
     /// Requests without an answer.
@@ -47,10 +48,12 @@ pub struct Seen {
     pub replayed: usize,
     /// Answers 503.
     pub unavailable: usize,
-    /// The longest time to a 201, of a single request.
-    pub slowest_success: Duration,
-    /// The longest time to a 503 or a broken connection.
-    pub slowest_failure: Duration,
+    /// Answers 507.
+    pub full: usize,
+    /// The longest time of a request, which may have begun before the reset.
+    pub slowest: Duration,
+    /// The longest time to a 503 or 507, of a request that began after the reset.
+    pub slowest_refusal: Duration,
     /// The time of the first 201.
     pub first_success: Option<Instant>,
 }
@@ -101,13 +104,19 @@ impl Storm {
     /// Waits until the clients have `writes` more acknowledged writes.
     pub async fn wait_for(&self, writes: usize) {
         let target = self.shared.writes.load(Ordering::SeqCst) + writes;
+        self.wait_until(|_| self.shared.writes.load(Ordering::SeqCst) >= target)
+            .await;
+    }
+
+    /// Waits until what was [seen](Self::seen) meets `condition`.
+    pub async fn wait_until(&self, condition: impl Fn(&Seen) -> bool) {
         let deadline = Instant::now() + Duration::from_mins(2);
-        while self.shared.writes.load(Ordering::SeqCst) < target {
+        while !condition(&self.seen()) {
             assert!(
                 self.clients.iter().all(|client| !client.is_finished()),
                 "a client ended"
             );
-            assert!(Instant::now() < deadline, "no writes: {:?}", self.seen());
+            assert!(Instant::now() < deadline, "still {}", self.seen());
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -118,12 +127,17 @@ impl Storm {
 
     /// Forgets what was [seen](Self::seen), and returns it.
     pub fn reset(&self) -> Seen {
-        std::mem::take(&mut *self.shared.seen.lock().unwrap())
+        let nothing = Seen {
+            reset: Some(Instant::now()),
+            ..Seen::default()
+        };
+        std::mem::replace(&mut *self.shared.seen.lock().unwrap(), nothing)
     }
 
     /// Ends the storm: each client repeats its last write until it is acknowledged. Then compares the
-    /// database with the acknowledged writes: each must be there once, and nothing else.
-    pub async fn end(mut self, fixture: &Fixture) {
+    /// database with the acknowledged writes: each must be there once, and nothing else. Returns what was
+    /// [seen](Self::seen).
+    pub async fn end(mut self, fixture: &Fixture) -> Seen {
         self.stop.send_replace(true);
         for client in self.clients.drain(..) {
             client.await.expect("a client failed");
@@ -132,11 +146,12 @@ impl Storm {
         verify(&fixture.connect().await, &posts, &votes).await;
         let seen = self.seen();
         eprintln!(
-            "{}: {} posts and {} votes acknowledged, each found once; {seen}",
+            "{}: {} posts and {} votes acknowledged, each found once; since the last fault {seen}",
             fixture.kind,
             posts.len(),
             votes.len()
         );
+        seen
     }
 }
 
@@ -175,9 +190,25 @@ async fn verify(
         &found, votes,
         "the database has other votes than were acknowledged"
     );
-    let wrong = "SELECT count(*) FROM posts WHERE votes <> \
-                 (SELECT count(*) FROM votes WHERE votes.post_id = posts.id)";
-    assert_eq!(column(connection, wrong).await, ["0"]);
+    let counts = [
+        (
+            "SELECT count(*) FROM posts WHERE votes <> \
+             (SELECT count(*) FROM votes WHERE votes.post_id = posts.id)",
+            0,
+        ),
+        (
+            "SELECT count(*) FROM posts JOIN ranks ON post_id = id AND ranks.votes = posts.votes",
+            posts.len(),
+        ),
+        ("SELECT count(*) FROM post_tags", posts.len()),
+        (
+            "SELECT count(*) FROM idempotency_keys",
+            posts.len() + votes.len(),
+        ),
+    ];
+    for (sql, count) in counts {
+        assert_eq!(column(connection, sql).await, [count.to_string()], "{sql}");
+    }
 }
 
 async fn rows<T>(
@@ -248,21 +279,23 @@ impl Client {
     fn record(&self, outcome: &Outcome, began: Instant) {
         let mut seen = self.shared.seen.lock().unwrap();
         let took = began.elapsed();
+        seen.slowest = seen.slowest.max(took);
         match outcome {
             Outcome::Acknowledged { replayed, .. } => {
                 seen.writes += 1;
                 seen.replayed += usize::from(*replayed);
-                seen.slowest_success = seen.slowest_success.max(took);
                 seen.first_success.get_or_insert_with(Instant::now);
             }
             Outcome::InUse => seen.in_use += 1,
-            Outcome::Unavailable => {
-                seen.unavailable += 1;
-                seen.slowest_failure = seen.slowest_failure.max(took);
-            }
-            Outcome::Broken => {
-                seen.broken += 1;
-                seen.slowest_failure = seen.slowest_failure.max(took);
+            Outcome::Broken => seen.broken += 1,
+            Outcome::Refused(status) => {
+                match *status {
+                    StatusCode::INSUFFICIENT_STORAGE => seen.full += 1,
+                    _ => seen.unavailable += 1,
+                }
+                if seen.reset.is_none_or(|reset| began > reset) {
+                    seen.slowest_refusal = seen.slowest_refusal.max(took);
+                }
             }
         }
     }
@@ -275,7 +308,8 @@ enum Outcome {
     },
     /// The key of the request is in use.
     InUse,
-    Unavailable,
+    /// 503 or 507.
+    Refused(StatusCode),
     /// There was no complete answer.
     Broken,
 }
@@ -298,7 +332,7 @@ async fn outcome(sent: Result<Response, reqwest::Error>) -> Outcome {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => {
             let waits = headers.contains_key(RETRY_AFTER);
             assert!(waits || status != StatusCode::SERVICE_UNAVAILABLE, "{text}");
-            Outcome::Unavailable
+            Outcome::Refused(status)
         }
         _ => panic!("{status}: {text}"),
     }
@@ -308,15 +342,16 @@ impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "since the last fault {} writes ({} replayed), {} broken, {} unavailable, {} in use, \
-             slowest success {:?}, slowest failure {:?}",
+            "{} writes ({} replayed), {} broken, {} unavailable, {} full, {} in use, \
+             slowest {:?}, slowest refusal {:?}",
             self.writes,
             self.replayed,
             self.broken,
             self.unavailable,
+            self.full,
             self.in_use,
-            self.slowest_success,
-            self.slowest_failure
+            self.slowest,
+            self.slowest_refusal
         )
     }
 }

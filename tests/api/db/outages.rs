@@ -1,96 +1,32 @@
 //! A database that is lost, unresponsive or locked.
 
-use std::{
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::pin::pin;
 
 use acclaim::{config::Origins, db::Db, error::Error};
 use futures_util::future::{join_all, poll_immediate};
 use migration::Database;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-};
 
 use crate::{
     db::pool::{ENDLESS, SLEEPING, rows},
     harness::{
         Fixture, apply, behaviour, column, postgres_behaviour,
         process::Running,
+        proxy::{Link, Proxy},
         service::{Service, User},
         wait_for,
     },
 };
 
-/// A proxy to the database that can interrupt its connections.
-struct Proxy {
-    database: Database,
-    link: Arc<watch::Sender<Link>>,
-    /// The number of connections so far.
-    accepted: Arc<AtomicUsize>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Link {
-    Open,
-    /// Further connections are closed at once.
-    Full,
-    /// All connections are closed.
-    Cut,
-    /// Connections stay open and forward nothing.
-    Silent,
-}
-
-impl Proxy {
-    async fn to(url: &str) -> Self {
-        let mut url = url::Url::parse(url).unwrap();
-        let address = (
-            url.host_str().unwrap().to_owned(),
-            url.port().unwrap_or(5432),
-        );
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("no port");
-        let port = listener.local_addr().expect("no address").port();
-        url.set_host(Some("127.0.0.1")).unwrap();
-        url.set_port(Some(port)).unwrap();
-        let link = Arc::new(watch::Sender::new(Link::Open));
-        let state = Arc::clone(&link);
-        let accepted = Arc::<AtomicUsize>::default();
-        let count = Arc::clone(&accepted);
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                count.fetch_add(1, Ordering::SeqCst);
-                let (mut state, address) = (state.subscribe(), address.clone());
-                tokio::spawn(async move {
-                    if *state.borrow() == Link::Open {
-                        let mut far = TcpStream::connect(address).await.expect("no connection");
-                        tokio::select! {
-                            _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                            _ = state.wait_for(|link| matches!(link, Link::Cut | Link::Silent)) => {}
-                        }
-                    }
-                    // Dropping the streams closes the connections.
-                    let _ = state.wait_for(|link| *link != Link::Silent).await;
-                });
-            }
-        });
-        let database = Database::parse(url.as_str()).unwrap();
-        Self {
-            database,
-            link,
-            accepted,
-        }
-    }
+/// The database behind `proxy`.
+fn database_of(proxy: &Proxy) -> Database {
+    Database::parse(proxy.url.as_str()).expect("not the URL of a database")
 }
 
 /// A service with a user that reaches its database through a proxy.
 async fn serve_by_proxy(fixture: &Fixture) -> (Proxy, Service, User) {
     fixture.migrate().await;
     let proxy = Proxy::to(&fixture.url).await;
-    let service = fixture.start(fixture.state(&proxy.database).await, Origins::Any);
+    let service = fixture.start(fixture.state(&database_of(&proxy)).await, Origins::Any);
     let user = service.user("ada").await;
     (proxy, service, user)
 }
@@ -98,7 +34,7 @@ async fn serve_by_proxy(fixture: &Fixture) -> (Proxy, Service, User) {
 #[apply(postgres_behaviour)]
 async fn the_service_recovers_from_a_lost_database(fixture: Fixture) {
     let (proxy, service, ada) = serve_by_proxy(&fixture).await;
-    proxy.link.send_replace(Link::Cut);
+    proxy.set(Link::Cut);
     let body = serde_json::json!({"title": "t", "content": "c"});
     let (ready, read, write) = tokio::join!(
         service.call("GET", "/health/ready", None, None),
@@ -113,7 +49,7 @@ async fn the_service_recovers_from_a_lost_database(fixture: Fixture) {
         .await
         .expect(200);
 
-    proxy.link.send_replace(Link::Open);
+    proxy.set(Link::Open);
     service.readiness(200).await;
     service.post("/posts", &ada, body).await.expect(201);
     assert_eq!(
@@ -137,21 +73,21 @@ async fn the_service_recovers_from_an_unresponsive_database(fixture: Fixture) {
     for answer in reads().await {
         answer.expect(200);
     }
-    proxy.link.send_replace(Link::Silent);
+    proxy.set(Link::Silent);
     for answer in reads().await {
         assert_eq!(answer.problem(503)["type"], "/problems/service-unavailable");
     }
     // The database counts as unreachable: requests do not wait for a connection, and only a probe
     // tries one.
-    let before = proxy.accepted.load(Ordering::SeqCst);
+    let before = proxy.accepted();
     for answer in reads().await {
         answer.problem(503);
     }
     let health = service.call("GET", "/health/ready", None, None).await;
     health.problem(503);
-    let attempts = proxy.accepted.load(Ordering::SeqCst) - before;
+    let attempts = proxy.accepted() - before;
     assert!(attempts <= 2, "{attempts}");
-    proxy.link.send_replace(Link::Open);
+    proxy.set(Link::Open);
     service.readiness(200).await;
     for answer in reads().await {
         answer.expect(200);
@@ -184,9 +120,9 @@ async fn until_unreachable(db: &Db) {
 async fn open_connections_are_used_while_no_other_can_be_opened(fixture: Fixture) {
     fixture.migrate().await;
     let proxy = Proxy::to(&fixture.url).await;
-    let db = Db::open(&proxy.database).await.unwrap();
+    let db = Db::open(&database_of(&proxy)).await.unwrap();
     let work = async {
-        proxy.link.send_replace(Link::Full);
+        proxy.set(Link::Full);
         until_unreachable(&db).await;
         for _ in 0..3 {
             rows(db.read(), "SELECT 1").await.unwrap();
@@ -202,7 +138,7 @@ async fn open_connections_are_used_while_no_other_can_be_opened(fixture: Fixture
 async fn requests_do_not_wait_for_connections_of_an_unreachable_database(fixture: Fixture) {
     fixture.migrate().await;
     let proxy = Proxy::to(&fixture.url).await;
-    let db = Db::open_with(&proxy.database, 7).await.unwrap();
+    let db = Db::open_with(&database_of(&proxy), 7).await.unwrap();
     // With two connections, which both hang.
     let worker = db.for_worker();
     let other = fixture.connect().await;
@@ -216,7 +152,7 @@ async fn requests_do_not_wait_for_connections_of_an_unreachable_database(fixture
     let work = async {
         let mut waiting = pin!(rows(worker.read(), "SELECT 1"));
         assert!(poll_immediate(&mut waiting).await.is_none());
-        proxy.link.send_replace(Link::Full);
+        proxy.set(Link::Full);
         until_unreachable(&db).await;
         for read in [waiting.await, rows(worker.read(), "SELECT 1").await] {
             assert!(is_outage(&read.unwrap_err()));
@@ -225,6 +161,24 @@ async fn requests_do_not_wait_for_connections_of_an_unreachable_database(fixture
     tokio::select! {
         never = db.probe() => match never {},
         () = work => {}
+    }
+}
+
+/// Nothing else uses the database, so that only the statement itself can notice the outage.
+#[apply(postgres_behaviour)]
+async fn a_statement_without_an_answer_ends_in_an_outage(fixture: Fixture) {
+    fixture.migrate().await;
+    let proxy = Proxy::to(&fixture.url).await;
+    let db = Db::open(&database_of(&proxy)).await.unwrap();
+    let proxy = &proxy;
+    let write = db.write(async move |transaction| {
+        rows(&transaction, "SELECT 1").await?;
+        proxy.set(Link::Silent);
+        rows(&transaction, "SELECT 1").await
+    });
+    tokio::select! {
+        never = db.probe() => match never {},
+        outcome = write => assert!(is_outage(&outcome.unwrap_err())),
     }
 }
 

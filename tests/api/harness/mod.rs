@@ -8,6 +8,7 @@
 pub mod nginx;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 mod registry;
 pub mod runner;
 pub mod service;

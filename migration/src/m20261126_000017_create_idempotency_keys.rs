@@ -11,7 +11,7 @@ pub struct Migration;
 /// A write that deletes a row at the same time as its user is deleted can leave its answer. The job that
 /// removes old rows deletes it, and no later user has the same id.
 const POSTGRES: [&str; 2] = [
-    "CREATE FUNCTION idempotency_keys_of_user() RETURNS trigger LANGUAGE plpgsql AS $$
+    "CREATE OR REPLACE FUNCTION idempotency_keys_of_user() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         DELETE FROM idempotency_keys WHERE caller = OLD.id;
         RETURN NULL;

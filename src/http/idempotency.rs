@@ -103,18 +103,24 @@ pub fn whole_body(_: &HttpRequest, body: &Bytes) -> Result<Fingerprint, Problem>
 /// How a route treats a request with a key.
 #[derive(Clone, Copy)]
 pub(super) struct Rule {
-    pub fingerprint: FingerprintOf,
-    /// Where the stored answer is looked for.
-    pub look_up: LookUp,
+    fingerprint: FingerprintOf,
+    /// Whether the stored answer is looked for before the handler runs. Otherwise the batch that writes
+    /// looks for it.
+    looks_first: bool,
 }
 
-/// Where the stored answer is looked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum LookUp {
-    /// Before the handler runs.
-    First,
-    /// By the batch that writes.
-    InBatch,
+impl Rule {
+    pub(super) const IN_BATCH: Self = Self {
+        fingerprint: whole_body,
+        looks_first: false,
+    };
+
+    pub(super) fn first(fingerprint: FingerprintOf) -> Self {
+        Self {
+            fingerprint,
+            looks_first: true,
+        }
+    }
 }
 
 /// Answers a request with a key: with the stored answer, or by `next`. The caller must be
@@ -141,7 +147,7 @@ pub(super) async fn answer(
     drop(text);
     let keyed = KeyedRequest { scope, key, hash };
     let stored = || replay(state, &parts, &keyed, password.as_ref());
-    if rule.look_up == LookUp::First
+    if rule.looks_first
         && let Some(response) = stored().await?
     {
         return Ok(Ok(response));
@@ -199,8 +205,10 @@ async fn replay(
     let Some(found) = keyed.find(&state.db).await? else {
         return Ok(None);
     };
-    if let (Some(password), Some(user)) = (password, found.new_user()) {
+    if let Some(password) = password {
         let admit = |user| state.limits.admits_password(user);
+        let user = found.new_user();
+        let user = user.ok_or_else(|| Problem::internal("the stored sign-up has no user"))?;
         let password = password.clone();
         sign_up::verify_repeated(&state.db, &state.passwords, user, password, admit).await?;
     }

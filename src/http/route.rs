@@ -22,7 +22,7 @@ use crate::error::panic_message;
 use super::{
     Problem, State,
     authentication::{Access, authenticate},
-    idempotency::{self, FingerprintOf, IDEMPOTENCY_KEY, LookUp},
+    idempotency::{self, FingerprintOf, IDEMPOTENCY_KEY, Rule},
     limits::AddressLimit,
     prefer,
     problem::ProblemType,
@@ -57,7 +57,7 @@ struct Guard {
     /// Whether `Prefer: return=minimal` is applied.
     prefer: bool,
     /// `None` if the route ignores `Idempotency-Key`.
-    key: Option<idempotency::Rule>,
+    key: Option<Rule>,
 }
 
 /// `route!(handler)`: a [`Route`] of a handler that has `#[utoipa::path]`, which gives the method,
@@ -158,21 +158,15 @@ impl Route {
 
     /// Like [`idempotent`](Self::idempotent), for a body that must not be hashed as a whole.
     #[must_use]
-    pub fn idempotent_by(self, fingerprint: FingerprintOf) -> Self {
-        self.keyed(fingerprint, LookUp::First)
+    pub fn idempotent_by(mut self, fingerprint: FingerprintOf) -> Self {
+        self.guard.key = Some(Rule::first(fingerprint));
+        self
     }
 
     /// Like [`idempotent`](Self::idempotent), for a batched write, which looks for the stored answer itself.
     #[must_use]
-    pub fn idempotent_in_batch(self) -> Self {
-        self.keyed(idempotency::whole_body, LookUp::InBatch)
-    }
-
-    fn keyed(mut self, fingerprint: FingerprintOf, look_up: LookUp) -> Self {
-        self.guard.key = Some(idempotency::Rule {
-            fingerprint,
-            look_up,
-        });
+    pub fn idempotent_in_batch(mut self) -> Self {
+        self.guard.key = Some(Rule::IN_BATCH);
         self
     }
 

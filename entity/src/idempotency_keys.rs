@@ -15,17 +15,14 @@ pub struct Model {
     /// The key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: IdempotencyKey,
-    /// The user to whom the answer belongs: the caller, or the user that a sign-up created.
-    pub user_id: UserId,
-    /// Method and path, with the names of the path's parameters: `POST /posts`.
-    #[sea_orm(column_type = "Text")]
-    pub route: String,
-    /// The SHA-256 of path, query and body, base64url.
+    /// The user that a request without a caller created.
+    pub user_id: Option<UserId>,
+    /// The SHA-256 of method, path, query and body, base64url.
     #[sea_orm(column_type = "Text")]
     pub request_hash: String,
     /// The HTTP status of the answer.
     pub status: i32,
-    /// The headers of the answer, `name: value`, one in each line.
+    /// The headers of the answer that others of its kind do not share, `name: value`, one in each line.
     #[sea_orm(column_type = "Text")]
     pub headers: String,
     /// The body of the answer; `None` if it has a secret, which must not be stored.
@@ -33,9 +30,9 @@ pub struct Model {
     pub body: Option<String>,
     /// In UTC, whole microseconds.
     pub created_at: TimeDateTimeWithTimeZone,
-    /// The user to whom the answer belongs.
+    /// The user that a request without a caller created.
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
-    pub user: BelongsTo<super::users::Entity>,
+    pub user: BelongsTo<Option<super::users::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -7,6 +7,7 @@ use sea_orm::{
         sea_value_to_json_value,
     },
 };
+use serde::{Serialize, Serializer, ser::Error as _};
 use time::format_description::well_known::Rfc3339;
 
 /// A table of values, to join with or to insert from. Its SQL text does not depend on the number of
@@ -114,15 +115,17 @@ impl ValuesTable {
     /// One JSON array per row.
     fn json_rows(self) -> SelectStatement {
         let rows = self.0.first().map_or(0, |column| column.values.len());
-        let mut json = vec![Vec::with_capacity(self.0.len()); rows];
+        let mut json = Vec::new();
+        json.resize_with(rows, Vec::new);
         let mut table = Query::select();
         for (place, column) in self.0.into_iter().enumerate() {
             table.expr_as(Expr::cust(format!("value ->> {place}")), column.name);
-            for (row, value) in json.iter_mut().zip(&column.values) {
-                row.push(to_json(value));
+            for (row, value) in json.iter_mut().zip(column.values) {
+                row.push(Json(value));
             }
         }
-        let json = serde_json::Value::from(json).to_string();
+        // Fails only for a point in time after the year 9999. SQLite refuses an empty text.
+        let json = serde_json::to_string(&json).unwrap_or_default();
         table
             .from_function(Func::cust("json_each").arg(json), "rows")
             .take()
@@ -166,12 +169,20 @@ fn unnest(array_type: ArrayType, values: Vec<Value>) -> Expr {
     Func::cust("unnest").arg(hidden).into()
 }
 
-/// A point in time has the text that `SQLx` writes to SQLite.
-fn to_json(value: &Value) -> serde_json::Value {
-    if let Value::TimeDateTimeWithTimeZone(Some(time)) = value
-        && let Ok(text) = time.format(&Rfc3339)
-    {
-        return text.into();
+/// A value in JSON.
+struct Json(Value);
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            // Without a copy of the text.
+            Value::String(Some(text)) => serializer.serialize_str(text),
+            // The text that `SQLx` writes to SQLite.
+            Value::TimeDateTimeWithTimeZone(Some(time)) => {
+                let text = time.format(&Rfc3339).map_err(S::Error::custom)?;
+                serializer.serialize_str(&text)
+            }
+            other => sea_value_to_json_value(other).serialize(serializer),
+        }
     }
-    sea_value_to_json_value(value)
 }

@@ -4,12 +4,12 @@
 use std::future::{Ready, ready};
 
 use actix_web::{
-    Error as ActixError, FromRequest, HttpMessage, HttpRequest, HttpResponse,
-    body::{BoxBody, MessageBody},
+    Error as ActixError, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError,
+    body::{BodySize, BoxBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::{
         StatusCode,
-        header::{HeaderName, HeaderValue},
+        header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue},
     },
     middleware::Next,
     web::Bytes,
@@ -27,7 +27,7 @@ use utoipa::{
 };
 
 use super::{
-    Problem, State,
+    Problem, Representation, State,
     authentication::authenticated_user,
     input::Received,
     problem::{
@@ -40,6 +40,7 @@ use crate::{
     services::{
         auth::sign_up,
         idempotency::{KeyedRequest, StoredAnswer},
+        quotas::Reservation,
     },
 };
 
@@ -99,13 +100,36 @@ pub fn whole_body(_: &HttpRequest, body: &Bytes) -> Result<Fingerprint, Problem>
     })
 }
 
+/// How a route treats a request with a key.
+#[derive(Clone, Copy)]
+pub(super) struct Rule {
+    fingerprint: FingerprintOf,
+    /// Whether the stored answer is looked for before the handler runs. Otherwise the batch that writes
+    /// looks for it.
+    looks_first: bool,
+}
+
+impl Rule {
+    pub(super) const IN_BATCH: Self = Self {
+        fingerprint: whole_body,
+        looks_first: false,
+    };
+
+    pub(super) fn first(fingerprint: FingerprintOf) -> Self {
+        Self {
+            fingerprint,
+            looks_first: true,
+        }
+    }
+}
+
 /// Answers a request with a key: with the stored answer, or by `next`. The caller must be
 /// authenticated.
 ///
 /// # Errors
 /// 400, 408, 409, 413, 422, 429 or 503.
 pub(super) async fn answer(
-    fingerprint: FingerprintOf,
+    rule: Rule,
     mut request: ServiceRequest,
     next: &Next<impl MessageBody + 'static>,
 ) -> Result<Result<ServiceResponse<BoxBody>, ActixError>, Problem> {
@@ -116,66 +140,80 @@ pub(super) async fn answer(
     let scope = caller.into();
     let _running = state.in_flight.begin(scope, &key)?;
     let received = Received::of(&parts, request.take_payload()).await?;
-    let Fingerprint { text, password } = fingerprint(&parts, &received.bytes)?;
-    let keyed = KeyedRequest {
-        scope,
-        key,
-        route: route_of(&parts),
-        hash: hash(&parts, &text),
-    };
-    if let Some(response) = replay(state, &keyed, password.as_ref()).await? {
-        return Ok(Ok(ServiceResponse::new(parts, response)));
+    let length = received.bytes.len();
+    let Fingerprint { text, password } = (rule.fingerprint)(&parts, &received.bytes)?;
+    let hash = hash(&parts, &text);
+    // From here on the handler alone has the body, and frees it.
+    drop(text);
+    let keyed = KeyedRequest { scope, key, hash };
+    let stored = || replay(state, &parts, &keyed, password.as_ref());
+    if rule.looks_first
+        && let Some(response) = stored().await?
+    {
+        return Ok(Ok(response));
     }
-    let State { db, quotas, .. } = state;
-    let reservation = match caller {
-        Some(caller) => Some(
-            quotas
-                .reserve_answer(db, caller, received.bytes.len())
-                .await?,
-        ),
-        // A sign-up creates its user.
-        None => None,
-    };
     {
         let mut extensions = parts.extensions_mut();
         extensions.insert(received);
         extensions.insert(keyed.clone());
     }
-    let answer = next.call(request).await;
-    let answer = answer.map(ServiceResponse::map_into_boxed_body);
-    if answer
-        .as_ref()
-        .is_ok_and(|answer| answer.status().is_client_error())
-    {
-        if let Some(reservation) = reservation {
-            reservation.release();
+    let answer = async {
+        let State { db, quotas, .. } = state;
+        let reservation = match caller {
+            Some(caller) => Some(quotas.reserve_answer(db, caller, length).await?),
+            // A sign-up creates its user.
+            None => None,
+        };
+        let answer = next.call(request).await;
+        let answer = answer.map(ServiceResponse::map_into_boxed_body);
+        if let (Some(reservation), Ok(answer)) = (reservation, &answer) {
+            settle(reservation, answer, length);
         }
-        // Another server may have answered the same request meanwhile, and that can be the cause.
-        if let Some(response) = replay(state, &keyed, password.as_ref()).await? {
-            return Ok(Ok(ServiceResponse::new(parts, response)));
-        }
+        Ok(answer)
+    };
+    let answer: Result<_, Problem> = answer.await;
+    let is_refused = match &answer {
+        Ok(Ok(answer)) => answer.status().is_client_error(),
+        Ok(Err(_)) => false,
+        Err(problem) => problem.status_code().is_client_error(),
+    };
+    // An earlier request, or another server meanwhile, can be the cause: it used up the quota, or voted.
+    if is_refused && let Some(response) = stored().await? {
+        return Ok(Ok(response));
     }
-    Ok(answer)
+    answer
+}
+
+/// Corrects the reservation for the stored answer, by which the request was answered. `reserved` is the
+/// length of its body.
+fn settle(mut reservation: Reservation, answer: &ServiceResponse<BoxBody>, reserved: usize) {
+    if answer.status().is_client_error() || answer.headers().contains_key(IDEMPOTENCY_REPLAYED) {
+        reservation.release();
+    } else if let BodySize::Sized(length) = answer.response().body().size() {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        reservation.add_bytes(length.saturating_sub(reserved));
+    }
 }
 
 /// The stored answer of `keyed`.
 async fn replay(
     state: &State,
+    request: &HttpRequest,
     keyed: &KeyedRequest,
     password: Option<&SecretString>,
-) -> Result<Option<HttpResponse>, Problem> {
+) -> Result<Option<ServiceResponse<BoxBody>>, Problem> {
     let Some(found) = keyed.find(&state.db).await? else {
         return Ok(None);
     };
     if let Some(password) = password {
         let admit = |user| state.limits.admits_password(user);
-        let (user, password) = (found.user_id(), password.clone());
+        let user = found.new_user();
+        let user = user.ok_or_else(|| Problem::internal("the stored sign-up has no user"))?;
+        let password = password.clone();
         sign_up::verify_repeated(&state.db, &state.passwords, user, password, admit).await?;
     }
-    let mut response = response(found.into_answer()?)?;
-    let headers = response.headers_mut();
-    headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
-    Ok(Some(response))
+    let response = response(found.into_answer()?)?;
+    Ok(Some(ServiceResponse::new(request.clone(), response)))
 }
 
 fn key_of(request: &HttpRequest) -> Result<IdempotencyKey, Problem> {
@@ -191,18 +229,16 @@ fn key_of(request: &HttpRequest) -> Result<IdempotencyKey, Problem> {
     key.map_err(|invalid| Problem::malformed(format!("the header `Idempotency-Key` {invalid}")))
 }
 
-/// Method and path, with the names of the path's parameters.
-fn route_of(request: &HttpRequest) -> String {
-    let path = request.match_pattern().unwrap_or_default();
-    format!("{} {path}", request.method())
-}
-
-/// The SHA-256 of path, query string and `text`, base64url. Neither of the first two can contain a
-/// NUL.
+/// The SHA-256 of method, path, query string and `text`, base64url. None of the first three can contain
+/// a NUL.
 fn hash(request: &HttpRequest, text: &[u8]) -> String {
     let mut hash = Context::new(&SHA256);
-    for part in [request.path().as_bytes(), request.query_string().as_bytes()] {
-        hash.update(part);
+    for part in [
+        request.method().as_str(),
+        request.path(),
+        request.query_string(),
+    ] {
+        hash.update(part.as_bytes());
         hash.update(&[0]);
     }
     hash.update(text);
@@ -229,10 +265,16 @@ impl FromRequest for Keyed {
 pub fn stored(response: Result<HttpResponse, Problem>) -> Result<StoredAnswer, Error> {
     let response = response.map_err(|problem| Error::internal(problem.to_string()))?;
     let status = response.status().as_u16();
+    let common = common_headers(response.headers().contains_key(ETAG));
     let mut headers = Vec::new();
     for (name, value) in response.headers() {
-        let value = value.to_str().map_err(Error::internal)?;
-        headers.push(format!("{name}: {value}"));
+        if !common
+            .iter()
+            .any(|common| *common == (name.clone(), value.clone()))
+        {
+            let value = value.to_str().map_err(Error::internal)?;
+            headers.push(format!("{name}: {value}"));
+        }
     }
     let bytes = response.into_body().try_into_bytes();
     let bytes = bytes.map_err(|_| Error::internal("a stream cannot be stored"))?;
@@ -241,7 +283,18 @@ pub fn stored(response: Result<HttpResponse, Problem>) -> Result<StoredAnswer, E
         status,
         headers: headers.join("\n"),
         body: Some(body),
+        is_replayed: false,
     })
+}
+
+/// The headers of most answers, which are not stored.
+fn common_headers(has_etag: bool) -> Vec<(HeaderName, HeaderValue)> {
+    let json = HeaderValue::from_static("application/json");
+    let mut headers = vec![(CONTENT_TYPE, json)];
+    if has_etag {
+        headers.extend(Representation::caching_headers());
+    }
+    headers
 }
 
 /// The response that was stored as `answer`.
@@ -251,10 +304,16 @@ pub fn stored(response: Result<HttpResponse, Problem>) -> Result<StoredAnswer, E
 pub fn response(answer: StoredAnswer) -> Result<HttpResponse, Problem> {
     let status = StatusCode::from_u16(answer.status);
     let mut response = HttpResponse::build(status.map_err(unreadable)?);
+    for header in common_headers(answer.header(ETAG.as_str()).is_some()) {
+        response.insert_header(header);
+    }
     for (name, value) in answer.headers() {
         let name = HeaderName::try_from(name).map_err(unreadable)?;
         let value = HeaderValue::try_from(value).map_err(unreadable)?;
-        response.append_header((name, value));
+        response.insert_header((name, value));
+    }
+    if answer.is_replayed {
+        response.insert_header((IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true")));
     }
     Ok(response.body(answer.body.unwrap_or_default()))
 }

@@ -4,7 +4,9 @@ use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
-        header::{CACHE_CONTROL, ETAG, EntityTag, Header, HeaderValue, IfNoneMatch, VARY},
+        header::{
+            CACHE_CONTROL, ETAG, EntityTag, Header, HeaderName, HeaderValue, IfNoneMatch, VARY,
+        },
     },
     web::Bytes,
 };
@@ -81,6 +83,14 @@ impl Representation {
     #[must_use]
     pub fn response(self, status: StatusCode) -> HttpResponse {
         self.full(status, PRIVATE)
+    }
+
+    /// The headers about caching that each response to a write has.
+    pub(super) fn caching_headers() -> [(HeaderName, HeaderValue); 2] {
+        [
+            (CACHE_CONTROL, HeaderValue::from_static(PRIVATE)),
+            (VARY, HeaderValue::from_static("Authorization")),
+        ]
     }
 
     fn full(self, status: StatusCode, caching: &'static str) -> HttpResponse {

@@ -22,7 +22,7 @@ use crate::error::panic_message;
 use super::{
     Problem, State,
     authentication::{Access, authenticate},
-    idempotency::{self, FingerprintOf, IDEMPOTENCY_KEY},
+    idempotency::{self, FingerprintOf, IDEMPOTENCY_KEY, Rule},
     limits::AddressLimit,
     prefer,
     problem::ProblemType,
@@ -57,7 +57,7 @@ struct Guard {
     /// Whether `Prefer: return=minimal` is applied.
     prefer: bool,
     /// `None` if the route ignores `Idempotency-Key`.
-    fingerprint: Option<FingerprintOf>,
+    key: Option<Rule>,
 }
 
 /// `route!(handler)`: a [`Route`] of a handler that has `#[utoipa::path]`, which gives the method,
@@ -92,7 +92,7 @@ impl Route {
                 access: Access::Public,
                 limit: None,
                 prefer: false,
-                fingerprint: None,
+                key: None,
             },
             problems: &[],
         }
@@ -159,7 +159,14 @@ impl Route {
     /// Like [`idempotent`](Self::idempotent), for a body that must not be hashed as a whole.
     #[must_use]
     pub fn idempotent_by(mut self, fingerprint: FingerprintOf) -> Self {
-        self.guard.fingerprint = Some(fingerprint);
+        self.guard.key = Some(Rule::first(fingerprint));
+        self
+    }
+
+    /// Like [`idempotent`](Self::idempotent), for a batched write, which looks for the stored answer itself.
+    #[must_use]
+    pub fn idempotent_in_batch(mut self) -> Self {
+        self.guard.key = Some(Rule::IN_BATCH);
         self
     }
 
@@ -201,7 +208,7 @@ impl Route {
         let mut operation = (self.operation)();
         operation.tags = Some((self.tags)().into_iter().map(str::to_owned).collect());
         operation.security = Some(self.guard.access.security());
-        if self.guard.fingerprint.is_some() {
+        if self.guard.key.is_some() {
             idempotency::declare(&mut operation);
         }
         operation
@@ -216,10 +223,7 @@ impl Route {
     /// The problems of the handler, of its credentials and of its key.
     pub fn problems(&self) -> impl Iterator<Item = &'static ProblemType> {
         let of_access = self.guard.access.problems();
-        let of_key = self
-            .guard
-            .fingerprint
-            .map_or(&[][..], |_| idempotency::PROBLEMS);
+        let of_key = self.guard.key.map_or(&[][..], |_| idempotency::PROBLEMS);
         let all = of_access.iter().chain(self.problems).chain(of_key);
         all.copied()
     }
@@ -286,11 +290,11 @@ async fn run(
     // Handlers share nothing that is not behind a lock or in a database.
     let answer = AssertUnwindSafe(async {
         admit(&parts, guard).await?;
-        if let Some(fingerprint) = guard.fingerprint
+        if let Some(rule) = guard.key
             && parts.headers().contains_key(IDEMPOTENCY_KEY)
         {
             // Boxed, because it is rare, and every request would contain its large future.
-            return Box::pin(idempotency::answer(fingerprint, request, &next)).await;
+            return Box::pin(idempotency::answer(rule, request, &next)).await;
         }
         let answer = next.call(request).await;
         Ok(answer.map(ServiceResponse::map_into_boxed_body))
@@ -348,7 +352,7 @@ mod tests {
             access: Access::Public,
             limit: None,
             prefer: false,
-            fingerprint: None,
+            key: None,
         };
         let app = App::new()
             .service(

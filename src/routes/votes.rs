@@ -29,7 +29,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(vote)
             .needs(Scope::VotesWrite)
             .honours_prefer()
-            .idempotent()
+            .idempotent_in_batch()
             .fails_with(&[NOT_FOUND, NO_VOTE, ALREADY_VOTED, QUOTA_EXCEEDED]),
         route!(put_vote)
             .needs(Scope::VotesWrite)

@@ -108,13 +108,12 @@ async fn step(transaction: &Transaction, id: UserId) -> Result<Step, Error> {
     if given > 0 {
         return Ok(Step::Removed(given));
     }
-    let answers = idempotency::delete_some_of(transaction, id).await?;
-    if answers > 0 {
+    if let Some(answers) = idempotency::delete_some_of(transaction, id).await? {
         return Ok(Step::Removed(answers));
     }
     let posts = next_posts(transaction, id).await?;
     let Some(first) = posts.first() else {
-        // The foreign keys delete what a request in progress added meanwhile.
+        // Foreign keys and triggers delete what a request in progress added meanwhile.
         Entity::delete_by_id(id).exec(transaction).await?;
         return Ok(Step::Finished);
     };

@@ -89,6 +89,14 @@ impl ToSchema for IdempotencyKey {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType)]
 pub struct KeyScope(i64);
 
+impl KeyScope {
+    /// True if the requests have a caller.
+    #[must_use]
+    pub fn has_caller(self) -> bool {
+        self.0 != 0
+    }
+}
+
 impl From<Option<UserId>> for KeyScope {
     /// The ids of users begin at 1.
     fn from(caller: Option<UserId>) -> Self {

@@ -65,7 +65,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(create)
             .needs(Scope::PostsCreate)
             .honours_prefer()
-            .idempotent()
+            .idempotent_in_batch()
             .fails_with(&[EXTERNAL_ID_TAKEN, QUOTA_EXCEEDED]),
         route!(put)
             .needs(Scope::PostsCreate)

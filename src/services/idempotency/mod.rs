@@ -5,6 +5,7 @@
 //! of the others are rolled back. Only answers of committed writes are stored, so a request that failed
 //! can be sent again with its key.
 
+mod batch;
 mod in_flight;
 mod read;
 mod remove;
@@ -21,10 +22,10 @@ use crate::{
     db::{Db, Transaction},
     error::Error,
 };
+pub(super) use batch::{KeyedBatch, KeyedOutput, KeyedRow};
 pub use in_flight::{InFlight, Running};
 pub use remove::delete_expired;
 pub(super) use remove::delete_some_of;
-pub(super) use store::store_all;
 
 /// The time for which an answer is stored.
 const LIFETIME: Duration = Duration::hours(24);
@@ -36,21 +37,24 @@ pub struct KeyedRequest {
     pub scope: KeyScope,
     /// The key.
     pub key: IdempotencyKey,
-    /// Method and path, with the names of the path's parameters.
-    pub route: String,
-    /// The SHA-256 of path, query and body, base64url. It does not cover a password.
+    /// The SHA-256 of method, path, query and body, base64url. It does not cover a password.
     pub hash: String,
 }
+
+/// A key with its scope.
+type ScopedKey = (KeyScope, IdempotencyKey);
 
 /// The answer of a request, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// The headers, `name: value`, one in each line.
+    /// The headers that others of its kind do not share, `name: value`, one in each line.
     pub headers: String,
     /// The body; `None` if it has a secret.
     pub body: Option<String>,
+    /// True if an earlier request was answered with it.
+    pub is_replayed: bool,
 }
 
 impl StoredAnswer {
@@ -62,6 +66,7 @@ impl StoredAnswer {
             status,
             headers: format!("location: {location}"),
             body: None,
+            is_replayed: false,
         }
     }
 
@@ -101,36 +106,37 @@ impl KeyedRequest {
         }
     }
 
+    fn scoped_key(&self) -> ScopedKey {
+        (self.scope, self.key.clone())
+    }
+
     /// The stored answer of this request; `None` if there is none.
     ///
     /// # Errors
     /// [`Error::IdempotencyKeyReused`] if the key belongs to another request.
     pub async fn find(&self, db: &Db) -> Result<Option<Found>, Error> {
-        let Some(row) = read::find(db, self).await? else {
-            return Ok(None);
-        };
-        if row.route != self.route || row.request_hash != self.hash {
-            return Err(Error::IdempotencyKeyReused);
+        let row = read::find(db, self.scoped_key()).await?;
+        row.map(|row| self.found(row)).transpose()
+    }
+
+    fn found(&self, row: Model) -> Result<Found, Error> {
+        if row.request_hash == self.hash {
+            Ok(Found(row))
+        } else {
+            Err(Error::IdempotencyKeyReused)
         }
-        Ok(Some(Found(row)))
     }
 }
 
 impl<T> Keyed<T> {
     /// The answer, and its row. `user` is the user to whom the answer belongs.
-    pub(super) fn answer(&self, user: UserId, result: &T) -> Result<(StoredAnswer, Model), Error> {
+    fn answer(&self, user: UserId, result: &T) -> Result<(StoredAnswer, Model), Error> {
         let answer = (self.answer)(result)?;
-        let KeyedRequest {
-            scope,
-            key,
-            route,
-            hash,
-        } = self.request.clone();
+        let KeyedRequest { scope, key, hash } = self.request.clone();
         let row = Model {
             caller: scope,
             key,
-            user_id: user,
-            route,
+            user_id: (!scope.has_caller()).then_some(user),
             request_hash: hash,
             status: answer.status.into(),
             headers: answer.headers.clone(),
@@ -140,7 +146,8 @@ impl<T> Keyed<T> {
         Ok((answer, row))
     }
 
-    /// Stores the answer, as the last statement of a write that is not batched. Returns it.
+    /// Stores the answer, as the last statement of a write that is not batched. Returns it. `user` is the
+    /// user to whom the answer belongs: the caller, or the user that a sign-up created.
     ///
     /// # Errors
     /// [`Error::IdempotencyKeyInUse`] if another request has stored its answer with the key meanwhile.
@@ -152,7 +159,7 @@ impl<T> Keyed<T> {
         result: &T,
     ) -> Result<StoredAnswer, Error> {
         let (answer, row) = self.answer(user, result)?;
-        store_all(transaction, vec![row]).await?;
+        store::store(transaction, row).await?;
         Ok(answer)
     }
 }
@@ -162,9 +169,9 @@ impl<T> Keyed<T> {
 pub struct Found(Model);
 
 impl Found {
-    /// The user to whom the answer belongs: the caller, or the user that a sign-up created.
+    /// The user that the request created, if it had no caller.
     #[must_use]
-    pub fn user_id(&self) -> UserId {
+    pub fn new_user(&self) -> Option<UserId> {
         self.0.user_id
     }
 
@@ -177,6 +184,7 @@ impl Found {
             status: u16::try_from(self.0.status).map_err(Error::internal)?,
             headers: self.0.headers,
             body: self.0.body,
+            is_replayed: true,
         };
         if answer.body.is_some() {
             return Ok(answer);

@@ -2,7 +2,7 @@
 
 use entity::{
     idempotency_keys::{Column, Entity},
-    values::UserId,
+    values::{KeyScope, UserId},
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
@@ -37,27 +37,29 @@ pub async fn delete_expired(db: &Db) -> Result<u64, Error> {
             Ok(Box::pin(delete).await?)
         });
         match deleted.await? {
-            0 => return Ok(total),
-            deleted => total += deleted,
+            None => return Ok(total),
+            Some(deleted) => total += deleted,
         }
     }
 }
 
-/// Deletes some of the answers that belong to `user`. Returns their number: 0 if there are none.
+/// Deletes some of the answers to requests of `user`. Returns their number; `None` if there are none.
 pub(in crate::services) async fn delete_some_of(
     transaction: &Transaction,
     user: UserId,
-) -> Result<u64, DbErr> {
-    let delete = delete_some(transaction, Entity::find(), Column::UserId.eq(user));
+) -> Result<Option<u64>, DbErr> {
+    let caller = KeyScope::from(Some(user));
+    let delete = delete_some(transaction, Entity::find(), Column::Caller.eq(caller));
     Box::pin(delete).await
 }
 
-/// Deletes the first rows of `all` that match `condition`, up to [`ROWS`] and [`BYTES`].
+/// Deletes the first rows of `all` that match `condition`, up to [`ROWS`] and [`BYTES`]. Returns the
+/// number of those that another transaction did not delete first; `None` if no row matches.
 async fn delete_some(
     transaction: &Transaction,
     all: Select<Entity>,
     condition: Expr,
-) -> Result<u64, DbErr> {
+) -> Result<Option<u64>, DbErr> {
     let select = all
         .select_only()
         .columns([Column::Caller, Column::Key])
@@ -75,7 +77,7 @@ async fn delete_some(
         keys.push(row.try_get("", "key")?);
     }
     if keys.is_empty() {
-        return Ok(0);
+        return Ok(None);
     }
     let rows = ValuesTable::new()
         .column("caller", callers)
@@ -85,5 +87,5 @@ async fn delete_some(
         .filter(key.in_subquery(rows.select(backend)))
         // A request can have replaced an expired row.
         .filter(condition);
-    Ok(delete.exec(transaction).await?.rows_affected)
+    Ok(Some(delete.exec(transaction).await?.rows_affected))
 }

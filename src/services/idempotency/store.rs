@@ -2,36 +2,45 @@
 
 use entity::idempotency_keys::{Column, Entity, Model};
 use sea_orm::{
-    ConnectionTrait,
-    sea_query::{Expr, ExprTrait, OnConflict, Order, Query},
+    ConnectionTrait, EntityTrait, IntoActiveModel,
+    sea_query::{Expr, Query},
 };
 
-use super::cutoff;
+use super::read::find_or_expire;
 use crate::{
-    db::{Transaction, ValuesTable},
+    db::{Constraint, OnConstraint, Transaction, ValuesTable},
     error::Error,
     services::now,
 };
 
-/// The columns of the values, in their order.
-const VALUES: [Column; 8] = [
-    Column::Caller,
-    Column::Key,
-    Column::UserId,
-    Column::Route,
-    Column::RequestHash,
-    Column::Status,
-    Column::Headers,
-    Column::Body,
-];
-const CREATED_AT: [Column; 1] = [Column::CreatedAt];
+const KEY: Constraint = Constraint::unique(
+    "idempotency_keys_pkey",
+    "idempotency_keys.caller, idempotency_keys.key",
+);
 
-/// Stores `rows` by one statement. A row replaces an expired one with its key.
+/// Stores `row`.
 ///
 /// # Errors
-/// [`Error::IdempotencyKeyInUse`] if a key has an answer already. The transaction must be rolled back
-/// then. PostgreSQL waits for a transaction that is about to store the key.
-pub(in crate::services) async fn store_all(
+/// [`Error::IdempotencyKeyInUse`] if the key has an answer already. PostgreSQL waits for a transaction that
+/// is about to store the key.
+pub(super) async fn store(transaction: &Transaction, row: Model) -> Result<(), Error> {
+    let key = (row.caller, row.key.clone());
+    if find_or_expire(transaction, &key).await?.is_some() {
+        return Err(Error::IdempotencyKeyInUse);
+    }
+    let insert = Entity::insert(row.into_active_model());
+    let inserted = insert.exec_without_returning(transaction).await;
+    inserted.on_constraint([(KEY, Error::IdempotencyKeyInUse)])?;
+    Ok(())
+}
+
+/// Stores `rows`, which have a caller and a body, by one statement. The transaction has looked for their
+/// keys.
+///
+/// # Errors
+/// [`Error::TryAgain`] if a key has an answer nevertheless. PostgreSQL waits for a transaction that is about
+/// to store the key.
+pub(super) async fn store_all(
     transaction: &Transaction,
     mut rows: Vec<Model>,
 ) -> Result<(), Error> {
@@ -40,40 +49,37 @@ pub(in crate::services) async fn store_all(
     }
     // All transactions lock keys in this order, so that they cannot deadlock.
     rows.sort_by(|one, other| (one.caller, &one.key).cmp(&(other.caller, &other.key)));
-    let count = rows.len();
-    let values = ValuesTable::numbered(count)
+    let body = |row: &mut Model| row.body.take().unwrap_or_default();
+    let bodies: Vec<_> = rows.iter_mut().map(body).collect();
+    let values = ValuesTable::new()
         .column("caller", rows.iter().map(|row| row.caller))
         .column("key", rows.iter().map(|row| row.key.clone()))
-        .column("user_id", rows.iter().map(|row| row.user_id))
-        .column("route", rows.iter().map(|row| row.route.clone()))
-        .column(
-            "request_hash",
-            rows.iter().map(|row| row.request_hash.clone()),
-        )
         .column("status", rows.iter().map(|row| row.status))
+        .column("hash", rows.iter().map(|row| row.request_hash.clone()))
         .column("headers", rows.iter().map(|row| row.headers.clone()))
-        .nullable_column("body", rows.iter_mut().map(|row| row.body.take()));
+        .column("body", bodies);
+    // Both databases insert in the order of the values.
     let select = Query::select()
-        .columns(VALUES)
+        .columns(["caller", "key", "status", "hash", "headers", "body"])
         .expr(Expr::value(now()))
         .from_subquery(values.select(transaction.get_database_backend()), "rows")
-        .order_by(ValuesTable::POSITION, Order::Asc)
         .take();
-    let replace = OnConflict::columns([Column::Caller, Column::Key])
-        .update_columns(VALUES.into_iter().skip(2).chain(CREATED_AT))
-        .action_and_where(Expr::col((Entity, Column::CreatedAt)).lte(cutoff()))
-        .to_owned();
     let insert = Query::insert()
         .into_table(Entity)
-        .columns(VALUES.into_iter().chain(CREATED_AT))
+        .columns([
+            Column::Caller,
+            Column::Key,
+            Column::Status,
+            Column::RequestHash,
+            Column::Headers,
+            Column::Body,
+            Column::CreatedAt,
+        ])
         .select_from(select)
         .map_err(Error::internal)?
-        .on_conflict(replace)
-        .returning_col(Column::Caller)
         .take();
-    if transaction.query_all(&insert).await?.len() == count {
-        Ok(())
-    } else {
-        Err(Error::IdempotencyKeyInUse)
-    }
+    let again = "another server has stored an answer with the same key";
+    let inserted = transaction.execute(&insert).await;
+    inserted.on_constraint([(KEY, Error::try_again(again))])?;
+    Ok(())
 }

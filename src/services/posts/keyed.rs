@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use entity::{
-    posts::ActiveModel,
-    values::{UserId, Username},
-};
+use entity::{posts::ActiveModel, values::Username};
 use sea_orm::ActiveValue::Set;
 
 use super::{
@@ -18,15 +15,16 @@ use crate::{
     error::Error,
     services::{
         auth::Identity,
-        idempotency::{Keyed, StoredAnswer, store_all},
+        idempotency::{Keyed, KeyedBatch, KeyedOutput, KeyedRow, StoredAnswer},
         quotas::Quotas,
     },
 };
 
-/// Like [`create`](super::create), and stores the answer.
+/// Like [`create`](super::create), and stores the answer. Writes nothing if the request is repeated, and
+/// returns the stored answer.
 ///
 /// # Errors
-/// Those of [`create`](super::create); [`Error::IdempotencyKeyInUse`].
+/// Those of [`create`](super::create); [`Error::IdempotencyKeyReused`].
 pub async fn create_keyed(
     db: &Db,
     quotas: &Quotas,
@@ -40,14 +38,21 @@ pub async fn create_keyed(
     };
     let external_id = external_id_of(&post).cloned();
     let reservation = quotas.reserve_new(db, owner.id, &post).await?;
-    let post = KeyedPost {
-        post: Arc::new(post),
-        owner_id: owner.id,
-        owner_username: owner.username,
+    let post = KeyedRow {
+        row: NewPost {
+            post: Arc::new(post),
+            owner_username: owner.username,
+        },
+        user: owner.id,
         keyed,
     };
-    let answer = match db.batched_write::<CreateKeyedPosts>(post).await {
+    let written = db.batched_write::<CreateKeyedPosts>(post).await;
+    let answer = match written.flatten() {
         Ok(None) => Err(taken(db, owner.id, external_id).await),
+        Ok(Some(answer)) if answer.is_replayed => {
+            reservation.release();
+            return Ok(answer);
+        }
         Ok(Some(answer)) => Ok(answer),
         Err(error) => Err(error),
     };
@@ -56,41 +61,43 @@ pub async fn create_keyed(
 
 struct CreateKeyedPosts;
 
-struct KeyedPost {
+struct NewPost {
     post: Arc<ActiveModel>,
-    owner_id: UserId,
     owner_username: Username,
-    keyed: Keyed<PostView>,
 }
 
 impl BatchedWrite for CreateKeyedPosts {
-    type Row = KeyedPost;
-    /// `None` if the external id is taken: then no answer is stored.
-    type Output = Option<StoredAnswer>;
+    type Row = KeyedRow<NewPost, PostView>;
+    /// `None` if the external id is taken.
+    type Output = KeyedOutput;
 
-    fn bytes(row: &KeyedPost) -> usize {
-        CreatePosts::bytes(&row.post)
+    fn bytes(row: &Self::Row) -> usize {
+        CreatePosts::bytes(&row.row.post)
     }
 
-    fn group(row: &KeyedPost) -> i64 {
-        CreatePosts::group(&row.post)
+    fn group(row: &Self::Row) -> i64 {
+        CreatePosts::group(&row.row.post)
     }
 
     async fn write(
         transaction: &Transaction,
-        rows: &[Arc<KeyedPost>],
-    ) -> Result<Vec<Option<StoredAnswer>>, Error> {
-        let posts: Vec<_> = rows.iter().map(|row| Arc::clone(&row.post)).collect();
-        let inserted = CreatePosts::write(transaction, &posts).await?;
-        let (mut answers, mut stored) = (Vec::with_capacity(rows.len()), Vec::new());
-        for (post, row) in inserted.into_iter().zip(rows) {
-            let view = |post| PostView::of_new(post, row.owner_username.clone());
-            let answer = post.map(|post| row.keyed.answer(row.owner_id, &view(post)));
-            let (answer, to_store) = answer.transpose()?.unzip();
-            answers.push(answer);
-            stored.extend(to_store);
-        }
-        store_all(transaction, stored).await?;
-        Ok(answers)
+        rows: &[Arc<Self::Row>],
+    ) -> Result<Vec<KeyedOutput>, Error> {
+        let batch = KeyedBatch::find(transaction, rows).await?;
+        let posts: Vec<_> = batch
+            .new_rows()
+            .map(|row| Arc::clone(&row.row.post))
+            .collect();
+        let inserted = if posts.is_empty() {
+            Vec::new()
+        } else {
+            CreatePosts::write(transaction, &posts).await?
+        };
+        let views = batch.new_rows().zip(inserted).map(|(row, post)| {
+            let owner = row.row.owner_username.clone();
+            post.map(|post| PostView::of_new(post, owner))
+        });
+        let views: Vec<_> = views.collect();
+        batch.store(transaction, views).await
     }
 }

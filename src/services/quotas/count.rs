@@ -50,7 +50,7 @@ pub(super) async fn usage(db: Db, id: UserId) -> Result<Usage, Error> {
     let answers = Query::select()
         .expr(sum(body.add(i32::from(ANSWER_BYTES))))
         .from(idempotency_keys::Entity)
-        .and_where(Expr::col(idempotency_keys::Column::UserId).eq(id))
+        .and_where(Expr::col(idempotency_keys::Column::Caller).eq(id))
         .take();
     let answers = Expr::SubQuery(None, Box::new(answers.into()));
     let count = Entity::find()

@@ -132,7 +132,8 @@ impl Estimate {
         fits
     }
 
-    fn add(&mut self, more: Usage) {
+    /// Adds `more`, even if it does not fit.
+    pub(super) fn add(&mut self, more: Usage) {
         self.since = self.since.plus(more);
         self.running = self.running.plus(more);
     }

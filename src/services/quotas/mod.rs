@@ -115,7 +115,7 @@ impl Quotas {
     }
 
     /// Reserves the stored answer to a request of `caller` with a body of `bytes`. JSON of the same text
-    /// is about as long.
+    /// is about as long. A longer answer is [added](Reservation::add_bytes) later.
     ///
     /// # Errors
     /// [`Error::TextQuotaExceeded`]; [`Error::Unavailable`] if the rows must be counted, but cannot be.
@@ -197,6 +197,15 @@ impl Quotas {
 pub struct Reservation(Option<(Arc<Account>, Usage)>);
 
 impl Reservation {
+    /// Adds `bytes` that the write turned out to need, even if they exceed the quota.
+    pub fn add_bytes(&mut self, bytes: usize) {
+        if let Some((account, usage)) = &mut self.0 {
+            let more = Usage::of(0, bytes);
+            account.estimate().add(more);
+            *usage = usage.plus(more);
+        }
+    }
+
     /// Releases the reservation of a write that was not committed, or changed nothing.
     pub fn release(self) {
         if let Some((account, usage)) = &self.0 {

@@ -124,6 +124,58 @@ async fn each_of_many_requests_gets_its_own_answer(fixture: Fixture) {
     }
 }
 
+/// New and repeated requests of several users share a batch, and so does one with the key of another
+/// request.
+#[apply(behaviour)]
+async fn a_repeated_request_does_not_affect_those_of_its_batch(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let users = [service.user("ada").await, service.user("grace").await];
+    let send = async |number: usize, title: &str| {
+        let user = &users[number % 2];
+        let body = new_post(&format!("{title} {number}"));
+        post(&service, "/posts", Some(user), &format!("{number}"), &body).await
+    };
+    let first = join_all((0..20).map(|number| send(number, "Title"))).await;
+    first.iter().for_each(assert_first);
+    let both = (0..60).map(|number| match number {
+        15..20 => send(number, "Other"),
+        _ => send(number, "Title"),
+    });
+    for (number, answer) in join_all(both).await.iter().enumerate() {
+        match number {
+            0..15 => assert_replayed(&first[number], answer),
+            15..20 => drop(assert_problem(answer, 422, "idempotency-key-reused")),
+            _ => assert_first(answer),
+        }
+    }
+    let connection = fixture.connect().await;
+    let titles = "SELECT count(DISTINCT title) || ' of ' || count(*) FROM posts";
+    assert_eq!(column(&connection, titles).await, ["60 of 60"]);
+
+    let vote = async |number: usize| {
+        let body = json!({"post_id": first[number / 2].json()["id"], "dir": 1});
+        let user = &users[number % 2];
+        post(
+            &service,
+            "/vote",
+            Some(user),
+            &format!("vote-{number}"),
+            &body,
+        )
+        .await
+    };
+    let voted = join_all((0..10).map(&vote)).await;
+    voted.iter().for_each(assert_first);
+    for (number, answer) in join_all((0..40).map(&vote)).await.iter().enumerate() {
+        match voted.get(number) {
+            Some(first) => assert_replayed(first, answer),
+            None => assert_first(answer),
+        }
+    }
+    let votes = "SELECT count(*) FROM votes";
+    assert_eq!(column(&connection, votes).await, ["40"]);
+}
+
 /// The vote exists, and the key is another: that is no repetition.
 #[apply(behaviour)]
 async fn votes_with_different_keys_count_once(fixture: Fixture) {

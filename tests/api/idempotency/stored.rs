@@ -31,12 +31,12 @@ async fn age(connection: &DatabaseConnection, hours: i64) {
 /// Inserts `count` answers of `user`, `hours` old.
 async fn insert_answers(connection: &DatabaseConnection, user: &User, count: u32, hours: i64) {
     let columns = "idempotency_keys
-        (caller, key, user_id, route, request_hash, status, headers, body, created_at)";
+        (caller, key, request_hash, status, headers, body, created_at)";
     let (id, moment) = (user.id, hours_ago(hours));
     let body = "x".repeat(10_000);
     // Three sizes of body, and none.
     let row = format!(
-        "{id}, '{hours}-' || n, {id}, 'POST /posts', '', 201, '',
+        "{id}, '{hours}-' || n, '', 201, '',
          CASE n % 4 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'x' ELSE '{body}' END, created_at
          FROM numbers, users WHERE id = {id}"
     );
@@ -179,4 +179,65 @@ async fn stored_answers_count_towards_the_quota_of_text(fixture: Fixture) {
     age(&connection, 25).await;
     delete_expired(&db).await.expect("failed");
     counted(0).await;
+}
+
+/// Another write can use up the quota before the repetition.
+#[apply(behaviour)]
+async fn a_request_is_repeated_while_the_quota_is_full(fixture: Fixture) {
+    fixture.migrate().await;
+    let mut state = fixture.state(&fixture.database()).await;
+    state.quotas = Quotas::new(QuotaSettings {
+        posts: Some(2),
+        bytes: Some(4_000),
+    });
+    let service = fixture.start(state, Origins::These(Vec::new()));
+    let ada = service.user("ada").await;
+    let new = new_post("Title");
+    let first = post(&service, "/posts", Some(&ada), "key", &new).await;
+    assert_first(&first);
+    let id = first.json()["id"].as_i64().unwrap();
+    let vote = json!({"post_id": id, "dir": 1});
+    let voted = post(&service, "/vote", Some(&ada), "vote", &vote).await;
+    assert_first(&voted);
+    let large = json!({"title": "t", "content": "c".repeat(2_000)});
+    service.post("/posts", &ada, large).await.expect(201);
+    let refused = post(&service, "/posts", Some(&ada), "other", &new).await;
+    assert_problem(&refused, 409, "quota-exceeded");
+    for _ in 0..2 {
+        let again = post(&service, "/posts", Some(&ada), "key", &new).await;
+        assert_replayed(&first, &again);
+        let again = post(&service, "/vote", Some(&ada), "vote", &vote).await;
+        assert_replayed(&voted, &again);
+        let other = post(&service, "/posts", Some(&ada), "key", &new_post("Other")).await;
+        assert_problem(&other, 422, "idempotency-key-reused");
+    }
+}
+
+/// An answer can be much longer than its request, which is reserved for it.
+#[apply(behaviour)]
+async fn a_long_answer_counts_as_a_whole(fixture: Fixture) {
+    fixture.migrate().await;
+    let mut state = fixture.state(&fixture.database()).await;
+    let quota = 400_000;
+    state.quotas = Quotas::new(QuotaSettings {
+        posts: None,
+        bytes: Some(quota),
+    });
+    let service = fixture.start(state, Origins::These(Vec::new()));
+    let ada = service.user("ada").await;
+    let mut rows = vec![json!({}); 999];
+    rows.push(new_post("Title"));
+    let body = json!({"posts": rows, "atomic": false});
+    let mut stored = 0;
+    for number in 0..6 {
+        let key = format!("key-{number}");
+        let answer = post(&service, "/posts/bulk", Some(&ada), &key, &body).await;
+        if stored > quota {
+            assert_problem(&answer, 409, "quota-exceeded");
+        } else {
+            assert_first(&answer);
+            stored += u64::try_from(answer.text.len()).unwrap();
+        }
+    }
+    assert!(stored > quota, "{stored}");
 }

@@ -118,6 +118,7 @@ const ROWS: [Row; 42] = [
     ("PATCH /users/me", Users, ACCOUNT, "{}"),
     ("DELETE /users/me", Users, ACCOUNT, "{}"),
     ("GET /users/me/export", Users, ACCOUNT, ""),
+    ("POST /users/me/import", SignedIn, &[], "{}"),
     ("GET /sessions", Users, ACCOUNT, ""),
     ("DELETE /sessions/{id}", Users, ACCOUNT, ""),
     ("GET /tokens", Users, ACCOUNT, ""),

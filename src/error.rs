@@ -82,6 +82,16 @@ pub enum Error {
     /// The row is correct, but another one of its request failed.
     #[error("another row of the request failed")]
     RowNotWritten,
+    /// The rows of the request change too much text at once.
+    #[error(
+        "must add, replace and delete at most {max} bytes of text at once, and come to {bytes}; send fewer rows"
+    )]
+    TooMuchText {
+        /// The bytes that the rows add and take away.
+        bytes: usize,
+        /// Maximum number of bytes.
+        max: usize,
+    },
     /// Only the owner may change the post.
     #[error("post {id} belongs to another user")]
     NotOwner {
@@ -213,7 +223,9 @@ pub enum Error {
     #[error("the service is busy with other lists")]
     Busy,
     /// The list has too many posts to count them.
-    #[error("the list has more than {max} posts")]
+    #[error(
+        "cannot be `exact`: the list has more than {max} posts; leave `count` out and page by `cursor`, from the `Link` header"
+    )]
     TooManyToCount {
         /// Maximum number of posts that are counted.
         max: u64,

@@ -111,8 +111,8 @@ pub(super) const RATE_LIMIT_SIGN_IN_ACCOUNT: Setting = setting(
 );
 pub(super) const RATE_LIMIT_WRITES: Setting = setting(
     "RATE_LIMIT_WRITES",
-    "600/minute",
-    "The limit of requests other than GET and HEAD per user",
+    "1200/minute",
+    "The limit of requests other than GET and HEAD per user. Each row of /posts/bulk counts as one",
 );
 pub(super) const MAX_CONNECTIONS: Setting = setting(
     "MAX_CONNECTIONS",

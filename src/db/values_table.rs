@@ -19,7 +19,7 @@ pub struct ValuesTable(Vec<Column>);
 
 #[derive(Clone, Debug)]
 struct Column {
-    name: &'static str,
+    name: String,
     array_type: ArrayType,
     is_nullable: bool,
     values: Vec<Value>,
@@ -44,7 +44,7 @@ impl ValuesTable {
 
     /// Adds a column. All columns must have as many values.
     #[must_use]
-    pub fn column<T>(self, name: &'static str, values: impl IntoIterator<Item = T>) -> Self
+    pub fn column<T>(self, name: impl Into<String>, values: impl IntoIterator<Item = T>) -> Self
     where
         T: ValueType + Into<Value>,
     {
@@ -56,7 +56,7 @@ impl ValuesTable {
     #[must_use]
     pub fn nullable_column<T>(
         self,
-        name: &'static str,
+        name: impl Into<String>,
         values: impl IntoIterator<Item = Option<T>>,
     ) -> Self
     where
@@ -87,15 +87,17 @@ impl ValuesTable {
         rows.iter().map(pair).collect()
     }
 
-    pub(super) fn dynamic_column(
+    /// Adds a column of values that all have the type `array_type`.
+    #[must_use]
+    pub fn dynamic_column(
         mut self,
-        name: &'static str,
+        name: impl Into<String>,
         array_type: ArrayType,
         is_nullable: bool,
         values: Vec<Value>,
     ) -> Self {
         self.0.push(Column {
-            name,
+            name: name.into(),
             array_type,
             is_nullable,
             values,
@@ -138,7 +140,7 @@ impl ValuesTable {
         let mut table = Query::select();
         for column in self.0 {
             let name = column.name;
-            let mut value = Expr::col(name);
+            let mut value = Expr::col(name.clone());
             let mut values = column.values;
             if column.is_nullable {
                 let is_null = format!("{name}_is_null");
@@ -154,7 +156,7 @@ impl ValuesTable {
                 }
                 value = Expr::case(Expr::col(is_null).not(), value).into();
             }
-            arrays.expr_as(unnest(column.array_type, values), name);
+            arrays.expr_as(unnest(column.array_type, values), name.clone());
             table.expr_as(value, name);
         }
         table.from_subquery(arrays, "arrays").take()

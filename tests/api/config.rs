@@ -50,7 +50,7 @@ fn every_setting_has_a_default() {
     assert_eq!(limits.sign_up, rate(60, 3600));
     assert_eq!(limits.sign_in, rate(30, 60));
     assert_eq!(limits.sign_in_account, rate(10, 60));
-    assert_eq!(limits.writes, rate(600, 60));
+    assert_eq!(limits.writes, rate(1200, 60));
     assert_eq!(limits.trusted_proxies, []);
 }
 

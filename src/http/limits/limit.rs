@@ -80,11 +80,13 @@ impl RateLimit {
     /// allows so many at once.
     ///
     /// # Errors
-    /// If the limit is exhausted: the time until so many requests are allowed. Nothing is counted.
+    /// If the limit is exhausted: the time until one more than these is allowed, because the next attempt is
+    /// counted first as a request itself. Nothing is counted.
     pub(super) fn acquire_many(&self, key: Key, more: NonZeroU32) -> Option<Result<u32, Duration>> {
         let checked = self.limiter.check_key_n(&key.0, more).ok()?;
         let acquired = checked.map(|state| state.remaining_burst_capacity());
-        Some(acquired.map_err(|refused| refused.wait_time_from(self.limiter.clock().now())))
+        let now = self.limiter.clock().now();
+        Some(acquired.map_err(|refused| refused.wait_time_from(now) + self.interval))
     }
 
     /// The time until the full count is available again, if `remaining` requests are allowed now.
@@ -150,6 +152,22 @@ mod tests {
         }
         assert_eq!(limit.acquire(other), Ok(2));
         assert_eq!(limit.time_to_full(0).as_secs(), 3600);
+    }
+
+    #[test]
+    fn many_requests_are_admitted_after_the_wait() {
+        let limit = limit(10, 1);
+        let one = limit.key(1);
+        let attempt = || {
+            limit.acquire(one)?;
+            limit
+                .acquire_many(one, NonZeroU32::new(9).unwrap())
+                .unwrap()
+        };
+        assert_eq!(attempt(), Ok(0));
+        std::thread::sleep(Duration::from_millis(150));
+        std::thread::sleep(attempt().unwrap_err());
+        assert_eq!(attempt(), Ok(0));
     }
 
     #[test]

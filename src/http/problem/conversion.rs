@@ -20,6 +20,9 @@ impl From<Error> for Problem {
             | Error::PostDeleted
             | Error::ExternalIdNotFound => Self::new(types::NOT_FOUND, detail),
             Error::RowRepeated => Self::invalid(vec![FieldError::new("", "duplicate", detail)]),
+            Error::TooMuchText { .. } => {
+                Self::invalid(vec![FieldError::new("posts", "length", detail)])
+            }
             Error::RowNotWritten => Self::new(types::CONFLICT, detail),
             Error::NoVote { .. } => Self::new(types::NO_VOTE, detail),
             Error::NotOwner { .. } => Self::new(types::NOT_OWNER, detail),
@@ -95,14 +98,9 @@ impl From<Error> for Problem {
                 retry_after: EXPENSIVE_RETRY_AFTER,
                 ..Self::new(types::LIST_TOO_SLOW, detail)
             },
-            Error::TooManyToCount { max } => Self::invalid(vec![FieldError::new(
-                "count",
-                "range",
-                format!(
-                    "cannot be `exact`: the list has more than {max} posts; leave `count` out and \
-                     page by `cursor`, from the `Link` header"
-                ),
-            )]),
+            Error::TooManyToCount { .. } => {
+                Self::invalid(vec![FieldError::new("count", "range", detail)])
+            }
             Error::Overloaded | Error::TooManyExports | Error::TooManyImports => {
                 Self::unavailable(detail, None)
             }

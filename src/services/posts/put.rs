@@ -53,14 +53,15 @@ pub async fn put(
             let row = row.into_iter().next().ok_or_else(again)?;
             return Ok((PostView::of_new(row, owner.username.clone()), true));
         };
-        let scope = Scope::PostsUpdate;
-        if !owner.scopes.contains(scope) {
-            return Err(Error::InsufficientScope { scope });
-        }
         if precondition.is_set() {
             lock(&transaction, id).await?;
             let post = find(&transaction, Some(owner.id), id).await?;
             precondition.check(id, post.ok_or_else(again)?.row.version)?;
+        }
+        // After the condition: with `If-None-Match: *` nothing is replaced.
+        let scope = Scope::PostsUpdate;
+        if !owner.scopes.contains(scope) {
+            return Err(Error::InsufficientScope { scope });
         }
         let changes = ActiveModel {
             updated_at: Set(now()),

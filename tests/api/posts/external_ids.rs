@@ -21,7 +21,8 @@ async fn put(service: &Service, user: &User, external_id: &str, title: &str) -> 
 }
 
 /// A personal access token of `user` with `scopes`.
-async fn token(service: &Service, user: &User, scopes: &[&str]) -> User {
+/// A personal access token of `user`.
+pub async fn token(service: &Service, user: &User, scopes: &[&str]) -> User {
     let new = json!({"name": "Script", "scopes": scopes});
     let token = service.post("/tokens", user, new).await.expect(201).json();
     let token = token["token"].as_str().unwrap().to_owned();
@@ -165,6 +166,12 @@ async fn a_token_that_only_creates_replaces_nothing(fixture: Fixture) {
     let refused = put(&service, &creator, "a", "Second").await.problem(403);
     assert_eq!(refused["type"], "/problems/insufficient-scope");
     assert_eq!(refused["detail"], "the token needs the scope posts:update");
+    // It may try to create, though.
+    let request = service.request("PUT", "/posts/by-external-id/a");
+    let request = request.bearer_auth(&creator.token).json(&post("a"));
+    let request = request.header("if-none-match", "*");
+    let exists = Answer::of(request.send().await.unwrap()).await.problem(412);
+    assert_eq!(exists["current_version"], 1);
     let replaced = put(&service, &both, "a", "Third").await.expect(200).json();
     assert_eq!(
         (&replaced["title"], &replaced["version"]),

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::feed::paging::{every_page, ids};
 use crate::harness::{
-    Fixture, apply, behaviour,
+    Fixture, apply, behaviour, column, insert_numbered, postgres_behaviour,
     service::{Answer, Service, User},
+    wait_for,
 };
 
 /// Creates a post with `metadata`, as this JSON.
@@ -273,4 +274,24 @@ async fn indexes_find_posts_with_metadata(fixture: Fixture) {
     let plan: Vec<String> = rows.iter().map(text).collect();
     let uses = plan.iter().any(|line| line.contains(scan));
     assert!(uses, "{plan:#?}");
+}
+
+#[apply(postgres_behaviour)]
+async fn a_filter_by_metadata_scans_the_index(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let connection = fixture.connect().await;
+    let columns =
+        "posts (owner_id, title, content, published, tags, created_at, updated_at, metadata)";
+    let row = r#"id, 'Title', 'Words.', true, '', created_at, created_at,
+        '{"station": ' || n || ', "kind": "sensor"}' FROM numbers, users"#;
+    insert_numbered(&connection, 20_000, columns, row).await;
+    connection.execute_unprepared("ANALYZE").await.unwrap();
+    let scans = "SELECT idx_scan FROM pg_stat_user_indexes
+        WHERE indexrelname = 'posts_metadata_idx'";
+    assert_eq!(column(&connection, scans).await, ["0"]);
+    let found = service.get("/posts?metadata.station=777", &ada).await;
+    assert_eq!(ids(&found.expect(200)).len(), 1);
+    // One for the text, and one for the number.
+    wait_for(&connection, scans, &["2"]).await;
 }

@@ -16,7 +16,7 @@ use super::{query::DryRun, types::PostCreate};
 use crate::{
     error::{Error, FieldError},
     http::{
-        Body, Problem, Query, Route, State,
+        Body, MAX_BODY_BYTES, Problem, Query, Route, State,
         idempotency::{self, Keyed},
         problem::types::{EXTERNAL_ID_TAKEN, NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED},
         request_id::RequestId,
@@ -27,6 +27,9 @@ use crate::{
         posts::bulk::{self, Done, Key, Mode, Outcome},
     },
 };
+
+/// The posts of every accepted body can be created at once.
+const _: () = assert!(MAX_BODY_BYTES <= bulk::MAX_TEXT_BYTES);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -50,7 +53,8 @@ pub(super) fn routes() -> Vec<Route> {
 ///
 /// In one transaction. Each row counts towards the limit of writes. Rows without `external_id` are always new. A
 /// row with the `external_id` of an earlier row fails. If the same rows with an `external_id` are sent again with
-/// `on_conflict: "update"`, they are `unchanged`.
+/// `on_conflict: "update"`, they are `unchanged`. If the old and new texts of the posts that change come to more
+/// than 1 MiB, the response is 422.
 #[utoipa::path(
     post, path = "/posts/bulk", tag = "posts", operation_id = "createPosts",
     params(DryRun),
@@ -118,7 +122,8 @@ async fn create(
 /// Change many posts
 ///
 /// In one transaction. Each row counts towards the limit of writes. Each row has the members of `patchPost`, and
-/// identifies its post by `id`, or without it by `external_id`.
+/// identifies its post by `id`, or without it by `external_id`. If the old and new texts of the posts that change
+/// come to more than 1 MiB, the response is 422.
 #[utoipa::path(
     patch, path = "/posts/bulk", tag = "posts", operation_id = "patchPosts",
     params(DryRun),
@@ -157,7 +162,7 @@ async fn patch(
 /// Delete many posts and their votes
 ///
 /// In one transaction. Each row counts towards the limit of writes. Moderators cannot delete posts of others this
-/// way.
+/// way. If the texts of the posts come to more than 1 MiB, the response is 422.
 #[utoipa::path(
     delete, path = "/posts/bulk", tag = "posts", operation_id = "deletePosts",
     params(DryRun),

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 
 use entity::{posts::ActiveModel, values::UserId};
+use sea_orm::ActiveModelTrait;
 
 use super::{
     super::external::external_id_of,
+    index_work::IndexWork,
     outcome::{Done, Mode, Outcome, Rows, Written},
-    targets::{Key, Target, find, growth, owned},
+    targets::{Key, Target, find, growth, lock_owner, owned},
     update::update,
 };
 use crate::{
@@ -20,7 +22,8 @@ use crate::{
 /// key at the same position.
 ///
 /// # Errors
-/// [`Error::TextQuotaExceeded`] for all rows together. Each row can fail with [`Error::NotFound`],
+/// [`Error::TextQuotaExceeded`] and [`Error::TooMuchText`] for all rows together; [`Error::InvalidToken`] if
+/// the caller was deleted meanwhile. Each row can fail with [`Error::NotFound`],
 /// [`Error::ExternalIdNotFound`], [`Error::NotOwner`], [`Error::ExternalIdTaken`] or
 /// [`Error::RowRepeated`].
 pub async fn change(
@@ -52,20 +55,28 @@ async fn write(
     changes: &[ActiveModel],
     mode: Mode,
 ) -> Result<Written, Error> {
+    if changes
+        .iter()
+        .any(|changes| external_id_of(changes).is_some())
+    {
+        lock_owner(transaction, caller).await?;
+    }
     let mut targets = owned(transaction, caller, keys, Some(changes)).await?;
     refuse_taken(transaction, caller, &mut targets, changes).await?;
-    let is_changed = |target: &Target| !(target.same_text && target.same_rest);
     let is_written = !mode.atomic || targets.iter().all(Result::is_ok);
-    let pending = targets.iter().zip(changes);
-    let pending = pending.filter_map(|(target, changes)| Some((*target.as_ref().ok()?, changes)));
-    let pending: Vec<_> = pending
-        .filter(|(target, _)| is_written && is_changed(target))
+    let pending = targets.iter().filter_map(|target| target.as_ref().ok());
+    let pending: Vec<&Target> = pending
+        .filter(|target| is_written && target.changes.is_changed())
         .collect();
-    let bytes = pending.iter().map(|(_, changes)| text_bytes(changes)).sum();
+    let mut work = IndexWork::default();
+    for target in &pending {
+        work.change(target);
+    }
+    work.check()?;
     let mut done = update(transaction, &pending).await?.into_iter();
     let rows = targets.into_iter().map(|target| {
         let target = target?;
-        if is_changed(&target) {
+        if target.changes.is_changed() {
             return done.next().ok_or(Error::RowNotWritten);
         }
         Ok(Done {
@@ -74,7 +85,7 @@ async fn write(
             version: target.version,
         })
     });
-    Ok(mode.conclude(transaction, rows.collect(), bytes))
+    Ok(mode.conclude(transaction, rows.collect(), work.new_bytes))
 }
 
 /// Refuses the rows with an external id that another post has, or that an earlier row sets.

@@ -4,18 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use entity::{
     posts::{ActiveModel, Model},
-    users,
     values::{Scope, UserId},
 };
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
-    QueryTrait, sea_query::LockType,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait};
 
 use super::{
     super::external::{EXTERNAL_ID, OWNER, created_now, external_id_of},
+    index_work::IndexWork,
     outcome::{Done, Mode, Outcome, Rows, Written},
-    targets::{Key, Target, find, growth},
+    targets::{Key, Target, find, growth, lock_owner},
     update::update,
 };
 use crate::{
@@ -24,7 +21,7 @@ use crate::{
     services::{
         auth::Identity,
         idempotency::{Keyed, StoredAnswer},
-        quotas::{Quotas, text_bytes},
+        quotas::Quotas,
     },
 };
 
@@ -45,8 +42,8 @@ pub enum OnConflict {
 /// # Errors
 /// [`Error::InsufficientScope`] if existing posts are to be changed, and the token may only create posts;
 /// [`Error::InvalidToken`] if the owner was deleted meanwhile; [`Error::PostQuotaExceeded`] and
-/// [`Error::TextQuotaExceeded`] for all rows together; [`Error::IdempotencyKeyInUse`]. Each row can fail with [`Error::ExternalIdTaken`] or
-/// [`Error::RowRepeated`].
+/// [`Error::TextQuotaExceeded`] and [`Error::TooMuchText`] for all rows together;
+/// [`Error::IdempotencyKeyInUse`]. Each row can fail with [`Error::ExternalIdTaken`] or [`Error::RowRepeated`].
 pub async fn create(
     db: &Db,
     quotas: &Quotas,
@@ -60,13 +57,9 @@ pub async fn create(
     if on_conflict == OnConflict::Update && !owner.scopes.contains(scope) {
         return Err(Error::InsufficientScope { scope });
     }
-    let posts = posts.into_iter().map(|post| ActiveModel {
-        owner_id: Set(owner.id),
-        ..post
-    });
     let create = &Create {
         owner: owner.id,
-        posts: posts.collect(),
+        posts,
         on_conflict,
         mode,
     };
@@ -152,7 +145,7 @@ impl Create {
 
     async fn write(&self, transaction: &Transaction) -> Result<Written, Error> {
         let Self { mode, .. } = *self;
-        self.lock_owner(transaction).await?;
+        lock_owner(transaction, self.owner).await?;
         let keys = self.keys();
         let compares = self.on_conflict == OnConflict::Update;
         let existing = self.existing(transaction, &keys, compares).await?;
@@ -177,37 +170,34 @@ impl Create {
             match self.on_conflict {
                 OnConflict::Error => *row = Err(Error::ExternalIdTaken { id: target.id }),
                 OnConflict::Ignore => *row = Ok(Some(done(Outcome::Ignored))),
-                OnConflict::Update if target.same_text && target.same_rest => {
-                    *row = Ok(Some(done(Outcome::Unchanged)));
+                OnConflict::Update if target.changes.is_changed() => {
+                    changed.push((position, target));
                 }
-                OnConflict::Update => changed.push((position, (*target, post))),
+                OnConflict::Update => *row = Ok(Some(done(Outcome::Unchanged))),
             }
         }
-        let mut bytes = 0;
+        let mut work = IndexWork::default();
         if !mode.atomic || rows.iter().all(Result::is_ok) {
-            let inserted = self.insert(transaction, &new).await?;
-            for ((position, post), post_row) in new.iter().zip(inserted) {
-                bytes += text_bytes(post);
-                set(
-                    &mut rows,
-                    *position,
-                    Done {
-                        outcome: Outcome::Created,
-                        id: Some(post_row.id).filter(|_| !mode.dry_run),
-                        version: post_row.version,
-                    },
-                );
+            for (_, post) in &new {
+                work.create(post);
             }
+            for (_, target) in &changed {
+                work.change(target);
+            }
+            work.check()?;
             let (positions, changed): (Vec<_>, Vec<_>) = changed.into_iter().unzip();
-            bytes += changed
-                .iter()
-                .map(|(_, post)| text_bytes(post))
-                .sum::<usize>();
-            for (position, done) in positions
-                .into_iter()
-                .zip(update(transaction, &changed).await?)
-            {
+            let updated = update(transaction, &changed).await?;
+            for (position, done) in positions.into_iter().zip(updated) {
                 set(&mut rows, position, done);
+            }
+            let inserted = self.insert(transaction, &new).await?;
+            for ((position, _), post) in new.iter().zip(inserted) {
+                let done = Done {
+                    outcome: Outcome::Created,
+                    id: Some(post.id).filter(|_| !mode.dry_run),
+                    version: post.version,
+                };
+                set(&mut rows, *position, done);
             }
         }
         let rows = rows.into_iter().map(|row| {
@@ -215,19 +205,7 @@ impl Create {
             let done = row?;
             done.ok_or(Error::RowNotWritten)
         });
-        Ok(mode.conclude(transaction, rows.collect(), bytes))
-    }
-
-    /// Locks the owner, so that two of these writes do not take the same external ids.
-    async fn lock_owner(&self, transaction: &Transaction) -> Result<(), Error> {
-        let owner = users::Entity::find()
-            .select_only()
-            .column(users::Column::Id)
-            .filter(users::Column::Id.eq(self.owner))
-            .lock(LockType::NoKeyUpdate);
-        let statement = owner.build(transaction.get_database_backend());
-        let owner = transaction.query_one_raw(statement).await?;
-        owner.map(drop).ok_or(Error::InvalidToken)
+        Ok(mode.conclude(transaction, rows.collect(), work.new_bytes))
     }
 
     async fn insert(
@@ -243,7 +221,11 @@ impl Create {
             .map(|(_, post)| ActiveModel::clone(post))
             .collect();
         let again = Error::try_again("an external id was taken meanwhile");
-        let inserted = insert_all(transaction, created_now(), posts).await;
+        let common = ActiveModel {
+            owner_id: Set(self.owner),
+            ..created_now()
+        };
+        let inserted = insert_all(transaction, common, posts).await;
         inserted.on_constraint([(EXTERNAL_ID, again), (OWNER, Error::InvalidToken)])
     }
 }

@@ -7,6 +7,7 @@ use entity::{
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::LockType};
 
 use super::{
+    index_work::IndexWork,
     outcome::{Done, Mode, Outcome, Rows, Written},
     targets::{Key, Target, lock, owned},
 };
@@ -18,8 +19,8 @@ use crate::{
 /// Deletes the posts of `caller` with `keys`, and their votes.
 ///
 /// # Errors
-/// Each row can fail with [`Error::NotFound`], [`Error::ExternalIdNotFound`], [`Error::NotOwner`] or
-/// [`Error::RowRepeated`].
+/// [`Error::TooMuchText`] for all rows together. Each row can fail with [`Error::NotFound`],
+/// [`Error::ExternalIdNotFound`], [`Error::NotOwner`] or [`Error::RowRepeated`].
 pub async fn delete(db: &Db, caller: UserId, keys: &[Key], mode: Mode) -> Result<Rows, Error> {
     let write = |transaction| async move { write(&transaction, caller, keys, mode).await };
     Ok(db.write_in_turn(caller.get(), write).await?.rows)
@@ -32,12 +33,15 @@ async fn write(
     mode: Mode,
 ) -> Result<Written, Error> {
     let targets = owned(transaction, caller, keys, None).await?;
-    let present = targets
-        .iter()
-        .filter_map(|target| target.as_ref().ok().copied());
-    let present: Vec<Target> = present.collect();
+    let present = targets.iter().filter_map(|target| target.as_ref().ok());
+    let present: Vec<&Target> = present.collect();
     let is_written = !mode.atomic || present.len() == targets.len();
     if is_written && !present.is_empty() {
+        let mut work = IndexWork::default();
+        for target in &present {
+            work.delete(target);
+        }
+        work.check()?;
         lock(transaction, &present, LockType::Update).await?;
         let ids = ValuesTable::new().column("target", present.iter().map(|target| target.id));
         let ids = ids.select(transaction.get_database_backend());

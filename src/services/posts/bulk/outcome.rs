@@ -49,7 +49,7 @@ pub type Rows = Vec<Result<Done, Error>>;
 /// What a transaction did.
 pub(super) struct Written {
     pub(super) rows: Rows,
-    /// The size of the changed texts, which the search indexes.
+    /// The bytes of new texts, which the search indexes.
     pub(super) bytes: usize,
     /// The stored answer of a request with a key.
     pub(super) answer: Option<StoredAnswer>,

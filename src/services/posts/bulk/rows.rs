@@ -1,44 +1,61 @@
-//! The changes of many posts as a table in SQL.
+//! The changes of many posts as a table in SQL. Its columns come from the entity, so a new one needs nothing
+//! here.
 
-use entity::posts::ActiveModel;
+use entity::posts::{ActiveModel, Column};
+use sea_orm::{ActiveModelTrait, IdenStatic, Iterable, Value, sea_query::Expr};
 
 use crate::db::ValuesTable;
 
-/// True if `rows` changes neither the title nor the content of `posts`.
-pub(super) const SAME_TEXT: &str = "coalesce(rows.title, posts.title) = posts.title
-    AND coalesce(rows.content, posts.content) = posts.content";
+/// Adds the columns that `changes` set to `table`, and for each of them a column of booleans, which is true for
+/// the rows that set it. Returns the former.
+pub(super) fn with_changes(
+    mut table: ValuesTable,
+    changes: &[&ActiveModel],
+) -> (ValuesTable, Vec<Column>) {
+    let mut columns = Vec::new();
+    for column in Column::iter() {
+        let values = changes.iter().map(|row| row.get(column).into_value());
+        let values: Vec<Option<Value>> = values.collect();
+        let Some(null) = values.iter().flatten().next().map(Value::as_null) else {
+            continue;
+        };
+        table = table.column(is_set(column), values.iter().map(Option::is_some));
+        let values = values.into_iter();
+        let values = values.map(|value| value.unwrap_or_else(|| null.clone()));
+        table = table.dynamic_column(column.as_str(), null.array_type(), true, values.collect());
+        columns.push(column);
+    }
+    (table, columns)
+}
 
-/// True if `rows` changes nothing else of `posts`.
-pub(super) const SAME_REST: &str = "coalesce(rows.published, posts.published) = posts.published
-    AND coalesce(rows.tags, posts.tags) = posts.tags
-    AND (NOT rows.sets_external_id OR rows.external_id IS NOT DISTINCT FROM posts.external_id)
-    AND (NOT rows.sets_metadata OR rows.metadata IS NOT DISTINCT FROM posts.metadata)";
+/// True for a row that sets `column` to another value than its post has. A text of the post is read only if it
+/// is as long as that of the row, so that a short request does not read many long texts.
+pub(super) fn differs(column: Column) -> Expr {
+    let name = column.as_str();
+    let mut differs = format!("rows.{name} IS DISTINCT FROM posts.{name}");
+    if let Column::Title | Column::Content = column {
+        differs = format!(
+            "CASE WHEN octet_length(rows.{name}) <> octet_length(posts.{name}) THEN true
+             ELSE {differs} END"
+        );
+    }
+    let is_set = is_set(column);
+    Expr::cust(format!(
+        "CASE WHEN rows.{is_set} THEN {differs} ELSE false END"
+    ))
+}
 
-/// Adds the columns that `changes` set to `table`. Null is a column that a row does not set.
-pub(super) fn with_changes(table: ValuesTable, changes: &[&ActiveModel]) -> ValuesTable {
-    let rows = || changes.iter();
-    table
-        .nullable_column("title", rows().map(|row| row.title.try_as_ref().cloned()))
-        .nullable_column(
-            "content",
-            rows().map(|row| row.content.try_as_ref().cloned()),
-        )
-        .nullable_column(
-            "published",
-            rows().map(|row| row.published.try_as_ref().copied()),
-        )
-        .nullable_column("tags", rows().map(|row| row.tags.try_as_ref().cloned()))
-        .nullable_column(
-            "external_id",
-            rows().map(|row| row.external_id.try_as_ref().cloned().flatten()),
-        )
-        .column(
-            "sets_external_id",
-            rows().map(|row| row.external_id.is_set()),
-        )
-        .nullable_column(
-            "metadata",
-            rows().map(|row| row.metadata.try_as_ref().cloned().flatten()),
-        )
-        .column("sets_metadata", rows().map(|row| row.metadata.is_set()))
+/// The value of `column` after the change.
+pub(super) fn changed(column: Column) -> Expr {
+    let name = column.as_str();
+    Expr::case(
+        Expr::cust(format!("rows.{}", is_set(column))),
+        Expr::col(("rows", name)),
+    )
+    .finally(Expr::col(("posts", name)))
+    .into()
+}
+
+fn is_set(column: Column) -> String {
+    format!("sets_{}", column.as_str())
 }

@@ -4,17 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use entity::{
     posts::{ActiveModel, Column, Entity},
+    users,
     values::{ExternalId, PostId, UserId},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Alias, Expr, ExprTrait, JoinType, LockType, Query, SimpleExpr},
 };
 
 use super::{
     super::visibility::visible_to,
-    rows::{SAME_REST, SAME_TEXT, with_changes},
+    rows::{differs, with_changes},
 };
 use crate::{
     db::{Transaction, ValuesTable},
@@ -32,7 +33,7 @@ pub enum Key {
 }
 
 /// A post that a row is about.
-#[derive(Clone, Copy, Debug, FromQueryResult)]
+#[derive(Clone, Debug, FromQueryResult)]
 pub(super) struct Target {
     pub(super) id: PostId,
     owner_id: UserId,
@@ -40,13 +41,22 @@ pub(super) struct Target {
     title_bytes: i64,
     content_bytes: i64,
     metadata_bytes: i64,
-    /// True if the row changes neither title nor content.
-    pub(super) same_text: bool,
-    /// True if the row changes nothing else.
-    pub(super) same_rest: bool,
+    /// The columns that the row sets to other values than the post has.
+    #[sea_orm(skip)]
+    pub(super) changes: ActiveModel,
 }
 
 impl Target {
+    /// True if the row changes the title or the content.
+    pub(super) fn changes_text(&self) -> bool {
+        self.changes.title.is_set() || self.changes.content.is_set()
+    }
+
+    /// The bytes of title and content of the post.
+    pub(super) fn text_bytes(&self) -> (usize, usize) {
+        (unsigned(self.title_bytes), unsigned(self.content_bytes))
+    }
+
     /// The bytes of the texts that `changes` replaces.
     fn replaced_bytes(&self, changes: &ActiveModel) -> usize {
         let columns = [
@@ -55,9 +65,12 @@ impl Target {
             (changes.metadata.is_set(), self.metadata_bytes),
         ];
         let replaced = columns.into_iter().filter(|(is_set, _)| *is_set);
-        let bytes = replaced.map(|(_, bytes)| bytes).sum::<i64>();
-        usize::try_from(bytes).unwrap_or_default()
+        unsigned(replaced.map(|(_, bytes)| bytes).sum())
     }
+}
+
+fn unsigned(bytes: i64) -> usize {
+    usize::try_from(bytes).unwrap_or_default()
 }
 
 /// The bytes by which `changes` lengthens the texts of `target`, or of a new post.
@@ -67,7 +80,7 @@ pub(super) fn growth(changes: &ActiveModel, target: Option<&Target>) -> usize {
 }
 
 /// Finds the posts with `keys` that `caller` sees, by the position of their key. `changes` of a post are
-/// compared with it; without them [`Target::same_text`] and [`Target::same_rest`] are true.
+/// compared with it; without them [`Target::changes`] is empty.
 pub(super) async fn find(
     connection: &impl ConnectionTrait,
     caller: UserId,
@@ -81,24 +94,8 @@ pub(super) async fn find(
             Key::ExternalId(id) => external_ids.push((*position, id.clone())),
         }
     }
-    let mut found = HashMap::new();
     let (positions, ids): (Vec<_>, Vec<_>) = ids.into_iter().unzip();
-    let table = |positions: &[usize]| {
-        let numbers = positions
-            .iter()
-            .filter_map(|position| i64::try_from(*position).ok());
-        let table = ValuesTable::new().column(ValuesTable::POSITION, numbers);
-        let changes = changes.map(|changes| {
-            let changes = positions
-                .iter()
-                .filter_map(|position| changes.get(*position));
-            changes.collect::<Vec<_>>()
-        });
-        match changes {
-            Some(changes) => with_changes(table, &changes),
-            None => table,
-        }
-    };
+    let (external_positions, external_ids): (Vec<_>, Vec<_>) = external_ids.into_iter().unzip();
     // A subquery, because for a join SQLite reads all posts of the owner for each row.
     let by_external_id = Query::select()
         .column((Alias::new("own"), Column::Id))
@@ -107,24 +104,32 @@ pub(super) async fn find(
         .and_where(Expr::col((Alias::new("own"), Column::ExternalId)).equals(("rows", "target")))
         .take();
     let by_external_id = SimpleExpr::SubQuery(None, Box::new(by_external_id.into()));
-    let by_id = Expr::col(("rows", "target"));
-    let (external_positions, external_ids): (Vec<_>, Vec<_>) = external_ids.into_iter().unzip();
     let tables = [
         (
-            positions.is_empty(),
-            table(&positions).column("target", ids),
-            by_id,
+            positions,
+            ValuesTable::new().column("target", ids),
+            Expr::col(("rows", "target")),
         ),
         (
-            external_positions.is_empty(),
-            table(&external_positions).column("target", external_ids),
+            external_positions,
+            ValuesTable::new().column("target", external_ids),
             by_external_id,
         ),
     ];
-    for (is_empty, table, id) in tables {
-        if is_empty {
+    let mut found = HashMap::new();
+    for (positions, table, id) in tables {
+        if positions.is_empty() {
             continue;
         }
+        let numbers = positions
+            .iter()
+            .filter_map(|position| i64::try_from(*position).ok());
+        let table = table.column(ValuesTable::POSITION, numbers);
+        let changes_of = |position| changes.and_then(|changes| changes.get(position));
+        let changes = positions
+            .iter()
+            .filter_map(|position| changes_of(*position));
+        let (table, columns) = with_changes(table, &changes.collect::<Vec<_>>());
         let rows = Query::select()
             .expr(Expr::cust("rows.*"))
             .expr_as(id, "post_id")
@@ -134,29 +139,33 @@ pub(super) async fn find(
         let bytes = |column| {
             Expr::cust(format!("coalesce(octet_length(posts.{column}), 0)")).cast_as("bigint")
         };
-        let same = |condition: &'static str| {
-            Expr::cust(if changes.is_some() {
-                condition
-            } else {
-                "1 = 1"
-            })
-        };
-        let select = Query::select()
+        let mut select = Query::select();
+        select
             .columns([Column::Id, Column::OwnerId, Column::Version].map(|column| (Entity, column)))
             .column(("rows", ValuesTable::POSITION))
             .expr_as(bytes("title"), "title_bytes")
             .expr_as(bytes("content"), "content_bytes")
             .expr_as(bytes("metadata"), "metadata_bytes")
-            .expr_as(same(SAME_TEXT), "same_text")
-            .expr_as(same(SAME_REST), "same_rest")
             .from(Entity)
             .join_subquery(JoinType::InnerJoin, rows, "rows", is_row)
-            .cond_where(visible_to(Some(Expr::value(caller))))
-            .take();
+            .cond_where(visible_to(Some(Expr::value(caller))));
+        let alias = |column: &Column| format!("differs_{}", column.as_str());
+        for column in &columns {
+            select.expr_as(differs(*column), alias(column));
+        }
         for row in connection.query_all(&select).await? {
             let position: i64 = row.try_get("", ValuesTable::POSITION)?;
-            let target = Target::from_query_result(&row, "")?;
-            found.insert(usize::try_from(position).unwrap_or_default(), target);
+            let position = usize::try_from(position).unwrap_or_default();
+            let mut target = Target::from_query_result(&row, "")?;
+            if let Some(changes) = changes_of(position) {
+                target.changes = changes.clone();
+            }
+            for column in &columns {
+                if !row.try_get::<bool>("", &alias(column))? {
+                    target.changes.not_set(*column);
+                }
+            }
+            found.insert(position, target);
         }
     }
     Ok(found)
@@ -170,20 +179,20 @@ pub(super) async fn owned(
     changes: Option<&[ActiveModel]>,
 ) -> Result<Vec<Result<Target, Error>>, Error> {
     let numbered: Vec<_> = keys.iter().enumerate().collect();
-    let found = find(connection, caller, &numbered, changes).await?;
+    let mut found = find(connection, caller, &numbered, changes).await?;
     let mut seen = HashSet::new();
-    let rows = keys
-        .iter()
-        .enumerate()
-        .map(|(position, key)| match (found.get(&position), key) {
-            (None, Key::Id(id)) => Err(Error::not_found("post", id.get())),
-            (None, Key::ExternalId(_)) => Err(Error::ExternalIdNotFound),
-            (Some(target), _) if target.owner_id != caller => {
-                Err(Error::NotOwner { id: target.id })
-            }
-            (Some(target), _) if !seen.insert(target.id) => Err(Error::RowRepeated),
-            (Some(target), _) => Ok(*target),
-        });
+    let rows =
+        keys.iter()
+            .enumerate()
+            .map(|(position, key)| match (found.remove(&position), key) {
+                (None, Key::Id(id)) => Err(Error::not_found("post", id.get())),
+                (None, Key::ExternalId(_)) => Err(Error::ExternalIdNotFound),
+                (Some(target), _) if target.owner_id != caller => {
+                    Err(Error::NotOwner { id: target.id })
+                }
+                (Some(target), _) if !seen.insert(target.id) => Err(Error::RowRepeated),
+                (Some(target), _) => Ok(target),
+            });
     Ok(rows.collect())
 }
 
@@ -193,7 +202,7 @@ pub(super) async fn owned(
 /// [`Error::TryAgain`] if they have.
 pub(super) async fn lock(
     transaction: &Transaction,
-    targets: &[Target],
+    targets: &[&Target],
     lock: LockType,
 ) -> Result<(), Error> {
     let ids = ValuesTable::new().column("target", targets.iter().map(|target| target.id));
@@ -213,8 +222,23 @@ pub(super) async fn lock(
         );
     }
     let is_same = |target: &Target| versions.get(&target.id) == Some(&target.version);
-    if targets.iter().all(is_same) {
+    if targets.iter().copied().all(is_same) {
         return Ok(());
     }
     Err(Error::try_again("a post was changed meanwhile"))
+}
+
+/// Locks `owner` against other writes of many posts, so that two of them do not take the same external ids.
+///
+/// # Errors
+/// [`Error::InvalidToken`] if the owner was deleted meanwhile.
+pub(super) async fn lock_owner(transaction: &Transaction, owner: UserId) -> Result<(), Error> {
+    let owner = users::Entity::find()
+        .select_only()
+        .column(users::Column::Id)
+        .filter(users::Column::Id.eq(owner))
+        .lock(LockType::NoKeyUpdate);
+    let statement = owner.build(transaction.get_database_backend());
+    let owner = transaction.query_one_raw(statement).await?;
+    owner.map(drop).ok_or(Error::InvalidToken)
 }

@@ -14,7 +14,7 @@ use sea_orm::{
 use super::{
     super::external::EXTERNAL_ID,
     outcome::{Done, Outcome},
-    rows::with_changes,
+    rows::{changed, with_changes},
     targets::{Target, lock},
 };
 use crate::{
@@ -29,14 +29,13 @@ use crate::{
 /// [`Error::TryAgain`] if another request changed one of them, or took an external id.
 pub(super) async fn update(
     transaction: &Transaction,
-    changed: &[(Target, &ActiveModel)],
+    targets: &[&Target],
 ) -> Result<Vec<Done>, Error> {
-    if changed.is_empty() {
+    if targets.is_empty() {
         return Ok(Vec::new());
     }
-    let targets: Vec<Target> = changed.iter().map(|(target, _)| *target).collect();
-    lock(transaction, &targets, LockType::NoKeyUpdate).await?;
-    let versions = new_versions(transaction, changed).await?;
+    lock(transaction, targets, LockType::NoKeyUpdate).await?;
+    let versions = new_versions(transaction, targets).await?;
     let done = targets.iter().map(|target| {
         let version = versions.get(&target.id).copied();
         Ok(Done {
@@ -48,52 +47,32 @@ pub(super) async fn update(
     done.collect()
 }
 
-/// Changes `targets` and returns their new versions. A text that stays the same is not written, because its
-/// words would be indexed again.
+/// Changes `targets` and returns their new versions. The posts whose text stays the same have a statement of
+/// their own that does not write it, because its words would be indexed again.
 ///
 /// # Errors
 /// [`Error::TryAgain`] if an external id was taken meanwhile.
 async fn new_versions(
     transaction: &Transaction,
-    targets: &[(Target, &ActiveModel)],
+    targets: &[&Target],
 ) -> Result<HashMap<PostId, i64>, Error> {
     let mut versions = HashMap::with_capacity(targets.len());
-    for writes_text in [false, true] {
+    for changes_text in [false, true] {
         let group = targets
             .iter()
-            .filter(|(target, _)| target.same_text != writes_text);
+            .filter(|target| target.changes_text() == changes_text);
         let (ids, changes): (Vec<PostId>, Vec<&ActiveModel>) =
-            group.map(|(target, changes)| (target.id, *changes)).unzip();
+            group.map(|target| (target.id, &target.changes)).unzip();
         if ids.is_empty() {
             continue;
         }
-        let table = with_changes(ValuesTable::new().column("target", ids), &changes);
+        let table = ValuesTable::new().column("target", ids);
+        let (table, columns) = with_changes(table, &changes);
         let rows = table.select(transaction.get_database_backend());
         let mut update = Query::update();
-        update.table(Entity);
-        if writes_text {
-            update
-                .value(
-                    Column::Title,
-                    Expr::cust("coalesce(rows.title, posts.title)"),
-                )
-                .value(
-                    Column::Content,
-                    Expr::cust("coalesce(rows.content, posts.content)"),
-                );
-        }
-        let optional = |name: &str| {
-            let sql = format!("CASE WHEN rows.sets_{name} THEN rows.{name} ELSE posts.{name} END");
-            Expr::cust(sql)
-        };
         update
-            .value(
-                Column::Published,
-                Expr::cust("coalesce(rows.published, posts.published)"),
-            )
-            .value(Column::Tags, Expr::cust("coalesce(rows.tags, posts.tags)"))
-            .value(Column::ExternalId, optional("external_id"))
-            .value(Column::Metadata, optional("metadata"))
+            .table(Entity)
+            .values(columns.into_iter().map(|column| (column, changed(column))))
             .value(Column::Version, Expr::cust("posts.version + 1"))
             .value(Column::UpdatedAt, now())
             .from(TableRef::SubQuery(rows.into(), "rows".into_iden()))

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{counts, field_errors, outcomes, rows, send};
+use super::{super::external_ids::token, counts, field_errors, outcomes, rows, send};
 use crate::harness::{
     Fixture, apply, behaviour, column,
     service::{Service, User},
@@ -233,4 +233,28 @@ async fn a_dry_run_changes_nothing(fixture: Fixture) {
     assert_eq!(result.await.problem(409)["type"], TAKEN);
     let found = service.get("/posts?search=changed", &ada).await.json();
     assert_eq!(found, json!([]));
+}
+
+#[apply(behaviour)]
+async fn a_token_that_only_creates_updates_nothing(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let creator = token(&service, &ada, &["posts:create"]).await;
+    send(&service, &creator, "POST", &rows(2, "Old"), json!({}))
+        .await
+        .expect(201);
+    let before = posts(&service, &ada).await;
+    // Also if no post exists: the token would fail only sometimes.
+    for first in [0, 2] {
+        let rows: Value = rows(4, "New").as_array().unwrap()[first..].into();
+        let update = json!({"on_conflict": "update"});
+        let refused = send(&service, &creator, "POST", &rows, update).await;
+        let refused = refused.problem(403);
+        assert_eq!(refused["type"], "/problems/insufficient-scope");
+        assert_eq!(refused["detail"], "the token needs the scope posts:update");
+    }
+    assert_eq!(posts(&service, &ada).await, before);
+    let ignore = json!({"on_conflict": "ignore"});
+    let result = send(&service, &creator, "POST", &rows(3, "New"), ignore).await;
+    assert_eq!(counts(&result.expect(201).json()), [1, 0, 0, 2, 0, 0]);
 }

@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use acclaim::{
-    config::{Origins, QuotaSettings},
+    config::{Config, Origins, QuotaSettings},
+    http::Limits,
     services::quotas::Quotas,
 };
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::{counts, rows, send};
 use crate::harness::{
-    Fixture, apply, behaviour, limits,
+    Fixture, apply, behaviour,
     service::{Service, User},
 };
 
@@ -34,25 +36,104 @@ async fn a_request_has_1_to_1000_rows(fixture: Fixture) {
     );
 }
 
-#[apply(behaviour)]
-async fn rows_count_as_writes(fixture: Fixture) {
+/// A server with the limit of writes `writes`, or the default.
+async fn serve(fixture: &Fixture, writes: Option<&str>) -> Service {
     fixture.migrate().await;
     let mut state = fixture.state(&fixture.database()).await;
-    state.limits = limits(&[("RATE_LIMIT_WRITES", "5/hour")]);
+    let settings = |name: &str| match name {
+        "RATE_LIMIT_WRITES" => writes.map(str::to_owned),
+        _ => None,
+    };
+    let config = Config::from_lookup(settings).expect("invalid settings");
+    state.limits = Limits::new(&config.limits);
+    fixture.start(state, Origins::These(Vec::new()))
+}
+
+#[apply(behaviour)]
+async fn rows_count_as_writes(fixture: Fixture) {
+    let service = serve(&fixture, Some("5/hour")).await;
+    let key = |number: u32| json!({"id": number + 1});
+    let keys = |count| (0..count).map(key).collect::<Value>();
+    for (user, method, path) in [
+        ("ada", "POST", "/posts/bulk"),
+        ("bob", "POST", "/posts/bulk?dry_run=true"),
+        ("eve", "PATCH", "/posts/bulk"),
+        ("dan", "PATCH", "/posts/bulk?dry_run=true"),
+        ("kim", "DELETE", "/posts/bulk"),
+        ("joe", "DELETE", "/posts/bulk?dry_run=true"),
+    ] {
+        let user = service.user(user).await;
+        let call = async |count: usize| {
+            let rows = match method {
+                "POST" => rows(count, "Post"),
+                _ => keys(count.try_into().unwrap()),
+            };
+            let body = json!({"posts": rows, "atomic": false});
+            service.call(method, path, Some(&user), Some(body)).await
+        };
+        let refused = call(6).await;
+        assert_eq!(refused.field_errors(), ["posts length"]);
+        let detail =
+            "posts must be at most 5 rows: the limit of writes does not allow more at once";
+        assert_eq!(refused.json()["detail"], detail);
+        // The refused request was one.
+        let answer = call(3).await;
+        assert!(answer.status < 300, "{answer:?}");
+        let remaining = answer.header("ratelimit").unwrap();
+        assert!(remaining.starts_with("\"writes\";r=1;"), "{remaining}");
+        // The request itself is one, so two rows are too many.
+        let refused = call(2).await;
+        refused.problem(429);
+        // Both rows are allowed then: an hour has five.
+        let wait: u32 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((1_380..=1_440).contains(&wait), "{wait}");
+        service.post("/posts", &user, json!({})).await.problem(429);
+    }
+}
+
+#[apply(behaviour)]
+async fn the_default_limit_allows_1000_rows(fixture: Fixture) {
+    let service = serve(&fixture, None).await;
+    let ada = service.user("ada").await;
+    send(&service, &ada, "POST", &rows(1_000, "Post"), json!({}))
+        .await
+        .expect(201);
+}
+
+/// A reservation that is kept would make the service count the posts again.
+#[apply(behaviour)]
+async fn a_write_that_changes_nothing_releases_its_quota(fixture: Fixture) {
+    fixture.migrate().await;
+    let mut state = fixture.state(&fixture.database()).await;
+    state.quotas = Quotas::new(QuotaSettings {
+        posts: Some(100),
+        bytes: Some(100_000),
+    });
     let service = fixture.start(state, Origins::These(Vec::new()));
-    let (ada, grace) = (service.user("ada").await, service.user("grace").await);
-    let refused = send(&service, &ada, "POST", &rows(6, "Post"), json!({})).await;
-    assert_eq!(refused.field_errors(), ["posts length"]);
-    let detail = "posts must be at most 5 rows: the limit of writes does not allow more at once";
-    assert_eq!(refused.json()["detail"], detail);
-    let answer = send(&service, &grace, "POST", &rows(4, "Post"), json!({})).await;
-    let answer = answer.expect(201);
-    let remaining = answer.header("ratelimit").unwrap();
-    assert!(remaining.starts_with("\"writes\";r=1;"), "{remaining}");
-    // The request itself is one, so two rows are too many.
-    let refused = send(&service, &grace, "POST", &rows(2, "Post"), json!({})).await;
-    refused.problem(429);
-    service.post("/posts", &grace, json!({})).await.problem(429);
+    let ada = service.user("ada").await;
+    send(&service, &ada, "POST", &rows(1, "Post"), json!({}))
+        .await
+        .expect(201);
+    // Now the posts cannot be counted.
+    let rename = "ALTER TABLE idempotency_keys RENAME TO renamed";
+    let connection = fixture.connect().await;
+    connection.execute_unprepared(rename).await.expect(rename);
+    let longer = "x".repeat(10_000);
+    for _ in 0..12 {
+        send(&service, &ada, "POST", &rows(10, "Post"), json!({}))
+            .await
+            .problem(409);
+        let body = json!({"on_conflict": "update", "posts": rows(10, "Post")});
+        let path = "/posts/bulk?dry_run=true";
+        let dry_run = service.call("POST", path, Some(&ada), Some(body));
+        dry_run.await.expect(200);
+        let changes = json!([{"external_id": "key 0", "content": longer}, {"id": 99}]);
+        send(&service, &ada, "PATCH", &changes, json!({}))
+            .await
+            .problem(404);
+    }
+    let rename = "ALTER TABLE renamed RENAME TO idempotency_keys";
+    connection.execute_unprepared(rename).await.expect(rename);
 }
 
 /// Waits until `GET /users/me` has this usage: if a count was slow, it is an estimate for up to a minute.

@@ -4,6 +4,7 @@ mod change;
 mod create;
 mod limits;
 mod races;
+mod texts;
 
 use serde_json::{Value, json};
 

@@ -103,7 +103,7 @@ impl Importer<'_> {
         match part.member {
             USER => {
                 for row in &part.rows {
-                    self.begin(read(row)?).await?;
+                    self.begin(read("user", row)?).await?;
                 }
                 Ok(())
             }
@@ -120,17 +120,17 @@ impl Importer<'_> {
     }
 
     fn import(&self) -> Result<&Import<'_>, Problem> {
-        let missing = || order("user", "required", "must be the first member of an export");
+        let missing = || invalid("user", "required", "must be the first member of an export");
         self.import.as_ref().ok_or_else(missing)
     }
 
     async fn add_posts(&mut self, part: &Part) -> Result<(), Problem> {
         if self.has_votes {
-            return Err(order("posts", "mismatch", "must come before `votes`"));
+            return Err(invalid("posts", "mismatch", "must come before `votes`"));
         }
         let (mut indices, mut rows) = (Vec::new(), Vec::<ExportedPost>::new());
         for (index, json) in (part.index..).zip(&part.rows) {
-            match read::<ImportedPost>(json).and_then(ImportedPost::into_row) {
+            match read::<ImportedPost>("", json).and_then(ImportedPost::into_row) {
                 Ok(row) => {
                     indices.push(index);
                     rows.push(row);
@@ -153,7 +153,7 @@ impl Importer<'_> {
         self.has_votes = true;
         let mut rows = Vec::new();
         for (index, json) in (part.index..).zip(&part.rows) {
-            match read::<ImportedVote>(json) {
+            match read::<ImportedVote>("", json) {
                 Ok(vote) => rows.push((vote.post_id, vote.created_at)),
                 Err(problem) => {
                     self.done.votes.failed += 1;
@@ -170,12 +170,15 @@ impl Importer<'_> {
     }
 }
 
-fn read<T: Deserr<BodyErrors>>(json: &RawValue) -> Result<T, Problem> {
+/// Reads a row, or the member `field`.
+fn read<T: Deserr<BodyErrors>>(field: &str, json: &RawValue) -> Result<T, Problem> {
+    if !json.get().starts_with('{') {
+        return Err(invalid(field, "type", "must be a JSON object"));
+    }
     Body::parse_object(json.get().as_bytes())
 }
 
-/// The problem of a member at the wrong place.
-fn order(field: &str, code: &str, message: &str) -> Problem {
+fn invalid(field: &str, code: &str, message: &str) -> Problem {
     Problem::invalid(vec![FieldError::new(field, code, message)])
 }
 

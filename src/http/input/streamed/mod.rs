@@ -6,7 +6,7 @@
 mod split;
 
 use std::{
-    future::{Ready, ready},
+    future::{Ready, pending, ready},
     time::Duration,
 };
 
@@ -95,11 +95,14 @@ impl StreamedBody {
         let (chunk_sender, chunks) = channel(1);
         let (part_sender, parts) = channel(1);
         let thread = spawn_blocking(move || split(chunks, part_sender, members));
-        Parts {
+        let input = Input {
             body: self,
             left: MAX_STREAMED_BYTES,
             patience: ALLOWANCE,
             chunks: Some(chunk_sender),
+        };
+        Parts {
+            input,
             parts,
             thread,
         }
@@ -108,13 +111,7 @@ impl StreamedBody {
 
 /// The parts of a body. Dropping it ends the thread.
 pub struct Parts {
-    body: StreamedBody,
-    /// The number of bytes that the body may still have.
-    left: usize,
-    /// The time that the client still has.
-    patience: Duration,
-    /// `None` after the end of the body.
-    chunks: Option<Sender<Bytes>>,
+    input: Input,
     parts: Receiver<Part>,
     thread: JoinHandle<serde_json::Result<()>>,
 }
@@ -126,22 +123,14 @@ impl Parts {
     /// 400, 408, 413 or 422; 503 if the server is stopping.
     pub async fn next(&mut self) -> Result<Option<Part>, Problem> {
         loop {
-            self.check_stop()?;
-            let part = match &self.chunks {
-                None => self.parts.recv().await,
-                Some(chunks) => tokio::select! {
-                    biased;
-                    part = self.parts.recv() => part,
-                    permit = chunks.clone().reserve_owned() => {
-                        let chunk = match permit {
-                            Ok(permit) => self.receive().await?.map(|chunk| permit.send(chunk)),
-                            // The thread has ended. It may have left a part.
-                            Err(_) => None,
-                        };
-                        self.chunks = chunk;
-                        continue;
-                    }
-                },
+            self.input.check_stop()?;
+            let part = tokio::select! {
+                biased;
+                part = self.parts.recv() => part,
+                fed = self.input.feed() => {
+                    fed?;
+                    continue;
+                }
             };
             if part.is_some() {
                 return Ok(part);
@@ -150,6 +139,33 @@ impl Parts {
             let ended = ended.map_err(|error| Problem::internal(error.to_string()))?;
             return ended.map(|()| None).map_err(|error| problem(&error));
         }
+    }
+}
+
+/// The bytes for the thread.
+struct Input {
+    body: StreamedBody,
+    /// The number of bytes that the body may still have.
+    left: usize,
+    /// The time that the client still has.
+    patience: Duration,
+    /// `None` after the end of the body or of the thread.
+    chunks: Option<Sender<Bytes>>,
+}
+
+impl Input {
+    /// Sends the next bytes to the thread once it has taken the last ones. Cancel safe.
+    async fn feed(&mut self) -> Result<(), Problem> {
+        let Some(chunks) = &self.chunks else {
+            return pending().await;
+        };
+        let permit = chunks.clone().reserve_owned().await;
+        let chunk = match permit {
+            Ok(permit) => self.receive().await?.map(|chunk| permit.send(chunk)),
+            Err(_) => None,
+        };
+        self.chunks = chunk;
+        Ok(())
     }
 
     /// The next bytes of the body. `None` at its end.

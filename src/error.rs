@@ -200,6 +200,12 @@ pub enum Error {
     /// The maximum number of exports is in progress.
     #[error("too many exports at once")]
     TooManyExports,
+    /// An import of the user is in progress.
+    #[error("an import into this account is in progress; try again when it has ended")]
+    ImportRunning,
+    /// The maximum number of imports is in progress.
+    #[error("too many imports at once")]
+    TooManyImports,
     /// The queue of the hashing threads is full.
     #[error("too many sign-ins at once")]
     Overloaded,

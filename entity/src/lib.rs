@@ -2,6 +2,7 @@
 
 pub mod audit_log;
 pub mod idempotency_keys;
+pub mod imported_posts;
 pub mod personal_tokens;
 pub mod post_tags;
 pub mod posts;

@@ -28,8 +28,8 @@ use super::{
     problem::ProblemType,
 };
 
-/// The longest time that a request may take, including the arrival of its body. Must be shorter
-/// than the time that a stopping server grants to its requests.
+/// The longest time that a request may take, including the arrival of its body. Must be shorter than
+/// the time that a stopping server grants to its requests. [`Route::takes_up_to`] replaces it.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A named schema of the OpenAPI document.
@@ -58,6 +58,17 @@ struct Guard {
     prefer: bool,
     /// `None` if the route ignores `Idempotency-Key`.
     fingerprint: Option<FingerprintOf>,
+    timeout: Duration,
+}
+
+impl Guard {
+    const PUBLIC: Self = Self {
+        access: Access::Public,
+        limit: None,
+        prefer: false,
+        fingerprint: None,
+        timeout: TIMEOUT,
+    };
 }
 
 /// `route!(handler)`: a [`Route`] of a handler that has `#[utoipa::path]`, which gives the method,
@@ -88,12 +99,7 @@ impl Route {
             handle: Box::new(move |method, guard| {
                 guarded(web::method(method).to(handler.clone()), guard)
             }),
-            guard: Guard {
-                access: Access::Public,
-                limit: None,
-                prefer: false,
-                fingerprint: None,
-            },
+            guard: Guard::PUBLIC,
             problems: &[],
         }
     }
@@ -160,6 +166,13 @@ impl Route {
     #[must_use]
     pub fn idempotent_by(mut self, fingerprint: FingerprintOf) -> Self {
         self.guard.fingerprint = Some(fingerprint);
+        self
+    }
+
+    /// Replaces [`TIMEOUT`]. The handler must end soon when the server stops.
+    #[must_use]
+    pub fn takes_up_to(mut self, timeout: Duration) -> Self {
+        self.guard.timeout = timeout;
         self
     }
 
@@ -276,7 +289,7 @@ fn guarded(route: actix_web::Route, guard: Guard) -> actix_web::Route {
     route.wrap(from_fn(move |request, next| run(guard, request, next)))
 }
 
-/// Answers 503 after [`TIMEOUT`] and 500 when the handler panics.
+/// Answers 503 after the timeout of `guard` and 500 when the handler panics.
 async fn run(
     guard: Guard,
     request: ServiceRequest,
@@ -296,7 +309,7 @@ async fn run(
         Ok(answer.map(ServiceResponse::map_into_boxed_body))
     })
     .catch_unwind();
-    let problem = match tokio::time::timeout(TIMEOUT, answer).await {
+    let problem = match tokio::time::timeout(guard.timeout, answer).await {
         Ok(Ok(Ok(answer))) => {
             let answer = answer?;
             return Ok(if guard.prefer {
@@ -311,7 +324,7 @@ async fn run(
         }
         Err(_) => Problem::unavailable(
             "the request took too long",
-            Some(format!("a handler took longer than {TIMEOUT:?}")),
+            Some(format!("a handler took longer than {:?}", guard.timeout)),
         ),
     };
     Ok(ServiceResponse::from_err(problem, parts))
@@ -329,7 +342,7 @@ mod tests {
     use actix_web::{App, HttpResponse, ResponseError, http::StatusCode, test, web};
     use tokio::time::{Instant, sleep};
 
-    use super::{Access, Guard, TIMEOUT, guarded};
+    use super::{Guard, TIMEOUT, guarded};
     use crate::{http::Problem, services::auth::Identity};
 
     /// The status for the client, and the cause for the operator.
@@ -344,12 +357,7 @@ mod tests {
         async fn needs_the_caller(_: Identity) -> HttpResponse {
             HttpResponse::Ok().finish()
         }
-        let guard = Guard {
-            access: Access::Public,
-            limit: None,
-            prefer: false,
-            fingerprint: None,
-        };
+        let guard = Guard::PUBLIC;
         let app = App::new()
             .service(
                 web::resource("/caller").route(guarded(web::get().to(needs_the_caller), guard)),

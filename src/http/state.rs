@@ -13,6 +13,7 @@ use crate::{
         },
         export::Exports,
         idempotency::InFlight,
+        import::Imports,
         quotas::Quotas,
         removal::Removals,
     },
@@ -39,6 +40,8 @@ pub struct State {
     pub frontend_url: Option<Url>,
     /// The exports in progress.
     pub exports: Exports,
+    /// The imports in progress.
+    pub imports: Imports,
     /// Wakes the job that removes deleted accounts.
     pub removals: Removals,
     /// The quotas of users.

@@ -4,6 +4,7 @@
 mod account;
 mod docs;
 mod export;
+mod import;
 mod introspection;
 mod keys;
 mod login;
@@ -36,6 +37,7 @@ fn all() -> Vec<Route> {
         // Before `/users/{id}`, which also matches `/users/me`.
         account::routes(),
         export::routes(),
+        import::routes(),
         users::routes(),
         moderation::routes(),
         login::routes(),

@@ -3,12 +3,7 @@
 //! A job reads the rows page by page and hands them to the response. So it can end the snapshot even
 //! if the client takes nothing and nothing polls the response.
 
-use std::{
-    collections::HashSet,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use entity::{
     audit_log::{self, Action},
@@ -30,7 +25,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{now, users};
+use super::{
+    now,
+    running::{Running, RunningGuard},
+    users,
+};
 use crate::{
     db::{Db, First, LONG_SNAPSHOTS, Transaction, page},
     error::Error,
@@ -96,7 +95,7 @@ impl Part {
 /// The exports in progress. Clones share them.
 #[derive(Clone)]
 pub struct Exports {
-    running: Arc<Mutex<HashSet<UserId>>>,
+    running: Running,
     sender: Sender<Request>,
     receiver: Arc<AsyncMutex<Receiver<Request>>>,
 }
@@ -105,7 +104,7 @@ impl Default for Exports {
     fn default() -> Self {
         let (sender, receiver) = channel(MAX_RUNNING);
         Self {
-            running: Arc::default(),
+            running: Running::default(),
             sender,
             receiver: Arc::new(AsyncMutex::new(receiver)),
         }
@@ -125,7 +124,8 @@ impl Exports {
     /// [`Error::ExportRunning`] if another one of this user is in progress on this server;
     /// [`Error::TooManyExports`].
     pub fn start(&self, id: UserId) -> Result<Export, Error> {
-        let running = Running::of(&self.running, id)?;
+        let (of_user, of_all) = (Error::ExportRunning, Error::TooManyExports);
+        let running = self.running.begin(id, MAX_RUNNING, of_user, of_all)?;
         let (part_sender, parts) = channel(1);
         let (done_sender, done) = oneshot::channel();
         let request = Request {
@@ -172,37 +172,7 @@ pub struct Request {
     id: UserId,
     parts: Sender<Result<Part, Error>>,
     done: oneshot::Sender<()>,
-    running: Running,
-}
-
-/// Marks that an export of a user is in progress, until it is dropped.
-struct Running {
-    all: Arc<Mutex<HashSet<UserId>>>,
-    id: UserId,
-}
-
-impl Running {
-    fn of(all: &Arc<Mutex<HashSet<UserId>>>, id: UserId) -> Result<Self, Error> {
-        let mut running = all.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.contains(&id) {
-            return Err(Error::ExportRunning);
-        }
-        if running.len() >= MAX_RUNNING {
-            return Err(Error::TooManyExports);
-        }
-        running.insert(id);
-        Ok(Self {
-            all: Arc::clone(all),
-            id,
-        })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let mut running = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        running.remove(&self.id);
-    }
+    running: RunningGuard,
 }
 
 /// Reads an export and sends its parts. Ends it if the client takes them too slowly, or if SQLite's

@@ -5,11 +5,13 @@ pub mod archive;
 pub mod auth;
 pub mod export;
 pub mod idempotency;
+pub mod import;
 pub mod moderation;
 pub mod paging;
 pub mod posts;
 pub mod quotas;
 pub mod removal;
+mod running;
 pub mod users;
 pub mod votes;
 

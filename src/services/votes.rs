@@ -1,5 +1,6 @@
 //! Votes. Adding an existing vote and removing a missing one change nothing.
 
+mod import;
 mod keyed;
 
 use std::{collections::HashSet, sync::Arc};
@@ -22,6 +23,7 @@ use crate::{
     },
     error::Error,
 };
+pub(super) use import::insert;
 pub use keyed::{add_keyed, remove_keyed};
 
 /// The voter was deleted after the token was checked.

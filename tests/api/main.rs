@@ -28,6 +28,7 @@ mod export;
 #[expect(dead_code, reason = "shared with `tests/faults`, which uses the rest")]
 mod harness;
 mod idempotency;
+mod import;
 mod input;
 mod limits;
 mod moderation;

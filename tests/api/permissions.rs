@@ -41,7 +41,7 @@ const POST: &str = r#"{"title": "t", "content": "c"}"#;
 /// An `{id}` that does not exist, for all paths except those of posts.
 const UNKNOWN_ID: &str = "999999999";
 
-const ROWS: [Row; 42] = [
+const ROWS: [Row; 43] = [
     ("GET /", Public, &[], ""),
     ("GET /.well-known/jwks.json", Public, &[], ""),
     (
@@ -118,6 +118,7 @@ const ROWS: [Row; 42] = [
     ("PATCH /users/me", Users, ACCOUNT, "{}"),
     ("DELETE /users/me", Users, ACCOUNT, "{}"),
     ("GET /users/me/export", Users, ACCOUNT, ""),
+    ("POST /users/me/import", SignedIn, &[], "{}"),
     ("GET /sessions", Users, ACCOUNT, ""),
     ("DELETE /sessions/{id}", Users, ACCOUNT, ""),
     ("GET /tokens", Users, ACCOUNT, ""),

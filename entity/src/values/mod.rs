@@ -51,7 +51,7 @@ pub use id::{AuditEntryId, PostId, SessionId, TokenId, UserId};
 pub use idempotency::{IdempotencyKey, KeyScope};
 pub use metadata::Metadata;
 pub use metadata_filter::{Literal, MetadataFilter, MetadataFilters};
-pub use number::{FeedSkip, Limit, Skip, TokenLifetime};
+pub use number::{FeedSkip, Limit, PostVersion, Skip, TokenLifetime};
 pub use password::{ChosenPassword, Password, PresentedToken, RefreshToken};
 pub use scope::{RequestedScopes, Scope, Scopes};
 pub use tags::Tags;

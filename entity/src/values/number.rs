@@ -89,6 +89,12 @@ number! {
     TokenLifetime: 1 to 31_536_000, example 2_592_000
 }
 
+number! {
+    /// The version of an imported post: below 2^53, so that it can grow, and every JSON parser represents it
+    /// exactly.
+    PostVersion: 1 to 9_007_199_254_740_991, default 1, example 1
+}
+
 impl Skip {
     /// Skips one more page of `limit` rows.
     #[must_use]

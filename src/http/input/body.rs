@@ -113,7 +113,11 @@ impl<T: Deserr<BodyErrors>> Body<T> {
         Self::parse_object(body)
     }
 
-    fn parse_object(bytes: &[u8]) -> Result<T, Problem> {
+    /// Parses a JSON object.
+    ///
+    /// # Errors
+    /// 400 or 422.
+    pub fn parse_object(bytes: &[u8]) -> Result<T, Problem> {
         let (members, repeated) = object(bytes)?;
         read_object(members, repeated).map_err(Problem::invalid)
     }
@@ -230,7 +234,7 @@ async fn receive(request: &HttpRequest, mut payload: Payload) -> Result<Received
 }
 
 /// The announced size of the body, in bytes. The largest number if it is not a number.
-fn content_length(request: &HttpRequest) -> Option<usize> {
+pub(super) fn content_length(request: &HttpRequest) -> Option<usize> {
     let length = request.headers().get(header::CONTENT_LENGTH)?.to_str();
     Some(
         length
@@ -242,20 +246,20 @@ fn content_length(request: &HttpRequest) -> Option<usize> {
 
 /// The media types that an extractor accepts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Accepted {
+pub(super) enum Accepted {
     Json,
     FormOrJson,
 }
 
 #[derive(Clone, Copy)]
-enum Format {
+pub(super) enum Format {
     Json,
     Urlencoded,
     Multipart,
 }
 
 impl Format {
-    fn of(request: &HttpRequest, accepted: Accepted) -> Result<Self, Problem> {
+    pub(super) fn of(request: &HttpRequest, accepted: Accepted) -> Result<Self, Problem> {
         let forms = accepted == Accepted::FormOrJson;
         let mut codings = request.headers().get_all(header::CONTENT_ENCODING);
         if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {

@@ -9,6 +9,7 @@ mod object;
 mod path;
 mod query;
 mod rows;
+mod streamed;
 
 use entity::values::Invalid;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
@@ -21,6 +22,7 @@ pub use object::ObjectReader;
 pub use path::{ExternalIdSegment, Id};
 pub use query::Query;
 pub use rows::Rows;
+pub use streamed::{MAX_STREAMED_BYTES, Member, Part, Parts, StreamedBody};
 
 /// Parses `true` or `false`.
 pub fn boolean(text: &str) -> Result<Option<bool>, Invalid> {

@@ -8,7 +8,7 @@ use crate::error::{Error, FieldError};
 /// `Retry-After` of a request whose key is in use, in seconds: most requests take less.
 const KEY_IN_USE_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(1);
 
-/// `Retry-After` of a second export, in seconds: most exports take less.
+/// `Retry-After` of a second export or import, in seconds: most take less.
 const EXPORT_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(10);
 
 impl From<Error> for Problem {
@@ -85,7 +85,7 @@ impl From<Error> for Problem {
                 "not_granted",
                 "must not have more scopes than the session",
             )]),
-            Error::ExportRunning => Self {
+            Error::ExportRunning | Error::ImportRunning => Self {
                 retry_after: EXPORT_RETRY_AFTER,
                 ..Self::new(types::TOO_MANY_REQUESTS, detail)
             },
@@ -103,7 +103,9 @@ impl From<Error> for Problem {
                      page by `cursor`, from the `Link` header"
                 ),
             )]),
-            Error::Overloaded | Error::TooManyExports => Self::unavailable(detail, None),
+            Error::Overloaded | Error::TooManyExports | Error::TooManyImports => {
+                Self::unavailable(detail, None)
+            }
             Error::TryAgain(cause) | Error::TooSlow(cause) | Error::Unavailable(cause) => {
                 Self::unavailable(detail, Some(cause.to_string()))
             }

@@ -227,6 +227,13 @@ impl Problem {
         }
     }
 
+    /// The same with another sentence in its detail.
+    #[must_use]
+    pub fn adding(self, sentence: &str) -> Self {
+        let detail = format!("{}; {sentence}", self.detail).into();
+        Self { detail, ..self }
+    }
+
     /// The path of the documentation; `about:blank` without a type.
     fn type_uri(&self) -> String {
         let uri = self.definition.map(ProblemType::uri);

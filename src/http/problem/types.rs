@@ -156,7 +156,7 @@ problem_types! { GENERAL:
     || Problem::of_status(StatusCode::METHOD_NOT_ALLOWED);
 
     REQUEST_TIMEOUT REQUEST_TIMEOUT "request-timeout" "Request timeout",
-    "The request body took too long to arrive. A body of more than 16 KiB must arrive faster while others wait to be sent. The request had no effect.",
+    "The request body took too long to arrive. A body of more than 16 KiB must arrive faster while others wait to be sent. Unless it is an import, the request had no effect.",
     "Repeat the request over a better connection or with a smaller body.",
     Problem::body_timeout;
 

@@ -127,6 +127,9 @@ macro_rules! post_response {
             #[serde(with = "time::serde::rfc3339")]
             #[schema(format = DateTime, example = "2026-11-21T06:00:42.915716Z")]
             updated_at: OffsetDateTime,
+            /// Starts at 1 and increases by 1 with each change by the owner.
+            #[schema(example = 1)]
+            version: i64,
             $($(#[$attribute])* $member: $type,)*
         }
 
@@ -142,6 +145,7 @@ macro_rules! post_response {
                     metadata: row.metadata.as_ref().map(Json),
                     created_at: row.created_at,
                     updated_at: row.updated_at,
+                    version: row.version,
                     $($member,)*
                 }
             }
@@ -152,9 +156,6 @@ macro_rules! post_response {
 post_response! {
     /// A post.
     Post,
-    /// Starts at 1 and increases by 1 with each change by the owner.
-    #[schema(example = 1)]
-    version: i64,
     #[schema(example = 1)]
     owner_id: i64,
     owner: Owner<'a>,
@@ -200,7 +201,7 @@ impl<'a> From<&'a PostView> for Post<'a> {
             id: row.owner_id.get(),
             username: post.owner_username.as_str(),
         };
-        Self::new(row, row.version, owner.id, owner, row.votes, post.voted)
+        Self::new(row, owner.id, owner, row.votes, post.voted)
     }
 }
 

@@ -21,9 +21,10 @@ use crate::db::tables::{Table, Tables, known_migrations};
 /// left out.
 ///
 /// Triggers derive the others, except for `sessions` and `refresh_tokens`, which end with the move.
-pub const TABLES: [&str; 6] = [
+pub const TABLES: [&str; 7] = [
     "users",
     "posts",
+    "imported_posts",
     "votes",
     "tokens",
     "audit_log",

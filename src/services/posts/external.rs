@@ -12,9 +12,9 @@ use sea_orm::{
 use crate::{db::Constraint, error::Error, services::now};
 
 /// The owner was deleted after the token was checked.
-pub(super) const OWNER: Constraint = Constraint::foreign_key("posts_owner_id_fkey");
+pub(in crate::services) const OWNER: Constraint = Constraint::foreign_key("posts_owner_id_fkey");
 /// Another post of the owner has the external id.
-pub(super) const EXTERNAL_ID: Constraint = Constraint::unique(
+pub(in crate::services) const EXTERNAL_ID: Constraint = Constraint::unique(
     "posts_owner_id_external_id_idx",
     "posts.owner_id, posts.external_id",
 );
@@ -30,7 +30,7 @@ pub(super) fn created_now() -> ActiveModel {
 }
 
 /// The external id that `post` sets.
-pub(super) fn external_id_of(post: &ActiveModel) -> Option<&ExternalId> {
+pub(in crate::services) fn external_id_of(post: &ActiveModel) -> Option<&ExternalId> {
     post.external_id.try_as_ref()?.as_ref()
 }
 

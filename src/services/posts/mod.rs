@@ -1,7 +1,7 @@
 //! Posts and drafts.
 
 pub mod bulk;
-mod external;
+pub(super) mod external;
 pub mod feed;
 mod keyed;
 mod post;

@@ -172,8 +172,8 @@ async fn a_repeated_request_does_not_affect_those_of_its_batch(fixture: Fixture)
             None => assert_first(answer),
         }
     }
-    let votes = "SELECT count(*) FROM votes";
-    assert_eq!(column(&connection, votes).await, ["40"]);
+    let count = "SELECT count(*) FROM votes";
+    assert_eq!(column(&connection, count).await, ["40"]);
 }
 
 /// The vote exists, and the key is another: that is no repetition.

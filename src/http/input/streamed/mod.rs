@@ -103,7 +103,7 @@ impl StreamedBody {
         };
         Parts {
             input,
-            parts,
+            read: parts,
             thread,
         }
     }
@@ -112,7 +112,7 @@ impl StreamedBody {
 /// The parts of a body. Dropping it ends the thread.
 pub struct Parts {
     input: Input,
-    parts: Receiver<Part>,
+    read: Receiver<Part>,
     thread: JoinHandle<serde_json::Result<()>>,
 }
 
@@ -126,7 +126,7 @@ impl Parts {
             self.input.check_stop()?;
             let part = tokio::select! {
                 biased;
-                part = self.parts.recv() => part,
+                part = self.read.recv() => part,
                 fed = self.input.feed() => {
                     fed?;
                     continue;

@@ -189,14 +189,6 @@ async fn a_wrong_file_is_not_imported(fixture: Fixture) {
             &["line 2", "RFC 3339"],
         ),
         (
-            changed("\"metadata\":null", "\"metadata\":\"{\""),
-            &["lines 4 to 9", "refuses a row"],
-        ),
-        (
-            changed("\"metadata\":null", "\"metadata\":\"[]\""),
-            &["lines 4 to 9", "posts_metadata_check"],
-        ),
-        (
             changed("Some words", "Some\\u0000words"),
             &["line 4", "`content` contains the character NUL"],
         ),
@@ -206,6 +198,29 @@ async fn a_wrong_file_is_not_imported(fixture: Fixture) {
         let used = "SELECT is_called::text FROM users_id_seq";
         assert_eq!(column(&fixture.connect().await, used).await, ["false"]);
     }
+}
+
+#[apply(behaviour)]
+async fn a_row_that_the_service_could_not_read_is_not_imported(fixture: Fixture) {
+    let file = file_for(&fixture, 6).await;
+    let metadata = |text: &str| {
+        let member = format!("\"metadata\":\"{text}\"");
+        sealed(&replaced(&file, "\"metadata\":null", &member))
+    };
+    let ids = |table: &str| {
+        let last = format!("\"{table}\":9007199254740992");
+        sealed(&replaced(
+            &file,
+            &format!("\"{table}\":2}}}}"),
+            &format!("{last}}}}}"),
+        ))
+    };
+    let wrong = [
+        (metadata("{"), &["lines 4 to 9", "refuses a row"][..]),
+        (metadata("[]"), &["lines 4 to 9", "posts_metadata_check"]),
+        (ids("users"), &["no id left", "`users`"]),
+    ];
+    assert_none_imported(&fixture, &wrong).await;
 }
 
 #[apply(behaviour)]

@@ -89,6 +89,14 @@ async fn fill(fixture: &Fixture) -> (String, i64) {
     let connection = fixture.connect().await;
     let users = "SELECT count(*) FROM users WHERE username = 'mallory'";
     wait_for(&connection, users, &["0"]).await;
+    let imported = format!(
+        "INSERT INTO imported_posts (owner_id, origin, original_id, post_id) VALUES ({}, 'origin', 7, {first})",
+        ada.id
+    );
+    connection
+        .execute_unprepared(&imported)
+        .await
+        .expect("not set");
     // Fractions of all lengths, and none.
     for (id, moment) in [
         (first, "2026-11-21T06:00:42.000001+00:00"),

@@ -31,6 +31,9 @@ async fn call(service: &Service, user: &User, method: &str, path: &str, body: &V
     service.call(method, path, Some(user), body).await
 }
 
+/// Makes the row of a post with this id.
+type Row = fn(u32) -> Value;
+
 #[apply(behaviour)]
 async fn a_request_changes_at_most_1_mib_of_text(fixture: Fixture) {
     let service = fixture.serve().await;
@@ -46,7 +49,7 @@ async fn a_request_changes_at_most_1_mib_of_text(fixture: Fixture) {
                "published": true, "tags": ["tag"]})
     };
     let key = |id: u32| json!({"id": id});
-    let cases: [(&str, fn(u32) -> Value, usize, u32); 3] = [
+    let cases: [(&str, Row, usize, u32); 3] = [
         ("PATCH", title, 2 * 20_005, 26),
         ("POST", short, 20_005 + 11, 52),
         ("DELETE", key, 20_005, 52),

@@ -188,7 +188,7 @@ async fn a_request_is_repeated_while_the_quota_is_full(fixture: Fixture) {
     let mut state = fixture.state(&fixture.database()).await;
     state.quotas = Quotas::new(QuotaSettings {
         posts: Some(2),
-        bytes: Some(4_000),
+        bytes: Some(3_700),
     });
     let service = fixture.start(state, Origins::These(Vec::new()));
     let ada = service.user("ada").await;

@@ -27,7 +27,7 @@ use tokio::{
 
 use super::{
     now,
-    running::{Running, RunningGuard},
+    running::{Refused, Running, RunningGuard},
     users,
 };
 use crate::{
@@ -95,7 +95,7 @@ impl Part {
 /// The exports in progress. Clones share them.
 #[derive(Clone)]
 pub struct Exports {
-    running: Running,
+    running: Running<UserId>,
     sender: Sender<Request>,
     receiver: Arc<AsyncMutex<Receiver<Request>>>,
 }
@@ -124,8 +124,11 @@ impl Exports {
     /// [`Error::ExportRunning`] if another one of this user is in progress on this server;
     /// [`Error::TooManyExports`].
     pub fn start(&self, id: UserId) -> Result<Export, Error> {
-        let (of_user, of_all) = (Error::ExportRunning, Error::TooManyExports);
-        let running = self.running.begin(id, MAX_RUNNING, of_user, of_all)?;
+        let running = self.running.begin(id, MAX_RUNNING);
+        let running = running.map_err(|refused| match refused {
+            Refused::Same => Error::ExportRunning,
+            Refused::Full => Error::TooManyExports,
+        })?;
         let (part_sender, parts) = channel(1);
         let (done_sender, done) = oneshot::channel();
         let request = Request {
@@ -172,7 +175,7 @@ pub struct Request {
     id: UserId,
     parts: Sender<Result<Part, Error>>,
     done: oneshot::Sender<()>,
-    running: RunningGuard,
+    running: RunningGuard<UserId>,
 }
 
 /// Reads an export and sends its parts. Ends it if the client takes them too slowly, or if SQLite's

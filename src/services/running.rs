@@ -1,55 +1,58 @@
-//! Work of users of which each can have one at a time, and a server few.
+//! Work that must not run twice at the same time in this process.
 
 use std::{
     collections::HashSet,
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use entity::values::UserId;
+/// The keys of the work of one kind in progress. Clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct Running<K>(Arc<Mutex<HashSet<K>>>);
 
-use crate::error::Error;
-
-/// The users with work of one kind in progress. Clones share them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Running(Arc<Mutex<HashSet<UserId>>>);
-
-/// Marks that work of a user is in progress, until it is dropped.
+/// Marks that the work with a key is in progress, until it is dropped.
 #[derive(Debug)]
-pub struct RunningGuard {
-    all: Running,
-    id: UserId,
+pub struct RunningGuard<K: Eq + Hash> {
+    all: Arc<Mutex<HashSet<K>>>,
+    key: K,
 }
 
-impl Running {
-    /// Begins the work of user `id`.
-    ///
-    /// # Errors
-    /// `of_user` if work of this user is in progress; `of_all` if that of `max` users is.
-    pub(super) fn begin(
-        &self,
-        id: UserId,
-        max: usize,
-        of_user: Error,
-        of_all: Error,
-    ) -> Result<RunningGuard, Error> {
+/// The reason why work was not begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refused {
+    /// Work with the same key is in progress.
+    Same,
+    /// The maximum amount of work is in progress.
+    Full,
+}
+
+impl<K> Default for Running<K> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K: Clone + Eq + Hash> Running<K> {
+    /// Begins the work with `key`, unless it or the work with `max` other keys is in progress.
+    pub(super) fn begin(&self, key: K, max: usize) -> Result<RunningGuard<K>, Refused> {
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.contains(&id) {
-            return Err(of_user);
+        if running.contains(&key) {
+            return Err(Refused::Same);
         }
         if running.len() >= max {
-            return Err(of_all);
+            return Err(Refused::Full);
         }
-        running.insert(id);
+        running.insert(key.clone());
         Ok(RunningGuard {
-            all: self.clone(),
-            id,
+            all: Arc::clone(&self.0),
+            key,
         })
     }
 }
 
-impl Drop for RunningGuard {
+impl<K: Eq + Hash> Drop for RunningGuard<K> {
     fn drop(&mut self) {
-        let mut running = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
-        running.remove(&self.id);
+        let mut running = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        running.remove(&self.key);
     }
 }

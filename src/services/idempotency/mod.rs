@@ -23,7 +23,7 @@ use crate::{
     error::Error,
 };
 pub(super) use batch::{KeyedBatch, KeyedOutput, KeyedRow};
-pub use in_flight::{InFlight, Running};
+pub use in_flight::InFlight;
 pub use remove::delete_expired;
 pub(super) use remove::delete_some_of;
 

@@ -3,12 +3,14 @@
 use sea_orm::{
     DbBackend, DbErr, QueryResult, Value,
     sea_query::{
-        ArrayType, Expr, ExprTrait, Func, Nullable, Query, SelectStatement, SimpleExpr, ValueType,
+        ArrayType, Expr, ExprTrait, Func, Nullable, Query, SelectStatement, ValueType,
         sea_value_to_json_value,
     },
 };
 use serde::{Serialize, Serializer, ser::Error as _};
 use time::format_description::well_known::Rfc3339;
+
+use super::subquery;
 
 /// A table of values, to join with or to insert from. Its SQL text does not depend on the number of
 /// rows: PostgreSQL gets one array per column, SQLite gets JSON.
@@ -167,7 +169,7 @@ fn unnest(array_type: ArrayType, values: Vec<Value>) -> Expr {
     let array = Value::Array(array_type, Some(values.into()));
     // A subquery hides the length of the array. PostgreSQL would plan anew for each length.
     let hidden = Query::select().expr(Expr::value(array)).take();
-    let hidden = SimpleExpr::SubQuery(None, Box::new(hidden.into()));
+    let hidden = subquery(hidden);
     Func::cust("unnest").arg(hidden).into()
 }
 

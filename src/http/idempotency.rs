@@ -268,10 +268,8 @@ pub fn stored(response: Result<HttpResponse, Problem>) -> Result<StoredAnswer, E
     let common = common_headers(response.headers().contains_key(ETAG));
     let mut headers = Vec::new();
     for (name, value) in response.headers() {
-        if !common
-            .iter()
-            .any(|common| *common == (name.clone(), value.clone()))
-        {
+        let is_common = |(other, common): &(_, _)| other == name && common == value;
+        if !common.iter().any(is_common) {
             let value = value.to_str().map_err(Error::internal)?;
             headers.push(format!("{name}: {value}"));
         }

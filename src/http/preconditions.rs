@@ -45,12 +45,12 @@ fn read(request: &HttpRequest) -> Result<Precondition, Problem> {
 
 /// The versions of header `name`, if the request has it.
 fn versions(request: &HttpRequest, name: &HeaderName) -> Result<Option<Versions>, Problem> {
-    // Several lines are one list (RFC 9110, section 5.3).
-    let lines = request.headers().get_all(name).map(HeaderValue::to_str);
-    let lines = lines.collect::<Result<Vec<_>, _>>().unwrap_or_default();
     if !request.headers().contains_key(name) {
         return Ok(None);
     }
+    // Several lines are one list (RFC 9110, section 5.3).
+    let lines = request.headers().get_all(name).map(HeaderValue::to_str);
+    let lines = lines.collect::<Result<Vec<_>, _>>().unwrap_or_default();
     if lines == ["*"] {
         return Ok(Some(Versions::Any));
     }

@@ -13,20 +13,20 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, QueryFilter, QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait, Func, LockType, Order, Query, SelectStatement, SimpleExpr},
+    ColumnTrait, ConnectionTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait, Func, Order, Query},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     posts::external::{EXTERNAL_ID, OWNER, external_id_of},
     quotas::{Quotas, text_bytes},
-    running::{Running, RunningGuard},
-    users::existing,
+    running::{Refused, Running, RunningGuard},
+    users::{existing, lock_keys},
     votes,
 };
 use crate::{
-    db::{Db, First, OnConstraint, Transaction, ValuesTable, insert_all},
+    db::{Db, First, OnConstraint, Transaction, ValuesTable, insert_all, subquery},
     error::Error,
 };
 
@@ -35,7 +35,7 @@ const MAX_RUNNING: usize = 4;
 
 /// The imports in progress. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Imports(Running);
+pub struct Imports(Running<UserId>);
 
 impl Imports {
     /// Begins an import into the account of user `id`. Its end is the drop of the result.
@@ -43,9 +43,12 @@ impl Imports {
     /// # Errors
     /// [`Error::ImportRunning`] if another one of this user is in progress on this server;
     /// [`Error::TooManyImports`].
-    pub fn begin(&self, id: UserId) -> Result<RunningGuard, Error> {
-        let (of_user, of_all) = (Error::ImportRunning, Error::TooManyImports);
-        self.0.begin(id, MAX_RUNNING, of_user, of_all)
+    pub fn begin(&self, id: UserId) -> Result<RunningGuard<UserId>, Error> {
+        let running = self.0.begin(id, MAX_RUNNING);
+        running.map_err(|refused| match refused {
+            Refused::Same => Error::ImportRunning,
+            Refused::Full => Error::TooManyImports,
+        })
     }
 }
 
@@ -191,15 +194,10 @@ impl<'a> Import<'a> {
     /// Locks the owner, so that concurrent imports and writes of many posts do not create the same posts.
     async fn lock_owner(&self, transaction: &Transaction) -> Result<(), Error> {
         let owner = existing()
-            .select_only()
-            .column(users::Column::Id)
             .filter(users::Column::Id.eq(self.owner))
             // An import can take long.
-            .filter(users::Column::SuspendedAt.is_null())
-            .lock(LockType::NoKeyUpdate);
-        let statement = owner.build(transaction.get_database_backend());
-        let owner = transaction.query_one_raw(statement).await?;
-        owner.map(drop).ok_or(Error::InvalidToken)
+            .filter(users::Column::SuspendedAt.is_null());
+        lock_keys(transaction, owner).await
     }
 
     async fn insert(
@@ -326,10 +324,6 @@ impl<'a> Import<'a> {
         });
         found.collect()
     }
-}
-
-fn subquery(select: SelectStatement) -> SimpleExpr {
-    SimpleExpr::SubQuery(None, Box::new(select.into()))
 }
 
 /// The number of posts before the first whose id or external id is that of an earlier one.

@@ -4,7 +4,10 @@ use entity::{
     users::{Column, Entity, Model},
     values::{SignInName, UserId},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
+    sea_query::LockType,
+};
 
 use crate::{
     db::{Constraint, Db, First, Transaction},
@@ -53,6 +56,23 @@ pub(super) async fn find_by_name(db: &Db, name: &str) -> Result<Option<Model>, E
         Column::Username.eq(name)
     };
     Ok(existing().filter(column).first(db.read()).await?)
+}
+
+/// Locks the one of `users`, so that two transactions do not create posts with the same keys of that user.
+///
+/// # Errors
+/// [`Error::InvalidToken`] if there is none.
+pub(super) async fn lock_keys(
+    transaction: &Transaction,
+    users: Select<Entity>,
+) -> Result<(), Error> {
+    let user = users
+        .select_only()
+        .column(Column::Id)
+        .lock(LockType::NoKeyUpdate);
+    let statement = user.build(transaction.get_database_backend());
+    let user = transaction.query_one_raw(statement).await?;
+    user.map(drop).ok_or(Error::InvalidToken)
 }
 
 /// Reads user `id` and locks the row until `transaction` ends.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web::Data};
 use deserr::Deserr;
+use entity::values::Invalid;
 use serde_json::value::RawValue;
 
 use self::types::{
@@ -13,7 +14,6 @@ use self::types::{
     ImportedVote, ImportedVotes,
 };
 use crate::{
-    error::FieldError,
     http::{
         Body, Problem, Route, State,
         input::{BodyErrors, Member, Part, StreamedBody},
@@ -120,13 +120,16 @@ impl Importer<'_> {
     }
 
     fn import(&self) -> Result<&Import<'_>, Problem> {
-        let missing = || invalid("user", "required", "must be the first member of an export");
-        self.import.as_ref().ok_or_else(missing)
+        self.import.as_ref().ok_or_else(|| {
+            let missing = Invalid::new("required", "must be the first member of an export");
+            Problem::invalid_field("user", &missing)
+        })
     }
 
     async fn add_posts(&mut self, part: &Part) -> Result<(), Problem> {
         if self.has_votes {
-            return Err(invalid("posts", "mismatch", "must come before `votes`"));
+            let invalid = Invalid::new("mismatch", "must come before `votes`");
+            return Err(Problem::invalid_field("posts", &invalid));
         }
         let (mut indices, mut rows) = (Vec::new(), Vec::<ExportedPost>::new());
         for (index, json) in (part.index..).zip(&part.rows) {
@@ -173,13 +176,10 @@ impl Importer<'_> {
 /// Reads a row, or the member `field`.
 fn read<T: Deserr<BodyErrors>>(field: &str, json: &RawValue) -> Result<T, Problem> {
     if !json.get().starts_with('{') {
-        return Err(invalid(field, "type", "must be a JSON object"));
+        let invalid = Invalid::new("type", "must be a JSON object");
+        return Err(Problem::invalid_field(field, &invalid));
     }
     Body::parse_object(json.get().as_bytes())
-}
-
-fn invalid(field: &str, code: &str, message: &str) -> Problem {
-    Problem::invalid(vec![FieldError::new(field, code, message)])
 }
 
 /// What was imported so far.

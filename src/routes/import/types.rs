@@ -11,7 +11,6 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::{
-    error::FieldError,
     http::{
         Problem,
         input::{BodyErrors, date_time},
@@ -77,9 +76,8 @@ impl ImportedPost {
     /// 422 if it was changed before it was created.
     pub fn into_row(self) -> Result<ExportedPost, Problem> {
         if self.updated_at < self.created_at {
-            let message = "must not be before `created_at`";
-            let error = FieldError::new("updated_at", "range", message);
-            return Err(Problem::invalid(vec![error]));
+            let invalid = Invalid::new("range", "must not be before `created_at`");
+            return Err(Problem::invalid_field("updated_at", &invalid));
         }
         let row = ActiveModel {
             title: Set(self.title),

@@ -58,13 +58,11 @@ pub async fn export(
     for table in &tables {
         let mut count = 0;
         let mut all = database.rows(table);
-        loop {
-            let row = all.try_next().await.map_err(|cause| Error::Read {
-                table: table.name,
-                previous: count,
-                cause,
-            })?;
-            let Some(row) = row else { break };
+        while let Some(row) = all.try_next().await.map_err(|cause| Error::Read {
+            table: table.name,
+            previous: count,
+            cause,
+        })? {
             lines.add(|buffer| write_row(buffer, table, &row))?;
             progress.advance(1);
             count += 1;

@@ -85,13 +85,10 @@ pub async fn import(
             "the file has another number of votes for post {post} than its `votes`"
         )));
     }
-    let sequences = || {
-        let last = |table: &Table| header.sequences.get(table.name).copied();
-        tables
-            .iter()
-            .filter_map(move |table| Some((table, last(table)?)))
-    };
-    for (table, last) in sequences() {
+    let last = |table: &Table| header.sequences.get(table.name).copied();
+    let sequences = tables.iter().map(|table| (table, last(table)));
+    let sequences = sequences.filter_map(|(table, last)| Some((table, last?)));
+    for (table, last) in sequences.clone() {
         if last > MAX_ID {
             let name = table.name;
             let message =
@@ -106,7 +103,7 @@ pub async fn import(
         }
     }
     // PostgreSQL does not roll this back, so nothing is checked after it.
-    for (table, last) in sequences() {
+    for (table, last) in sequences {
         database.set_last_id(table, last).await?;
     }
     database.commit().await?;

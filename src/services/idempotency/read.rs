@@ -10,7 +10,7 @@ use sea_orm::{
 
 use super::{ScopedKey, cutoff};
 use crate::{
-    db::{Autocommit, Db, First, Found, SharedRead, Transaction, ValuesTable},
+    db::{Autocommit, Db, First, Found, SharedRead, Transaction, ValuesTable, subquery},
     error::Error,
 };
 
@@ -93,7 +93,7 @@ async fn known(connection: &impl ConnectionTrait, keys: &[ScopedKey]) -> Found<S
     let known = Query::select()
         .column(ValuesTable::POSITION)
         .from_subquery(requested, "requested")
-        .and_where(Expr::SubQuery(None, Box::new(row.into())).is_not_null())
+        .and_where(subquery(row).is_not_null())
         .take();
     let rows = connection.query_all(&known).await?;
     ValuesTable::by_position(keys, &rows, |_| Ok(()))

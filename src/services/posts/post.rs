@@ -13,7 +13,10 @@ use sea_orm::{
 };
 
 use super::visibility::{is_owned_by, visible_with_owner};
-use crate::{db::Transaction, error::Error};
+use crate::{
+    db::{Transaction, subquery},
+    error::Error,
+};
 
 /// A post as one viewer sees it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -37,8 +40,8 @@ impl PostView {
         }
     }
 
-    /// The bytes of title and content, in UTF-8.
-    pub(super) fn text_bytes(&self) -> usize {
+    /// The bytes that the search index gets: those of title and content, in UTF-8.
+    pub(super) fn indexed_bytes(&self) -> usize {
         self.row.title.as_str().len() + self.row.content.as_str().len()
     }
 
@@ -99,7 +102,7 @@ pub(super) fn voted_by(user: Expr) -> SimpleExpr {
         .and_where(Expr::col((votes::Entity, votes::Column::PostId)).equals((Entity, Column::Id)))
         .and_where(Expr::col((votes::Entity, votes::Column::UserId)).eq(user))
         .take();
-    SimpleExpr::SubQuery(None, Box::new(vote.into())).is_not_null()
+    subquery(vote).is_not_null()
 }
 
 /// Sets `changes` in a post, whose version grows by 1. The caller adds the filter.

@@ -42,7 +42,7 @@ pub async fn put(
         Some(id) => quotas.reserve_edit(db, owner.id, id, new).await?,
         None => quotas.reserve_new(db, owner.id, new).await?,
     };
-    let bytes = |(post, _): &(PostView, bool)| post.text_bytes();
+    let bytes = |(post, _): &(PostView, bool)| post.indexed_bytes();
     let written = db.write_text_in_turn(owner.id.get(), bytes, |transaction| async move {
         // Between two statements, PostgreSQL may commit those of another request.
         let again = || Error::try_again("the external id was taken or given up");

@@ -135,7 +135,7 @@ pub async fn update(
     };
     let written = db.write_text_in_turn(
         caller.get(),
-        PostView::text_bytes,
+        PostView::indexed_bytes,
         |transaction| async move {
             if precondition.is_set() {
                 lock(&transaction, id).await?;

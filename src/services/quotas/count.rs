@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::{ANSWER_BYTES, Usage};
 use crate::{
-    db::{Db, octets},
+    db::{Db, octets, subquery},
     error::Error,
 };
 
@@ -52,7 +52,7 @@ pub(super) async fn usage(db: Db, id: UserId) -> Result<Usage, Error> {
         .from(idempotency_keys::Entity)
         .and_where(Expr::col(idempotency_keys::Column::Caller).eq(id))
         .take();
-    let answers = Expr::SubQuery(None, Box::new(answers.into()));
+    let answers = subquery(answers);
     let count = Entity::find()
         .select_only()
         .expr_as(Column::Id.count(), "posts")

@@ -10,7 +10,7 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic,
     QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Alias, Expr, ExprTrait, JoinType, LockType, Query, SimpleExpr},
+    sea_query::{Alias, Expr, ExprTrait, JoinType, LockType, Query},
 };
 
 use super::{
@@ -18,9 +18,9 @@ use super::{
     rows::{differs, with_changes},
 };
 use crate::{
-    db::{Transaction, ValuesTable},
+    db::{Transaction, ValuesTable, subquery},
     error::Error,
-    services::quotas::text_bytes,
+    services::{quotas::text_bytes, users::lock_keys},
 };
 
 /// Identifies a post of the caller.
@@ -103,7 +103,7 @@ pub(super) async fn find(
         .and_where(Expr::col((Alias::new("own"), Column::OwnerId)).eq(caller))
         .and_where(Expr::col((Alias::new("own"), Column::ExternalId)).equals(("rows", "target")))
         .take();
-    let by_external_id = SimpleExpr::SubQuery(None, Box::new(by_external_id.into()));
+    let by_external_id = subquery(by_external_id);
     let tables = [
         (
             positions,
@@ -233,12 +233,6 @@ pub(super) async fn lock(
 /// # Errors
 /// [`Error::InvalidToken`] if the owner was deleted meanwhile.
 pub(super) async fn lock_owner(transaction: &Transaction, owner: UserId) -> Result<(), Error> {
-    let owner = users::Entity::find()
-        .select_only()
-        .column(users::Column::Id)
-        .filter(users::Column::Id.eq(owner))
-        .lock(LockType::NoKeyUpdate);
-    let statement = owner.build(transaction.get_database_backend());
-    let owner = transaction.query_one_raw(statement).await?;
-    owner.map(drop).ok_or(Error::InvalidToken)
+    let owner = users::Entity::find().filter(users::Column::Id.eq(owner));
+    lock_keys(transaction, owner).await
 }

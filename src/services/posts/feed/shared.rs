@@ -9,7 +9,7 @@ use std::{
 use entity::{posts::Column, values::UserId};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QueryResult,
-    sea_query::{Expr, Query, SimpleExpr},
+    sea_query::{Expr, Query},
 };
 use tokio::task::yield_now;
 
@@ -20,7 +20,7 @@ use super::{
     select::{FeedRow, FeedSelect, MAX_COUNT, page_of},
 };
 use crate::{
-    db::{Autocommit, Db, Found, SharedRead, ValuesTable, with_column},
+    db::{Autocommit, Db, Found, SharedRead, ValuesTable, subquery, with_column},
     error::Error,
     services::{
         paging::Page,
@@ -196,7 +196,7 @@ impl SharedRows {
         let needed = usize::try_from(select.rows).unwrap_or(usize::MAX);
         select.rows = select.rows.saturating_add(EXTRA_ROWS);
         let posts = select_all(Expr::value(false)).filter(visible_with_owner(Some(own)));
-        let voters = SimpleExpr::SubQuery(None, Box::new(voters.into()));
+        let voters = subquery(voters);
         let statement = with_column(select.statement(posts), "posts", voters, "voters");
         let rows = connection.query_all_raw(statement).await?;
         Ok(Self {

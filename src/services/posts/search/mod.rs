@@ -11,6 +11,7 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
+use crate::db::subquery;
 pub use merge::{forget_deleted_words, merge_new_words};
 use stream::{Matches, SqlWriter, Stream, write_title_match};
 pub(super) use words::Words;
@@ -127,7 +128,7 @@ impl Words {
         }
         let mut writer = SqlWriter::new(backend);
         writer.text("posts.id IN (WITH base AS NOT MATERIALIZED ");
-        writer.bind(Expr::SubQuery(None, Box::new(base.into())));
+        writer.bind(subquery(base));
         for stream in streams {
             writer.text(", ");
             stream.write(&mut writer, self, scope);

@@ -97,6 +97,8 @@ export async function moderation(page, admin) {
   await sees(entries.filter({ hasText: `${admin} suspended eve` }));
   await checked(page, 'audit-log');
   await page.goBack();
+  // Both pages have entries without a reason.
+  await gone(entries.filter({ hasText: 'Advertising again' }));
   await sees(entries.filter({ hasText: 'none given' }).first());
   await signOut(page);
 }

@@ -23,7 +23,7 @@ where
     A: ActiveModelTrait,
 {
     let count = rows.len();
-    let models = insert(connection, common, rows, None).await?;
+    let models = insert(connection, common, rows, None, None).await?;
     if models.len() != count {
         let message = format!("{count} rows were to be inserted, {} were", models.len());
         return Err(DbErr::Custom(message));
@@ -31,30 +31,42 @@ where
     Ok(models)
 }
 
-/// Like [`insert_all`], but leaves out the rows that violate a unique constraint.
+/// Like [`insert_all`], but leaves out the rows that violate a unique constraint, and those that do not fulfil
+/// `filter`. The rows of the filter's columns are `rows`.
 pub async fn insert_new<A>(
     connection: &impl ConnectionTrait,
     common: A,
     rows: Vec<A>,
+    filter: Option<RowFilter>,
 ) -> Result<Vec<ModelOf<A>>, DbErr>
 where
     A: ActiveModelTrait,
 {
     let mut on_conflict = OnConflict::new();
     on_conflict.do_nothing();
-    insert(connection, common, rows, Some(on_conflict)).await
+    insert(connection, common, rows, filter, Some(on_conflict)).await
+}
+
+/// A condition for rows of values.
+#[derive(Debug)]
+pub struct RowFilter {
+    /// The columns that the condition has in addition to those of the rows.
+    pub columns: ValuesTable,
+    /// The condition.
+    pub condition: Expr,
 }
 
 async fn insert<A>(
     connection: &impl ConnectionTrait,
     mut common: A,
     rows: Vec<A>,
+    filter: Option<RowFilter>,
     on_conflict: Option<OnConflict>,
 ) -> Result<Vec<ModelOf<A>>, DbErr>
 where
     A: ActiveModelTrait,
 {
-    let (mut columns, table) = values_of(rows)?;
+    let (mut columns, mut table) = values_of(rows)?;
     let mut values = Query::select();
     values.columns(columns.iter().copied());
     for column in ColumnOf::<A>::iter() {
@@ -62,6 +74,10 @@ where
             values.expr(Expr::value(value));
             columns.push(column);
         }
+    }
+    if let Some(filter) = filter {
+        table = table.with(filter.columns);
+        values.and_where(filter.condition);
     }
     let values = values
         .from_subquery(table.select(connection.get_database_backend()), "rows")

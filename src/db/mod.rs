@@ -26,7 +26,7 @@ mod rows;
 mod single_flight;
 mod sizes;
 mod sqlite_file;
-pub mod subquery;
+mod subquery;
 pub mod tables;
 mod transaction;
 mod turns;
@@ -58,7 +58,7 @@ use connection::{Mode, Options};
 pub use constraint::{Constraint, OnConstraint};
 pub use first::First;
 pub use held::Held;
-pub use insert::{insert_all, insert_new};
+pub use insert::{RowFilter, insert_all, insert_new};
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use merges::Merges;
 pub use moment::comparable;
@@ -149,6 +149,9 @@ impl Db {
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT)
+            // In a transaction, SQLite keeps the pages that a statement changes until it succeeds. From
+            // 64 KiB on it would write them to a file. Writes are bounded, so they fit in memory.
+            .pragma("temp_store", "MEMORY")
             // Overwrites deleted rows in pages that stay in use. A job overwrites the others.
             .pragma("secure_delete", "FAST");
         let reader = Options::Sqlite(options.read_only(true).into());
@@ -238,7 +241,7 @@ impl Db {
 
     /// Runs `work` in one transaction and commits it. An error of `work` rolls it back.
     ///
-    /// Runs `work` up to six times if the database asks to try again (40001, 40P01, `SQLITE_BUSY`).
+    /// Runs `work` again, for up to 3 s, if the database asks to try again (40001, 40P01, `SQLITE_BUSY`).
     /// `work` must not do anything that a rollback does not undo.
     ///
     /// # Errors

@@ -107,6 +107,13 @@ impl ValuesTable {
         self
     }
 
+    /// Adds the columns of `more`.
+    #[must_use]
+    pub fn with(mut self, more: Self) -> Self {
+        self.0.extend(more.0);
+        self
+    }
+
     /// The table as a SELECT.
     #[must_use]
     pub fn select(self, backend: DbBackend) -> SelectStatement {

@@ -18,8 +18,8 @@ use sea_orm::{
 use super::{now, posts::visibility::visible_to};
 use crate::{
     db::{
-        Autocommit, BatchedWrite, Constraint, Db, Found, OnConstraint, SharedRead, Transaction,
-        ValuesTable,
+        Autocommit, BatchedWrite, Constraint, Db, Found, OnConstraint, RowFilter, SharedRead,
+        Transaction, ValuesTable,
     },
     error::Error,
 };
@@ -80,6 +80,17 @@ pub async fn remove(db: &Db, caller: UserId, post_id: PostId) -> Result<Tally, E
 /// The primary key.
 const KEY: [votes::Column; 2] = [votes::Column::PostId, votes::Column::UserId];
 
+/// A statement that adds or removes votes.
+trait ChangeVotes: Send + Sync + 'static {
+    /// Adds or removes those of the `requested` votes that fulfil `filter`, whose values are `requested`.
+    /// Returns those that have changed.
+    fn change(
+        transaction: &Transaction,
+        requested: &[Vote],
+        filter: Option<RowFilter>,
+    ) -> impl Future<Output = Result<Vec<Vote>, Error>> + Send;
+}
+
 struct AddVotes;
 
 impl BatchedWrite for AddVotes {
@@ -95,7 +106,18 @@ impl BatchedWrite for AddVotes {
 
     async fn write(transaction: &Transaction, requested: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
         let requested: Vec<Vote> = requested.iter().map(|vote| **vote).collect();
-        let select = select_and_lock(transaction, &requested)
+        let changed = Self::change(transaction, &requested, None).await?;
+        Ok(is_changed(&changed, &requested))
+    }
+}
+
+impl ChangeVotes for AddVotes {
+    async fn change(
+        transaction: &Transaction,
+        requested: &[Vote],
+        filter: Option<RowFilter>,
+    ) -> Result<Vec<Vote>, Error> {
+        let select = select_and_lock(transaction, requested, filter)
             .expr(Expr::value(now()))
             .take();
         let columns = [
@@ -114,7 +136,7 @@ impl BatchedWrite for AddVotes {
         let inserted = transaction.query_all(&insert).await;
         let inserted =
             inserted.on_constraint([(USER, Error::InvalidToken), (POST, Error::PostDeleted)])?;
-        Ok(is_changed(&inserted, &requested)?)
+        Ok(votes_of(&inserted)?)
     }
 }
 
@@ -131,30 +153,50 @@ impl BatchedWrite for RemoveVotes {
         vote.post_id.get()
     }
 
-    /// Does not delete a vote for a post that the user cannot see, such as one that became a draft.
     async fn write(transaction: &Transaction, requested: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
         let requested: Vec<Vote> = requested.iter().map(|vote| **vote).collect();
+        let changed = Self::change(transaction, &requested, None).await?;
+        Ok(is_changed(&changed, &requested))
+    }
+}
+
+impl ChangeVotes for RemoveVotes {
+    /// Does not delete a vote for a post that the user cannot see, such as one that became a draft.
+    async fn change(
+        transaction: &Transaction,
+        requested: &[Vote],
+        filter: Option<RowFilter>,
+    ) -> Result<Vec<Vote>, Error> {
         let vote = Expr::tuple([
             Expr::col(votes::Column::PostId),
             Expr::col(votes::Column::UserId),
         ]);
         let delete = Query::delete()
             .from_table(votes::Entity)
-            .and_where(vote.in_subquery(select_and_lock(transaction, &requested)))
+            .and_where(vote.in_subquery(select_and_lock(transaction, requested, filter)))
             .returning(Query::returning().columns(KEY))
             .take();
         let deleted = transaction.query_all(&delete).await?;
-        Ok(is_changed(&deleted, &requested)?)
+        Ok(votes_of(&deleted)?)
     }
 }
 
 /// Selects post id and user id of the `requested` votes whose post is visible to the user.
-fn select_visible(connection: &impl ConnectionTrait, requested: &[Vote]) -> SelectStatement {
+fn select_visible(
+    connection: &impl ConnectionTrait,
+    requested: &[Vote],
+    filter: Option<RowFilter>,
+) -> SelectStatement {
     let id = (posts::Entity, posts::Column::Id);
-    let requested = ValuesTable::numbered(requested.len())
+    let mut requested = ValuesTable::numbered(requested.len())
         .column("post_id", requested.iter().map(|vote| vote.post_id))
         .column("user_id", requested.iter().map(|vote| vote.user_id));
-    Query::select()
+    let mut select = Query::select();
+    if let Some(filter) = filter {
+        requested = requested.with(filter.columns);
+        select.and_where(filter.condition);
+    }
+    select
         .columns([("requested", "post_id"), ("requested", "user_id")])
         .from(posts::Entity)
         .join_subquery(
@@ -172,25 +214,33 @@ fn select_visible(connection: &impl ConnectionTrait, requested: &[Vote]) -> Sele
 ///
 /// Without this lock PostgreSQL takes four times as long when many transactions vote for one post,
 /// because each locks the post for the foreign key of its vote.
-fn select_and_lock(connection: &impl ConnectionTrait, requested: &[Vote]) -> SelectStatement {
-    select_visible(connection, requested)
+fn select_and_lock(
+    connection: &impl ConnectionTrait,
+    requested: &[Vote],
+    filter: Option<RowFilter>,
+) -> SelectStatement {
+    select_visible(connection, requested, filter)
         .order_by(("requested", "post_id"), Order::Asc)
         .order_by(("requested", "user_id"), Order::Asc)
         .lock_with_tables(LockType::NoKeyUpdate, [posts::Entity])
         .take()
 }
 
-/// For each of the `requested` votes, true if it is in `rows`. For equal votes, only the first is
-/// true.
-fn is_changed(rows: &[QueryResult], requested: &[Vote]) -> Result<Vec<bool>, DbErr> {
-    let mut changed = HashSet::with_capacity(rows.len());
-    for row in rows {
-        changed.insert(Vote {
+fn votes_of(rows: &[QueryResult]) -> Result<Vec<Vote>, DbErr> {
+    let vote = |row: &QueryResult| {
+        Ok(Vote {
             post_id: row.try_get("", "post_id")?,
             user_id: row.try_get("", "user_id")?,
-        });
-    }
-    Ok(requested.iter().map(|vote| changed.remove(vote)).collect())
+        })
+    };
+    rows.iter().map(vote).collect()
+}
+
+/// For each of the `requested` votes, true if it is one of the `changed`. For equal votes, only the first is
+/// true.
+fn is_changed(changed: &[Vote], requested: &[Vote]) -> Vec<bool> {
+    let mut changed: HashSet<&Vote> = changed.iter().collect();
+    requested.iter().map(|vote| changed.remove(vote)).collect()
 }
 
 /// Reads the number of votes after the commit, so that it includes the votes of others.
@@ -218,7 +268,7 @@ impl SharedRead for VoteCounts {
 
 /// The number of votes for the post of each of the `requested` votes that is visible to the user.
 async fn counts(connection: &impl ConnectionTrait, requested: &[Vote]) -> Found<Vote, i64> {
-    let counts = select_visible(connection, requested)
+    let counts = select_visible(connection, requested, None)
         .column(("requested", ValuesTable::POSITION))
         .column((posts::Entity, posts::Column::Votes))
         .take();

@@ -1,12 +1,19 @@
 //! Batches of rows whose answers are stored. The rows that are repeated get their stored answers, in the
 //! transaction in which the others are written.
+//!
+//! Repetitions are rare: the statement that writes leaves them out, and only if it has left out any row, a
+//! second one looks for their answers.
 
 use std::sync::Arc;
 
 use entity::values::UserId;
+use time::OffsetDateTime;
 
-use super::{Keyed, StoredAnswer, read, store};
-use crate::{db::Transaction, error::Error};
+use super::{Keyed, ScopedKey, StoredAnswer, cutoff, read, store};
+use crate::{
+    db::{RowFilter, Transaction},
+    error::Error,
+};
 
 /// A row of a batch, whose answer is stored.
 pub(in crate::services) struct KeyedRow<R, T> {
@@ -25,30 +32,47 @@ pub(in crate::services) type KeyedOutput = Result<Option<StoredAnswer>, Error>;
 /// The rows of a batch, and the answers of those that are repeated.
 pub(in crate::services) struct KeyedBatch<'a, R, T> {
     rows: &'a [Arc<KeyedRow<R, T>>],
+    keys: Vec<ScopedKey>,
+    /// Answers from before this time count as missing.
+    cutoff: OffsetDateTime,
     repeated: Vec<Option<KeyedOutput>>,
 }
 
 impl<'a, R, T> KeyedBatch<'a, R, T> {
-    /// Looks for the stored answers of `rows`, as the first statement of their transaction.
+    /// A batch of `rows`, none of which counts as repeated before [`find`](Self::find).
+    pub fn new(rows: &'a [Arc<KeyedRow<R, T>>]) -> Self {
+        let keys = rows.iter().map(|row| row.keyed.request.scoped_key());
+        Self {
+            rows,
+            keys: keys.collect(),
+            cutoff: cutoff(),
+            repeated: rows.iter().map(|_| None).collect(),
+        }
+    }
+
+    /// The condition for the values `table`, which has a row for each of the batch, that it is not repeated.
+    pub fn is_new(&self, table: &'static str) -> RowFilter {
+        read::without_answer(table, &self.keys, self.cutoff)
+    }
+
+    /// Looks for the stored answers, after a statement with [`is_new`](Self::is_new) has left out rows.
+    ///
+    /// PostgreSQL may have committed answers since. The caller must give each written row to a new one, and
+    /// otherwise fail with [`Error::TryAgain`].
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn find(
-        transaction: &Transaction,
-        rows: &'a [Arc<KeyedRow<R, T>>],
-    ) -> Result<Self, Error> {
-        let keys = rows.iter().map(|row| row.keyed.request.scoped_key());
-        let keys: Vec<_> = keys.collect();
-        let mut found = read::find_all(transaction, keys.clone()).await?;
+    pub async fn find(&mut self, transaction: &Transaction) -> Result<(), Error> {
+        let mut found = read::find_all(transaction, &self.keys, self.cutoff).await?;
         let answer = |(row, key): (&'a Arc<KeyedRow<R, T>>, _)| {
             let found = row.keyed.request.found(found.remove(key)?);
             Some(found.and_then(|found| found.into_answer().map(Some)))
         };
-        let repeated = rows.iter().zip(&keys).map(answer).collect();
-        Ok(Self { rows, repeated })
+        self.repeated = self.rows.iter().zip(&self.keys).map(answer).collect();
+        Ok(())
     }
 
-    /// The rows to write.
+    /// The rows that are not repeated.
     pub fn new_rows(&self) -> impl Iterator<Item = &'a KeyedRow<R, T>> {
         let rows = self.rows.iter().zip(&self.repeated);
         rows.filter(|(_, repeated)| repeated.is_none())
@@ -79,7 +103,7 @@ impl<'a, R, T> KeyedBatch<'a, R, T> {
             outputs.push(Ok(answer));
             answers.extend(stored);
         }
-        store::store_all(transaction, answers).await?;
+        store::store_all(transaction, answers, self.cutoff).await?;
         Ok(outputs)
     }
 }

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use entity::idempotency_keys::{Column, Entity, Model};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ModelTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, Query},
 };
+use time::OffsetDateTime;
 
 use super::{ScopedKey, cutoff};
 use crate::{
-    db::{Autocommit, Db, First, Found, SharedRead, Transaction, ValuesTable, subquery},
+    db::{Autocommit, Db, First, Found, RowFilter, SharedRead, Transaction, ValuesTable, subquery},
     error::Error,
 };
 
@@ -23,32 +24,32 @@ pub(super) async fn find(db: &Db, key: ScopedKey) -> Result<Option<Model>, Error
     Ok(row.filter(|row| row.created_at > cutoff()))
 }
 
-/// The rows of those of `keys` that have one. Deletes the expired ones, so that new ones can be stored.
+/// The rows of those of `keys` that have one from after `cutoff`.
 pub(super) async fn find_all(
     transaction: &Transaction,
-    keys: Vec<ScopedKey>,
+    keys: &[ScopedKey],
+    cutoff: OffsetDateTime,
 ) -> Result<HashMap<ScopedKey, Model>, Error> {
     let mut rows = HashMap::new();
     // A repetition costs no more than the write of a row, so they need not share a statement.
-    for (key, ()) in known(transaction, &keys).await? {
-        if let Some(row) = find_or_expire(transaction, &key).await? {
+    for (key, ()) in known(transaction, keys, cutoff).await? {
+        if let Some(row) = row(transaction, &key).await? {
             rows.insert(key, row);
         }
     }
     Ok(rows)
 }
 
-/// The row of `key`. Deletes it if it is expired.
-pub(super) async fn find_or_expire(
-    transaction: &Transaction,
-    key: &ScopedKey,
-) -> Result<Option<Model>, Error> {
-    match row(transaction, key).await? {
-        Some(row) if row.created_at <= cutoff() => {
-            row.delete(transaction).await?;
-            Ok(None)
-        }
-        row => Ok(row),
+/// The condition that the key of a row of the values `table` has no answer from after `cutoff`. `keys` has the
+/// key of each row.
+pub(super) fn without_answer(
+    table: &'static str,
+    keys: &[ScopedKey],
+    cutoff: OffsetDateTime,
+) -> RowFilter {
+    RowFilter {
+        columns: columns(ValuesTable::new(), keys),
+        condition: status(table, cutoff).is_null(),
     }
 }
 
@@ -71,30 +72,47 @@ impl SharedRead for Known {
     type Value = ();
 
     async fn read(connection: Autocommit, (): (), keys: Vec<ScopedKey>) -> Found<ScopedKey, ()> {
-        known(&connection, &keys).await
+        known(&connection, &keys, cutoff()).await
     }
 }
 
-/// Those of `keys` that have a row, expired or not.
-async fn known(connection: &impl ConnectionTrait, keys: &[ScopedKey]) -> Found<ScopedKey, ()> {
-    let requested = ValuesTable::numbered(keys.len())
-        .column("caller", keys.iter().map(|(caller, _)| *caller))
-        .column("key", keys.iter().map(|(_, key)| key.clone()))
-        .select(connection.get_database_backend());
-    let column = |column: Column| Expr::col((Entity, column));
-    // A scalar subquery looks up each key in the index. For a join, PostgreSQL may read the whole
-    // table, as long as it has no statistics of it.
-    let row = Query::select()
-        .expr(column(Column::Status))
-        .from(Entity)
-        .and_where(column(Column::Caller).equals(("requested", "caller")))
-        .and_where(column(Column::Key).equals(("requested", "key")))
-        .take();
+/// Those of `keys` that have a row from after `cutoff`.
+async fn known(
+    connection: &impl ConnectionTrait,
+    keys: &[ScopedKey],
+    cutoff: OffsetDateTime,
+) -> Found<ScopedKey, ()> {
+    let requested = columns(ValuesTable::numbered(keys.len()), keys);
     let known = Query::select()
         .column(ValuesTable::POSITION)
-        .from_subquery(requested, "requested")
-        .and_where(subquery(row).is_not_null())
+        .from_subquery(
+            requested.select(connection.get_database_backend()),
+            "requested",
+        )
+        .and_where(status("requested", cutoff).is_not_null())
         .take();
     let rows = connection.query_all(&known).await?;
     ValuesTable::by_position(keys, &rows, |_| Ok(()))
+}
+
+fn columns(values: ValuesTable, keys: &[ScopedKey]) -> ValuesTable {
+    values
+        .column("caller", keys.iter().map(|(caller, _)| *caller))
+        .column("key", keys.iter().map(|(_, key)| key.clone()))
+}
+
+/// The status of the answer from after `cutoff` for the key of a row of the values `table`.
+///
+/// A scalar subquery looks up each key in the index. For a join, PostgreSQL may read the whole table, as
+/// long as it has no statistics of it.
+fn status(table: &'static str, cutoff: OffsetDateTime) -> Expr {
+    let column = |column: Column| Expr::col((Entity, column));
+    let select = Query::select()
+        .expr(column(Column::Status))
+        .from(Entity)
+        .and_where(column(Column::Caller).equals((table, "caller")))
+        .and_where(column(Column::Key).equals((table, "key")))
+        .and_where(Column::CreatedAt.gt(cutoff))
+        .take();
+    subquery(select)
 }

@@ -2,21 +2,17 @@
 
 use entity::idempotency_keys::{Column, Entity, Model};
 use sea_orm::{
-    ConnectionTrait, EntityTrait, IntoActiveModel,
-    sea_query::{Expr, Query},
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
+    sea_query::{Expr, OnConflict, Query},
 };
+use time::OffsetDateTime;
 
-use super::read::find_or_expire;
+use super::cutoff;
 use crate::{
-    db::{Constraint, OnConstraint, Transaction, ValuesTable},
+    db::{Transaction, ValuesTable},
     error::Error,
     services::now,
 };
-
-const KEY: Constraint = Constraint::unique(
-    "idempotency_keys_pkey",
-    "idempotency_keys.caller, idempotency_keys.key",
-);
 
 /// Stores `row`.
 ///
@@ -24,25 +20,22 @@ const KEY: Constraint = Constraint::unique(
 /// [`Error::IdempotencyKeyInUse`] if the key has an answer already. PostgreSQL waits for a transaction that
 /// is about to store the key.
 pub(super) async fn store(transaction: &Transaction, row: Model) -> Result<(), Error> {
-    let key = (row.caller, row.key.clone());
-    if find_or_expire(transaction, &key).await?.is_some() {
-        return Err(Error::IdempotencyKeyInUse);
+    let insert = Entity::insert(row.into_active_model()).on_conflict(replace_expired(cutoff()));
+    match insert.exec_without_returning(transaction).await? {
+        0 => Err(Error::IdempotencyKeyInUse),
+        _ => Ok(()),
     }
-    let insert = Entity::insert(row.into_active_model());
-    let inserted = insert.exec_without_returning(transaction).await;
-    inserted.on_constraint([(KEY, Error::IdempotencyKeyInUse)])?;
-    Ok(())
 }
 
-/// Stores `rows`, which have a caller and a body, by one statement. The transaction has looked for their
-/// keys.
+/// Stores `rows`, which have a caller and a body, by one statement. They replace answers from before `cutoff`.
 ///
 /// # Errors
-/// [`Error::TryAgain`] if a key has an answer nevertheless. PostgreSQL waits for a transaction that is about
-/// to store the key.
+/// [`Error::TryAgain`] if a key has another answer. PostgreSQL waits for a transaction that is about to
+/// store the key.
 pub(super) async fn store_all(
     transaction: &Transaction,
     mut rows: Vec<Model>,
+    cutoff: OffsetDateTime,
 ) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());
@@ -63,6 +56,8 @@ pub(super) async fn store_all(
         .columns(["caller", "key", "status", "hash", "headers", "body"])
         .expr(Expr::value(now()))
         .from_subquery(values.select(transaction.get_database_backend()), "rows")
+        // Without a condition, SQLite takes ON CONFLICT for that of a join.
+        .and_where(Expr::value(true))
         .take();
     let insert = Query::insert()
         .into_table(Entity)
@@ -77,9 +72,27 @@ pub(super) async fn store_all(
         ])
         .select_from(select)
         .map_err(Error::internal)?
+        .on_conflict(replace_expired(cutoff))
         .take();
-    let again = "another server has stored an answer with the same key";
-    let inserted = transaction.execute(&insert).await;
-    inserted.on_constraint([(KEY, Error::try_again(again))])?;
+    let stored = transaction.execute(&insert).await?.rows_affected();
+    if usize::try_from(stored) != Ok(rows.len()) {
+        let again = "another server has stored an answer with the same key";
+        return Err(Error::try_again(again));
+    }
     Ok(())
+}
+
+/// Replaces an answer from before `cutoff`, and keeps any other.
+fn replace_expired(cutoff: OffsetDateTime) -> OnConflict {
+    OnConflict::columns([Column::Caller, Column::Key])
+        .update_columns([
+            Column::UserId,
+            Column::Status,
+            Column::RequestHash,
+            Column::Headers,
+            Column::Body,
+            Column::CreatedAt,
+        ])
+        .action_and_where(Column::CreatedAt.lte(cutoff))
+        .to_owned()
 }

@@ -6,12 +6,12 @@ use entity::{posts::ActiveModel, values::Username};
 use sea_orm::ActiveValue::Set;
 
 use super::{
-    external::external_id_of,
+    external::{OWNER, created_now, external_id_of},
     post::PostView,
-    write::{CreatePosts, taken},
+    write::{CreatePosts, by_post, taken},
 };
 use crate::{
-    db::{BatchedWrite, Db, Transaction},
+    db::{BatchedWrite, Db, OnConstraint, Transaction, insert_new},
     error::Error,
     services::{
         auth::Identity,
@@ -83,21 +83,24 @@ impl BatchedWrite for CreateKeyedPosts {
         transaction: &Transaction,
         rows: &[Arc<Self::Row>],
     ) -> Result<Vec<KeyedOutput>, Error> {
-        let batch = KeyedBatch::find(transaction, rows).await?;
-        let posts: Vec<_> = batch
-            .new_rows()
-            .map(|row| Arc::clone(&row.row.post))
-            .collect();
-        let inserted = if posts.is_empty() {
-            Vec::new()
-        } else {
-            CreatePosts::write(transaction, &posts).await?
-        };
-        let views = batch.new_rows().zip(inserted).map(|(row, post)| {
+        let mut batch = KeyedBatch::new(rows);
+        let posts = rows.iter().map(|row| ActiveModel::clone(&row.row.post));
+        let (posts, is_new) = (posts.collect(), batch.is_new("rows"));
+        let inserted = insert_new(transaction, created_now(), posts, Some(is_new)).await;
+        let inserted = inserted.on_constraint([(OWNER, Error::InvalidToken)])?;
+        if inserted.len() < rows.len() {
+            batch.find(transaction).await?;
+        }
+        let posts = batch.new_rows().map(|row| &*row.row.post);
+        let inserted = by_post(posts, inserted)?;
+        let mut views = Vec::with_capacity(inserted.len());
+        for (row, post) in batch.new_rows().zip(inserted) {
+            if post.is_none() && external_id_of(&row.row.post).is_none() {
+                return Err(Error::try_again("a stored answer was deleted meanwhile"));
+            }
             let owner = row.row.owner_username.clone();
-            post.map(|post| PostView::of_new(post, owner))
-        });
-        let views: Vec<_> = views.collect();
+            views.push(post.map(|post| PostView::of_new(post, owner)));
+        }
         batch.store(transaction, views).await
     }
 }

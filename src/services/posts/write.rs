@@ -99,18 +99,30 @@ impl BatchedWrite for CreatePosts {
             let inserted = inserted.on_constraint([(OWNER, Error::InvalidToken)])?;
             return Ok(inserted.into_iter().map(Some).collect());
         }
-        let inserted = insert_new(transaction, created_now(), rows).await;
+        let inserted = insert_new(transaction, created_now(), rows, None).await;
         let inserted = inserted.on_constraint([(OWNER, Error::InvalidToken)])?;
-        // They are in the order of `posts`, and some are missing.
-        let mut inserted = inserted.into_iter().peekable();
-        let is_row = |row: &Model, post: &ActiveModel| {
-            post.owner_id.try_as_ref() == Some(&row.owner_id)
-                && external_id_of(post) == row.external_id.as_ref()
-        };
-        let inserted = posts
-            .iter()
-            .map(|post| inserted.next_if(|row| is_row(row, post)));
-        Ok(inserted.collect())
+        by_post(posts.iter().map(|post| &**post), inserted)
+    }
+}
+
+/// The row of each of `posts`; `None` if it was not inserted. `inserted` is in the order of `posts`.
+///
+/// # Errors
+/// [`Error::TryAgain`] if a row belongs to none of them.
+pub(super) fn by_post<'a>(
+    posts: impl Iterator<Item = &'a ActiveModel>,
+    inserted: Vec<Model>,
+) -> Result<Vec<Option<Model>>, Error> {
+    let mut inserted = inserted.into_iter().peekable();
+    let is_row = |row: &Model, post: &ActiveModel| {
+        post.owner_id.try_as_ref() == Some(&row.owner_id)
+            && external_id_of(post) == row.external_id.as_ref()
+    };
+    let rows = posts.map(|post| inserted.next_if(|row| is_row(row, post)));
+    let rows = rows.collect();
+    match inserted.next() {
+        None => Ok(rows),
+        Some(_) => Err(Error::try_again("a row belongs to no post")),
     }
 }
 

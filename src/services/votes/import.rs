@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{KEY, Vote, is_changed, select_and_lock};
+use super::{KEY, Vote, is_changed, select_and_lock, votes_of};
 use crate::{
     db::{Transaction, ValuesTable},
     error::Error,
@@ -32,9 +32,9 @@ pub(in crate::services) async fn insert(
     };
     let requested: Vec<Vote> = votes.iter().map(vote).collect();
     let locked = transaction
-        .query_all(&select_and_lock(transaction, &requested))
+        .query_all(&select_and_lock(transaction, &requested, None))
         .await?;
-    let locked = is_changed(&locked, &requested)?;
+    let locked = is_changed(&votes_of(&locked)?, &requested);
     let votes = votes.iter().zip(locked).filter(|(_, locked)| *locked);
     let (ids, times): (Vec<_>, Vec<_>) = votes.map(|(vote, _)| *vote).unzip();
     let votes = ValuesTable::new()

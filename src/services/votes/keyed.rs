@@ -1,10 +1,10 @@
 //! Votes whose answers are stored.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{collections::HashMap, marker::PhantomData, sync::Arc};
 
 use entity::values::{PostId, UserId};
 
-use super::{AddVotes, RemoveVotes, Tally, Vote, counts, tally};
+use super::{AddVotes, ChangeVotes, RemoveVotes, Tally, Vote, counts, is_changed, tally};
 use crate::{
     db::{BatchedWrite, Db, Transaction},
     error::Error,
@@ -46,14 +46,14 @@ async fn write<B>(
     keyed: Keyed<Tally>,
 ) -> Result<Option<StoredAnswer>, Error>
 where
-    B: BatchedWrite<Row = Vote, Output = bool>,
+    B: ChangeVotes,
 {
     let vote = Vote {
         post_id,
         user_id: caller,
     };
     let row = KeyedRow {
-        row: Arc::new(vote),
+        row: vote,
         user: caller,
         keyed,
     };
@@ -65,62 +65,49 @@ where
     Ok(answer)
 }
 
-/// The writes of `B`, whose answers are stored.
+/// The changes of `B`, whose answers are stored.
 struct KeyedVotes<B>(PhantomData<B>);
 
-impl<B> BatchedWrite for KeyedVotes<B>
-where
-    B: BatchedWrite<Row = Vote, Output = bool>,
-{
-    type Row = KeyedRow<Arc<Vote>, Tally>;
+impl<B: ChangeVotes> BatchedWrite for KeyedVotes<B> {
+    type Row = KeyedRow<Vote, Tally>;
     /// `None` if the vote exists already, or is missing already.
     type Output = KeyedOutput;
 
     fn group(row: &Self::Row) -> i64 {
-        B::group(&row.row)
+        row.row.post_id.get()
     }
 
     async fn write(
         transaction: &Transaction,
         rows: &[Arc<Self::Row>],
     ) -> Result<Vec<KeyedOutput>, Error> {
-        let batch = KeyedBatch::find(transaction, rows).await?;
-        let requested: Vec<_> = batch.new_rows().map(|row| Arc::clone(&row.row)).collect();
-        let tallies = write_votes::<B>(transaction, &requested).await?;
-        batch.store(transaction, tallies).await
+        let mut batch = KeyedBatch::new(rows);
+        let requested: Vec<Vote> = rows.iter().map(|row| row.row).collect();
+        let is_new = batch.is_new("requested");
+        let votes = B::change(transaction, &requested, Some(is_new)).await?;
+        if votes.len() < rows.len() {
+            batch.find(transaction).await?;
+        }
+        let requested: Vec<Vote> = batch.new_rows().map(|row| row.row).collect();
+        let changed = is_changed(&votes, &requested);
+        if changed.iter().filter(|changed| **changed).count() != votes.len() {
+            return Err(Error::try_again("a vote belongs to no request"));
+        }
+        let counts: HashMap<Vote, i64> = if votes.is_empty() {
+            HashMap::new()
+        } else {
+            counts(transaction, &votes).await?.into_iter().collect()
+        };
+        let tally = |(vote, changed): (&Vote, bool)| {
+            let votes = counts.get(vote).filter(|_| changed)?;
+            Some(Tally {
+                post_id: vote.post_id,
+                votes: *votes,
+                changed,
+            })
+        };
+        batch
+            .store(transaction, requested.iter().zip(changed).map(tally))
+            .await
     }
-}
-
-/// Writes the `requested` votes by `B`. `None` for a vote that is not changed.
-async fn write_votes<B>(
-    transaction: &Transaction,
-    requested: &[Arc<Vote>],
-) -> Result<Vec<Option<Tally>>, Error>
-where
-    B: BatchedWrite<Row = Vote, Output = bool>,
-{
-    if requested.is_empty() {
-        return Ok(Vec::new());
-    }
-    let changed = B::write(transaction, requested).await?;
-    let votes = requested.iter().zip(&changed);
-    let votes: Vec<Vote> = votes
-        .filter_map(|(vote, changed)| changed.then_some(**vote))
-        .collect();
-    let counts = if votes.is_empty() {
-        Vec::new()
-    } else {
-        counts(transaction, &votes).await?
-    };
-    let tally = |(vote, changed): (&Arc<Vote>, bool)| {
-        // Each of the changed votes is another one.
-        let count = counts.iter().find(|(other, _)| *other == **vote);
-        let (vote, votes) = count.filter(|_| changed)?;
-        Some(Tally {
-            post_id: vote.post_id,
-            votes: *votes,
-            changed,
-        })
-    };
-    Ok(requested.iter().zip(changed).map(tally).collect())
 }

@@ -123,6 +123,7 @@ pub async fn replace(new: NamedTempFile, target: &Path) -> Result<Option<PathBuf
         if (old.uid(), old.gid()) != (owner.uid(), owner.gid()) {
             fchown(new.as_file(), Some(old.uid()), Some(old.gid()))?;
         }
+        new.as_file().set_permissions(old.permissions())?;
     }
     new.as_file().sync_all()?;
     let kept = keep(target, old.is_some())?;

@@ -20,7 +20,7 @@ use crate::{
         Route,
         authentication::{BEARER, PASSWORD_FLOW},
         limits,
-        problem::{MAX_ERRORS, ProblemDetails, ProblemType, types::IDEMPOTENCY_KEY_IN_USE},
+        problem::{MAX_ROW_ERRORS, ProblemDetails, ProblemType, types::IDEMPOTENCY_KEY_IN_USE},
     },
     keys::MAX_KEYS,
     services::auth::{personal_tokens::MAX_TOKENS, sessions::MAX_SESSIONS},
@@ -101,7 +101,7 @@ const MAX_ITEMS: [(&str, &str, u64); 7] = [
     ("Export", "tokens", MAX_TOKENS),
     ("Jwks", "keys", MAX_KEYS as u64),
     ("PersonalToken", "scopes", Scope::ALL.len() as u64),
-    ("Problem", "errors", MAX_ERRORS as u64),
+    ("Problem", "errors", MAX_ROW_ERRORS as u64),
     (
         "ServerMetadata",
         "scopes_supported",

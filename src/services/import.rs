@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use entity::{
     imported_posts,
     posts::{ActiveModel, Column, Entity},
-    users,
-    values::{ExternalId, PostId, UserId},
+    sessions, users,
+    values::{ExternalId, PostId, SessionId, UserId},
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -74,6 +74,7 @@ pub struct Import<'a> {
     db: &'a Db,
     quotas: &'a Quotas,
     owner: UserId,
+    session: SessionId,
     /// The exported account. Two services have accounts with the same id, but not with the same time of
     /// creation, which is in microseconds.
     origin: String,
@@ -97,14 +98,15 @@ struct Written {
 }
 
 impl<'a> Import<'a> {
-    /// An import by `owner` of the account `id` of another service, which was created at `created_at`.
+    /// An import by `owner`, in their `session`, of the account `id` of another service, which was created at
+    /// `created_at`.
     ///
     /// # Errors
     /// [`Error::InvalidToken`] if the owner was deleted.
     pub async fn of(
         db: &'a Db,
         quotas: &'a Quotas,
-        owner: UserId,
+        (owner, session): (UserId, SessionId),
         id: UserId,
         created_at: OffsetDateTime,
     ) -> Result<Self, Error> {
@@ -115,6 +117,7 @@ impl<'a> Import<'a> {
             db,
             quotas,
             owner,
+            session,
             origin: format!("{id} {time}"),
             is_own: (user.id, user.created_at) == (id, created_at),
         })
@@ -193,9 +196,14 @@ impl<'a> Import<'a> {
 
     /// Locks the owner, so that concurrent imports and writes of many posts do not create the same posts.
     async fn lock_owner(&self, transaction: &Transaction) -> Result<(), Error> {
+        // An import can take long: meanwhile the session can end, and the owner can be suspended.
+        let session = Query::select()
+            .column(sessions::Column::UserId)
+            .from(sessions::Entity)
+            .and_where(sessions::Column::Id.eq(self.session))
+            .take();
         let owner = existing()
-            .filter(users::Column::Id.eq(self.owner))
-            // An import can take long.
+            .filter(users::Column::Id.in_subquery(session))
             .filter(users::Column::SuspendedAt.is_null());
         lock_keys(transaction, owner).await
     }

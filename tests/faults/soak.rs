@@ -33,8 +33,5 @@ async fn a_soak_keeps_every_write(fixture: Fixture) {
     server.stop().await;
     let ((first_memory, first_files), (memory, files)) = (measured[0], measured[9]);
     at_most(memory, first_memory + first_memory / 10, "KiB at the end");
-    assert!(
-        files <= first_files + FILES,
-        "{first_files} open files, then {files}"
-    );
+    at_most(files, first_files + FILES, "open files at the end");
 }

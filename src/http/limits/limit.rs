@@ -156,18 +156,20 @@ mod tests {
 
     #[test]
     fn many_requests_are_admitted_after_the_wait() {
-        let limit = limit(10, 1);
+        let limit = limit(10, 36_000);
         let one = limit.key(1);
-        let attempt = || {
-            limit.acquire(one)?;
-            limit
-                .acquire_many(one, NonZeroU32::new(9).unwrap())
-                .unwrap()
-        };
-        assert_eq!(attempt(), Ok(0));
-        std::thread::sleep(Duration::from_millis(150));
-        std::thread::sleep(attempt().unwrap_err());
-        assert_eq!(attempt(), Ok(0));
+        let more = |count| NonZeroU32::new(count).unwrap();
+        assert_eq!(limit.acquire(one), Ok(9));
+        assert_eq!(limit.acquire_many(one, more(4)), Some(Ok(5)));
+        // The next attempt takes 1 and then 9: 5 more than there are.
+        let wait = limit.acquire_many(one, more(9)).unwrap().unwrap_err();
+        assert!((17_000..=18_000).contains(&wait.as_secs()), "{wait:?}");
+        assert_eq!(
+            limit.acquire_many(one, more(10)).map(|it| it.is_ok()),
+            Some(false)
+        );
+        assert_eq!(limit.acquire_many(one, more(11)), None);
+        assert_eq!(limit.acquire_many(one, more(5)), Some(Ok(0)));
     }
 
     #[test]

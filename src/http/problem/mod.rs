@@ -31,6 +31,8 @@ const EXPENSIVE_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(2);
 
 /// The maximum number of entries in `errors`. The members of an input have fewer.
 pub const MAX_ERRORS: usize = 100;
+/// Maximum number of errors of a request with several rows: one for each row that it can have.
+pub const MAX_ROW_ERRORS: usize = 1000;
 
 /// An error response: its content for the client, and its cause for the operator's log.
 #[derive(Clone, Debug)]

@@ -1,11 +1,12 @@
 //! Problems of requests with several rows.
 
-use super::{MAX_ERRORS, Problem};
+use super::{MAX_ROW_ERRORS, Problem};
 use crate::error::FieldError;
 
 impl Problem {
     /// The problem of a request with several rows, in which `rows` failed: that of the first one, with the
-    /// errors of all. The rows are items of `posts`.
+    /// errors of all, or the first error of each if there are more than [`MAX_ROW_ERRORS`]. The rows are items of
+    /// `posts`.
     #[must_use]
     pub fn of_rows(rows: Vec<(usize, Self)>) -> Option<Self> {
         let (index, first) = rows.first()?;
@@ -19,6 +20,8 @@ impl Problem {
             detail: detail.into(),
             ..first.clone()
         };
+        let all: usize = rows.iter().map(|(_, row)| row.errors.len().max(1)).sum();
+        let of_each = if all > MAX_ROW_ERRORS { 1 } else { all };
         let errors = rows.into_iter().flat_map(|(index, row)| {
             let prefix = format!("posts[{index}]");
             let code = row.definition.map_or("", |definition| definition.slug);
@@ -26,15 +29,18 @@ impl Problem {
             if errors.is_empty() {
                 errors.push(FieldError::new("", code.replace('-', "_"), row.detail));
             }
-            errors.into_iter().map(move |error| FieldError {
-                field: match &*error.field {
-                    "" => prefix.clone(),
-                    field => format!("{prefix}.{field}"),
-                },
-                ..error
-            })
+            errors
+                .into_iter()
+                .take(of_each)
+                .map(move |error| FieldError {
+                    field: match &*error.field {
+                        "" => prefix.clone(),
+                        field => format!("{prefix}.{field}"),
+                    },
+                    ..error
+                })
         });
-        problem.errors = errors.take(MAX_ERRORS).collect();
+        problem.errors = errors.take(MAX_ROW_ERRORS).collect();
         Some(problem)
     }
 }

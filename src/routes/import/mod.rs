@@ -14,6 +14,7 @@ use self::types::{
     ImportedVote, ImportedVotes,
 };
 use crate::{
+    error::Error,
     http::{
         Body, Problem, Route, State,
         input::{BodyErrors, Member, Part, StreamedBody},
@@ -114,7 +115,9 @@ impl Importer<'_> {
 
     async fn begin(&mut self, user: ImportedUser) -> Result<(), Problem> {
         let State { db, quotas, .. } = self.state;
-        let import = Import::of(db, quotas, self.caller.id, user.id, user.created_at);
+        let session = self.caller.session_id().ok_or(Error::InvalidToken)?;
+        let owner = (self.caller.id, session);
+        let import = Import::of(db, quotas, owner, user.id, user.created_at);
         self.import = Some(import.await?);
         Ok(())
     }
@@ -133,7 +136,7 @@ impl Importer<'_> {
         }
         let (mut indices, mut rows) = (Vec::new(), Vec::<ExportedPost>::new());
         for (index, json) in (part.index..).zip(&part.rows) {
-            match read::<ImportedPost>("", json).and_then(ImportedPost::into_row) {
+            match read::<ImportedPost>("", json).map(ImportedPost::into_row) {
                 Ok(row) => {
                     indices.push(index);
                     rows.push(row);

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, io::Write};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use futures_util::TryStreamExt;
+use tokio::task::coop::consume_budget;
 
 use super::{
     Error, Header, Progress, Summary, Trailer, VERSION, existing, format::write_row, hexadecimal,
@@ -66,6 +67,8 @@ pub async fn export(
             lines.add(|buffer| write_row(buffer, table, &row))?;
             progress.advance(1);
             count += 1;
+            // SQLite's rows can always be ready, and then a signal would wait for the last one.
+            consume_budget().await;
         }
         if header.tables.get(table.name) != Some(&count) {
             let message = format!("the number of rows of `{}` changed to {count}", table.name);

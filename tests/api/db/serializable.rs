@@ -15,9 +15,7 @@ async fn refused_transactions_are_repeated(fixture: Fixture) {
     // Two servers, because one batches the writes of its requests.
     let servers = [fixture.serve().await, fixture.serve().await];
     let mut users: Vec<User> = Vec::new();
-    for name in [
-        "ada", "bob", "carol", "dan", "eve", "frank", "grace", "heidi",
-    ] {
+    for name in ["ada", "bob", "carol", "dan", "eve"] {
         users.push(servers[0].user(name).await);
     }
     let id = servers[0].new_post(&users[0], "Title").await;
@@ -51,9 +49,9 @@ async fn refused_transactions_are_repeated(fixture: Fixture) {
         });
     join_all(calls).await;
     let read = servers[0].get(&post, &users[0]).await.json();
-    assert_eq!((&read["votes"], &read["version"]), (&json!(8), &json!(81)));
+    assert_eq!((&read["votes"], &read["version"]), (&json!(5), &json!(51)));
     let posts = "SELECT count(*) FROM posts";
-    assert_eq!(column(&connection, posts).await, ["81"]);
+    assert_eq!(column(&connection, posts).await, ["51"]);
     let isolation = "SELECT current_setting('default_transaction_isolation')";
     assert_eq!(
         column(&fixture.connect().await, isolation).await,

@@ -16,15 +16,18 @@ async fn imports_are_limited_in_all(fixture: Fixture) {
     let service = fixture.serve().await;
     let body = export_of(&posts(200), &[]);
     let connection = fixture.connect().await;
-    let mut running = Vec::new();
+    let ada = service.user("ada").await;
+    let mut users = Vec::new();
     for number in 1..=4 {
-        let user = service.user(&format!("user-{number}")).await;
+        users.push(service.user(&format!("user-{number}")).await);
+    }
+    let mut running = Vec::new();
+    for (number, user) in (1..).zip(&users) {
         let length = body.len() + 1;
-        running.push(begin(&service, &user, &body, length).await);
+        running.push(begin(&service, user, &body, length).await);
         let count = (200 * number).to_string();
         wait_for(&connection, "SELECT count(*) FROM posts", &[&*count]).await;
     }
-    let ada = service.user("ada").await;
     let refused = import(&service, &ada, &export_of(&[], &[]))
         .await
         .problem(503);
@@ -120,6 +123,16 @@ async fn a_body_that_is_no_export_is_refused(fixture: Fixture) {
 /// An import can take long, so each of its transactions checks the account.
 #[apply(behaviour)]
 async fn a_suspension_ends_an_import(fixture: Fixture) {
+    let suspend = "UPDATE users SET suspended_at = created_at";
+    ends_an_import(fixture, suspend).await;
+}
+
+#[apply(behaviour)]
+async fn the_end_of_its_session_ends_an_import(fixture: Fixture) {
+    ends_an_import(fixture, "DELETE FROM sessions").await;
+}
+
+async fn ends_an_import(fixture: Fixture, statement: &str) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let body = export_of(&posts(401), &[]);
@@ -127,8 +140,8 @@ async fn a_suspension_ends_an_import(fixture: Fixture) {
     let half = body.find("\"id\":201,").expect("no post") + 100;
     let mut running = begin(&service, &ada, &body[..half], body.len()).await;
     wait_for(&connection, "SELECT count(*) FROM posts", &["200"]).await;
-    let suspend = "UPDATE users SET suspended_at = created_at";
-    connection.execute_unprepared(suspend).await.expect(suspend);
+    let executed = connection.execute_unprepared(statement).await;
+    executed.expect(statement);
     running
         .write_all(&body.as_bytes()[half..])
         .await

@@ -21,7 +21,6 @@ async fn put(service: &Service, user: &User, external_id: &str, title: &str) -> 
 }
 
 /// A personal access token of `user` with `scopes`.
-/// A personal access token of `user`.
 pub async fn token(service: &Service, user: &User, scopes: &[&str]) -> User {
     let new = json!({"name": "Script", "scopes": scopes});
     let token = service.post("/tokens", user, new).await.expect(201).json();

@@ -16,6 +16,7 @@ use crate::{
 };
 
 /// A row of a batch, whose answer is stored.
+#[derive(Clone)]
 pub(in crate::services) struct KeyedRow<R, T> {
     /// The row itself.
     pub row: R,

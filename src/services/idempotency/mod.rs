@@ -11,6 +11,8 @@ mod read;
 mod remove;
 mod store;
 
+use std::sync::Arc;
+
 use entity::{
     idempotency_keys::Model,
     values::{IdempotencyKey, KeyScope, UserId},
@@ -88,7 +90,7 @@ impl StoredAnswer {
 /// A request with a key, and the function that makes its answer from the result of the write.
 pub struct Keyed<T> {
     request: KeyedRequest,
-    answer: Box<Answer<T>>,
+    answer: Arc<Answer<T>>,
 }
 
 type Answer<T> = dyn Fn(&T) -> Result<StoredAnswer, Error> + Send + Sync;
@@ -102,7 +104,7 @@ impl KeyedRequest {
     ) -> Keyed<T> {
         Keyed {
             request: self,
-            answer: Box::new(answer),
+            answer: Arc::new(answer),
         }
     }
 
@@ -124,6 +126,15 @@ impl KeyedRequest {
             Ok(Found(row))
         } else {
             Err(Error::IdempotencyKeyReused)
+        }
+    }
+}
+
+impl<T> Clone for Keyed<T> {
+    fn clone(&self) -> Self {
+        Self {
+            request: self.request.clone(),
+            answer: Arc::clone(&self.answer),
         }
     }
 }

@@ -8,6 +8,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait, Select, sea_query::Expr,
 };
+use time::Duration;
 
 use super::cutoff;
 use crate::{
@@ -19,13 +20,16 @@ use crate::{
 const ROWS: u64 = 200;
 /// A step deletes no further answer after this many bytes.
 const BYTES: i64 = 1_000_000;
+/// Answers are deleted only this long after they have expired, so that a transaction that has left out a
+/// repeated row still finds its answer.
+const GRACE: Duration = Duration::minutes(5);
 
-/// Deletes the answers that are older than 24 h. Returns their number.
+/// Deletes the answers that have expired. Returns their number.
 ///
 /// # Errors
 /// [`Error::Unavailable`]. The next call continues.
 pub async fn delete_expired(db: &Db) -> Result<u64, Error> {
-    let expired = Column::CreatedAt.lte(cutoff());
+    let expired = Column::CreatedAt.lte(cutoff() - GRACE);
     let expired = &expired;
     let mut total = 0;
     loop {

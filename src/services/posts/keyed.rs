@@ -8,7 +8,7 @@ use sea_orm::ActiveValue::Set;
 use super::{
     external::{OWNER, created_now, external_id_of},
     post::PostView,
-    write::{CreatePosts, by_post, taken},
+    write::{CreatePosts, by_post, unless_taken},
 };
 use crate::{
     db::{BatchedWrite, Db, OnConstraint, Transaction, insert_new},
@@ -36,7 +36,6 @@ pub async fn create_keyed(
         owner_id: Set(owner.id),
         ..new
     };
-    let external_id = external_id_of(&post).cloned();
     let reservation = quotas.reserve_new(db, owner.id, &post).await?;
     let post = KeyedRow {
         row: NewPost {
@@ -46,21 +45,22 @@ pub async fn create_keyed(
         user: owner.id,
         keyed,
     };
-    let written = db.batched_write::<CreateKeyedPosts>(post).await;
-    let answer = match written.flatten() {
-        Ok(None) => Err(taken(db, owner.id, external_id).await),
-        Ok(Some(answer)) if answer.is_replayed => {
-            reservation.release();
-            return Ok(answer);
-        }
-        Ok(Some(answer)) => Ok(answer),
-        Err(error) => Err(error),
+    let create = async || {
+        let written = db.batched_write::<CreateKeyedPosts>(post.clone()).await;
+        written.flatten()
     };
+    let external_id = external_id_of(&post.row.post);
+    let answer = unless_taken(db, owner.id, external_id, create).await;
+    if answer.as_ref().is_ok_and(|answer| answer.is_replayed) {
+        reservation.release();
+        return answer;
+    }
     reservation.settle(answer)
 }
 
 struct CreateKeyedPosts;
 
+#[derive(Clone)]
 struct NewPost {
     post: Arc<ActiveModel>,
     owner_username: Username,

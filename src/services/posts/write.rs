@@ -31,6 +31,9 @@ use crate::{
     },
 };
 
+/// Attempts at creating a post whose external id is taken and given up again.
+const ATTEMPTS: usize = 10;
+
 /// Creates a post of `owner`. `new` has every field that a client can set.
 ///
 /// # Errors
@@ -46,27 +49,39 @@ pub async fn create(
         owner_id: Set(owner.id),
         ..new
     };
-    let external_id = external_id_of(&post).cloned();
     let reservation = quotas.reserve_new(db, owner.id, &post).await?;
-    let row = match db.batched_write::<CreatePosts>(post).await {
-        Ok(None) => Err(taken(db, owner.id, external_id).await),
-        Ok(Some(row)) => Ok(row),
-        Err(error) => Err(error),
-    };
+    let create = || db.batched_write::<CreatePosts>(post.clone());
+    let row = unless_taken(db, owner.id, external_id_of(&post), create).await;
     let row = reservation.settle(row)?;
     Ok(PostView::of_new(row, owner.username))
 }
 
-/// The error of a new post that was not inserted, because its external id is taken.
-pub(super) async fn taken(db: &Db, owner: UserId, external_id: Option<ExternalId>) -> Error {
-    let Some(external_id) = external_id else {
-        return Error::internal("no row was inserted");
-    };
-    match id_of(db.read(), owner, &external_id).await {
-        Ok(Some(id)) => Error::ExternalIdTaken { id },
-        Ok(None) => Error::unavailable("the post with the same external id was deleted meanwhile"),
-        Err(error) => error,
+/// Creates a post by `create`, which returns `None` if its external id is taken. Tries again if the post that
+/// had it was deleted since.
+///
+/// # Errors
+/// [`Error::ExternalIdTaken`], and those of `create`.
+pub(super) async fn unless_taken<T, F, R>(
+    db: &Db,
+    owner: UserId,
+    external_id: Option<&ExternalId>,
+    create: F,
+) -> Result<T, Error>
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<Option<T>, Error>>,
+{
+    for _ in 0..ATTEMPTS {
+        if let Some(created) = create().await? {
+            return Ok(created);
+        }
+        let external_id = external_id.ok_or_else(|| Error::internal("no row was inserted"))?;
+        if let Some(id) = id_of(db.read(), owner, external_id).await? {
+            return Err(Error::ExternalIdTaken { id });
+        }
     }
+    let again = "each post with the same external id was deleted meanwhile";
+    Err(Error::unavailable(again))
 }
 
 pub(super) struct CreatePosts;
@@ -117,6 +132,8 @@ pub(super) fn by_post<'a>(
     let is_row = |row: &Model, post: &ActiveModel| {
         post.owner_id.try_as_ref() == Some(&row.owner_id)
             && external_id_of(post) == row.external_id.as_ref()
+            && post.title.try_as_ref() == Some(&row.title)
+            && post.content.try_as_ref() == Some(&row.content)
     };
     let rows = posts.map(|post| inserted.next_if(|row| is_row(row, post)));
     let rows = rows.collect();

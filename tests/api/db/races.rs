@@ -9,18 +9,19 @@ use crate::harness::{
     service::{Answer, PASSWORD},
 };
 
-fn one_of_two_hundred_succeeded(answers: &[Answer]) {
+fn one_of_all_succeeded(answers: &[Answer]) {
     let with = |status| answers.iter().filter(|a| a.status == status).count();
-    assert_eq!((with(201), with(409)), (1, 199));
+    assert_eq!((with(201), with(409)), (1, answers.len() - 1));
 }
 
 #[apply(behaviour)]
-async fn two_hundred_sign_ups_with_one_address_make_one_user(fixture: Fixture) {
+async fn simultaneous_sign_ups_with_one_address_make_one_user(fixture: Fixture) {
     let service = fixture.serve().await;
     let body = json!({"email": "ada@example.com", "password": PASSWORD});
-    let calls = (0..200).map(|_| service.call("POST", "/users", None, Some(body.clone())));
+    // Each hashes a password.
+    let calls = (0..60).map(|_| service.call("POST", "/users", None, Some(body.clone())));
     let answers = join_all(calls).await;
-    one_of_two_hundred_succeeded(&answers);
+    one_of_all_succeeded(&answers);
     let connection = fixture.connect().await;
     assert_eq!(
         column(&connection, "SELECT count(*) FROM users").await,
@@ -35,17 +36,18 @@ async fn two_hundred_votes_of_one_user_count_once(fixture: Fixture) {
     let id = service.new_post(&ada, "Title").await;
     let body = json!({"post_id": id, "dir": 1});
     let answers = join_all((0..200).map(|_| service.post("/vote", &ada, body.clone()))).await;
-    one_of_two_hundred_succeeded(&answers);
+    one_of_all_succeeded(&answers);
     let post = service.get(&format!("/posts/{id}"), &ada).await.json();
     assert_eq!(post["votes"], 1);
 }
 
 #[apply(behaviour)]
-async fn votes_of_two_hundred_users_all_count(fixture: Fixture) {
+async fn votes_of_many_users_all_count(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let id = service.new_post(&ada, "Title").await;
-    let names: Vec<String> = (0..200).map(|number| format!("user{number}")).collect();
+    // More than a batch has.
+    let names: Vec<String> = (0..80).map(|number| format!("user{number}")).collect();
     let mut users = Vec::new();
     // The passwords of all at once could take longer to hash than a request may last.
     for names in names.chunks(20) {
@@ -66,12 +68,12 @@ async fn votes_of_two_hundred_users_all_count(fixture: Fixture) {
         counts
             .iter()
             .zip(1..)
-            .all(|(&count, least)| count >= least && count <= 200),
+            .all(|(&count, least)| count >= least && count <= 80),
         "{counts:?}"
     );
-    assert_eq!(counts.last(), Some(&200));
+    assert_eq!(counts.last(), Some(&80));
     let post = service.get(&format!("/posts/{id}"), &ada).await.json();
-    assert_eq!(post["votes"], 200);
+    assert_eq!(post["votes"], 80);
 }
 
 /// Concurrent readers share queries. A writer must not get a query that began before the write.

@@ -32,6 +32,7 @@ mod m20261126_000016_add_scopes_of_sessions;
 mod m20261126_000017_create_idempotency_keys;
 mod m20261126_000018_add_external_ids_and_metadata;
 mod m20261127_000019_create_imported_posts;
+mod m20261127_000020_rank_new_posts_together;
 mod runner;
 pub mod unicode61_v1;
 
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000017_create_idempotency_keys::Migration),
             Box::new(m20261126_000018_add_external_ids_and_metadata::Migration),
             Box::new(m20261127_000019_create_imported_posts::Migration),
+            Box::new(m20261127_000020_rank_new_posts_together::Migration),
         ]
     }
 }

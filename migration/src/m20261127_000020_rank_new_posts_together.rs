@@ -7,7 +7,7 @@ pub struct Migration;
 
 /// Ranks the new posts of a statement together, which takes a fifth off the time of a batch of posts.
 const UP: [&str; 4] = [
-    "CREATE FUNCTION posts_rank_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+    "CREATE OR REPLACE FUNCTION posts_rank_insert() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         INSERT INTO ranks (post_id, votes, hot)
             SELECT id, votes, posts_hot(votes, created_at) FROM new_posts;

@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::{Expr, OnConflict, Order, Query},
 };
 
-use super::ValuesTable;
+use super::{RowFilter, ValuesTable};
 
 /// Inserts `rows` by one statement and returns them as inserted, in the same order. `common` sets
 /// the columns that are equal in all rows.
@@ -32,7 +32,7 @@ where
 }
 
 /// Like [`insert_all`], but leaves out the rows that violate a unique constraint, and those that do not fulfil
-/// `filter`. The rows of the filter's columns are `rows`.
+/// `filter`.
 pub async fn insert_new<A>(
     connection: &impl ConnectionTrait,
     common: A,
@@ -45,15 +45,6 @@ where
     let mut on_conflict = OnConflict::new();
     on_conflict.do_nothing();
     insert(connection, common, rows, filter, Some(on_conflict)).await
-}
-
-/// A condition for rows of values.
-#[derive(Debug)]
-pub struct RowFilter {
-    /// The columns that the condition has in addition to those of the rows.
-    pub columns: ValuesTable,
-    /// The condition.
-    pub condition: Expr,
 }
 
 async fn insert<A>(
@@ -76,11 +67,13 @@ where
         }
     }
     if let Some(filter) = filter {
-        table = table.with(filter.columns);
-        values.and_where(filter.condition);
+        table = filter.apply(table, &mut values);
     }
     let values = values
-        .from_subquery(table.select(connection.get_database_backend()), "rows")
+        .from_subquery(
+            table.select(connection.get_database_backend()),
+            RowFilter::TABLE,
+        )
         // Both databases assign ids in this order.
         .order_by(ValuesTable::POSITION, Order::Asc)
         .take();

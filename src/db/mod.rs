@@ -58,7 +58,7 @@ use connection::{Mode, Options};
 pub use constraint::{Constraint, OnConstraint};
 pub use first::First;
 pub use held::Held;
-pub use insert::{RowFilter, insert_all, insert_new};
+pub use insert::{insert_all, insert_new};
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use merges::Merges;
 pub use moment::comparable;
@@ -77,7 +77,7 @@ pub use subquery::subquery;
 pub use transaction::Transaction;
 use transaction::in_transaction;
 use turns::Turns;
-pub use values_table::ValuesTable;
+pub use values_table::{RowFilter, ValuesTable};
 pub use wal::WriteAheadLog;
 
 /// PostgreSQL cancels a statement after this time.

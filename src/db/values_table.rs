@@ -107,13 +107,6 @@ impl ValuesTable {
         self
     }
 
-    /// Adds the columns of `more`.
-    #[must_use]
-    pub fn with(mut self, more: Self) -> Self {
-        self.0.extend(more.0);
-        self
-    }
-
     /// The table as a SELECT.
     #[must_use]
     pub fn select(self, backend: DbBackend) -> SelectStatement {
@@ -169,6 +162,28 @@ impl ValuesTable {
             table.expr_as(value, name);
         }
         table.from_subquery(arrays, "arrays").take()
+    }
+}
+
+/// A condition for the rows of a [`ValuesTable`], in a statement that names the table [`TABLE`](Self::TABLE).
+#[derive(Debug)]
+pub struct RowFilter {
+    /// The columns that the condition needs in addition to those of the table.
+    pub columns: ValuesTable,
+    /// The condition.
+    pub condition: Expr,
+}
+
+impl RowFilter {
+    /// The name of the table.
+    pub const TABLE: &str = "requested";
+
+    /// Adds the condition to `select`. Returns `table` with the columns that the condition needs.
+    #[must_use]
+    pub fn apply(self, mut table: ValuesTable, select: &mut SelectStatement) -> ValuesTable {
+        select.and_where(self.condition);
+        table.0.extend(self.columns.0);
+        table
     }
 }
 

@@ -3,7 +3,7 @@
 mod import;
 mod keyed;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, marker::PhantomData, sync::Arc};
 
 use entity::{
     posts,
@@ -56,12 +56,7 @@ struct Vote {
 /// [`Error::NotFound`]; [`Error::PostDeleted`]; [`Error::InvalidToken`] if the caller was deleted
 /// meanwhile.
 pub async fn add(db: &Db, caller: UserId, post_id: PostId) -> Result<Tally, Error> {
-    let vote = Vote {
-        post_id,
-        user_id: caller,
-    };
-    let changed = db.batched_write::<AddVotes>(vote).await?;
-    tally(db, vote, changed).await
+    change::<AddVotes>(db, caller, post_id).await
 }
 
 /// Removes `caller`'s vote for post `post_id`, if it exists.
@@ -69,11 +64,15 @@ pub async fn add(db: &Db, caller: UserId, post_id: PostId) -> Result<Tally, Erro
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn remove(db: &Db, caller: UserId, post_id: PostId) -> Result<Tally, Error> {
+    change::<RemoveVotes>(db, caller, post_id).await
+}
+
+async fn change<C: ChangeVotes>(db: &Db, caller: UserId, post_id: PostId) -> Result<Tally, Error> {
     let vote = Vote {
         post_id,
         user_id: caller,
     };
-    let changed = db.batched_write::<RemoveVotes>(vote).await?;
+    let changed = db.batched_write::<Changes<C>>(vote).await?;
     tally(db, vote, changed).await
 }
 
@@ -82,8 +81,7 @@ const KEY: [votes::Column; 2] = [votes::Column::PostId, votes::Column::UserId];
 
 /// A statement that adds or removes votes.
 trait ChangeVotes: Send + Sync + 'static {
-    /// Adds or removes those of the `requested` votes that fulfil `filter`, whose values are `requested`.
-    /// Returns those that have changed.
+    /// Adds or removes those of the `requested` votes that fulfil `filter`. Returns those that have changed.
     fn change(
         transaction: &Transaction,
         requested: &[Vote],
@@ -91,9 +89,10 @@ trait ChangeVotes: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Vote>, Error>> + Send;
 }
 
-struct AddVotes;
+/// Batches of the changes `C`.
+struct Changes<C>(PhantomData<C>);
 
-impl BatchedWrite for AddVotes {
+impl<C: ChangeVotes> BatchedWrite for Changes<C> {
     type Row = Vote;
     type Output = bool;
 
@@ -106,10 +105,12 @@ impl BatchedWrite for AddVotes {
 
     async fn write(transaction: &Transaction, requested: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
         let requested: Vec<Vote> = requested.iter().map(|vote| **vote).collect();
-        let changed = Self::change(transaction, &requested, None).await?;
+        let changed = C::change(transaction, &requested, None).await?;
         Ok(is_changed(&changed, &requested))
     }
 }
+
+struct AddVotes;
 
 impl ChangeVotes for AddVotes {
     async fn change(
@@ -141,24 +142,6 @@ impl ChangeVotes for AddVotes {
 }
 
 struct RemoveVotes;
-
-impl BatchedWrite for RemoveVotes {
-    type Row = Vote;
-    type Output = bool;
-
-    /// Remove this to let [`write`](BatchedWrite::write) run a second statement.
-    const ONE_STATEMENT: bool = true;
-
-    fn group(vote: &Vote) -> i64 {
-        vote.post_id.get()
-    }
-
-    async fn write(transaction: &Transaction, requested: &[Arc<Vote>]) -> Result<Vec<bool>, Error> {
-        let requested: Vec<Vote> = requested.iter().map(|vote| **vote).collect();
-        let changed = Self::change(transaction, &requested, None).await?;
-        Ok(is_changed(&changed, &requested))
-    }
-}
 
 impl ChangeVotes for RemoveVotes {
     /// Does not delete a vote for a post that the user cannot see, such as one that became a draft.
@@ -193,8 +176,7 @@ fn select_visible(
         .column("user_id", requested.iter().map(|vote| vote.user_id));
     let mut select = Query::select();
     if let Some(filter) = filter {
-        requested = requested.with(filter.columns);
-        select.and_where(filter.condition);
+        requested = filter.apply(requested, &mut select);
     }
     select
         .columns([("requested", "post_id"), ("requested", "user_id")])

@@ -51,9 +51,9 @@ impl<'a, R, T> KeyedBatch<'a, R, T> {
         }
     }
 
-    /// The condition for the values `table`, which has a row for each of the batch, that it is not repeated.
-    pub fn is_new(&self, table: &'static str) -> RowFilter {
-        read::without_answer(table, &self.keys, self.cutoff)
+    /// The condition that a row is not repeated, for a table with the rows of the batch.
+    pub fn is_new(&self) -> RowFilter {
+        read::without_answer(&self.keys, self.cutoff)
     }
 
     /// Looks for the stored answers, after a statement with [`is_new`](Self::is_new) has left out rows.

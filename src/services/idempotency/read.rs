@@ -40,16 +40,11 @@ pub(super) async fn find_all(
     Ok(rows)
 }
 
-/// The condition that the key of a row of the values `table` has no answer from after `cutoff`. `keys` has the
-/// key of each row.
-pub(super) fn without_answer(
-    table: &'static str,
-    keys: &[ScopedKey],
-    cutoff: OffsetDateTime,
-) -> RowFilter {
+/// The condition that the key of a row has no answer from after `cutoff`. `keys` has the key of each row.
+pub(super) fn without_answer(keys: &[ScopedKey], cutoff: OffsetDateTime) -> RowFilter {
     RowFilter {
         columns: columns(ValuesTable::new(), keys),
-        condition: status(table, cutoff).is_null(),
+        condition: status(cutoff).is_null(),
     }
 }
 
@@ -87,9 +82,9 @@ async fn known(
         .column(ValuesTable::POSITION)
         .from_subquery(
             requested.select(connection.get_database_backend()),
-            "requested",
+            RowFilter::TABLE,
         )
-        .and_where(status("requested", cutoff).is_not_null())
+        .and_where(status(cutoff).is_not_null())
         .take();
     let rows = connection.query_all(&known).await?;
     ValuesTable::by_position(keys, &rows, |_| Ok(()))
@@ -101,17 +96,17 @@ fn columns(values: ValuesTable, keys: &[ScopedKey]) -> ValuesTable {
         .column("key", keys.iter().map(|(_, key)| key.clone()))
 }
 
-/// The status of the answer from after `cutoff` for the key of a row of the values `table`.
+/// The status of the answer from after `cutoff` for the key of a row of [`RowFilter::TABLE`].
 ///
 /// A scalar subquery looks up each key in the index. For a join, PostgreSQL may read the whole table, as
 /// long as it has no statistics of it.
-fn status(table: &'static str, cutoff: OffsetDateTime) -> Expr {
+fn status(cutoff: OffsetDateTime) -> Expr {
     let column = |column: Column| Expr::col((Entity, column));
     let select = Query::select()
         .expr(column(Column::Status))
         .from(Entity)
-        .and_where(column(Column::Caller).equals((table, "caller")))
-        .and_where(column(Column::Key).equals((table, "key")))
+        .and_where(column(Column::Caller).equals((RowFilter::TABLE, "caller")))
+        .and_where(column(Column::Key).equals((RowFilter::TABLE, "key")))
         .and_where(Column::CreatedAt.gt(cutoff))
         .take();
     subquery(select)

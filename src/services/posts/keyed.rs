@@ -85,7 +85,7 @@ impl BatchedWrite for CreateKeyedPosts {
     ) -> Result<Vec<KeyedOutput>, Error> {
         let mut batch = KeyedBatch::new(rows);
         let posts = rows.iter().map(|row| ActiveModel::clone(&row.row.post));
-        let (posts, is_new) = (posts.collect(), batch.is_new("rows"));
+        let (posts, is_new) = (posts.collect(), batch.is_new());
         let inserted = insert_new(transaction, created_now(), posts, Some(is_new)).await;
         let inserted = inserted.on_constraint([(OWNER, Error::InvalidToken)])?;
         if inserted.len() < rows.len() {

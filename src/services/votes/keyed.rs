@@ -83,7 +83,7 @@ impl<B: ChangeVotes> BatchedWrite for KeyedVotes<B> {
     ) -> Result<Vec<KeyedOutput>, Error> {
         let mut batch = KeyedBatch::new(rows);
         let requested: Vec<Vote> = rows.iter().map(|row| row.row).collect();
-        let is_new = batch.is_new("requested");
+        let is_new = batch.is_new();
         let votes = B::change(transaction, &requested, Some(is_new)).await?;
         if votes.len() < rows.len() {
             batch.find(transaction).await?;

@@ -7,7 +7,7 @@ use deserr::{
 use entity::values::Invalid;
 
 use super::BodyErrors;
-use crate::error::FieldError;
+use crate::{error::FieldError, http::problem::MAX_ROW_ERRORS};
 
 /// 1 to 1,000 rows. An invalid row has its errors instead of a value, so that it need not fail the others. The
 /// fields of these errors are relative to the row.
@@ -16,6 +16,8 @@ pub struct Rows<T>(pub Vec<Result<T, Vec<FieldError>>>);
 
 /// Maximum number of rows of a request.
 pub const MAX_ROWS: usize = 1_000;
+// A problem names each of them.
+const _: () = assert!(MAX_ROWS <= MAX_ROW_ERRORS);
 
 impl<T: Deserr<BodyErrors>> Deserr<BodyErrors> for Rows<T> {
     fn deserialize_from_value<V: IntoValue>(

@@ -131,7 +131,7 @@ impl ValuesTable {
         // Fails only for a point in time after the year 9999. SQLite refuses an empty text.
         let json = serde_json::to_string(&json).unwrap_or_default();
         table
-            .from_function(Func::cust("json_each").arg(json), "rows")
+            .from_function(Func::cust("jsonb_each").arg(json), "rows")
             .take()
     }
 

@@ -99,7 +99,7 @@ async fn sigint_stops_the_server(fixture: Fixture) {
     assert_eq!(code, Some(0), "{log}");
 }
 
-/// systemd counts on these messages (sd_notify(3)).
+/// systemd relies on these messages, which `sd_notify(3)` describes.
 #[apply(behaviour)]
 async fn systemd_is_told_that_the_server_is_ready_alive_and_stopping(fixture: Fixture) {
     fixture.migrate().await;

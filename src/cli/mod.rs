@@ -3,6 +3,7 @@
 mod backup;
 mod doctor;
 mod export;
+mod health;
 mod import;
 mod migrate;
 mod new_file;
@@ -45,6 +46,14 @@ enum Command {
     Token(token::Command),
     /// Check the installation: settings, secrets, database, files and clock
     Doctor,
+    /// Ask a running server whether it is ready
+    ///
+    /// The exit status is 1 if it is not, or does not answer within 5 seconds.
+    Health {
+        /// The server, by default that of HOST and PORT on this machine
+        #[arg(long, value_name = "URL", value_parser = health::authority)]
+        url: Option<String>,
+    },
     /// Copy a running SQLite database to a new file
     ///
     /// The service keeps running. On PostgreSQL use `pg_dump`.
@@ -84,7 +93,7 @@ enum Command {
 /// Runs the command. A failure is reported in one sentence on standard error.
 ///
 /// The exit code is 0 on success and 2 on failure. It is 1 if `migrate status` finds a pending
-/// migration, or if `doctor` finds a fault.
+/// migration, `doctor` a fault, or `health` a server that is not ready.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run().await.map(|()| 0),
@@ -92,6 +101,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::User(command) => user::run(command).await.map(|()| 0),
         Command::Token(command) => token::run(command).await.map(|()| 0),
         Command::Doctor => doctor::run().await,
+        Command::Health { url } => health::run(url).await,
         Command::Backup { file } => backup::run(&file).await.map(|()| 0),
         Command::Restore { file } => restore::run(&file).await.map(|()| 0),
         Command::Export { file } => export::run(&file).await.map(|()| 0),
@@ -104,7 +114,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     }))
 }
 
-/// Opens the database of `DATABASE_URL`. Fails if migrations are pending.
+/// Opens the database of the settings. Fails if migrations are pending.
 async fn database() -> Result<Db, String> {
     let database = config::load_database().map_err(|errors| errors.to_string())?;
     let db = Db::open(&database).await?;

@@ -7,6 +7,7 @@ use std::{
 
 use migration::Database;
 use rand::distr::{Alphanumeric, SampleString};
+use sd_notify::NotifyState;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -113,8 +114,10 @@ pub(super) async fn run() -> Result<(), String> {
     )
     .map_err(cannot_serve)?;
     let handle = server.handle();
+    jobs::watchdog::start(&jobs, &drain, address, db.workers());
     tokio::spawn(async move {
         wait_for_signal(&mut signals).await;
+        tell_systemd(NotifyState::Stopping);
         tracing::info!("stopping: finishing the requests in progress");
         server::stop(handle, &stop_listener, &drain).await;
     });
@@ -122,6 +125,7 @@ pub(super) async fn run() -> Result<(), String> {
         database = %config.database,
         "serving on http://{address}, API documentation at http://{address}/docs"
     );
+    tell_systemd(NotifyState::Ready);
     let result = server.await;
     jobs.stop().await;
     if let Err(error) = db.close().await {
@@ -155,6 +159,13 @@ async fn open(config: &Config) -> Result<Db, String> {
         ));
     }
     Db::open_with(database, config.database_connections).await
+}
+
+/// Does nothing if systemd did not start the service with `Type=notify`.
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd cannot be told the state of the service");
+    }
 }
 
 /// Lowers `MAX_CONNECTIONS` to the number that the limit of open files allows. Without this, the

@@ -23,6 +23,11 @@ pub(super) const DATABASE_URL: Setting = setting(
     "sqlite://acclaim.db",
     "The database URL: sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE (append ?sslmode=require for TLS)",
 );
+pub(super) const DATABASE_URL_FILE: Setting = setting(
+    "DATABASE_URL_FILE",
+    "",
+    "A file that contains the database URL, to use in place of DATABASE_URL",
+);
 pub(super) const DATABASE_CONNECTIONS: Setting = setting(
     "DATABASE_CONNECTIONS",
     "32",
@@ -43,6 +48,11 @@ pub(super) const JWT_SECRET: Setting = setting(
     "JWT_SECRET",
     "",
     "The HS256 secret for access tokens, at least 32 bytes, such as the output of `openssl rand -hex 32`. In a comma-separated list, the first secret signs and all of them verify. Optional if HOST is a loopback address; each start then generates a random secret",
+);
+pub(super) const JWT_SECRET_FILE: Setting = setting(
+    "JWT_SECRET_FILE",
+    "",
+    "A file that contains the secret, to use in place of JWT_SECRET",
 );
 pub(super) const JWT_KEY_FILE: Setting = setting(
     "JWT_KEY_FILE",
@@ -138,13 +148,15 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "The log format: text or json");
 
 /// All settings, in the order of the documentation.
-pub const SETTINGS: [&Setting; 25] = [
+pub const SETTINGS: [&Setting; 27] = [
     &DATABASE_URL,
+    &DATABASE_URL_FILE,
     &DATABASE_CONNECTIONS,
     &HOST,
     &PORT,
     &PUBLIC_URL,
     &JWT_SECRET,
+    &JWT_SECRET_FILE,
     &JWT_KEY_FILE,
     &ACCESS_TOKEN_EXPIRE_MINUTES,
     &REFRESH_TOKEN_EXPIRE_DAYS,

@@ -5,6 +5,7 @@ pub mod authentication;
 pub mod connections;
 pub mod drain;
 pub mod envelope;
+pub mod health_check;
 pub mod idempotency;
 pub mod input;
 pub mod limits;

@@ -11,6 +11,7 @@ mod probe;
 mod rehash;
 mod removal;
 mod supervisor;
+pub mod watchdog;
 
 use crate::{
     db::Db,

@@ -112,11 +112,13 @@ fn settings_are_parsed() {
 fn every_error_is_reported_with_the_name_of_its_setting() {
     let errors = read(&[
         ("DATABASE_URL", "mysql://root:hidden@localhost/x"),
+        ("DATABASE_URL_FILE", "no/such/file"),
         ("DATABASE_CONNECTIONS", "6"),
         ("HOST", "localhost"),
         ("PORT", "65536"),
         ("PUBLIC_URL", "https://api.example/path"),
         ("JWT_SECRET", "short"),
+        ("JWT_SECRET_FILE", "no/such/file"),
         ("JWT_KEY_FILE", "no/such/file"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
         ("REFRESH_TOKEN_EXPIRE_DAYS", "366"),
@@ -273,12 +275,63 @@ fn invalid_key_files_are_refused_and_not_repeated() {
     assert!(config.keys.is_some() && !shown.contains(secret), "{shown}");
 }
 
+const GOOD_SECRET: &str = "5f0b1c7e93d24a86bb7d0e58c16f2a39";
+
 #[apply(check)]
-fn a_secret_and_a_key_file_are_mutually_exclusive() {
-    for secret in ["5f0b1c7e93d24a86bb7d0e58c16f2a39", "short"] {
-        let both = [("JWT_SECRET", secret), ("JWT_KEY_FILE", "keys.pem")];
-        let errors = read(&both).unwrap_err();
-        let error = "JWT_KEY_FILE: is set together with JWT_SECRET; set only one of them";
-        assert!(errors.contains(error), "{errors}");
+fn secrets_are_read_from_files_and_not_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    let file = path.to_str().unwrap();
+    let set = |setting: &str, text: &str| {
+        std::fs::write(&path, text).unwrap();
+        read(&[("HOST", "::"), ("JWT_SECRET", GOOD_SECRET), (setting, file)])
+    };
+    let url = "postgres://ada:hidden@db.example:6000/acclaim";
+    let config = set("DATABASE_URL_FILE", &format!("{url}\r\n")).unwrap();
+    let shown = format!("{config:?} {}", config.database);
+    assert!(
+        shown.contains("db.example:6000") && !shown.contains("hidden"),
+        "{shown}"
+    );
+
+    std::fs::write(&path, format!("{GOOD_SECRET}\n")).unwrap();
+    let config = read(&[("HOST", "::"), ("JWT_SECRET_FILE", file)]).unwrap();
+    assert!(config.keys.is_some() && !format!("{config:?}").contains(GOOD_SECRET));
+
+    for (text, error) in [
+        ("mysql://root:hidden@localhost/x", "DATABASE_URL_FILE: "),
+        (" \n", "DATABASE_URL_FILE: is an empty file"),
+    ] {
+        let errors = set("DATABASE_URL_FILE", text).unwrap_err();
+        assert!(
+            errors.contains(error) && !errors.contains("hidden"),
+            "{errors}"
+        );
+    }
+    // The secret itself may be set by mistake in place of the path of its file.
+    for path in [folder.path().to_str().unwrap(), url, GOOD_SECRET] {
+        for setting in ["DATABASE_URL_FILE", "JWT_SECRET_FILE"] {
+            let errors = read(&[(setting, path)]).unwrap_err();
+            let error = format!("\n  {setting}: cannot be read: ");
+            assert!(
+                errors.contains(&error) && !errors.contains(path),
+                "{errors}"
+            );
+        }
+    }
+}
+
+#[apply(check)]
+fn a_setting_and_its_file_are_mutually_exclusive() {
+    for (setting, other, value) in [
+        ("JWT_KEY_FILE", "JWT_SECRET", GOOD_SECRET),
+        ("JWT_KEY_FILE", "JWT_SECRET", "short"),
+        ("JWT_KEY_FILE", "JWT_SECRET_FILE", "secret"),
+        ("JWT_SECRET_FILE", "JWT_SECRET", GOOD_SECRET),
+        ("DATABASE_URL_FILE", "DATABASE_URL", "sqlite://other.db"),
+    ] {
+        let errors = read(&[(other, value), (setting, "no/such/file")]).unwrap_err();
+        let error = format!("{setting}: is set together with {other}; set only one of them");
+        assert!(errors.contains(&error), "{errors}");
     }
 }

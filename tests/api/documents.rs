@@ -10,6 +10,7 @@ use acclaim::{
     config::SETTINGS,
     http::problem::{ProblemPage, ProblemType},
 };
+use regex::Regex;
 use serde_json::Value;
 
 use crate::{
@@ -48,6 +49,28 @@ fn the_table_of_settings_is_complete() {
         };
         let row = format!("| `{}` | {default} | {} |", setting.name, setting.meaning);
         assert!(table.contains(&row), "docs/settings.md lacks: {row}");
+    }
+}
+
+/// A misspelt name would have no effect.
+#[apply(check)]
+fn deployments_use_settings_that_exist() {
+    let name = Regex::new("(?m)^ *(?:- name: )?([A-Z][A-Z_]+)(?::|$)").expect("no expression");
+    for (path, count) in [
+        ("compose.yaml", 5),
+        ("deploy/kubernetes/acclaim.yaml", 5),
+        ("deploy/kubernetes/migrate.yaml", 1),
+    ] {
+        let text = file(path);
+        let names = name.captures_iter(&text).map(|found| found[1].to_owned());
+        let names: Vec<_> = names
+            .filter(|name| !name.starts_with("POSTGRES_"))
+            .collect();
+        assert_eq!(names.len(), count, "{path}: {names:?}");
+        for name in names {
+            let known = SETTINGS.iter().any(|setting| setting.name == name);
+            assert!(known, "{path}: {name}");
+        }
     }
 }
 

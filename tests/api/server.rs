@@ -5,7 +5,7 @@ use std::{error::Error, io, net::TcpListener, sync::Arc};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpStream, UnixDatagram},
     sync::Notify,
     task::JoinSet,
 };
@@ -97,6 +97,49 @@ async fn sigint_stops_the_server(fixture: Fixture) {
     running.signal("INT");
     let (code, log) = running.end().await;
     assert_eq!(code, Some(0), "{log}");
+}
+
+/// systemd relies on these messages, which `sd_notify(3)` describes.
+#[apply(behaviour)]
+async fn systemd_is_told_that_the_server_is_ready_alive_and_stopping(fixture: Fixture) {
+    fixture.migrate().await;
+    let path = fixture.folder().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("no socket");
+    let settings = [
+        ("DATABASE_URL", fixture.url.as_str()),
+        ("NOTIFY_SOCKET", path.to_str().expect("not UTF-8")),
+        ("WATCHDOG_USEC", "100000"),
+    ];
+    let running = Running::start(fixture.folder(), &settings).await;
+    let mut seen = Vec::new();
+    let mut next = async || {
+        let mut message = [0; 64];
+        let length = socket.recv(&mut message).await.expect("no message");
+        seen.push(
+            String::from_utf8_lossy(&message[..length])
+                .trim()
+                .to_owned(),
+        );
+        seen.clone()
+    };
+    while next()
+        .await
+        .iter()
+        .filter(|message| *message == "WATCHDOG=1")
+        .count()
+        < 3
+    {}
+    running.signal("TERM");
+    while next().await.last().expect("no message") != "STOPPING=1" {}
+    let seen = next().await;
+    assert_eq!(
+        seen.iter().filter(|message| *message == "READY=1").count(),
+        1,
+        "{seen:?}"
+    );
+    let (code, log) = running.end().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("WARN acclaim::jobs::watchdog"), "{log}");
 }
 
 #[apply(behaviour)]

@@ -27,13 +27,12 @@ pub(super) fn dotenv() -> Option<Finding> {
     Some(check_private(".env", &file, 0o006))
 }
 
-/// Checks the permissions of `JWT_KEY_FILE`, if it is set.
-pub(super) fn keys() -> Option<Finding> {
-    Some(check_private(
-        "JWT_KEY_FILE",
-        &config::key_file_path()?,
-        0o006,
-    ))
+/// Checks the permissions of the files that settings such as `JWT_KEY_FILE` name.
+pub(super) fn secrets() -> Vec<Finding> {
+    let files = config::secret_files().into_iter();
+    files
+        .map(|(setting, file)| check_private(setting, &file, 0o006))
+        .collect()
 }
 
 /// Checks that the SQLite file is private and writable, and that its directory has free space.

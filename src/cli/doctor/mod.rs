@@ -68,7 +68,7 @@ impl fmt::Display for Finding {
 pub(super) async fn run() -> Result<u8, String> {
     let (mut findings, database_settings) = settings::check();
     findings.extend(files::dotenv());
-    findings.extend(files::keys());
+    findings.extend(files::secrets());
     findings.push(clock());
     findings.push(files::limit());
     if let Some(settings) = database_settings {

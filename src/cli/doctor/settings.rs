@@ -7,7 +7,7 @@ use crate::config::{self, Config, Origins, SETTINGS};
 
 /// The settings that the database checks need.
 pub(super) struct DatabaseSettings {
-    /// `DATABASE_URL`.
+    /// `DATABASE_URL` or `DATABASE_URL_FILE`.
     pub(super) database: Database,
     /// `DATABASE_CONNECTIONS`; `None` if a setting is invalid.
     pub(super) connections: Option<usize>,
@@ -51,7 +51,10 @@ pub(super) fn check() -> (Vec<Finding>, Option<DatabaseSettings>) {
 fn secret(config: &Config) -> Finding {
     const SUBJECT: &str = "JWT_SECRET";
     match config.keys {
-        Some(_) => Finding::ok(SUBJECT, "is set and strong enough, or JWT_KEY_FILE is set"),
+        Some(_) => Finding::ok(
+            SUBJECT,
+            "it, JWT_SECRET_FILE or JWT_KEY_FILE is set and strong enough",
+        ),
         None => Finding::warning(
             SUBJECT,
             "is unset, so every restart invalidates all access tokens; set it, for example to the output of `openssl rand -hex 32`",

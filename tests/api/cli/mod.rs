@@ -3,6 +3,7 @@
 mod archive;
 mod backup;
 mod doctor;
+mod health;
 mod migrate;
 mod restore;
 mod token;

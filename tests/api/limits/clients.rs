@@ -84,17 +84,14 @@ async fn a_name_is_limited_across_all_addresses(fixture: Fixture) {
 
 #[apply(behaviour)]
 async fn clients_behind_nginx_are_limited_by_their_own_address(fixture: Fixture) {
-    let document = include_str!("../../../docs/deployment.md");
-    let (_, location) = document.split_once("```nginx\n").expect("no nginx");
-    let location = location.split("```").next().unwrap_or_default();
+    let configuration = include_str!("../../../deploy/nginx/acclaim-proxy.conf");
     for (trusted, admitted) in [("127.0.0.1/32", [4, 4, 4]), ("", [4, 0, 0])] {
         let settings = [
             ("RATE_LIMIT_SIGN_IN", "4/hour"),
             ("TRUSTED_PROXIES", trusted),
         ];
         let service = serve(&fixture, &settings).await;
-        let location = location.replace("http://127.0.0.1:8000", &service.base);
-        let nginx = Nginx::start(&location);
+        let nginx = Nginx::start(&configuration.replace("http://acclaim", &service.base));
         for (client, admitted) in [2, 3, 4].into_iter().zip(admitted) {
             let client = nginx.service.from([127, 0, 0, client]);
             let mut answers = Vec::new();

@@ -129,6 +129,11 @@ pub(super) const TRUSTED_PROXIES: Setting = setting(
     "",
     "A comma-separated list of reverse proxies, as IP addresses or networks, such as 127.0.0.1,10.0.0.0/8. The client address is taken from the X-Forwarded-For or Forwarded header only if one of them sent the request",
 );
+pub(super) const METRICS_ADDR: Setting = setting(
+    "METRICS_ADDR",
+    "",
+    "The IP address and port on which GET /metrics serves OpenMetrics, such as 127.0.0.1:9464; if unset, nothing is measured. It has no authentication: keep it from the public",
+);
 pub(super) const RUST_LOG: Setting = setting(
     "RUST_LOG",
     "warn,acclaim=info",
@@ -138,7 +143,7 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "The log format: text or json");
 
 /// All settings, in the order of the documentation.
-pub const SETTINGS: [&Setting; 25] = [
+pub const SETTINGS: [&Setting; 26] = [
     &DATABASE_URL,
     &DATABASE_CONNECTIONS,
     &HOST,
@@ -162,6 +167,7 @@ pub const SETTINGS: [&Setting; 25] = [
     &MAX_CONNECTIONS,
     &MAX_CONNECTIONS_PER_ADDRESS,
     &TRUSTED_PROXIES,
+    &METRICS_ADDR,
     &RUST_LOG,
     &LOG_FORMAT,
 ];

@@ -1,5 +1,6 @@
 //! `METRICS_ADDR`: what it serves, that its size is bounded, and that its documentation is complete.
 
+mod deployed;
 mod scrape;
 
 use std::{collections::BTreeSet, fs, net::TcpListener};

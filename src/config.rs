@@ -20,15 +20,15 @@ use url::Url;
 use crate::keys::Keys;
 pub use limits::{ConnectionSettings, LimitSettings, Rate};
 use parse::{
-    boolean, connections, days, frontend, key_file, log_filter, minutes, origins, parsed,
-    public_url, secrets,
+    boolean, connections, days, frontend, key_file, log_filter, log_format, minutes, origins,
+    parsed, public_url, secrets, socket_address,
 };
 pub use quotas::QuotaSettings;
 use reader::SettingsReader;
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_CONNECTIONS,
     DATABASE_URL, DATABASE_URL_FILE, FRONTEND_URL, HOST, JWT_KEY_FILE, JWT_SECRET, JWT_SECRET_FILE,
-    LOG_FORMAT, PORT, PUBLIC_READS, PUBLIC_URL, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
+    LOG_FORMAT, METRICS_ADDR, PORT, PUBLIC_READS, PUBLIC_URL, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
 };
 pub use settings::{SETTINGS, Setting};
 
@@ -83,6 +83,8 @@ pub struct Config {
     pub limits: LimitSettings,
     /// `MAX_CONNECTIONS…` and `TRUSTED_PROXIES`.
     pub connections: ConnectionSettings,
+    /// `METRICS_ADDR`.
+    pub metrics: Option<SocketAddr>,
     /// `RUST_LOG`, a valid `EnvFilter` string.
     pub log_filter: String,
     /// `LOG_FORMAT`.
@@ -134,12 +136,9 @@ impl Config {
         let quotas = QuotaSettings::read(&mut reader);
         let limits = LimitSettings::read(&mut reader);
         let connections = ConnectionSettings::read(&mut reader, limits.as_ref());
+        let metrics = reader.read(&METRICS_ADDR, socket_address);
         let log_filter = reader.read(&RUST_LOG, log_filter);
-        let log_format = reader.read(&LOG_FORMAT, |text| match text {
-            "text" => Ok(LogFormat::Text),
-            "json" => Ok(LogFormat::Json),
-            other => Err(format!("`{other}` is neither `text` nor `json`")),
-        });
+        let log_format = reader.read(&LOG_FORMAT, log_format);
         let secret = [&JWT_SECRET, &JWT_SECRET_FILE]
             .into_iter()
             .find(|setting| reader.is_set(setting));
@@ -166,6 +165,7 @@ impl Config {
             Some(quotas),
             Some(limits),
             Some(connections),
+            Some(metrics),
             Some(log_filter),
             Some(log_format),
             [],
@@ -184,6 +184,7 @@ impl Config {
             quotas,
             limits,
             connections,
+            metrics,
             log_filter,
             log_format,
             reader.errors.as_slice(),
@@ -207,6 +208,7 @@ impl Config {
             quotas,
             limits,
             connections,
+            metrics,
             log_filter,
             log_format,
         })

@@ -10,6 +10,7 @@ pub mod error;
 pub mod http;
 pub mod jobs;
 pub mod keys;
+pub mod metrics;
 pub mod queue;
 pub mod routes;
 pub mod server;

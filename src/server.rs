@@ -1,5 +1,7 @@
 //! The HTTP server: its middleware, its timeouts and its graceful stop.
 
+pub mod metrics;
+
 use std::{
     io,
     net::{Shutdown, TcpListener},

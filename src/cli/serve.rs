@@ -3,8 +3,10 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
 };
 
+use actix_server::ServerHandle;
 use migration::Database;
 use rand::distr::{Alphanumeric, SampleString};
 use sd_notify::NotifyState;
@@ -16,9 +18,10 @@ use super::open_files;
 use crate::{
     config::{Config, ConnectionSettings},
     db::{self, Db},
-    http::{Connections, Drain, Limits, Readiness, State},
+    http::{Connections, Drain, Limits, Readiness, State, problem::ProblemType},
     jobs,
     keys::Keys,
+    metrics::Metrics,
     routes, server,
     services::{
         auth::{
@@ -49,13 +52,9 @@ pub(super) async fn run() -> Result<(), String> {
     let mut signals =
         signals().map_err(|error| format!("cannot install signal handlers: {error}"))?;
     let address = SocketAddr::new(config.host, config.port);
-    let listen_error = |error: io::Error| match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!("{address} is in use by another program; set PORT to a free port")
-        }
-        _ => format!("cannot listen on {address}: {error}"),
-    };
+    let listen_error = |error| cannot_listen(address, "PORT", &error);
     let socket = bind(address).map_err(listen_error)?;
+    let metrics_listener = config.metrics.map(metrics_listener).transpose()?;
     // A migration may wait a long time for the lock of another migration.
     let db = tokio::select! {
         opened = open(&config) => opened?,
@@ -63,7 +62,9 @@ pub(super) async fn run() -> Result<(), String> {
     };
     socket.listen(BACKLOG).map_err(listen_error)?;
     let listener = TcpListener::from(socket);
-    let passwords = Passwords::start(db::workers(), passwords::QUEUE)
+    let metrics = metrics_listener.is_some().then(|| metrics_of(&db));
+    let waits = metrics.as_ref().map(|it| it.password_waits.clone());
+    let passwords = Passwords::start(db::workers(), passwords::QUEUE, waits)
         .map_err(|error| format!("cannot start the password threads: {error}"))?;
     let keys = config.keys.unwrap_or_else(|| {
         tracing::warn!("JWT_SECRET is unset: access tokens become invalid when the service stops");
@@ -87,22 +88,16 @@ pub(super) async fn run() -> Result<(), String> {
         limits: Limits::new(&config.limits),
         drain: Drain::default(),
         readiness: Readiness::default(),
+        metrics,
     };
     let drain = state.drain.clone();
-    let jobs = jobs::start(
-        &state.db,
-        &state.passwords,
-        &state.rehashes,
-        &state.exports,
-        &state.removals,
-        &state.authenticator,
-        state.refresh_lifetime,
-    );
+    let jobs = jobs::start(&state);
     let address = listener.local_addr().unwrap_or(address);
     let cannot_serve = |error| format!("cannot serve on {address}: {error}");
     let stop_listener = listener.try_clone().map_err(cannot_serve)?;
     let db = state.db.clone();
     let connections = Connections::new(with_open_files(config.connections));
+    let metrics_server = start_metrics(metrics_listener, &state, &connections)?;
     let origins = config.origins;
     let server = server::build(
         listener,
@@ -128,6 +123,9 @@ pub(super) async fn run() -> Result<(), String> {
     tell_systemd(NotifyState::Ready);
     let result = server.await;
     jobs.stop().await;
+    if let Some(server) = metrics_server {
+        server.stop(false).await;
+    }
     if let Err(error) = db.close().await {
         tracing::error!(
             error = error.with_cause(),
@@ -181,6 +179,46 @@ fn with_open_files(mut settings: ConnectionSettings) -> ConnectionSettings {
         settings.total = allowed;
     }
     settings
+}
+
+/// Listens on the address of `METRICS_ADDR`.
+fn metrics_listener(address: SocketAddr) -> Result<TcpListener, String> {
+    let error = |error| cannot_listen(address, "METRICS_ADDR", &error);
+    let listener = TcpListener::bind(address).map_err(error)?;
+    let address = listener.local_addr().unwrap_or(address);
+    tracing::info!("serving metrics on http://{address}/metrics");
+    Ok(listener)
+}
+
+/// New metrics, in which `db` counts.
+fn metrics_of(db: &Db) -> Arc<Metrics> {
+    let problems = ProblemType::all().map(|problem| problem.slug);
+    let metrics = Arc::new(Metrics::new(routes::patterns(), problems));
+    db.count_in(&metrics);
+    metrics
+}
+
+/// Serves the metrics of `state`, if they are on.
+fn start_metrics(
+    listener: Option<TcpListener>,
+    state: &State,
+    connections: &Connections,
+) -> Result<Option<ServerHandle>, String> {
+    let (Some(listener), Some(metrics)) = (listener, &state.metrics) else {
+        return Ok(None);
+    };
+    let server = server::metrics::build(listener, metrics, state, connections);
+    let server = server.map_err(|error| format!("cannot serve metrics: {error}"))?;
+    let handle = server.handle();
+    tokio::spawn(server);
+    Ok(Some(handle))
+}
+
+fn cannot_listen(address: SocketAddr, setting: &str, error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return format!("{address} is in use by another program; set {setting} to a free port");
+    }
+    format!("cannot listen on {address}: {error}")
 }
 
 /// Binds `address` without listening yet.

@@ -129,7 +129,7 @@ async fn execute(db: &Db, command: Command) -> Result<(), Failure> {
                     "the audit log uses this username for the command line; choose another one";
                 return Err(Failure::Message(message.to_owned()));
             }
-            let passwords = Passwords::start(workers(), 1).map_err(|error| {
+            let passwords = Passwords::start(workers(), 1, None).map_err(|error| {
                 Failure::Message(format!("cannot start the password thread: {error}"))
             })?;
             let mut user = sign_up(db, &passwords, new, None).await?;

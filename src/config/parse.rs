@@ -1,13 +1,13 @@
 //! Parsers for the values of settings. Each error states the problem and the expected value.
 
-use std::{collections::BTreeSet, fs, str::FromStr, time::Duration};
+use std::{collections::BTreeSet, fs, net::SocketAddr, str::FromStr, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 use zxcvbn::zxcvbn;
 
-use super::Origins;
+use super::{LogFormat, Origins};
 use crate::keys::Keys;
 
 /// Minimum length of a secret in bytes: the size of an HS256 digest (RFC 7518, section 3.2).
@@ -33,6 +33,14 @@ const WELL_KNOWN_SECRETS: [&str; 5] = [
     "your-256-bit-secret-your-256-bit-secret",
     "your-secret-key-must-be-at-least-32-bytes-long",
 ];
+
+/// An address to listen on; `None` if the setting is empty.
+pub(super) fn socket_address(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    parsed(text, "an IP address and a port such as 127.0.0.1:9464").map(Some)
+}
 
 pub(super) fn parsed<T: FromStr>(text: &str, expected: &str) -> Result<T, String> {
     text.parse()
@@ -149,6 +157,14 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
     EnvFilter::from_str(text)
         .map(|_| text.to_owned())
         .map_err(|_| "expected a level, or directives such as warn,acclaim=debug".to_owned())
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(format!("`{other}` is neither `text` nor `json`")),
+    }
 }
 
 pub(super) fn public_url(text: &str) -> Result<Option<String>, String> {

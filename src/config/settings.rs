@@ -139,6 +139,11 @@ pub(super) const TRUSTED_PROXIES: Setting = setting(
     "",
     "A comma-separated list of reverse proxies, as IP addresses or networks, such as 127.0.0.1,10.0.0.0/8. The client address is taken from the X-Forwarded-For or Forwarded header only if one of them sent the request",
 );
+pub(super) const METRICS_ADDR: Setting = setting(
+    "METRICS_ADDR",
+    "",
+    "The IP address and port on which GET /metrics serves OpenMetrics, such as 127.0.0.1:9464; if unset, nothing is measured. It has no authentication: keep it from the public",
+);
 pub(super) const RUST_LOG: Setting = setting(
     "RUST_LOG",
     "warn,acclaim=info",
@@ -148,7 +153,7 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "The log format: text or json");
 
 /// All settings, in the order of the documentation.
-pub const SETTINGS: [&Setting; 27] = [
+pub const SETTINGS: [&Setting; 28] = [
     &DATABASE_URL,
     &DATABASE_URL_FILE,
     &DATABASE_CONNECTIONS,
@@ -174,6 +179,7 @@ pub const SETTINGS: [&Setting; 27] = [
     &MAX_CONNECTIONS,
     &MAX_CONNECTIONS_PER_ADDRESS,
     &TRUSTED_PROXIES,
+    &METRICS_ADDR,
     &RUST_LOG,
     &LOG_FORMAT,
 ];

@@ -21,7 +21,7 @@ use super::{
     queues::{Entered, InFlight, MAX_BATCH, Queues, Request, SLOW, Work},
     transaction::{in_one_statement, in_transaction},
 };
-use crate::error::Error;
+use crate::{error::Error, metrics};
 
 /// Maximum number of bytes of one batch, by [`BatchedWrite::bytes`].
 ///
@@ -101,6 +101,10 @@ impl<B: BatchedWrite> Work for Writes<B> {
 
     fn connections(&self) -> usize {
         self.pool.size()
+    }
+
+    fn metrics(&self) -> Option<&metrics::Batches> {
+        self.pool.metrics().map(|metrics| &metrics.writes)
     }
 
     fn split(waiting: Vec<Request<Self>>) -> (Vec<Request<Self>>, Vec<Request<Self>>) {
@@ -215,7 +219,7 @@ impl<B: BatchedWrite> Writes<B> {
                 Err((error, _)) => fail_all(part, &error),
             }
         }
-        let write = |Request { input, answer }: Request<Self>| async move {
+        let write = |Request { input, answer, .. }: Request<Self>| async move {
             if !answer.is_closed() {
                 let _ = answer.send(write_alone::<B>(&self.pool, &input).await);
             }

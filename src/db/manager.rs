@@ -1,7 +1,7 @@
 //! Opens and checks the connections of a pool.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use super::{
     gate::Gate,
     sizes::EXTRA_CONNECTIONS,
 };
+use crate::metrics;
 
 /// Time limit of one attempt at connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     pub availability: Arc<Availability>,
     /// Permits a connection outside the pools, for a probe or a cancellation.
     pub extra_connections: Semaphore,
+    /// What shared queries count; unset if metrics are off.
+    pub metrics: OnceLock<Arc<metrics::Metrics>>,
 }
 
 pub(super) struct Manager {
@@ -146,6 +149,7 @@ impl Default for Shared {
         Self {
             availability: Arc::default(),
             extra_connections: Semaphore::new(EXTRA_CONNECTIONS),
+            metrics: OnceLock::new(),
         }
     }
 }

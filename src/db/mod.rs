@@ -26,6 +26,7 @@ mod rows;
 mod single_flight;
 mod sizes;
 mod sqlite_file;
+mod statistics;
 mod subquery;
 pub mod tables;
 mod transaction;
@@ -73,6 +74,8 @@ pub use single_flight::{Found, SharedRead};
 use sizes::{DEFAULT_CONNECTIONS, divide};
 pub use sizes::{LONG_SNAPSHOTS, workers};
 pub use sqlite_file::{Checked, Occupied, back_up, check, companion, folder, replace, sync_folder};
+pub use statistics::PoolStatistics;
+use statistics::WorkerPools;
 pub use subquery::subquery;
 pub use transaction::Transaction;
 use transaction::in_transaction;
@@ -107,6 +110,8 @@ pub struct Db {
     workers: usize,
     /// The size of the pool of each worker. For PostgreSQL.
     worker_pool: usize,
+    /// The pools of all workers, for metrics. For PostgreSQL.
+    worker_pools: WorkerPools,
     /// The running shared reads and batches.
     shared: PerWorker,
     /// For writes that take long.
@@ -194,6 +199,7 @@ impl Db {
             writer,
             workers,
             worker_pool,
+            worker_pools: WorkerPools::default(),
             shared: PerWorker::default(),
             merges,
         }
@@ -210,6 +216,7 @@ impl Db {
         db.shared = PerWorker::default();
         if let Options::Postgres(_) = self.writer.options() {
             db.writer = self.writer.another(self.worker_pool);
+            self.worker_pools.add(&db.writer);
             db.reader = Autocommit::new(Arc::clone(&db.writer));
             db.turns = Turns::of(DbBackend::Postgres, self.worker_pool);
         }

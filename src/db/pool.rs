@@ -20,6 +20,7 @@ use super::{
     manager::{MAX_LIFETIME, Manager, Shared},
     places::{Places, none_free},
 };
+use crate::metrics::Metrics;
 
 /// Maximum time to wait at the end for connections that are in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -91,6 +92,19 @@ impl Pool {
     /// The maximum number of connections.
     pub(super) fn size(&self) -> usize {
         self.size
+    }
+
+    /// What shared queries count; `None` if metrics are off.
+    pub(super) fn metrics(&self) -> Option<&Metrics> {
+        self.shared().metrics.get().map(AsRef::as_ref)
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.slots.manager().shared
+    }
+
+    pub(super) fn status(&self) -> managed::Status {
+        self.slots.status()
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -165,6 +179,7 @@ impl Pool {
         let Shared {
             availability,
             extra_connections,
+            ..
         } = manager.shared.as_ref();
         let attempt = || async {
             let _permit = extra_connections.acquire().await;

@@ -20,6 +20,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use crate::metrics;
+
 /// Maximum number of rows or distinct keys of one query. Further requests wait for the next.
 pub(super) const MAX_BATCH: usize = 64;
 /// A query that takes longer is slow. Most take less than 5 ms, and a full batch of the most
@@ -38,6 +40,9 @@ pub(super) trait Work: Clone + Send + Sync + 'static {
     /// The number of connections that the queries of all queues share.
     fn connections(&self) -> usize;
 
+    /// Counts the queries; `None` if metrics are off.
+    fn metrics(&self) -> Option<&metrics::Batches>;
+
     /// Splits `waiting` into the requests of the next query, at least one, and the rest. Later ones are
     /// appended to the rest.
     fn split(waiting: Vec<Request<Self>>) -> (Vec<Request<Self>>, Vec<Request<Self>>);
@@ -54,6 +59,8 @@ pub(super) trait Work: Clone + Send + Sync + 'static {
 /// A waiting request. If it is dropped without an answer, as by a panic, its sender gets an error.
 pub(super) struct Request<W: Work> {
     pub input: W::Input,
+    /// When it began to wait; `None` if metrics are off.
+    pub since: Option<Instant>,
     pub answer: oneshot::Sender<W::Output>,
 }
 
@@ -123,15 +130,23 @@ impl<W: Work> Queues<W> {
             let mut queue = Queue::default();
             let index = queue.begin(1).unwrap_or_default();
             queues.insert(key.clone(), queue);
+            drop(queues);
+            count_started(&work);
             return Entered::Started(input, self.in_flight(work, key, index));
         };
         if queue.waiting.is_empty()
             && let Some(index) = queue.begin(max_in_flight(work.connections()))
         {
+            drop(queues);
+            count_started(&work);
             return Entered::Started(input, self.in_flight(work, key, index));
         }
         let (answer, answered) = oneshot::channel();
-        queue.waiting.push(Request { input, answer });
+        queue.waiting.push(Request {
+            input,
+            since: work.metrics().map(|_| Instant::now()),
+            answer,
+        });
         if !queue.is_watched() {
             let alive = Arc::new(());
             queue.watcher = Arc::downgrade(&alive);
@@ -197,6 +212,11 @@ impl<W: Work> Queues<W> {
         // Not under the lock: a runtime that stops drops the query at once.
         if let Ok(runtime) = runtime {
             let (requests, in_flight) = next;
+            if let Some(metrics) = work.metrics() {
+                let oldest = requests.iter().filter_map(|request| request.since).min();
+                let wait = oldest.map(|oldest| oldest.elapsed());
+                metrics.observe(requests.len(), wait.unwrap_or_default());
+            }
             runtime.spawn(work.clone().answer(requests, in_flight));
         }
     }
@@ -223,6 +243,13 @@ impl<W: Work> Queues<W> {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<W::QueueKey, Queue<W>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a query that began at once, for one request.
+fn count_started(work: &impl Work) {
+    if let Some(metrics) = work.metrics() {
+        metrics.observe(1, Duration::ZERO);
     }
 }
 

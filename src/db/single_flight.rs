@@ -22,6 +22,7 @@ use super::{
     Autocommit,
     queues::{Entered, InFlight, MAX_BATCH, Queues, Request, Work},
 };
+use crate::metrics;
 
 /// The keys that exist, with their values.
 pub type Found<K, V> = Result<Vec<(K, V)>, DbErr>;
@@ -81,6 +82,10 @@ impl<Q: SharedRead> Work for Reads<Q> {
         self.connection.pool.size()
     }
 
+    fn metrics(&self) -> Option<&metrics::Batches> {
+        self.connection.pool.metrics().map(|metrics| &metrics.reads)
+    }
+
     fn split(waiting: Vec<Request<Self>>) -> (Vec<Request<Self>>, Vec<Request<Self>>) {
         let mut keys = HashSet::new();
         waiting.into_iter().partition(|request| {
@@ -91,7 +96,7 @@ impl<Q: SharedRead> Work for Reads<Q> {
 
     async fn answer(self, requests: Vec<Request<Self>>, in_flight: InFlight<Self>) {
         let mut waiting: HashMap<Q::Key, Vec<_>> = HashMap::new();
-        for Request { input, answer } in requests {
+        for Request { input, answer, .. } in requests {
             waiting.entry(input).or_default().push(answer);
         }
         let keys = waiting.keys().cloned().collect();

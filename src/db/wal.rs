@@ -49,19 +49,31 @@ impl Db {
     /// The write-ahead log; `None` on PostgreSQL.
     #[must_use]
     pub fn write_ahead_log(&self) -> Option<WriteAheadLog> {
+        let file = self.log_file()?;
+        let now = Instant::now();
+        Some(WriteAheadLog {
+            db: self.clone(),
+            file,
+            emptied: now,
+            next_attempt: now,
+            pause: FIRST_PAUSE,
+        })
+    }
+
+    /// The size of the write-ahead log in bytes; `None` on PostgreSQL.
+    #[must_use]
+    pub fn log_size(&self) -> Option<u64> {
+        let file = self.log_file()?;
+        Some(fs::metadata(file).map_or(0, |file| file.len()))
+    }
+
+    fn log_file(&self) -> Option<PathBuf> {
         let Options::Sqlite(options) = self.writer.options() else {
             return None;
         };
         let mut file = options.get_filename().as_os_str().to_owned();
         file.push("-wal");
-        let now = Instant::now();
-        Some(WriteAheadLog {
-            db: self.clone(),
-            file: file.into(),
-            emptied: now,
-            next_attempt: now,
-            pause: FIRST_PAUSE,
-        })
+        Some(file.into())
     }
 
     /// Closes all connections of a server that has stopped. After that the file of an SQLite database

@@ -33,6 +33,13 @@ impl Drain {
         RequestGuard(self.clone())
     }
 
+    /// The number of open requests.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        let finished = self.0.finished.load(Ordering::SeqCst);
+        self.0.started.load(Ordering::SeqCst).wrapping_sub(finished)
+    }
+
     /// Whether the server is stopping. Each response must then close its connection, because
     /// a further request on it would not be read.
     #[must_use]

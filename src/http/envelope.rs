@@ -15,6 +15,7 @@ use actix_web::{
 use super::{
     Problem, State,
     connections::{LARGE, OpenRequest, Sliced},
+    measure::Measurement,
     problem,
     request_id::{RequestId, X_REQUEST_ID},
 };
@@ -31,6 +32,7 @@ pub async fn envelope(
         .app_data::<Data<State>>()
         .map(|state| state.drain.clone())
         .unwrap_or_default();
+    let measurement = Measurement::begin(&request);
     let guard = drain.begin();
     let open = OpenRequest::begin(request.request());
     let id = RequestId::of(&request);
@@ -40,6 +42,9 @@ pub async fn envelope(
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         response = problem::render(response, &id);
+    }
+    if let Some(measurement) = measurement {
+        measurement.end(&response);
     }
     if drain.is_stopping() {
         let head = response.response_mut().head_mut();

@@ -10,6 +10,7 @@ pub mod idempotency;
 pub mod input;
 pub mod limits;
 pub mod link;
+mod measure;
 pub mod page;
 mod preconditions;
 pub mod prefer;

@@ -24,6 +24,7 @@ use super::{
     authentication::{Access, authenticate},
     idempotency::{self, FingerprintOf, IDEMPOTENCY_KEY, Rule},
     limits::AddressLimit,
+    measure::Measurement,
     prefer,
     problem::ProblemType,
 };
@@ -59,6 +60,8 @@ struct Guard {
     /// `None` if the route ignores `Idempotency-Key`.
     key: Option<Rule>,
     timeout: Duration,
+    /// The position of the path in [`paths`], for metrics.
+    pattern: usize,
 }
 
 impl Guard {
@@ -68,6 +71,7 @@ impl Guard {
         prefer: false,
         key: None,
         timeout: TIMEOUT,
+        pattern: 0,
     };
 }
 
@@ -253,13 +257,7 @@ impl Route {
 /// Adds `routes` to a server, in order: a fixed path stands before a pattern that it fits. A GET
 /// route answers HEAD too (RFC 9110, section 9.3.2).
 pub fn configure(config: &mut ServiceConfig, routes: &[Route]) {
-    let mut paths: Vec<&str> = Vec::new();
-    for route in routes {
-        if !paths.contains(&route.path()) {
-            paths.push(route.path());
-        }
-    }
-    for path in paths {
+    for (pattern, path) in paths(routes).into_iter().enumerate() {
         let of_path = || routes.iter().filter(|route| route.path() == path);
         let aliases = of_path().filter_map(|route| route.alias);
         let patterns: Vec<&str> = std::iter::once(path).chain(aliases).collect();
@@ -268,12 +266,28 @@ pub fn configure(config: &mut ServiceConfig, routes: &[Route]) {
         let (reads, others): (Vec<&Route>, Vec<&Route>) =
             of_path().partition(|route| matches!(route.method, HttpMethod::Get));
         for route in reads.into_iter().chain(others) {
+            let guard = Guard {
+                pattern,
+                ..route.guard
+            };
             for method in methods(&route.method) {
-                resource = resource.route((route.handle)(method, route.guard));
+                resource = resource.route((route.handle)(method, guard));
             }
         }
         config.service(resource);
     }
+}
+
+/// The paths of `routes`, in order, each once.
+#[must_use]
+pub fn paths(routes: &[Route]) -> Vec<&str> {
+    let mut paths: Vec<&str> = Vec::new();
+    for route in routes {
+        if !paths.contains(&route.path()) {
+            paths.push(route.path());
+        }
+    }
+    paths
 }
 
 fn methods(method: &HttpMethod) -> Vec<Method> {
@@ -299,6 +313,7 @@ async fn run(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    Measurement::matched(&request, guard.pattern);
     let parts = request.request().clone();
     // Handlers share nothing that is not behind a lock or in a database.
     let answer = AssertUnwindSafe(async {

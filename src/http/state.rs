@@ -1,5 +1,7 @@
 //! The application state of the handlers.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, web::Data};
 use time::Duration;
 use url::Url;
@@ -7,6 +9,7 @@ use url::Url;
 use super::{Drain, Limits, Problem, Readiness};
 use crate::{
     db::Db,
+    metrics::Metrics,
     services::{
         auth::{
             Authenticator, access_tokens::AccessTokens, passwords::Passwords, rehash::RehashQueue,
@@ -54,6 +57,8 @@ pub struct State {
     pub drain: Drain,
     /// The last check of the database.
     pub readiness: Readiness,
+    /// What requests count; `None` if metrics are off.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 impl State {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{error::Error, telemetry::BrokenRequests};
+use crate::{error::Error, metrics::Runs, telemetry::BrokenRequests};
 
 /// Time between two lines.
 const PERIOD: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(stop: CancellationToken) -> Result<(), Error> {
+pub(super) async fn run(stop: CancellationToken, runs: Runs) -> Result<(), Error> {
     loop {
         let stopped = tokio::select! {
             () = stop.cancelled() => true,
@@ -20,6 +20,7 @@ pub(super) async fn run(stop: CancellationToken) -> Result<(), Error> {
             // An attack is no fault of the service, like any other 4xx.
             tracing::info!(number, last, "broken requests");
         }
+        runs.succeeded();
         if stopped {
             return Ok(());
         }

@@ -5,16 +5,21 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{db::WriteAheadLog, error::Error};
+use crate::{db::WriteAheadLog, error::Error, metrics::Runs};
 
 /// Time between two looks at the size of the log.
 const PERIOD: Duration = Duration::from_millis(200);
 
-pub(super) async fn run(mut log: WriteAheadLog, stop: CancellationToken) -> Result<(), Error> {
+pub(super) async fn run(
+    mut log: WriteAheadLog,
+    stop: CancellationToken,
+    runs: Runs,
+) -> Result<(), Error> {
     let work = async {
         loop {
             sleep(PERIOD).await;
             log.checkpoint_if_due().await;
+            runs.succeeded();
         }
     };
     // An interrupted checkpoint changes nothing.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     db::Db,
     error::Error,
+    metrics::Runs,
     services::{auth, idempotency},
 };
 
@@ -18,6 +19,7 @@ pub(super) async fn run(
     db: Db,
     refresh_lifetime: time::Duration,
     stop: CancellationToken,
+    runs: Runs,
 ) -> Result<(), Error> {
     let work = async {
         loop {
@@ -30,6 +32,7 @@ pub(super) async fn run(
             if rows > 0 {
                 tracing::debug!(rows, "deleted expired answers");
             }
+            runs.succeeded();
         }
     };
     // Drops the step that runs, which rolls back.

@@ -6,12 +6,18 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     db::Db,
     error::Error,
+    metrics::Runs,
     services::export::{Exports, read},
 };
 
 /// Reads all exports that are in progress at once. At the stop it drops them: their responses end
 /// incomplete.
-pub(super) async fn run(db: Db, exports: Exports, stop: CancellationToken) -> Result<(), Error> {
+pub(super) async fn run(
+    db: Db,
+    exports: Exports,
+    stop: CancellationToken,
+    runs: Runs,
+) -> Result<(), Error> {
     let mut running = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -20,7 +26,7 @@ pub(super) async fn run(db: Db, exports: Exports, stop: CancellationToken) -> Re
                 Some(export) => running.push(read(&db, export)),
                 None => return Ok(()),
             },
-            Some(()) = running.next() => {}
+            Some(()) = running.next() => runs.succeeded(),
         }
     }
 }

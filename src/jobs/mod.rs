@@ -13,63 +13,51 @@ mod removal;
 mod supervisor;
 pub mod watchdog;
 
-use crate::{
-    db::Db,
-    services::{
-        auth::{Authenticator, passwords::Passwords, rehash::RehashQueue},
-        export::Exports,
-        removal::Removals,
-    },
-};
+use crate::http::State;
 pub use supervisor::Supervisor;
 
 /// Starts every job of the service on the current runtime.
 #[must_use]
-pub fn start(
-    db: &Db,
-    passwords: &Passwords,
-    rehashes: &RehashQueue,
-    exports: &Exports,
-    removals: &Removals,
-    authenticator: &Authenticator,
-    refresh_lifetime: time::Duration,
-) -> Supervisor {
-    let supervisor = Supervisor::default();
-    let cleanup_db = db.clone();
-    supervisor.start("cleanup", move |stop| {
-        cleanup::run(cleanup_db.clone(), refresh_lifetime, stop)
+pub fn start(state: &State) -> Supervisor {
+    let supervisor = Supervisor::new(state.metrics.clone());
+    let (db, refresh_lifetime) = (state.db.clone(), state.refresh_lifetime);
+    supervisor.start("cleanup", move |stop, runs| {
+        cleanup::run(db.clone(), refresh_lifetime, stop, runs)
     });
-    let (export_db, exports) = (db.clone(), exports.clone());
-    supervisor.start("export", move |stop| {
-        export::run(export_db.clone(), exports.clone(), stop)
+    let (db, exports) = (state.db.clone(), state.exports.clone());
+    supervisor.start("export", move |stop, runs| {
+        export::run(db.clone(), exports.clone(), stop, runs)
     });
-    let (removal_db, removals) = (db.clone(), removals.clone());
-    supervisor.start("removal", move |stop| {
-        removal::run(removal_db.clone(), removals.clone(), stop)
+    let (db, removals) = (state.db.clone(), state.removals.clone());
+    supervisor.start("removal", move |stop, runs| {
+        removal::run(db.clone(), removals.clone(), stop, runs)
     });
-    let (uses_db, uses) = (db.clone(), authenticator.uses().clone());
-    supervisor.start("last-used", move |stop| {
-        last_used::run(uses_db.clone(), uses.clone(), stop)
+    let (db, uses) = (state.db.clone(), state.authenticator.uses().clone());
+    supervisor.start("last-used", move |stop, runs| {
+        last_used::run(db.clone(), uses.clone(), stop, runs)
     });
-    let probed_db = db.clone();
-    supervisor.start("probe", move |stop| probe::run(probed_db.clone(), stop));
-    if let Some(merges) = db.merges() {
-        let (merged_db, merges) = (db.clone(), merges.clone());
-        supervisor.start("merges", move |stop| {
-            merges::run(merged_db.clone(), merges.clone(), stop)
+    let db = state.db.clone();
+    supervisor.start("probe", move |stop, _| probe::run(db.clone(), stop));
+    if let Some(merges) = state.db.merges() {
+        let (db, merges) = (state.db.clone(), merges.clone());
+        supervisor.start("merges", move |stop, runs| {
+            merges::run(db.clone(), merges.clone(), stop, runs)
         });
     }
-    if let Some(log) = db.write_ahead_log() {
-        supervisor.start("checkpoint", move |stop| checkpoint::run(log.clone(), stop));
-        let erasure_db = db.clone();
-        supervisor.start("erasure", move |stop| {
-            erasure::run(erasure_db.clone(), stop)
+    if let Some(log) = state.db.write_ahead_log() {
+        supervisor.start("checkpoint", move |stop, runs| {
+            checkpoint::run(log.clone(), stop, runs)
+        });
+        let db = state.db.clone();
+        supervisor.start("erasure", move |stop, runs| {
+            erasure::run(db.clone(), stop, runs)
         });
     }
-    let (db, passwords, rehashes) = (db.clone(), passwords.clone(), rehashes.clone());
     supervisor.start("broken-requests", broken_requests::run);
-    supervisor.start("rehash", move |stop| {
-        rehash::run(db.clone(), passwords.clone(), rehashes.clone(), stop)
+    let (db, passwords) = (state.db.clone(), state.passwords.clone());
+    let rehashes = state.rehashes.clone();
+    supervisor.start("rehash", move |stop, runs| {
+        rehash::run(db.clone(), passwords.clone(), rehashes.clone(), stop, runs)
     });
     supervisor
 }

@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     db::Db,
     error::Error,
+    metrics::Runs,
     services::auth::{
         passwords::Passwords,
         rehash::{RehashQueue, replace_hash},
@@ -18,6 +19,7 @@ pub(super) async fn run(
     passwords: Passwords,
     rehashes: RehashQueue,
     stop: CancellationToken,
+    runs: Runs,
 ) -> Result<(), Error> {
     loop {
         let next = tokio::select! {
@@ -28,9 +30,12 @@ pub(super) async fn run(
         };
         let Some(rehash) = next else { return Ok(()) };
         let user_id = rehash.user_id().get();
-        if let Err(error) = replace_hash(&db, &passwords, rehash).await {
-            let cause = error.with_cause();
-            tracing::warn!(user_id, cause, "a password keeps its outdated hash");
+        match replace_hash(&db, &passwords, rehash).await {
+            Ok(()) => runs.succeeded(),
+            Err(error) => {
+                let cause = error.with_cause();
+                tracing::warn!(user_id, cause, "a password keeps its outdated hash");
+            }
         }
     }
 }

@@ -8,16 +8,23 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     db::Db,
     error::Error,
+    metrics::Runs,
     services::removal::{Removals, remove_all},
 };
 
 /// Time between two looks at the database. They find accounts that another server deleted.
 const PERIOD: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(db: Db, removals: Removals, stop: CancellationToken) -> Result<(), Error> {
+pub(super) async fn run(
+    db: Db,
+    removals: Removals,
+    stop: CancellationToken,
+    runs: Runs,
+) -> Result<(), Error> {
     let work = async {
         loop {
             remove_all(&db).await?;
+            runs.succeeded();
             tokio::select! {
                 () = removals.notified() => {}
                 () = sleep(PERIOD) => {}

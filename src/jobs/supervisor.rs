@@ -8,7 +8,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::error::{Error, panic_message};
+use crate::{
+    error::{Error, panic_message},
+    metrics::{Metrics, Runs},
+};
 
 /// Upper bound of the first pause before a restart. Each failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -26,21 +29,33 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Supervisor {
     tasks: TaskTracker,
     stop: CancellationToken,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Supervisor {
+    /// Without a job. Jobs count their runs in `metrics`.
+    #[must_use]
+    pub fn new(metrics: Option<Arc<Metrics>>) -> Self {
+        Self {
+            metrics,
+            ..Self::default()
+        }
+    }
+
     /// Starts a job on the current runtime.
     ///
     /// The job gets a token that is cancelled at the stop. It must then complete its queue, or drop
     /// a step that can be repeated, and return. If it returns before the stop or panics, it is
-    /// called again after a pause.
+    /// called again after a pause. It counts its own runs that succeed.
     pub fn start<J, F>(&self, name: &'static str, job: J)
     where
-        J: Fn(CancellationToken) -> F + Send + Sync + 'static,
+        J: Fn(CancellationToken, Runs) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let (tasks, stop) = (self.tasks.clone(), self.stop.clone());
-        self.tasks.spawn(supervise(name, job, tasks, stop));
+        let runs = self.metrics.as_ref().map(|metrics| metrics.runs(name));
+        let runs = runs.unwrap_or_default();
+        self.tasks.spawn(supervise(name, job, tasks, stop, runs));
     }
 
     /// Stops all jobs, and waits up to 10 s until they have finished. The database rolls back
@@ -54,9 +69,14 @@ impl Supervisor {
     }
 }
 
-async fn supervise<J, F>(name: &'static str, job: J, tasks: TaskTracker, stop: CancellationToken)
-where
-    J: Fn(CancellationToken) -> F + Send + Sync + 'static,
+async fn supervise<J, F>(
+    name: &'static str,
+    job: J,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    runs: Runs,
+) where
+    J: Fn(CancellationToken, Runs) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
     let job = Arc::new(job);
@@ -66,8 +86,8 @@ where
         let started = Instant::now();
         // In a task of its own, because that catches panics.
         let run = {
-            let (job, stop) = (Arc::clone(&job), stop.clone());
-            async move { job(stop).await }
+            let (job, stop, runs) = (Arc::clone(&job), stop.clone(), runs.clone());
+            async move { job(stop, runs).await }
         };
         let cause = match tasks.spawn(run).await {
             Ok(Ok(())) if stop.is_cancelled() => {
@@ -78,6 +98,7 @@ where
             Ok(Err(error)) => error.with_cause(),
             Err(error) => panic_cause(error),
         };
+        runs.failed();
         if stop.is_cancelled() {
             tracing::warn!(job = name, cause, "job failed at the stop");
             return;

@@ -21,7 +21,7 @@ pub fn start(supervisor: &Supervisor, drain: &Drain, address: SocketAddr, worker
         workers,
         drain: drain.clone(),
     };
-    supervisor.start("watchdog", move |stop| {
+    supervisor.start("watchdog", move |stop, _| {
         let watched = watched.clone();
         async move {
             tokio::select! {

@@ -3,8 +3,11 @@
 mod request;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{PRAGMA, USER_AGENT},
+    HttpRequest, HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{PRAGMA, USER_AGENT},
+    },
     web::Data,
 };
 use entity::values::Scopes;
@@ -22,6 +25,7 @@ use crate::{
         },
         route::route,
     },
+    metrics,
     services::auth::{
         sessions::{self, IssuedSession, NewSession},
         sign_in::{SignIn, sign_in},
@@ -125,6 +129,32 @@ async fn login(
 /// Starts or refreshes a session, as `form` requests.
 async fn issue(form: Form, state: &State, request: &HttpRequest) -> Result<IssuedSession, Problem> {
     let AccessTokenRequest { grant, scopes } = form.read()?;
+    match grant {
+        Grant::Password { username, password } => {
+            let attempt = SignIn {
+                name: username,
+                password,
+                session: new_session(state, request, scopes),
+            };
+            let session = try_password(attempt, state, request).await;
+            if let Some(metrics) = &state.metrics {
+                metrics.count_sign_in(outcome(&session));
+            }
+            session
+        }
+        Grant::RefreshToken(token) => {
+            let (db, lifetime) = (&state.db, state.refresh_lifetime);
+            let session = sessions::refresh(db, &state.authenticator, token, scopes, lifetime);
+            Ok(session.await?)
+        }
+    }
+}
+
+async fn try_password(
+    attempt: SignIn,
+    state: &State,
+    request: &HttpRequest,
+) -> Result<IssuedSession, Problem> {
     let State {
         db,
         passwords,
@@ -133,23 +163,19 @@ async fn issue(form: Form, state: &State, request: &HttpRequest) -> Result<Issue
         limits,
         ..
     } = state;
-    let session = match grant {
-        Grant::Password { username, password } => {
-            limits.count_sign_in(request, &username.normalised())?;
-            let attempt = SignIn {
-                name: username,
-                password,
-                session: new_session(state, request, scopes),
-            };
-            let admit = |user| limits.admits_password(user);
-            sign_in(db, passwords, rehashes, authenticator, attempt, admit).await?
-        }
-        Grant::RefreshToken(token) => {
-            let lifetime = state.refresh_lifetime;
-            sessions::refresh(db, authenticator, token, scopes, lifetime).await?
-        }
-    };
-    Ok(session)
+    limits.count_sign_in(request, &attempt.name.normalised())?;
+    let admit = |user| limits.admits_password(user);
+    Ok(sign_in(db, passwords, rehashes, authenticator, attempt, admit).await?)
+}
+
+fn outcome(session: &Result<IssuedSession, Problem>) -> metrics::SignIn {
+    match session.as_ref().map_err(ResponseError::status_code) {
+        Ok(_) => metrics::SignIn::Success,
+        Err(StatusCode::UNAUTHORIZED) => metrics::SignIn::Refused,
+        Err(StatusCode::FORBIDDEN) => metrics::SignIn::Suspended,
+        Err(StatusCode::TOO_MANY_REQUESTS) => metrics::SignIn::Limited,
+        Err(_) => metrics::SignIn::Failed,
+    }
 }
 
 /// A session with `scopes` for the client of `request`, with the first 200 characters of its `User-Agent`, or none

@@ -32,6 +32,14 @@ pub fn configure(config: &mut ServiceConfig) {
     route::configure(config, &all());
 }
 
+/// The pattern of every route, in the order of the positions that requests are counted by.
+#[must_use]
+pub fn patterns() -> Vec<String> {
+    let routes = all();
+    let paths = route::paths(&routes).into_iter();
+    paths.map(str::to_owned).collect()
+}
+
 fn all() -> Vec<Route> {
     [
         // Before `/users/{id}`, which also matches `/users/me`.

@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 7] = [
     &["db"],
 ];
 /// Every layer may use these. They must not use a layer.
-const SHARED: [&str; 5] = ["config", "error", "keys", "queue", "telemetry"];
+const SHARED: [&str; 6] = ["config", "error", "keys", "metrics", "queue", "telemetry"];
 /// The modules that may use each crate. Every layer above `db` passes on the types of
 /// `entity::values`.
 const CRATES: [(&str, &[&str]); 2] = [

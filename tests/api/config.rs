@@ -39,6 +39,7 @@ fn every_setting_has_a_default() {
     assert_eq!(config.access_token_lifetime.as_secs(), 3600);
     assert_eq!(config.origins, Origins::These(Vec::new()));
     assert_eq!(config.frontend_url, None);
+    assert_eq!(config.metrics, None);
     assert!(!config.auto_migrate && !config.public_reads);
     let quotas = QuotaSettings {
         posts: Some(100_000),
@@ -83,6 +84,7 @@ fn settings_are_parsed() {
             "TRUSTED_PROXIES",
             "127.0.0.1, 10.0.0.0/8,::1,::ffff:192.0.2.0/120",
         ),
+        ("METRICS_ADDR", "[::1]:9464"),
     ])
     .unwrap();
     assert_eq!(config.database_connections, 7);
@@ -97,6 +99,7 @@ fn settings_are_parsed() {
     assert_eq!(config.limits.requests, rate(1_000_000, 1));
     assert_eq!(config.limits.sign_up, None);
     assert_eq!(config.limits.sign_in, rate(1, 3600));
+    assert_eq!(config.metrics, Some("[::1]:9464".parse().unwrap()));
     let proxies = ["127.0.0.1/32", "10.0.0.0/8", "::1/128", "192.0.2.0/24"];
     let proxies = proxies.map(|network| network.parse().unwrap());
     assert_eq!(config.limits.trusted_proxies, proxies);
@@ -136,6 +139,7 @@ fn every_error_is_reported_with_the_name_of_its_setting() {
         ("MAX_CONNECTIONS", "0"),
         ("MAX_CONNECTIONS_PER_ADDRESS", "many"),
         ("TRUSTED_PROXIES", "127.0.0.1, proxy.example"),
+        ("METRICS_ADDR", "127.0.0.1"),
         ("RUST_LOG", "=="),
         ("LOG_FORMAT", "xml"),
     ])

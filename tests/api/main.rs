@@ -31,6 +31,7 @@ mod idempotency;
 mod import;
 mod input;
 mod limits;
+mod metrics;
 mod moderation;
 mod pages;
 mod permissions;

@@ -1,5 +1,5 @@
 //! Third-party tools against the OpenAPI document: a linter, a fuzzer, Postman, Bruno, browsers,
-//! generated clients and OAuth 2.0 libraries, each with a real server on SQLite and on PostgreSQL.
+//! generated clients, OAuth 2.0 libraries and a parser of metrics, each with a real server on SQLite and on PostgreSQL.
 //!
 //! `tests/contract/install` installs the tools. `.ci/run` runs both; by hand:
 //! `tests/contract/install && cargo test --test contract`.
@@ -27,6 +27,7 @@ mod document;
 mod fuzz;
 mod generator;
 mod importers;
+mod metrics;
 mod oauth;
 mod postman;
 mod tools;

@@ -33,6 +33,7 @@ pub(super) struct RateLimit {
     /// The counted requests, as in "too many *sign-ins from this address*".
     pub counted: &'static str,
     pub rate: Rate,
+    store: Store,
     limiter: RateLimiter<u64, Store, DefaultClock, StateInformationMiddleware>,
     /// Hashes the keys, because names can be long. Its seed is random for each process.
     hasher: RandomState,
@@ -51,11 +52,13 @@ impl RateLimit {
         let quota = Quota::with_period(interval)
             .unwrap_or(Quota::per_second(rate.count))
             .allow_burst(rate.count);
+        let store = Store::new(rate.period);
         Self {
             name,
             counted,
             rate,
-            limiter: RateLimiter::new(quota, Store::new(rate.period), DefaultClock::default()),
+            limiter: RateLimiter::new(quota, store.clone(), DefaultClock::default()),
+            store,
             hasher: RandomState::new(),
             interval,
         }
@@ -89,6 +92,13 @@ impl RateLimit {
         Some(acquired.map_err(|refused| refused.wait_time_from(now) + self.interval))
     }
 
+    /// The number of keys that it tracks.
+    pub(super) fn keys(&self) -> u64 {
+        // Drops those that are idle.
+        self.store.0.run_pending_tasks();
+        self.store.0.entry_count()
+    }
+
     /// The time until the full count is available again, if `remaining` requests are allowed now.
     pub(super) fn time_to_full(&self, remaining: u32) -> Duration {
         self.interval * self.rate.count.get().saturating_sub(remaining)
@@ -102,6 +112,7 @@ impl fmt::Debug for RateLimit {
 }
 
 /// The state of each key, shared by all workers.
+#[derive(Clone)]
 struct Store(Cache<u64, Arc<InMemoryState>>);
 
 impl Store {

@@ -105,6 +105,22 @@ impl Limits {
             trusted_proxies: settings.trusted_proxies.clone(),
         }))
     }
+
+    /// The name of each limit that is on, and the number of keys that it tracks.
+    pub fn keys(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let set = &self.0;
+        let limits = [
+            &set.requests,
+            &set.sign_up,
+            &set.sign_in,
+            &set.sign_in_account,
+            &set.passwords,
+            &set.renames,
+            &set.writes,
+        ];
+        let limits = limits.into_iter().flatten();
+        limits.map(|limit| (limit.name, limit.keys()))
+    }
 }
 
 /// A limit that applies per client address.

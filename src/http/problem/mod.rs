@@ -13,6 +13,7 @@ use std::{
 
 use actix_web::{
     HttpResponse, ResponseError,
+    dev::ServiceResponse,
     http::{StatusCode, header},
 };
 
@@ -234,6 +235,16 @@ impl Problem {
     pub fn adding(self, sentence: &str) -> Self {
         let detail = format!("{}; {sentence}", self.detail).into();
         Self { detail, ..self }
+    }
+
+    /// The type of `response`, a 4xx or 5xx; `None` if only its status is known.
+    #[must_use]
+    pub fn type_of(response: &ServiceResponse) -> Option<&'static ProblemType> {
+        let error = response.response().error();
+        match error.and_then(|error| error.as_error::<Self>()) {
+            Some(problem) => problem.definition,
+            None => ProblemType::general(response.status()),
+        }
     }
 
     /// The path of the documentation; `about:blank` without a type.

@@ -39,7 +39,7 @@ where
 {
     let (jobs, starts) = (Supervisor::default(), Starts::default());
     let recorded = starts.clone();
-    jobs.start("tested", move |stop| job(recorded.add(), stop));
+    jobs.start("tested", move |stop, _| job(recorded.add(), stop));
     sleep(time).await;
     jobs.stop().await;
     starts
@@ -119,7 +119,7 @@ async fn a_stop_waits_until_the_queue_is_empty() {
     let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
     let done = Arc::new(Mutex::new(Vec::new()));
     let of_job = Arc::clone(&done);
-    jobs.start("queue", move |stop: CancellationToken| {
+    jobs.start("queue", move |stop: CancellationToken, _| {
         let (receiver, done) = (Arc::clone(&receiver), Arc::clone(&of_job));
         async move {
             loop {
@@ -145,7 +145,7 @@ async fn a_stop_waits_until_the_queue_is_empty() {
 async fn a_stop_does_not_wait_for_ever() {
     let jobs = Supervisor::default();
     let end = Instant::now() + Duration::from_hours(1);
-    jobs.start("stuck", move |_| async move {
+    jobs.start("stuck", move |_, _| async move {
         sleep_until(end).await;
         Ok(())
     });

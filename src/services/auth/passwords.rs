@@ -4,7 +4,11 @@
 //! tokio's blocking pool, many at once would take gigabytes. Here a few threads serve a bounded
 //! queue, and each reuses one block of memory.
 
-use std::{error::Error as StdError, fmt, thread, time::Duration};
+use std::{
+    error::Error as StdError,
+    fmt, thread,
+    time::{Duration, Instant},
+};
 
 use argon2::{
     Algorithm, Argon2, Block, Params, Version,
@@ -15,7 +19,7 @@ use entity::users::PasswordHash;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
-use crate::error::Error;
+use crate::{error::Error, metrics::Histogram};
 
 /// Maximum number of waiting passwords: about 2.5 s of work for two cores at 50 hashes a second each.
 /// Further requests fail at once instead of after a long wait.
@@ -25,6 +29,8 @@ pub const QUEUE: usize = 256;
 #[derive(Clone)]
 pub struct Passwords {
     queue: Sender<Job>,
+    /// `None` if metrics are off.
+    waits: Option<Histogram>,
 }
 
 impl fmt::Debug for Passwords {
@@ -36,6 +42,8 @@ impl fmt::Debug for Passwords {
 struct Job {
     password: SecretString,
     work: Work,
+    /// `None` if metrics are off.
+    since: Option<Instant>,
 }
 
 enum Work {
@@ -46,19 +54,22 @@ enum Work {
 
 impl Passwords {
     /// Starts `threads` threads, which end when the last clone is dropped. At most `queue` passwords
-    /// wait.
+    /// wait, and their times go to `waits`.
     ///
     /// # Errors
     /// If the operating system cannot start a thread.
-    pub fn start(threads: usize, queue: usize) -> std::io::Result<Self> {
+    pub fn start(threads: usize, queue: usize, waits: Option<Histogram>) -> std::io::Result<Self> {
         let (sender, receiver) = bounded(queue);
         for number in 0..threads {
-            let receiver = receiver.clone();
+            let (receiver, waits) = (receiver.clone(), waits.clone());
             thread::Builder::new()
                 .name(format!("password {number}"))
-                .spawn(move || run_jobs(&receiver))?;
+                .spawn(move || run_jobs(&receiver, waits.as_ref()))?;
         }
-        Ok(Self { queue: sender })
+        Ok(Self {
+            queue: sender,
+            waits,
+        })
     }
 
     /// Hashes `password` with a new salt.
@@ -67,10 +78,7 @@ impl Passwords {
     /// [`Error::Overloaded`] if the queue is full.
     pub async fn hash(&self, password: SecretString) -> Result<PasswordHash, Error> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Job {
-            password,
-            work: Work::Hash(reply),
-        })?;
+        self.submit(password, Work::Hash(reply))?;
         answer.await.map_err(Error::internal)?
     }
 
@@ -84,14 +92,22 @@ impl Passwords {
         hash: Option<PasswordHash>,
     ) -> Result<bool, Error> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Job {
-            password,
-            work: Work::Verify(hash, reply),
-        })?;
+        self.submit(password, Work::Verify(hash, reply))?;
         answer.await.map_err(Error::internal)?
     }
 
-    fn submit(&self, job: Job) -> Result<(), Error> {
+    /// The number of passwords that wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn submit(&self, password: SecretString, work: Work) -> Result<(), Error> {
+        let job = Job {
+            password,
+            work,
+            since: self.waits.as_ref().map(|_| Instant::now()),
+        };
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Error::Overloaded,
             TrySendError::Disconnected(_) => Error::internal("every password thread has ended"),
@@ -131,13 +147,17 @@ const IDLE: Duration = Duration::from_secs(2);
 const MIN_ALLOCATION: usize = 33 * 1024 * 1024;
 
 /// The main function of a hashing thread.
-fn run_jobs(queue: &Receiver<Job>) {
+fn run_jobs(queue: &Receiver<Job>, waits: Option<&Histogram>) {
     // Affects only this thread on Linux. Raising the niceness cannot fail.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICENESS);
     let mut memory = Vec::new();
     loop {
-        let Job { password, work } = match queue.recv_timeout(IDLE) {
+        let Job {
+            password,
+            work,
+            since,
+        } = match queue.recv_timeout(IDLE) {
             Ok(job) => job,
             Err(RecvTimeoutError::Timeout) => {
                 memory = Vec::new();
@@ -145,6 +165,9 @@ fn run_jobs(queue: &Receiver<Job>) {
             }
             Err(RecvTimeoutError::Disconnected) => return,
         };
+        if let (Some(waits), Some(since)) = (waits, since) {
+            waits.observe_time(since.elapsed());
+        }
         let password = password.expose_secret().as_bytes();
         // The channel is closed if the client has disconnected. Then skip the work.
         match work {

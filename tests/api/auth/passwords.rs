@@ -89,7 +89,7 @@ async fn rehashing_keeps_a_password_that_changed_meanwhile(fixture: Fixture) {
 async fn a_full_password_queue_answers_503(fixture: Fixture) {
     fixture.migrate().await;
     let mut state = fixture.state(&fixture.database()).await;
-    state.passwords = Passwords::start(1, 4).expect("no thread");
+    state.passwords = Passwords::start(1, 4, None).expect("no thread");
     let service = fixture.start(state, Origins::Any);
     let body = json!({"username": "nobody", "password": "password"});
     let calls = (0..100).map(|_| service.call("POST", "/login", None, Some(body.clone())));

@@ -159,7 +159,7 @@ impl Fixture {
     pub async fn state(&self, database: &Database) -> State {
         State {
             db: Db::open(database).await.expect("cannot open the database"),
-            passwords: Passwords::start(2, passwords::QUEUE).expect("no threads"),
+            passwords: Passwords::start(2, passwords::QUEUE, None).expect("no threads"),
             rehashes: RehashQueue::default(),
             access_tokens: tokens(Keys::from_secrets(&SECRET.into(), &[])),
             authenticator: Authenticator::default(),
@@ -174,6 +174,7 @@ impl Fixture {
             limits: Limits::default(),
             drain: Drain::default(),
             readiness: Readiness::default(),
+            metrics: None,
         }
     }
 
@@ -191,15 +192,7 @@ impl Fixture {
     ) -> Service {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("no port");
         let address = listener.local_addr().expect("no address");
-        let jobs = jobs::start(
-            &state.db,
-            &state.passwords,
-            &state.rehashes,
-            &state.exports,
-            &state.removals,
-            &state.authenticator,
-            state.refresh_lifetime,
-        );
+        let jobs = jobs::start(&state);
         let connections = Connections::new(ConnectionSettings {
             total: 1000,
             per_address: 1000,

@@ -96,6 +96,8 @@ pub struct Running {
     process: Child,
     log: JoinHandle<String>,
     pub service: Service,
+    /// The URL of its metrics, if they are on.
+    pub metrics: Option<String>,
 }
 
 impl Running {
@@ -107,11 +109,14 @@ impl Running {
             .spawn()
             .expect("acclaim did not start");
         let mut log = BufReader::new(process.stderr.take().expect("no stderr"));
-        let mut seen = String::new();
+        let (mut seen, mut metrics) = (String::new(), None);
         let base = loop {
             let from = seen.len();
             let read = log.read_line(&mut seen).await.expect("cannot read the log");
             assert!(read > 0, "acclaim ended: {seen}");
+            if let Some((_, url)) = seen[from..].split_once("serving metrics on ") {
+                metrics = Some(url.trim_end().to_owned());
+            }
             if let Some((_, rest)) = seen[from..].split_once("serving on ") {
                 break rest.split(',').next().expect("no address").to_owned();
             }
@@ -128,6 +133,7 @@ impl Running {
             process,
             log,
             service: Service::new(base),
+            metrics,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The languages of blocks that are not commands.
-const NO_COMMANDS: [&str; 4] = ["json", "nginx", "text", "ts"];
+const NO_COMMANDS: [&str; 5] = ["json", "nginx", "rust", "text", "ts"];
 
 /// A Markdown document.
 pub struct Document {

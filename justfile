@@ -38,9 +38,9 @@ lint:
 ci:
     .ci/run
 
-# Change the schema: `just migrate up`, `down`, `status`, `generate add_something`
+# Change the schema: `just migrate up`, `down`, `status`, `check`, `generate add_something`
 migrate *args:
-    cargo run -p migration -- {{ args }}
+    cargo run -- migrate {{ args }}
 
 # Update the OpenAPI document after a change of a route
 openapi:

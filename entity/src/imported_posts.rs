@@ -19,6 +19,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub original_id: PostId,
     /// The post. Unique.
+    #[sea_orm(unique)]
     pub post_id: PostId,
     /// The owner.
     #[sea_orm(belongs_to, from = "owner_id", to = "id")]

@@ -21,6 +21,7 @@ pub struct Model {
     #[sea_orm(unique)]
     pub username: Username,
     /// The hash of the password.
+    #[sea_orm(column_type = "Text")]
     pub password_hash: PasswordHash,
     /// In UTC, whole microseconds.
     pub created_at: TimeDateTimeWithTimeZone,

@@ -11,10 +11,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
-/// Time limit to get SQLite's write lock.
+/// Time limit to get SQLite's write lock, or PostgreSQL's advisory lock.
 ///
 /// Another run of migrations holds the lock until it ends, which on a large database takes minutes.
-const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_mins(10);
+pub(crate) const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_mins(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connection options of a database.
@@ -87,6 +87,9 @@ impl Database {
             Self::Postgres(options) => PgPoolOptions::new()
                 .max_connections(1)
                 .acquire_timeout(CONNECT_TIMEOUT)
+                // A run with a migration outside a transaction keeps its lock in the session.
+                .idle_timeout(None)
+                .max_lifetime(None)
                 .connect_with(*options.clone())
                 .await
                 .map(DatabaseConnection::from),

@@ -3,7 +3,14 @@
 //! Landed migrations use these fragments. Never change an existing one: landed migrations would
 //! behave differently on a new database. Add a new field or function instead.
 
+use std::{cell::RefCell, future::Future};
+
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
+
+tokio::task_local! {
+    /// The statements so far, while they are recorded.
+    static RECORD: RefCell<Vec<String>>;
+}
 
 /// DDL fragments of one database.
 pub struct Dialect {
@@ -20,6 +27,7 @@ pub struct Dialect {
 }
 
 /// The dialect of `manager`'s database.
+#[must_use]
 pub fn of(manager: &SchemaManager) -> Dialect {
     if is_postgres(manager) {
         Dialect {
@@ -37,6 +45,7 @@ pub fn of(manager: &SchemaManager) -> Dialect {
 }
 
 /// True if `manager`'s database is PostgreSQL.
+#[must_use]
 pub fn is_postgres(manager: &SchemaManager) -> bool {
     manager.get_database_backend() == DbBackend::Postgres
 }
@@ -47,10 +56,58 @@ pub async fn execute<S: AsRef<str>>(
     statements: impl IntoIterator<Item = S>,
 ) -> Result<(), DbErr> {
     for statement in statements {
-        manager
-            .get_connection()
-            .execute_unprepared(statement.as_ref())
-            .await?;
+        let statement = statement.as_ref();
+        let recorded = RECORD.try_with(|record| record.borrow_mut().push(statement.to_owned()));
+        if recorded.is_err() {
+            let connection = manager.get_connection();
+            connection.execute_unprepared(statement).await?;
+        }
     }
     Ok(())
+}
+
+/// The statements that `migration` passes to [`execute`]. They are not run.
+pub async fn record(
+    migration: impl Future<Output = Result<(), DbErr>>,
+) -> Result<Vec<String>, DbErr> {
+    let recorded = async {
+        migration.await?;
+        RECORD.try_with(RefCell::take).or(Ok(Vec::new()))
+    };
+    RECORD.scope(RefCell::default(), recorded).await
+}
+
+/// Creates an index outside a transaction, without blocking writes to its table on PostgreSQL.
+///
+/// The migration must return `Some(false)` from `use_transaction`. A run that fails or is killed leaves an
+/// invalid index; the next one replaces it. `definition` is the rest of `CREATE INDEX name`.
+pub async fn create_index_online(
+    manager: &SchemaManager<'_>,
+    name: &str,
+    definition: &str,
+) -> Result<(), DbErr> {
+    let concurrently = if is_postgres(manager) {
+        "CONCURRENTLY "
+    } else {
+        ""
+    };
+    execute(
+        manager,
+        [
+            format!("DROP INDEX {concurrently}IF EXISTS {name}"),
+            format!("CREATE INDEX {concurrently}{name} {definition}"),
+        ],
+    )
+    .await
+}
+
+/// Drops an index, like [`create_index_online`].
+pub async fn drop_index_online(manager: &SchemaManager<'_>, name: &str) -> Result<(), DbErr> {
+    let concurrently = if is_postgres(manager) {
+        "CONCURRENTLY "
+    } else {
+        ""
+    };
+    let drop = format!("DROP INDEX {concurrently}IF EXISTS {name}");
+    execute(manager, [drop]).await
 }

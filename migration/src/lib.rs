@@ -5,14 +5,17 @@
 //! nothing that can change later: no entity, and of this crate only `dialect` and numbered, frozen
 //! files such as `unicode61_v1`.
 //!
-//! `cargo run -p migration -- generate NAME` adds a migration: it writes the file and both lines of
-//! this one. CONTRIBUTING.md explains how to change a trigger or a function.
+//! `cargo run -- migrate generate NAME` adds a migration: it writes the file and both lines of this
+//! one. CONTRIBUTING.md explains how to change a trigger or a function.
 
-use sea_orm_migration::prelude::*;
+pub use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 
+mod change;
 mod cli;
 mod database;
-mod dialect;
+pub mod dialect;
+pub mod generate;
+mod history;
 mod m20261121_000001_create_users;
 mod m20261121_000002_create_posts;
 mod m20261121_000003_create_votes;
@@ -34,11 +37,14 @@ mod m20261126_000018_add_external_ids_and_metadata;
 mod m20261127_000019_create_imported_posts;
 mod m20261127_000020_rank_new_posts_together;
 mod runner;
+pub mod schema;
+mod script;
+mod support;
 pub mod unicode61_v1;
 
 pub use cli::Command;
 pub use database::Database;
-pub use runner::{Error, Report, names, pending, run};
+pub use runner::{Error, Report, names, pending, run, run_list};
 /// The character table of the current search index. The service splits search terms with it.
 pub use unicode61_v1 as unicode61;
 

@@ -1,18 +1,20 @@
-//! `cargo run -p migration -- up|down|status|fresh|refresh|reset|generate`
+//! `cargo run -p migration -- COMMAND`: those of `acclaim migrate` that do not need the entities.
 
-use std::{
-    error::Error,
-    fs, io,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use migration::{Command, Database, run};
+use migration::{
+    Command, Database,
+    generate::{TEMPLATE, generate},
+    run,
+};
 
 /// Changes the schema of the database that `DATABASE_URL` names [default: `sqlite://acclaim.db`]
 #[derive(Parser)]
-#[command(name = "migration")]
+#[command(
+    name = "migration",
+    after_help = "`acclaim migrate` also has `check` and `generate --from-entities`, which need the entities."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Action,
@@ -22,7 +24,7 @@ struct Arguments {
 enum Action {
     #[command(flatten)]
     Run(Command),
-    /// Write a new, empty migration
+    /// Write a new, empty migration to the sources in this folder
     Generate {
         /// Its name, from [a-z0-9_], such as `add_tags`
         name: String,
@@ -32,7 +34,10 @@ enum Action {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Action::Generate { name } => generate(&name).map(|()| 0),
+        Action::Generate { name } => generate(Path::new("."), &name, TEMPLATE).map(|file| {
+            println!("{}", file.display());
+            0
+        }),
         Action::Run(command) => migrate(&command).await,
     };
     ExitCode::from(outcome.unwrap_or_else(|error| {
@@ -69,39 +74,4 @@ fn from_dotenv() -> Result<Option<String>, String> {
         }
     }
     Ok(None)
-}
-
-/// Writes the file of a new migration from `template.rs.txt` and adds it to `lib.rs`.
-///
-/// `name` consists of `[a-z0-9_]`. The error is one sentence for the developer.
-fn generate(name: &str) -> Result<(), String> {
-    if name.is_empty()
-        || !name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-    {
-        return Err(format!("the name `{name}` must consist of [a-z0-9_]"));
-    }
-    let failed = |error: &dyn Error| format!("could not write the migration: {error}");
-    let root = env!("CARGO_MANIFEST_DIR");
-    sea_orm_cli::run_migrate_generate(root, name, true).map_err(|error| failed(&*error))?;
-    let file = newest(&Path::new(root).join("src"), name).map_err(|error| failed(&error))?;
-    // sea-orm-cli's own template does not follow the style of this crate.
-    fs::write(file, include_str!("template.rs.txt")).map_err(|error| failed(&error))
-}
-
-/// The newest migration called `name`. File names begin with the time.
-fn newest(folder: &Path, name: &str) -> io::Result<PathBuf> {
-    let ending = format!("_{name}.rs");
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.to_string_lossy().ends_with(&ending) {
-            files.push(path);
-        }
-    }
-    files
-        .into_iter()
-        .max()
-        .ok_or(io::ErrorKind::NotFound.into())
 }

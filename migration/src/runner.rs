@@ -1,32 +1,40 @@
-//! Applies and reverts migrations. Each run is one transaction under one lock.
+//! Runs the commands.
 
 use std::fmt;
 
 use sea_orm_migration::{
-    MigrationStatus,
+    MigrationTrait,
     prelude::*,
-    sea_orm::{
-        DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement,
-        TransactionOptions, TransactionTrait,
-    },
+    sea_orm::{DatabaseConnection, DbBackend},
 };
 
-use crate::{Command, Database, Migrator};
+use crate::{
+    Command, Database, Migrator,
+    change::Run,
+    history::{BASE, Entry, History, applied},
+    script, support,
+};
 
-/// Key of the advisory lock that a run holds on PostgreSQL: `acclaim` in ASCII.
-const LOCK: i64 = 0x61_6363_6c61_696d;
-
-/// The error of a run. A failed run changes nothing.
+/// The error of a run. A failed run changes nothing, unless the error says so.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database cannot be opened. Contains one sentence for the operator.
     #[error("{0}")]
     Connect(String),
+    /// The database lacks what the schema needs. Contains one sentence for the operator.
+    #[error("{0}")]
+    Unsupported(String),
     /// A newer version of this program applied a migration that this version does not know.
     #[error(
         "the database is newer than this program: it has the migration `{0}`; run a newer acclaim"
     )]
     Newer(String),
+    /// No migration has the requested name, or several have it. Contains one sentence for the operator.
+    #[error("{0}")]
+    Name(String),
+    /// Another run holds the lock for longer than the time limit.
+    #[error("another run of migrations has not ended within 10 minutes; nothing was changed")]
+    Busy,
     /// A migration failed. The whole run is rolled back.
     #[error("migration `{name}` failed, and nothing was changed: {cause}")]
     Failed {
@@ -35,6 +43,21 @@ pub enum Error {
         /// Error of the database.
         cause: DbErr,
     },
+    /// A run with a migration outside a transaction failed.
+    #[error(
+        "migration `{name}` failed: {cause}; the migrations before it stay, and the next run continues there"
+    )]
+    Stopped {
+        /// Name of the migration.
+        name: String,
+        /// Error of the database.
+        cause: DbErr,
+    },
+    /// Other transactions held locks that a migration needs for too long, at each attempt.
+    #[error(
+        "migration `{0}` waited too long for a lock that another transaction holds, and was rolled back each time; run it again when the database is less busy"
+    )]
+    Locked(String),
     /// A statement outside the migrations failed.
     #[error("a statement failed in {database}, and nothing was changed: {cause}")]
     StatementFailed {
@@ -48,16 +71,16 @@ pub enum Error {
     Database(#[from] DbErr),
 }
 
-/// The result of a run: one line per migration.
+/// The result of a run: one line per migration, or a script.
 #[derive(Debug, Default)]
 pub struct Report {
-    lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// Number of pending migrations. Only `status` sets it.
     pub pending: usize,
 }
 
 impl Report {
-    fn add(&mut self, action: &str, name: &str) {
+    pub(crate) fn add(&mut self, action: &str, name: &str) {
         self.lines.push(format!("{action:<8} {name}"));
     }
 }
@@ -77,7 +100,9 @@ impl fmt::Display for Report {
 /// program has everything that this program needs.
 pub async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let applied = applied(connection).await?;
-    Ok(with(&known(&applied), MigrationStatus::Pending))
+    let history = History::with(&Migrator::migrations(), &applied);
+    let pending = history.0.into_iter().filter(|entry| !entry.applied);
+    Ok(pending.map(|entry| entry.name).collect())
 }
 
 /// Names of the migrations of this program, oldest first.
@@ -87,14 +112,32 @@ pub fn names() -> Vec<String> {
     files.iter().map(|file| file.name().to_owned()).collect()
 }
 
-/// Runs `command` on `database` in one transaction. Waits for any other run to end first.
+/// Runs `command` on `database`. A change waits for any other run to end first.
 pub async fn run(database: &Database, command: &Command) -> Result<Report, Error> {
+    run_list(database, command, &Migrator::migrations()).await
+}
+
+/// Like [`run`], with other migrations than those of this program, oldest first.
+pub async fn run_list(
+    database: &Database,
+    command: &Command,
+    migrations: &[Box<dyn MigrationTrait>],
+) -> Result<Report, Error> {
+    match command {
+        Command::Heads => return Ok(heads(migrations)),
+        Command::Sql {
+            from: Some(from),
+            to,
+        } => {
+            let history = History::with(migrations, &[]);
+            let steps = script::between(&history, Some(from), to)?;
+            return script::print(database.backend(), migrations, &steps).await;
+        }
+        _ => {}
+    }
     let create = matches!(command, Command::Up { .. } | Command::Fresh);
     let connection = database.connect(create).await.map_err(Error::Connect)?;
-    let outcome = match command {
-        Command::Status => status(&connection).await,
-        change => commit(&connection, change).await,
-    };
+    let outcome = run_connected(database, &connection, command, migrations).await;
     // Without an explicit close the server would keep the connection until its time-out.
     connection.close().await?;
     outcome.map_err(|error| match error {
@@ -106,168 +149,81 @@ pub async fn run(database: &Database, command: &Command) -> Result<Report, Error
     })
 }
 
-async fn status(connection: &DatabaseConnection) -> Result<Report, Error> {
-    let mut report = Report::default();
-    for (name, status) in with_status(connection).await? {
-        let pending = status == MigrationStatus::Pending;
-        report.pending += usize::from(pending);
-        report.add(if pending { "pending" } else { "applied" }, &name);
-    }
-    Ok(report)
-}
-
-async fn commit(connection: &DatabaseConnection, command: &Command) -> Result<Report, Error> {
-    // IMMEDIATE takes SQLite's write lock. PostgreSQL ignores it and uses the advisory lock below.
-    let transaction = connection
-        .begin_with_options(TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
-        })
-        .await?;
-    let postgres = transaction.get_database_backend() == DbBackend::Postgres;
-    if postgres {
-        transaction
-            .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})"))
-            .await?;
-    }
-    let report = change(&transaction, command).await?;
-    // The check reads every row, so it is skipped if nothing changed.
-    if !postgres && !report.lines.is_empty() {
-        check_foreign_keys(&transaction).await?;
-    }
-    transaction.commit().await?;
-    Ok(report)
-}
-
-async fn change(db: &DatabaseTransaction, command: &Command) -> Result<Report, Error> {
-    let mut report = Report::default();
-    match *command {
-        Command::Up { steps } => up(db, steps, &mut report).await?,
-        Command::Down { steps } => down(db, Some(steps), &mut report).await?,
-        Command::Refresh => {
-            down(db, None, &mut report).await?;
-            up(db, None, &mut report).await?;
+async fn run_connected(
+    database: &Database,
+    connection: &DatabaseConnection,
+    command: &Command,
+    migrations: &[Box<dyn MigrationTrait>],
+) -> Result<Report, Error> {
+    support::require(database, connection).await?;
+    let read = History::read(connection, migrations);
+    match command {
+        Command::Status => Ok(status(&read.await?)),
+        Command::Current => Ok(current(&read.await?)),
+        Command::History => Ok(history(&read.await?)),
+        Command::Sql { to, .. } => {
+            let steps = script::between(&read.await?, None, to)?;
+            script::print(database.backend(), migrations, &steps).await
         }
-        Command::Reset => {
-            down(db, None, &mut report).await?;
-            Migrator::uninstall(db).await?;
-        }
-        Command::Fresh => {
-            Migrator::fresh(db).await?;
-            report.add("dropped", "every table");
-            for name in with(&with_status(db).await?, MigrationStatus::Applied) {
-                report.add("applied", &name);
-            }
-        }
-        Command::Status => {}
-    }
-    Ok(report)
-}
-
-async fn up(
-    db: &DatabaseTransaction,
-    steps: Option<u32>,
-    report: &mut Report,
-) -> Result<(), Error> {
-    let pending = with(&with_status(db).await?, MigrationStatus::Pending);
-    for name in pending.into_iter().take(at_most(steps)) {
-        if let Err(cause) = Migrator::up(db, Some(1)).await {
-            return Err(Error::Failed { name, cause });
-        }
-        report.add("applied", &name);
-    }
-    Ok(())
-}
-
-async fn down(
-    db: &DatabaseTransaction,
-    steps: Option<u32>,
-    report: &mut Report,
-) -> Result<(), Error> {
-    let applied = with(&with_status(db).await?, MigrationStatus::Applied);
-    for name in applied.into_iter().rev().take(at_most(steps)) {
-        if let Err(cause) = Migrator::down(db, Some(1)).await {
-            return Err(Error::Failed { name, cause });
-        }
-        report.add("reverted", &name);
-    }
-    Ok(())
-}
-
-fn at_most(steps: Option<u32>) -> usize {
-    steps.map_or(usize::MAX, |steps| {
-        usize::try_from(steps).unwrap_or(usize::MAX)
-    })
-}
-
-/// All migrations of this program. Fails if the database has others.
-async fn with_status(db: &impl ConnectionTrait) -> Result<Vec<(String, MigrationStatus)>, Error> {
-    let applied = applied(db).await?;
-    let all = known(&applied);
-    let newer = applied
-        .into_iter()
-        .find(|version| all.iter().all(|(name, _)| name != version));
-    match newer {
-        Some(version) => Err(Error::Newer(version)),
-        None => Ok(all),
-    }
-}
-
-/// The names that the database lists as applied.
-///
-/// The migrator's own query would create the table of this list if it were missing. The role of a
-/// running service may lack the privilege to do so.
-async fn applied(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
-    let backend = db.get_database_backend();
-    let table = match backend {
-        DbBackend::Sqlite => "SELECT 1 FROM sqlite_master WHERE name = 'seaql_migrations'",
-        _ => {
-            "SELECT 1 FROM information_schema.tables \
-             WHERE table_schema = current_schema() AND table_name = 'seaql_migrations'"
-        }
-    };
-    let table = Statement::from_string(backend, table);
-    if db.query_one_raw(table).await?.is_none() {
-        return Ok(Vec::new());
-    }
-    let versions = "SELECT version FROM seaql_migrations ORDER BY version";
-    let rows = db.query_all_raw(Statement::from_string(backend, versions));
-    rows.await?
-        .iter()
-        .map(|row| row.try_get("", "version"))
-        .collect()
-}
-
-/// The migrations of this program, oldest first.
-fn known(applied: &[String]) -> Vec<(String, MigrationStatus)> {
-    names()
-        .into_iter()
-        .map(|name| {
-            let status = if applied.contains(&name) {
-                MigrationStatus::Applied
-            } else {
-                MigrationStatus::Pending
+        change => {
+            let run = Run {
+                connection,
+                migrations,
+                command: change,
             };
-            (name, status)
-        })
-        .collect()
-}
-
-/// The names of the migrations that have `status`.
-fn with(all: &[(String, MigrationStatus)], status: MigrationStatus) -> Vec<String> {
-    all.iter()
-        .filter(|(_, other)| *other == status)
-        .map(|(name, _)| name.clone())
-        .collect()
-}
-
-async fn check_foreign_keys(db: &DatabaseTransaction) -> Result<(), Error> {
-    let check = Statement::from_string(DbBackend::Sqlite, "PRAGMA foreign_key_check");
-    let violations = db.query_all_raw(check).await?.len();
-    if violations == 0 {
-        return Ok(());
+            run.change().await
+        }
     }
-    Err(Error::Database(DbErr::Migration(format!(
-        "{violations} rows would refer to rows that do not exist"
-    ))))
+}
+
+fn status(history: &History) -> Report {
+    let mut report = Report::default();
+    for entry in &history.0 {
+        report.pending += usize::from(!entry.applied);
+        report.add(state(entry), &entry.name);
+    }
+    report
+}
+
+fn state(entry: &Entry) -> &'static str {
+    if entry.applied { "applied" } else { "pending" }
+}
+
+fn current(history: &History) -> Report {
+    let mut report = Report::default();
+    let head = history.head().map(|entry| &entry.name);
+    report.lines.push(match history.current() {
+        None => BASE.to_owned(),
+        Some(entry) if Some(&entry.name) == head => format!("{} (head)", entry.name),
+        Some(entry) => entry.name.clone(),
+    });
+    report
+}
+
+fn heads(migrations: &[Box<dyn MigrationTrait>]) -> Report {
+    let lines = migrations
+        .last()
+        .map(|head| format!("{} (head)", head.name()));
+    Report {
+        lines: lines.into_iter().collect(),
+        pending: 0,
+    }
+}
+
+fn history(history: &History) -> Report {
+    let mut report = Report::default();
+    for entry in history.0.iter().rev() {
+        let line = format!("{}  {}", entry.id(), entry.description());
+        report.add(state(entry), &line);
+    }
+    report
+}
+
+impl Database {
+    pub(crate) fn backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite(_) => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+        }
+    }
 }

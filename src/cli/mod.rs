@@ -5,7 +5,7 @@ mod doctor;
 mod export;
 mod health;
 mod import;
-mod migrate;
+pub mod migrate;
 mod new_file;
 mod open_files;
 mod openapi;
@@ -35,9 +35,9 @@ pub struct Arguments {
 enum Command {
     /// Run the service (the default command)
     Serve,
-    /// Apply, revert and list schema migrations
+    /// Apply, revert, list and check schema migrations
     #[command(subcommand)]
-    Migrate(migration::Command),
+    Migrate(migrate::Command),
     /// Create, promote, suspend, restore and list users
     #[command(subcommand)]
     User(user::Command),
@@ -93,7 +93,7 @@ enum Command {
 /// Runs the command. A failure is reported in one sentence on standard error.
 ///
 /// The exit code is 0 on success and 2 on failure. It is 1 if `migrate status` finds a pending
-/// migration, `doctor` a fault, or `health` a server that is not ready.
+/// migration, `migrate check` a difference, `doctor` a fault, or `health` a server that is not ready.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run().await.map(|()| 0),

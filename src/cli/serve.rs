@@ -143,7 +143,7 @@ pub(super) async fn run() -> Result<(), String> {
 async fn open(config: &Config) -> Result<Db, String> {
     let database = &config.database;
     let command = if config.auto_migrate || matches!(database, Database::Sqlite(_)) {
-        migration::Command::Up { steps: None }
+        migration::Command::UP
     } else {
         migration::Command::Status
     };

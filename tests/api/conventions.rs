@@ -182,7 +182,7 @@ async fn the_welcome_page_and_health_checks_answer(fixture: Fixture) {
         let answer = service.call("GET", path, None, None).await.expect(200);
         assert_eq!(answer.json(), json!({"status": "ok"}));
     }
-    let down = migration::Command::Down { steps: 1 };
+    let down = migration::Command::DOWN;
     migration::run(&fixture.database(), &down).await.unwrap();
     service.readiness(503).await.problem(503);
     service

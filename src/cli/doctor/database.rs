@@ -1,10 +1,11 @@
 //! Checks the database: connection, migrations, integrity and configuration.
 
-use migration::{Command, Database, Error};
+use migration::{Command, Database, Error, Report};
 
 use super::{Finding, files, settings::DatabaseSettings};
 use crate::db::{self, Facts, Postgres, Sqlite};
 
+const SUBJECT: &str = "database";
 /// The oldest supported major version of PostgreSQL. Support for 14 ended in November 2026.
 const MIN_POSTGRES: i32 = 15;
 /// Tolerated difference between the two clocks, in seconds.
@@ -13,7 +14,6 @@ const MAX_SKEW: f64 = 5.0;
 const FAULT_SKEW: f64 = 60.0;
 
 pub(super) async fn check(settings: &DatabaseSettings) -> Vec<Finding> {
-    const SUBJECT: &str = "database";
     let database = &settings.database;
     let mut findings = Vec::new();
     if let Database::Sqlite(options) = database {
@@ -25,6 +25,19 @@ pub(super) async fn check(settings: &DatabaseSettings) -> Vec<Finding> {
             return findings;
         }
         findings.extend(files::sqlite(file));
+    }
+    let status = migration::run(database, &Command::Status).await;
+    match (&status, database) {
+        (Err(Error::Unsupported(reason)), _) => {
+            findings.push(Finding::fault(SUBJECT, reason.as_str()));
+            return findings;
+        }
+        // It would be the answer to every further connection, each after its time-out.
+        (Err(Error::Connect(error)), Database::Postgres(_)) => {
+            findings.push(unreachable(error));
+            return findings;
+        }
+        _ => {}
     }
     match db::inspect(database).await {
         Ok(inspection) => {
@@ -39,20 +52,22 @@ pub(super) async fn check(settings: &DatabaseSettings) -> Vec<Finding> {
                     findings.extend(wanted.map(|wanted| connections(wanted, facts.connections)));
                 }
             }
-            findings.push(migrations(settings).await);
+            findings.push(migrations(settings, status));
         }
-        Err(error) => findings.push(Finding::fault(
-            SUBJECT,
-            format!("{error}; check that it is running and that DATABASE_URL is correct"),
-        )),
+        Err(error) => findings.push(unreachable(&error)),
     }
     findings
 }
 
-async fn migrations(settings: &DatabaseSettings) -> Finding {
+fn unreachable(error: &str) -> Finding {
+    let message = format!("{error}; check that it is running and that DATABASE_URL is correct");
+    Finding::fault(SUBJECT, message)
+}
+
+fn migrations(settings: &DatabaseSettings, status: Result<Report, Error>) -> Finding {
     const SUBJECT: &str = "migrations";
     let serve_migrates = settings.auto_migrate || matches!(settings.database, Database::Sqlite(_));
-    match migration::run(&settings.database, &Command::Status).await {
+    match status {
         Ok(report) if report.pending == 0 => Finding::ok(SUBJECT, "all are applied"),
         Ok(report) if serve_migrates => Finding::warning(
             SUBJECT,

@@ -211,7 +211,7 @@ async fn the_revert_of_the_migration_ends_limited_sessions(fixture: Fixture) {
     let connection = fixture.connect().await;
     let select = "SELECT scopes FROM sessions";
     while connection.execute_unprepared(select).await.is_ok() {
-        let down = migration::Command::Down { steps: 1 };
+        let down = migration::Command::DOWN;
         migration::run(&fixture.database(), &down).await.unwrap();
     }
     fixture.migrate().await;

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The languages of blocks that are not commands.
-const NO_COMMANDS: [&str; 3] = ["json", "text", "ts"];
+const NO_COMMANDS: [&str; 4] = ["json", "rust", "text", "ts"];
 
 /// A Markdown document.
 pub struct Document {

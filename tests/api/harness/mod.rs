@@ -130,8 +130,7 @@ impl Fixture {
     }
 
     pub async fn migrate(&self) {
-        let up = Command::Up { steps: None };
-        migration::run(&self.database(), &up)
+        migration::run(&self.database(), &Command::UP)
             .await
             .expect("the migrations failed");
     }

@@ -1,5 +1,11 @@
 //! `acclaim migrate`
 
+mod check;
+mod drafts;
+mod names;
+mod online;
+mod script;
+
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tokio::task::JoinSet;
 

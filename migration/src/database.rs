@@ -4,7 +4,7 @@ use std::{
     fmt, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, str::FromStr, time::Duration,
 };
 
-use sea_orm_migration::sea_orm::DatabaseConnection;
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend};
 use sqlx::{
     ConnectOptions, Connection,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -57,6 +57,15 @@ impl Database {
                 Ok(Self::Postgres(Box::new(options)))
             }
             _ => Err(format!("neither SQLite nor PostgreSQL; {EXPECTED}")),
+        }
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite(_) => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
         }
     }
 

@@ -86,11 +86,7 @@ pub async fn create_index_online(
     name: &str,
     definition: &str,
 ) -> Result<(), DbErr> {
-    let concurrently = if is_postgres(manager) {
-        "CONCURRENTLY "
-    } else {
-        ""
-    };
+    let concurrently = concurrently(manager);
     execute(
         manager,
         [
@@ -101,13 +97,18 @@ pub async fn create_index_online(
     .await
 }
 
-/// Drops an index, like [`create_index_online`].
-pub async fn drop_index_online(manager: &SchemaManager<'_>, name: &str) -> Result<(), DbErr> {
-    let concurrently = if is_postgres(manager) {
+/// The option of `CREATE INDEX` and `DROP INDEX` that lets writes to the table go on. SQLite has none.
+fn concurrently(manager: &SchemaManager) -> &'static str {
+    if is_postgres(manager) {
         "CONCURRENTLY "
     } else {
         ""
-    };
+    }
+}
+
+/// Drops an index, like [`create_index_online`].
+pub async fn drop_index_online(manager: &SchemaManager<'_>, name: &str) -> Result<(), DbErr> {
+    let concurrently = concurrently(manager);
     let drop = format!("DROP INDEX {concurrently}IF EXISTS {name}");
     execute(manager, [drop]).await
 }

@@ -109,6 +109,12 @@ impl History {
         }))
     }
 
+    /// The names of the pending migrations, oldest first.
+    pub fn pending(self) -> Vec<String> {
+        let pending = self.0.into_iter().filter(|entry| !entry.applied);
+        pending.map(|entry| entry.name).collect()
+    }
+
     /// The newest applied migration.
     pub fn current(&self) -> Option<&Entry> {
         self.0.iter().rev().find(|entry| entry.applied)

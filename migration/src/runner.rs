@@ -2,11 +2,7 @@
 
 use std::fmt;
 
-use sea_orm_migration::{
-    MigrationTrait,
-    prelude::*,
-    sea_orm::{DatabaseConnection, DbBackend},
-};
+use sea_orm_migration::{MigrationTrait, prelude::*, sea_orm::DatabaseConnection};
 
 use crate::{
     Command, Database, Migrator,
@@ -71,6 +67,19 @@ pub enum Error {
     Database(#[from] DbErr),
 }
 
+impl Error {
+    /// Adds the description of `database` to the error of a statement.
+    pub(crate) fn of(self, database: &Database) -> Self {
+        match self {
+            Self::Database(cause) => Self::StatementFailed {
+                database: database.to_string(),
+                cause,
+            },
+            other => other,
+        }
+    }
+}
+
 /// The result of a run: one line per migration, or a script.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -100,9 +109,7 @@ impl fmt::Display for Report {
 /// program has everything that this program needs.
 pub async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let applied = applied(connection).await?;
-    let history = History::with(&Migrator::migrations(), &applied);
-    let pending = history.0.into_iter().filter(|entry| !entry.applied);
-    Ok(pending.map(|entry| entry.name).collect())
+    Ok(History::with(&Migrator::migrations(), &applied).pending())
 }
 
 /// Names of the migrations of this program, oldest first.
@@ -140,13 +147,7 @@ pub async fn run_list(
     let outcome = run_connected(database, &connection, command, migrations).await;
     // Without an explicit close the server would keep the connection until its time-out.
     connection.close().await?;
-    outcome.map_err(|error| match error {
-        Error::Database(cause) => Error::StatementFailed {
-            database: database.to_string(),
-            cause,
-        },
-        other => other,
-    })
+    outcome.map_err(|error| error.of(database))
 }
 
 async fn run_connected(
@@ -217,13 +218,4 @@ fn history(history: &History) -> Report {
         report.add(state(entry), &line);
     }
     report
-}
-
-impl Database {
-    pub(crate) fn backend(&self) -> DbBackend {
-        match self {
-            Self::Sqlite(_) => DbBackend::Sqlite,
-            Self::Postgres(_) => DbBackend::Postgres,
-        }
-    }
 }

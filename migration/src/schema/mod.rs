@@ -43,13 +43,7 @@ pub async fn compare(database: &Database) -> Result<Comparison, Error> {
     let connection = database.connect(false).await.map_err(Error::Connect)?;
     let outcome = compare_connected(database, &connection).await;
     connection.close().await?;
-    outcome.map_err(|error| match error {
-        Error::Database(cause) => Error::StatementFailed {
-            database: database.to_string(),
-            cause,
-        },
-        other => other,
-    })
+    outcome.map_err(|error| error.of(database))
 }
 
 async fn compare_connected(
@@ -59,8 +53,7 @@ async fn compare_connected(
     support::require(database, connection).await?;
     let migrations = Migrator::migrations();
     let history = History::read(connection, &migrations).await?;
-    let pending = history.0.into_iter().filter(|entry| !entry.applied);
-    let pending: Vec<_> = pending.map(|entry| entry.name).collect();
+    let pending = history.pending();
     if !pending.is_empty() {
         return Ok(Comparison {
             pending,

@@ -98,11 +98,7 @@ async fn check(database: &Database) -> Result<Vec<String>, String> {
             .map(|name| format!("migration {name} is pending"))
             .collect());
     }
-    let backend = match database {
-        Database::Sqlite(_) => DbBackend::Sqlite,
-        Database::Postgres(_) => DbBackend::Postgres,
-    };
-    let entities = entities::tables(backend);
+    let entities = entities::tables(database.backend());
     let changes = changes::between(&comparison.tables, &entities);
     let mut differences = comparison.differences;
     differences.extend(changes.iter().map(ToString::to_string));

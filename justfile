@@ -73,3 +73,8 @@ container *args:
 rolling-restart:
     cargo build --release
     tests/rolling-restart target/release/acclaim
+
+# Write and read with replicas that are late, and count reads that lack a write (as root)
+replicas:
+    cargo build --release
+    tests/replicas target/release/acclaim

@@ -4,7 +4,9 @@ mod limits;
 mod parse;
 mod quotas;
 mod reader;
+mod replicas;
 mod settings;
+mod traces;
 
 use std::{
     collections::HashMap,
@@ -25,12 +27,15 @@ use parse::{
 };
 pub use quotas::QuotaSettings;
 use reader::SettingsReader;
+pub use replicas::ReplicaSettings;
 use settings::{
     ACCESS_TOKEN_EXPIRE_MINUTES, AUTO_MIGRATE, CORS_ALLOWED_ORIGINS, DATABASE_CONNECTIONS,
-    DATABASE_URL, DATABASE_URL_FILE, FRONTEND_URL, HOST, JWT_KEY_FILE, JWT_SECRET, JWT_SECRET_FILE,
-    LOG_FORMAT, METRICS_ADDR, PORT, PUBLIC_READS, PUBLIC_URL, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
+    DATABASE_REPLICA_URL_FILE, DATABASE_URL, DATABASE_URL_FILE, EVENTS_KEEP, FRONTEND_URL, HOST,
+    JWT_KEY_FILE, JWT_SECRET, JWT_SECRET_FILE, LOG_FORMAT, METRICS_ADDR, PORT, PUBLIC_READS,
+    PUBLIC_URL, REFRESH_TOKEN_EXPIRE_DAYS, RUST_LOG,
 };
 pub use settings::{SETTINGS, Setting};
+pub use traces::{CollectorHeaders, Sampler, TraceSettings};
 
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +62,8 @@ pub struct Config {
     pub database: Database,
     /// `DATABASE_CONNECTIONS`.
     pub database_connections: usize,
+    /// `DATABASE_REPLICA_URL` or `DATABASE_REPLICA_URL_FILE`.
+    pub replicas: Vec<ReplicaSettings>,
     /// `HOST`.
     pub host: IpAddr,
     /// `PORT`.
@@ -69,6 +76,8 @@ pub struct Config {
     pub access_token_lifetime: Duration,
     /// `REFRESH_TOKEN_EXPIRE_DAYS`.
     pub refresh_token_lifetime: time::Duration,
+    /// `EVENTS_KEEP`.
+    pub events_keep: time::Duration,
     /// `CORS_ALLOWED_ORIGINS`.
     pub origins: Origins,
     /// `FRONTEND_URL`, without credentials.
@@ -85,6 +94,8 @@ pub struct Config {
     pub connections: ConnectionSettings,
     /// `METRICS_ADDR`.
     pub metrics: Option<SocketAddr>,
+    /// `OTEL_…`; `None` if traces are off.
+    pub traces: Option<TraceSettings>,
     /// `RUST_LOG`, a valid `EnvFilter` string.
     pub log_filter: String,
     /// `LOG_FORMAT`.
@@ -122,6 +133,7 @@ impl Config {
         let mut reader = SettingsReader::new(lookup);
         let database = read_database(&mut reader);
         let database_connections = reader.read(&DATABASE_CONNECTIONS, connections);
+        let replicas = ReplicaSettings::read_all(&mut reader, database.as_ref());
         let (host, port) = read_address(&mut reader);
         let public_url = reader.read(&PUBLIC_URL, public_url);
         let secrets = reader.read_or_file(&JWT_SECRET, &JWT_SECRET_FILE, secrets);
@@ -129,6 +141,7 @@ impl Config {
         let key_file = reader.read(&JWT_KEY_FILE, key_file).flatten();
         let access_token_lifetime = reader.read(&ACCESS_TOKEN_EXPIRE_MINUTES, minutes);
         let refresh_token_lifetime = reader.read(&REFRESH_TOKEN_EXPIRE_DAYS, days);
+        let events_keep = reader.read(&EVENTS_KEEP, days);
         let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
         let frontend_url = reader.read(&FRONTEND_URL, frontend);
         let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
@@ -137,27 +150,20 @@ impl Config {
         let limits = LimitSettings::read(&mut reader);
         let connections = ConnectionSettings::read(&mut reader, limits.as_ref());
         let metrics = reader.read(&METRICS_ADDR, socket_address);
+        let traces = TraceSettings::read(&mut reader);
         let log_filter = reader.read(&RUST_LOG, log_filter);
         let log_format = reader.read(&LOG_FORMAT, log_format);
-        let secret = [&JWT_SECRET, &JWT_SECRET_FILE]
-            .into_iter()
-            .find(|setting| reader.is_set(setting));
-        match (secret, reader.is_set(&JWT_KEY_FILE)) {
-            (Some(secret), true) => reader.error_both(&JWT_KEY_FILE, secret),
-            (None, false) if host.is_some_and(|host| !host.is_loopback()) => reader.error(
-                &JWT_SECRET,
-                "is unset, but HOST is not a loopback address; expected at least 32 bytes, such as the output of `openssl rand -hex 32`, or a JWT_KEY_FILE",
-            ),
-            _ => {}
-        }
+        check_keys(&mut reader, host);
         let (
             Some(database),
             Some(database_connections),
+            Some(replicas),
             Some(host),
             Some(port),
             Some(public_url),
             Some(access_token_lifetime),
             Some(refresh_token_lifetime),
+            Some(events_keep),
             Some(origins),
             Some(frontend_url),
             Some(auto_migrate),
@@ -166,17 +172,20 @@ impl Config {
             Some(limits),
             Some(connections),
             Some(metrics),
+            Some(traces),
             Some(log_filter),
             Some(log_format),
             [],
         ) = (
             database,
             database_connections,
+            replicas,
             host,
             port,
             public_url,
             access_token_lifetime,
             refresh_token_lifetime,
+            events_keep,
             origins,
             frontend_url,
             auto_migrate,
@@ -185,6 +194,7 @@ impl Config {
             limits,
             connections,
             metrics,
+            traces,
             log_filter,
             log_format,
             reader.errors.as_slice(),
@@ -195,12 +205,14 @@ impl Config {
         Ok(Self {
             database,
             database_connections,
+            replicas,
             host,
             port,
             public_url,
             keys: secrets.or(key_file),
             access_token_lifetime,
             refresh_token_lifetime,
+            events_keep,
             origins,
             frontend_url,
             auto_migrate,
@@ -209,9 +221,25 @@ impl Config {
             limits,
             connections,
             metrics,
+            traces,
             log_filter,
             log_format,
         })
+    }
+}
+
+/// Allows one form of the keys, and requires one if `host` is reachable from other machines.
+fn check_keys<L: Fn(&str) -> Option<String>>(reader: &mut SettingsReader<L>, host: Option<IpAddr>) {
+    let secret = [&JWT_SECRET, &JWT_SECRET_FILE]
+        .into_iter()
+        .find(|setting| reader.is_set(setting));
+    match (secret, reader.is_set(&JWT_KEY_FILE)) {
+        (Some(secret), true) => reader.error_both(&JWT_KEY_FILE, secret),
+        (None, false) if host.is_some_and(|host| !host.is_loopback()) => reader.error(
+            &JWT_SECRET,
+            "is unset, but HOST is not a loopback address; expected at least 32 bytes, such as the output of `openssl rand -hex 32`, or a JWT_KEY_FILE",
+        ),
+        _ => {}
     }
 }
 
@@ -236,7 +264,12 @@ pub fn secret_files() -> Vec<(&'static str, PathBuf)> {
     let Ok(lookup) = environment() else {
         return Vec::new();
     };
-    let settings = [&DATABASE_URL_FILE, &JWT_SECRET_FILE, &JWT_KEY_FILE];
+    let settings = [
+        &DATABASE_URL_FILE,
+        &DATABASE_REPLICA_URL_FILE,
+        &JWT_SECRET_FILE,
+        &JWT_KEY_FILE,
+    ];
     let files = settings.into_iter().filter_map(|setting| {
         let path = lookup(setting.name).filter(|path| !path.trim().is_empty())?;
         Some((setting.name, PathBuf::from(path)))

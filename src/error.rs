@@ -4,7 +4,7 @@ use std::{any::Any, error::Error as StdError, sync::Arc};
 
 use entity::{
     users::Role,
-    values::{Invalid, PostId, Scope},
+    values::{EventPosition, Invalid, PostId, Scope},
 };
 
 /// One error in an input.
@@ -204,6 +204,19 @@ pub enum Error {
     /// The access token is malformed, forged or expired, or its user was deleted.
     #[error("the access token is not valid")]
     InvalidToken,
+    /// The ticket is unknown, used or expired.
+    #[error("the ticket is not valid: it can be used once, within 30 s")]
+    InvalidTicket,
+    /// Events after the position were removed, or the position is not in the log.
+    #[error(
+        "the events after position {after} are not kept; read the present state, then continue after position {last}"
+    )]
+    EventsExpired {
+        /// The position of the request.
+        after: EventPosition,
+        /// The last position of the log.
+        last: EventPosition,
+    },
     /// An export of the user is in progress.
     #[error("an export of this account is in progress; try again when it has ended")]
     ExportRunning,

@@ -15,4 +15,6 @@ pub mod queue;
 pub mod routes;
 pub mod server;
 pub mod services;
+pub mod systemd;
 pub mod telemetry;
+pub mod traces;

@@ -32,7 +32,9 @@ use crate::{
     http::{
         Connections, Drain, Problem, State,
         connections::{HEAD_TIMEOUT, KEEP_ALIVE, Stream},
+        database_position::DATABASE_POSITION,
         envelope::envelope,
+        event_stream::LAST_EVENT_ID,
         idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED},
         limits::{RATE_LIMIT, RATE_LIMIT_POLICY},
         link::X_TOTAL_COUNT,
@@ -160,6 +162,8 @@ fn cors(origins: &Origins) -> Cors {
             CONTENT_TYPE,
             IF_MATCH,
             IF_NONE_MATCH,
+            DATABASE_POSITION,
+            LAST_EVENT_ID,
             PREFER,
             IDEMPOTENCY_KEY,
             X_REQUEST_ID,
@@ -169,12 +173,13 @@ fn cors(origins: &Origins) -> Cors {
 }
 
 /// Response headers that pages of other origins may read.
-fn exposed_headers() -> [HeaderName; 10] {
+fn exposed_headers() -> [HeaderName; 11] {
     [
         LINK,
         X_TOTAL_COUNT,
         LOCATION,
         ETAG,
+        DATABASE_POSITION,
         PREFERENCE_APPLIED,
         IDEMPOTENCY_REPLAYED,
         X_REQUEST_ID,

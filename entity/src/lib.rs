@@ -1,6 +1,9 @@
 //! The tables of Acclaim as SeaORM entities, one file per table.
 
 pub mod audit_log;
+pub mod event_outbox;
+pub mod event_tickets;
+pub mod events;
 pub mod idempotency_keys;
 pub mod imported_posts;
 pub mod personal_tokens;

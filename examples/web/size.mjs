@@ -3,7 +3,7 @@
 import * as esbuild from 'esbuild';
 import { settings } from './serve.mjs';
 
-const LIMIT = 60_000;
+const LIMIT = 64_000;
 const { metafile } = await esbuild.build({
   ...settings('http://127.0.0.1:8000'),
   minify: false,

@@ -10,13 +10,17 @@ use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
     prelude::*,
     sea_orm::{
-        DatabaseConnection, DatabaseTransaction, DbBackend, RuntimeErr, SqliteTransactionMode,
-        Statement, TransactionOptions, TransactionTrait, sqlx::Error as SqlxError,
+        DatabaseTransaction, DbBackend, RuntimeErr, SqliteTransactionMode, Statement,
+        sqlx::Error as SqlxError,
     },
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{Command, Error, Migrator, Report, database::MIGRATION_BUSY_TIMEOUT, history::History};
+use crate::{
+    Command, Error, Migrator, Report, Session,
+    database::{Connected, MIGRATION_BUSY_TIMEOUT},
+    history::History,
+};
 
 /// Key of the advisory lock that a run holds on PostgreSQL: `acclaim` in ASCII.
 pub(crate) const LOCK: i64 = 0x61_6363_6c61_696d;
@@ -29,6 +33,8 @@ const BACK_OFF: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
 ];
+/// For `SET` or `SET LOCAL`. The role may have a limit for the statements of the service.
+pub(crate) const UNLIMITED: &str = "statement_timeout = 0";
 const POLL: Duration = Duration::from_millis(100);
 
 /// A part of a run. The number is a place in the list of migrations.
@@ -42,19 +48,30 @@ enum Step {
 
 /// A run that changes the schema.
 pub(crate) struct Run<'a> {
-    pub connection: &'a DatabaseConnection,
+    pub connected: &'a Connected,
     pub migrations: &'a [Box<dyn MigrationTrait>],
     pub command: &'a Command,
 }
 
 impl Run<'_> {
     pub async fn change(&self) -> Result<Report, Error> {
-        if !self.has_outside(&self.plan(self.connection).await?) {
+        let reading = self
+            .connected
+            .begin(SqliteTransactionMode::Deferred)
+            .await?;
+        let plan = self.plan(&reading).await?;
+        reading.rollback().await?;
+        let Some(outside) = self.first_outside(&plan) else {
             return self.transaction(None).await;
+        };
+        if self.connected.session != Session::Own {
+            return Err(Error::Pooled(outside.to_owned()));
         }
         // Not the lock of a transaction, because the run has several.
-        lock(self.connection, "pg_try_advisory_lock").await?;
-        let plan = self.plan(self.connection).await?;
+        lock(&self.connected.db, "pg_try_advisory_lock").await?;
+        let unlimited = format!("SET {UNLIMITED}");
+        self.connected.db.execute_unprepared(&unlimited).await?;
+        let plan = self.plan(&self.connected.db).await?;
         let mut report = Report::default();
         for steps in plan.chunk_by(|a, b| !self.is_outside(*a) && !self.is_outside(*b)) {
             let done = match steps {
@@ -64,6 +81,7 @@ impl Run<'_> {
             match done {
                 Ok(done) => report.lines.extend(done.lines),
                 Err(Error::Failed { name, cause }) => return Err(Error::Stopped { name, cause }),
+                Err(Error::Database(cause)) => return Err(Error::StoppedBetween(cause)),
                 Err(error) => return Err(error),
             }
         }
@@ -72,20 +90,27 @@ impl Run<'_> {
     }
 
     fn is_postgres(&self) -> bool {
-        self.connection.get_database_backend() == DbBackend::Postgres
+        self.connected.db.get_database_backend() == DbBackend::Postgres
     }
 
-    fn has_outside(&self, plan: &[Step]) -> bool {
-        plan.iter().any(|step| self.is_outside(*step))
+    /// The name of the first migration of `plan` that must not run in a transaction.
+    fn first_outside(&self, plan: &[Step]) -> Option<&str> {
+        plan.iter().find_map(|step| self.outside_name(*step))
     }
 
     /// True if the migration of `step` must not run in a transaction.
     fn is_outside(&self, step: Step) -> bool {
+        self.outside_name(step).is_some()
+    }
+
+    /// The name of the migration of `step`, if it must not run in a transaction.
+    fn outside_name(&self, step: Step) -> Option<&str> {
         let (Step::Apply(place) | Step::Revert(place)) = step else {
-            return false;
+            return None;
         };
-        let migration = self.migrations.get(place);
-        self.is_postgres() && migration.is_some_and(|one| one.use_transaction() == Some(false))
+        let migration = self.migrations.get(place)?;
+        let is_outside = self.is_postgres() && migration.use_transaction() == Some(false);
+        is_outside.then(|| migration.name())
     }
 
     async fn plan(&self, db: &impl ConnectionTrait) -> Result<Vec<Step>, Error> {
@@ -139,37 +164,34 @@ impl Run<'_> {
         let mut pauses = BACK_OFF.iter();
         loop {
             let outcome = self.attempt(steps).await;
-            let Err(Error::Failed { name, cause }) = outcome else {
+            let Err(Error::Failed { cause, .. } | Error::Database(cause)) = &outcome else {
                 return outcome;
             };
-            if !is_lock_failure(&cause) {
-                return Err(Error::Failed { name, cause });
+            if !is_lock_failure(cause) {
+                return outcome;
             }
             match pauses.next() {
                 Some(pause) => sleep(*pause).await,
-                None => return Err(Error::Locked(name)),
+                None => return outcome.map_err(Error::locked),
             }
         }
     }
 
     async fn attempt(&self, steps: Option<&[Step]>) -> Result<Report, Error> {
         // IMMEDIATE takes SQLite's write lock. PostgreSQL ignores it and uses the advisory lock below.
-        let transaction = self
-            .connection
-            .begin_with_options(TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..Default::default()
-            })
-            .await?;
+        let mode = SqliteTransactionMode::Immediate;
+        let transaction = self.connected.begin(mode).await?;
         if self.is_postgres() {
             lock(&transaction, "pg_try_advisory_xact_lock").await?;
             transaction.execute_unprepared(LOCK_TIMEOUT).await?;
+            let unlimited = format!("SET LOCAL {UNLIMITED}");
+            transaction.execute_unprepared(&unlimited).await?;
         }
         let plan = match steps {
             Some(steps) => steps.to_vec(),
             None => self.plan(&transaction).await?,
         };
-        if steps.is_none() && self.has_outside(&plan) {
+        if steps.is_none() && self.first_outside(&plan).is_some() {
             let message = "another run changed the schema meanwhile; run the command again";
             return Err(Error::Database(DbErr::Migration(message.to_owned())));
         }
@@ -181,7 +203,7 @@ impl Run<'_> {
         if !self.is_postgres() && !report.lines.is_empty() {
             check_foreign_keys(&transaction).await?;
         }
-        transaction.commit().await?;
+        transaction.commit().await.map_err(Error::Commit)?;
         Ok(report)
     }
 
@@ -206,7 +228,7 @@ impl Run<'_> {
 
     async fn outside(&self, step: Step) -> Result<Report, Error> {
         let mut report = Report::default();
-        let manager = SchemaManager::new(self.connection);
+        let manager = SchemaManager::new(&self.connected.db);
         self.migrate(&manager, step, &mut report).await?;
         Ok(report)
     }
@@ -230,16 +252,18 @@ impl Run<'_> {
             cause,
         };
         let applies = matches!(step, Step::Apply(_));
-        Migrator::install(manager.get_connection()).await?;
-        if applies {
-            migration.up(manager).await.map_err(failed)?;
+        let connection = manager.get_connection();
+        Migrator::install(connection).await?;
+        let changed = if applies {
+            migration.up(manager).await
         } else {
-            migration.down(manager).await.map_err(failed)?;
-        }
+            migration.down(manager).await
+        };
+        changed.map_err(failed)?;
         let record = if applies { record } else { unrecord };
-        let backend = manager.get_database_backend();
-        let record = record(backend, name);
-        manager.get_connection().execute_unprepared(&record).await?;
+        let record = record(manager.get_database_backend(), name);
+        let recorded = connection.execute_unprepared(&record).await;
+        recorded.map_err(failed)?;
         report.add(if applies { "applied" } else { "reverted" }, name);
         Ok(())
     }

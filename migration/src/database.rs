@@ -4,12 +4,17 @@ use std::{
     fmt, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, str::FromStr, time::Duration,
 };
 
-use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend};
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 use sqlx::{
     ConnectOptions, Connection,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
+
+use crate::{Error, servers::Servers, session::Session};
 
 /// Time limit to get SQLite's write lock, or PostgreSQL's advisory lock.
 ///
@@ -22,8 +27,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum Database {
     /// An SQLite file.
     Sqlite(Box<SqliteConnectOptions>),
-    /// A PostgreSQL server and database.
-    Postgres(Box<PgConnectOptions>),
+    /// A database of PostgreSQL, on one of several servers.
+    Postgres(Servers),
 }
 
 impl Database {
@@ -49,12 +54,8 @@ impl Database {
                 Ok(Self::Sqlite(Box::new(options.disable_statement_logging())))
             }
             "postgres" | "postgresql" => {
-                let options = PgConnectOptions::from_str(url)
-                    .map_err(|_| format!("the PostgreSQL URL is invalid; {EXPECTED}"))?;
-                let options = options
-                    .application_name("acclaim")
-                    .disable_statement_logging();
-                Ok(Self::Postgres(Box::new(options)))
+                let servers = Servers::parse(url).map_err(|why| format!("{why}; {EXPECTED}"))?;
+                Ok(Self::Postgres(servers))
             }
             _ => Err(format!("neither SQLite nor PostgreSQL; {EXPECTED}")),
         }
@@ -74,8 +75,8 @@ impl Database {
     /// SQLite's foreign keys are off on this connection, because a migration that rebuilds a table
     /// needs that. The runner checks all foreign keys before it commits. The error is one sentence
     /// for the operator.
-    pub(crate) async fn connect(&self, create: bool) -> Result<DatabaseConnection, String> {
-        self.check_connection().await?;
+    pub(crate) async fn connect(&self, create: bool) -> Result<Connected, String> {
+        let session = self.check_connection().await?;
         let connected = match self {
             Self::Sqlite(options) => {
                 if !create && !options.get_filename().exists() {
@@ -93,31 +94,32 @@ impl Database {
                     .await
                     .map(DatabaseConnection::from)
             }
-            Self::Postgres(options) => PgPoolOptions::new()
+            Self::Postgres(servers) => PgPoolOptions::new()
                 .max_connections(1)
                 .acquire_timeout(CONNECT_TIMEOUT)
                 // A run with a migration outside a transaction keeps its lock in the session.
                 .idle_timeout(None)
                 .max_lifetime(None)
-                .connect_with(*options.clone())
+                .connect_with(servers.latest(session))
                 .await
                 .map(DatabaseConnection::from),
         };
-        connected.map_err(|error| self.explain(&error))
+        let db = connected.map_err(|error| self.explain(&error))?;
+        Ok(Connected { db, session })
     }
 
     /// Connects to the server once, to get its own error message. A pool would retry and report only a
-    /// time-out. Does nothing for SQLite. The error is one sentence for the operator.
-    pub async fn check_connection(&self) -> Result<(), String> {
-        let Self::Postgres(options) = self else {
-            return Ok(());
+    /// time-out. Returns what lasts between transactions. Does nothing for SQLite. The error is one sentence
+    /// for the operator.
+    pub async fn check_connection(&self) -> Result<Session, String> {
+        let Self::Postgres(servers) = self else {
+            return Ok(Session::Own);
         };
-        match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
-            Ok(Ok(connection)) => connection.close().await,
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(sqlx::Error::PoolTimedOut),
-        }
-        .map_err(|error| self.explain(&error))
+        let checked = match servers.connect(CONNECT_TIMEOUT, &[]).await {
+            Ok(opened) => opened.connection.close().await.map(|()| opened.session),
+            Err(error) => Err(error),
+        };
+        checked.map_err(|error| self.explain(&error))
     }
 
     /// Explains in one sentence, for the operator, why this database could not be opened.
@@ -125,12 +127,39 @@ impl Database {
     pub fn explain(&self, error: &sqlx::Error) -> String {
         match error {
             sqlx::Error::Io(cause) => format!("cannot reach {self}: {cause}"),
-            sqlx::Error::PoolTimedOut => {
-                format!("cannot reach {self}: no answer within {CONNECT_TIMEOUT:?}")
-            }
+            sqlx::Error::PoolTimedOut => format!("cannot reach {self}: no answer in time"),
             sqlx::Error::Database(error) => format!("cannot open {self}: {}", error.message()),
             other => format!("cannot open {self}: {other}"),
         }
+    }
+}
+
+/// A connection for migrations.
+pub(crate) struct Connected {
+    pub db: DatabaseConnection,
+    pub session: Session,
+}
+
+impl Connected {
+    /// Begins a transaction. `mode` is that of SQLite. Through a pooler, statements outside a transaction may
+    /// fail, because they are prepared.
+    pub async fn begin(&self, mode: SqliteTransactionMode) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(mode),
+            ..Default::default()
+        };
+        let transaction = self.db.begin_with_options(options).await?;
+        if let Some(clear) = self.session.clearing() {
+            transaction.execute_unprepared(clear).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Closes the connection to `database` after `outcome`. Otherwise the server would keep it until its
+    /// time-out. Adds the description of `database` to the error of a statement.
+    pub async fn end<T>(self, database: &Database, outcome: Result<T, Error>) -> Result<T, Error> {
+        self.db.close().await?;
+        outcome.map_err(|error| error.of(database))
     }
 }
 
@@ -148,15 +177,13 @@ impl fmt::Display for Database {
                 let file: &Path = options.get_filename();
                 write!(f, "the SQLite database `{}`", file.display())
             }
-            Self::Postgres(options) => write!(
-                f,
-                "the PostgreSQL database `{}` at {}:{}",
-                options
-                    .get_database()
-                    .unwrap_or_else(|| options.get_username()),
-                options.get_host(),
-                options.get_port()
-            ),
+            Self::Postgres(servers) => {
+                write!(
+                    f,
+                    "the PostgreSQL database `{}` at {servers}",
+                    servers.database()
+                )
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ mod cli;
 mod database;
 pub mod dialect;
 pub mod generate;
+mod grants;
 mod history;
 mod m20261121_000001_create_users;
 mod m20261121_000002_create_posts;
@@ -36,15 +37,21 @@ mod m20261126_000017_create_idempotency_keys;
 mod m20261126_000018_add_external_ids_and_metadata;
 mod m20261127_000019_create_imported_posts;
 mod m20261127_000020_rank_new_posts_together;
+mod m20261127_000021_create_events;
 mod runner;
 pub mod schema;
 mod script;
+mod servers;
+mod session;
 mod support;
 pub mod unicode61_v1;
 
 pub use cli::Command;
 pub use database::Database;
+pub use grants::{Grants, InsertRole, Rights, Role, grants, rights_to_serve};
 pub use runner::{Error, Report, names, pending, run, run_list};
+pub use servers::Servers;
+pub use session::{Opened, Session};
 /// The character table of the current search index. The service splits search terms with it.
 pub use unicode61_v1 as unicode61;
 
@@ -74,6 +81,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000018_add_external_ids_and_metadata::Migration),
             Box::new(m20261127_000019_create_imported_posts::Migration),
             Box::new(m20261127_000020_rank_new_posts_together::Migration),
+            Box::new(m20261127_000021_create_events::Migration),
         ]
     }
 }

@@ -13,7 +13,7 @@ use migration::{
 #[derive(Parser)]
 #[command(
     name = "migration",
-    after_help = "`acclaim migrate` also has `check` and `generate --from-entities`, which need the entities."
+    after_help = "`acclaim migrate` also has `grants`, `check` and `generate --from-entities`, and reads DATABASE_URL_FILE."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -47,11 +47,11 @@ async fn main() -> ExitCode {
 }
 
 async fn migrate(command: &Command) -> Result<u8, String> {
-    let environment = std::env::var("DATABASE_URL").ok();
-    let url = match environment {
-        Some(url) if !url.is_empty() => url,
-        _ => from_dotenv()?.unwrap_or_else(|| "sqlite://acclaim.db".to_owned()),
-    };
+    // Without this it would migrate another database than the service uses.
+    if setting("DATABASE_URL_FILE")?.is_some() {
+        return Err("DATABASE_URL_FILE is not read here; use `acclaim migrate`".to_owned());
+    }
+    let url = setting("DATABASE_URL")?.unwrap_or_else(|| "sqlite://acclaim.db".to_owned());
     let database = Database::parse(&url).map_err(|error| format!("DATABASE_URL: {error}"))?;
     let report = run(&database, command)
         .await
@@ -60,7 +60,15 @@ async fn migrate(command: &Command) -> Result<u8, String> {
     Ok(u8::from(report.pending > 0))
 }
 
-fn from_dotenv() -> Result<Option<String>, String> {
+/// The setting `name` of the environment, or of `.env`.
+fn setting(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(value) if !value.is_empty() => Ok(Some(value)),
+        _ => from_dotenv(name),
+    }
+}
+
+fn from_dotenv(name: &str) -> Result<Option<String>, String> {
     let file = match dotenvy::dotenv_iter() {
         Ok(file) => file,
         Err(error) if error.not_found() => return Ok(None),
@@ -68,8 +76,8 @@ fn from_dotenv() -> Result<Option<String>, String> {
     };
     for pair in file {
         // dotenvy's error message contains the line, which may contain a secret.
-        let (name, value) = pair.map_err(|_| ".env has a line that is not NAME=VALUE")?;
-        if name == "DATABASE_URL" && !value.is_empty() {
+        let (other, value) = pair.map_err(|_| ".env has a line that is not NAME=VALUE")?;
+        if other == name && !value.is_empty() {
             return Ok(Some(value));
         }
     }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use sea_orm_migration::{MigrationTrait, prelude::*, sea_orm::DatabaseConnection};
+use sea_orm_migration::{MigrationTrait, prelude::*, sea_orm::SqliteTransactionMode};
 
 use crate::{
     Command, Database, Migrator,
     change::Run,
+    database::Connected,
     history::{BASE, Entry, History, applied},
     script, support,
 };
@@ -28,6 +29,9 @@ pub enum Error {
     /// No migration has the requested name, or several have it. Contains one sentence for the operator.
     #[error("{0}")]
     Name(String),
+    /// The grants cannot be made. Contains one sentence for the operator.
+    #[error("{0}")]
+    Refused(String),
     /// Another run holds the lock for longer than the time limit.
     #[error("another run of migrations has not ended within 10 minutes; nothing was changed")]
     Busy,
@@ -49,11 +53,26 @@ pub enum Error {
         /// Error of the database.
         cause: DbErr,
     },
-    /// Other transactions held locks that a migration needs for too long, at each attempt.
+    /// A run with a migration outside a transaction failed between two migrations.
     #[error(
-        "migration `{0}` waited too long for a lock that another transaction holds, and was rolled back each time; run it again when the database is less busy"
+        "a statement between two migrations failed: {0}; the migrations before it stay, and the next run continues there"
+    )]
+    StoppedBetween(DbErr),
+    /// The connection may have broken before the response to COMMIT.
+    #[error(
+        "COMMIT failed, so nothing or everything was changed: {0}; `acclaim migrate status` shows which"
+    )]
+    Commit(DbErr),
+    /// Other transactions held locks that a run needs for too long, at each attempt. Names what waited.
+    #[error(
+        "{0} waited too long for a lock that another transaction holds, and was rolled back each time; run it again when the database is less busy"
     )]
     Locked(String),
+    /// A migration runs outside a transaction, and a pooler has no session to hold the lock of the run.
+    #[error(
+        "migration `{0}` runs outside a transaction, which does not work through a connection pooler, and nothing was changed; run the command with the URL of the server itself"
+    )]
+    Pooled(String),
     /// A statement outside the migrations failed.
     #[error("a statement failed in {database}, and nothing was changed: {cause}")]
     StatementFailed {
@@ -68,6 +87,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error of an attempt that did not get a lock, after the last one.
+    pub(crate) fn locked(self) -> Self {
+        Self::Locked(match self {
+            Self::Failed { name, .. } => format!("migration `{name}`"),
+            _ => "the run".to_owned(),
+        })
+    }
+
     /// Adds the description of `database` to the error of a statement.
     pub(crate) fn of(self, database: &Database) -> Self {
         match self {
@@ -143,32 +170,32 @@ pub async fn run_list(
         _ => {}
     }
     let create = matches!(command, Command::Up { .. } | Command::Fresh);
-    let connection = database.connect(create).await.map_err(Error::Connect)?;
-    let outcome = run_connected(database, &connection, command, migrations).await;
-    // Without an explicit close the server would keep the connection until its time-out.
-    connection.close().await?;
-    outcome.map_err(|error| error.of(database))
+    let connected = database.connect(create).await.map_err(Error::Connect)?;
+    let outcome = run_connected(database, &connected, command, migrations).await;
+    connected.end(database, outcome).await
 }
 
 async fn run_connected(
     database: &Database,
-    connection: &DatabaseConnection,
+    connected: &Connected,
     command: &Command,
     migrations: &[Box<dyn MigrationTrait>],
 ) -> Result<Report, Error> {
-    support::require(database, connection).await?;
-    let read = History::read(connection, migrations);
+    let reading = connected.begin(SqliteTransactionMode::Deferred).await?;
+    support::require(database, &reading).await?;
+    let read = || History::read(&reading, migrations);
     match command {
-        Command::Status => Ok(status(&read.await?)),
-        Command::Current => Ok(current(&read.await?)),
-        Command::History => Ok(history(&read.await?)),
+        Command::Status => Ok(status(&read().await?)),
+        Command::Current => Ok(current(&read().await?)),
+        Command::History => Ok(history(&read().await?)),
         Command::Sql { to, .. } => {
-            let steps = script::between(&read.await?, None, to)?;
+            let steps = script::between(&read().await?, None, to)?;
             script::print(database.backend(), migrations, &steps).await
         }
         change => {
+            reading.rollback().await?;
             let run = Run {
-                connection,
+                connected,
                 migrations,
                 command: change,
             };

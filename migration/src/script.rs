@@ -12,7 +12,7 @@ use sqlx::{
 
 use crate::{
     Error, Report,
-    change::{LOCK, LOCK_TIMEOUT, record},
+    change::{LOCK, LOCK_TIMEOUT, UNLIMITED, record},
     dialect,
     history::History,
 };
@@ -49,14 +49,18 @@ pub(crate) async fn print(
     let planned = places.iter().filter_map(|place| migrations.get(*place));
     for migration in planned {
         let outside = backend == DbBackend::Postgres && migration.use_transaction() == Some(false);
-        script.place(!outside);
+        script.enter(if outside {
+            Section::Session
+        } else {
+            Section::Transaction
+        });
         if !has_table {
             has_table = true;
             let mut table = Schema::new(backend).create_table_from_entity(seaql_migrations::Entity);
             let table = backend.build(table.if_not_exists());
-            script.lines.push(format!("{table};"));
+            script.add(&format!("{table};"));
         }
-        script.lines.push(format!("-- {}", migration.name()));
+        script.add(&format!("-- {}", migration.name()));
         let manager = SchemaManager::new(&connection);
         let recorded = dialect::record(migration.up(&manager)).await;
         let statements = recorded.map_err(|cause| Error::Failed {
@@ -64,15 +68,15 @@ pub(crate) async fn print(
             cause,
         })?;
         for statement in statements {
-            script.lines.push(format!("{statement};"));
+            script.add(&format!("{statement};"));
         }
         let record = record(backend, migration.name());
-        script.lines.push(format!("{record};"));
+        script.add(&format!("{record};"));
     }
-    script.place(false);
     if script.lines.is_empty() {
-        script.lines.push("-- nothing to do".to_owned());
+        script.add("-- nothing to do");
     }
+    script.enter(Section::None);
     Ok(Report {
         lines: script.lines,
         pending: 0,
@@ -81,38 +85,73 @@ pub(crate) async fn print(
 
 struct Script {
     backend: DbBackend,
-    is_open: bool,
+    section: Section,
     lines: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    None,
+    Transaction,
+    /// For migrations that must not run in a transaction. Only on PostgreSQL.
+    Session,
 }
 
 impl Script {
     fn new(backend: DbBackend) -> Self {
         Self {
             backend,
-            is_open: false,
+            section: Section::None,
             lines: Vec::new(),
         }
     }
 
-    /// Continues inside or outside a transaction.
-    fn place(&mut self, inside: bool) {
-        let mut add = |line: &str| self.lines.push(line.to_owned());
-        match (self.is_open, inside, self.backend) {
-            (false, true, DbBackend::Postgres) => {
-                add("\\set ON_ERROR_STOP on");
-                add("BEGIN;");
-                add(&format!("SELECT pg_advisory_xact_lock({LOCK});"));
-                add(&format!("{LOCK_TIMEOUT};"));
-            }
-            (false, true, _) => {
-                add(".bail on");
-                add("PRAGMA foreign_keys = OFF;");
-                add("BEGIN IMMEDIATE;");
-            }
-            (true, false, _) => add("COMMIT;"),
-            _ => {}
+    /// Continues in `section`. Each ends by giving back its lock.
+    fn enter(&mut self, section: Section) {
+        if section == self.section {
+            return;
         }
-        self.is_open = inside;
+        match self.section {
+            Section::None => {}
+            Section::Transaction => self.add("COMMIT;"),
+            Section::Session => {
+                self.add(&format!("SELECT pg_advisory_unlock({LOCK});"));
+                self.add("RESET statement_timeout;");
+            }
+        }
+        if self.lines.is_empty() {
+            self.add(if self.backend == DbBackend::Postgres {
+                "\\set ON_ERROR_STOP on"
+            } else {
+                ".bail on"
+            });
+        }
+        match (section, self.backend) {
+            (Section::None, _) => {}
+            (Section::Transaction, DbBackend::Postgres) => {
+                self.add("BEGIN;");
+                self.add(&format!("{LOCK_TIMEOUT};"));
+                self.add(&format!("SET LOCAL {UNLIMITED};"));
+                self.add(&format!("SELECT pg_advisory_xact_lock({LOCK});"));
+            }
+            (Section::Transaction, _) => {
+                self.add("PRAGMA foreign_keys = OFF;");
+                self.add("BEGIN IMMEDIATE;");
+            }
+            (Section::Session, _) => {
+                self.add(&format!("SET {UNLIMITED};"));
+                // Does not wait: a statement that waits holds a snapshot, for whose end the other run may wait.
+                self.add(&format!(
+                    "DO $$ BEGIN IF NOT pg_try_advisory_lock({LOCK}) THEN \
+                     RAISE EXCEPTION 'another run of migrations has not ended'; END IF; END $$;"
+                ));
+            }
+        }
+        self.section = section;
+    }
+
+    fn add(&mut self, line: &str) {
+        self.lines.push(line.to_owned());
     }
 }
 

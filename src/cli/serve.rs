@@ -18,7 +18,7 @@ use super::open_files;
 use crate::{
     config::{Config, ConnectionSettings},
     db::{self, Db},
-    http::{Connections, Drain, Limits, Readiness, State, problem::ProblemType},
+    http::{Connections, Drain, Limits, Readiness, State, limits::Streams, problem::ProblemType},
     jobs,
     keys::Keys,
     metrics::Metrics,
@@ -30,13 +30,14 @@ use crate::{
             passwords::{self, Passwords},
             rehash::RehashQueue,
         },
+        events::Hub,
         export::Exports,
         idempotency::InFlight,
         import::Imports,
         quotas::Quotas,
         removal::Removals,
     },
-    telemetry,
+    systemd, telemetry, traces,
 };
 
 /// Maximum number of connections waiting to be accepted (`listen` backlog).
@@ -48,6 +49,10 @@ pub(super) async fn run() -> Result<(), String> {
     // `Config::load` has already validated the filter.
     let filter = EnvFilter::try_new(&config.log_filter).unwrap_or_default();
     telemetry::start(filter, config.log_format);
+    let traces = match config.traces.clone() {
+        Some(settings) => Some(traces::Exporter::start(settings).await?),
+        None => None,
+    };
     // Install the handlers before listening, so that no signal is missed.
     let mut signals =
         signals().map_err(|error| format!("cannot install signal handlers: {error}"))?;
@@ -70,6 +75,7 @@ pub(super) async fn run() -> Result<(), String> {
         tracing::warn!("JWT_SECRET is unset: access tokens become invalid when the service stops");
         random_keys()
     });
+    let connections = Connections::new(with_open_files(config.connections));
     let state = State {
         db,
         passwords,
@@ -85,6 +91,9 @@ pub(super) async fn run() -> Result<(), String> {
         removals: Removals::default(),
         quotas: Quotas::new(config.quotas),
         in_flight: InFlight::default(),
+        events: Hub::default(),
+        events_keep: config.events_keep,
+        streams: Streams::new(connections.limit()),
         limits: Limits::new(&config.limits),
         drain: Drain::default(),
         readiness: Readiness::default(),
@@ -96,7 +105,6 @@ pub(super) async fn run() -> Result<(), String> {
     let cannot_serve = |error| format!("cannot serve on {address}: {error}");
     let stop_listener = listener.try_clone().map_err(cannot_serve)?;
     let db = state.db.clone();
-    let connections = Connections::new(with_open_files(config.connections));
     let metrics_server = start_metrics(metrics_listener, &state, &connections)?;
     let origins = config.origins;
     let server = server::build(
@@ -112,7 +120,7 @@ pub(super) async fn run() -> Result<(), String> {
     jobs::watchdog::start(&jobs, &drain, address, db.workers());
     tokio::spawn(async move {
         wait_for_signal(&mut signals).await;
-        tell_systemd(NotifyState::Stopping);
+        systemd::tell(NotifyState::Stopping);
         tracing::info!("stopping: finishing the requests in progress");
         server::stop(handle, &stop_listener, &drain).await;
     });
@@ -120,7 +128,7 @@ pub(super) async fn run() -> Result<(), String> {
         database = %config.database,
         "serving on http://{address}, API documentation at http://{address}/docs"
     );
-    tell_systemd(NotifyState::Ready);
+    systemd::tell(NotifyState::Ready);
     let result = server.await;
     jobs.stop().await;
     if let Some(server) = metrics_server {
@@ -131,6 +139,9 @@ pub(super) async fn run() -> Result<(), String> {
             error = error.with_cause(),
             "the database was not closed cleanly"
         );
+    }
+    if let Some(traces) = traces {
+        traces.stop().await;
     }
     result.map_err(|error| format!("the server failed: {error}"))?;
     tracing::info!("stopped");
@@ -156,14 +167,8 @@ async fn open(config: &Config) -> Result<Db, String> {
             report.pending
         ));
     }
-    Db::open_with(database, config.database_connections).await
-}
-
-/// Does nothing if systemd did not start the service with `Type=notify`.
-fn tell_systemd(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "systemd cannot be told the state of the service");
-    }
+    let db = Db::open_with(database, config.database_connections).await?;
+    Ok(db.with_replicas(&config.replicas))
 }
 
 /// Lowers `MAX_CONNECTIONS` to the number that the limit of open files allows. Without this, the
@@ -210,7 +215,11 @@ fn start_metrics(
     let server = server::metrics::build(listener, metrics, state, connections);
     let server = server.map_err(|error| format!("cannot serve metrics: {error}"))?;
     let handle = server.handle();
-    tokio::spawn(server);
+    tokio::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "metrics are no longer served");
+        }
+    });
     Ok(Some(handle))
 }
 

@@ -180,7 +180,7 @@ pub(super) fn frontend(text: &str) -> Result<Option<Url>, String> {
 
 /// Reads a URL without username and password by `read`, or returns the error `refused`. Errors do not
 /// repeat the text, because it may have a password.
-fn optional_url<T>(
+pub(super) fn optional_url<T>(
     text: &str,
     read: impl FnOnce(Url) -> Option<T>,
     refused: &str,

@@ -21,7 +21,7 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
 pub(super) const DATABASE_URL: Setting = setting(
     "DATABASE_URL",
     "sqlite://acclaim.db",
-    "The database URL: sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE (append ?sslmode=require for TLS)",
+    "The database URL: sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE (append ?sslmode=require for TLS), or with a comma-separated list of HOST:PORT, of which ?target_session_attrs=read-write selects the one that accepts writes",
 );
 pub(super) const DATABASE_URL_FILE: Setting = setting(
     "DATABASE_URL_FILE",
@@ -31,7 +31,17 @@ pub(super) const DATABASE_URL_FILE: Setting = setting(
 pub(super) const DATABASE_CONNECTIONS: Setting = setting(
     "DATABASE_CONNECTIONS",
     "32",
-    "The maximum number of PostgreSQL connections of this process, 7 to 1000. PostgreSQL's max_connections must suffice for all servers",
+    "The maximum number of PostgreSQL connections of this process, 7 to 1000, to the primary and to each replica. PostgreSQL's max_connections must suffice for all servers",
+);
+pub(super) const DATABASE_REPLICA_URL: Setting = setting(
+    "DATABASE_REPLICA_URL",
+    "",
+    "The URLs of PostgreSQL replicas that answer reads, separated by spaces. `weight=2` among the parameters of a URL gives a replica twice the share of one without",
+);
+pub(super) const DATABASE_REPLICA_URL_FILE: Setting = setting(
+    "DATABASE_REPLICA_URL_FILE",
+    "",
+    "A file that contains the URLs of the replicas, to use in place of DATABASE_REPLICA_URL",
 );
 pub(super) const HOST: Setting = setting(
     "HOST",
@@ -68,6 +78,11 @@ pub(super) const REFRESH_TOKEN_EXPIRE_DAYS: Setting = setting(
     "REFRESH_TOKEN_EXPIRE_DAYS",
     "30",
     "The lifetime of a session after its last refresh, 1 to 365 days",
+);
+pub(super) const EVENTS_KEEP: Setting = setting(
+    "EVENTS_KEEP",
+    "7",
+    "The number of days for which the event log keeps events, 1 to 365. A client that was away for longer reads the present state instead",
 );
 pub(super) const CORS_ALLOWED_ORIGINS: Setting = setting(
     "CORS_ALLOWED_ORIGINS",
@@ -144,6 +159,31 @@ pub(super) const METRICS_ADDR: Setting = setting(
     "",
     "The IP address and port on which GET /metrics serves OpenMetrics, such as 127.0.0.1:9464; if unset, nothing is measured. It has no authentication: keep it from the public",
 );
+pub(super) const OTEL_EXPORTER_OTLP_ENDPOINT: Setting = setting(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "",
+    "The URL of an OpenTelemetry collector that takes OTLP over HTTP with protobuf, such as http://127.0.0.1:4318; if unset, there are no traces. /v1/traces is appended",
+);
+pub(super) const OTEL_EXPORTER_OTLP_HEADERS: Setting = setting(
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "",
+    "A comma-separated list of headers for the collector, NAME=VALUE with percent-encoded values, such as an API key",
+);
+pub(super) const OTEL_SERVICE_NAME: Setting = setting(
+    "OTEL_SERVICE_NAME",
+    "acclaim",
+    "The name of this service in traces",
+);
+pub(super) const OTEL_TRACES_SAMPLER: Setting = setting(
+    "OTEL_TRACES_SAMPLER",
+    "parentbased_always_on",
+    "The requests with a trace: always_on, always_off or traceidratio; with the prefix parentbased_, a request with the header traceparent has one if the caller says so",
+);
+pub(super) const OTEL_TRACES_SAMPLER_ARG: Setting = setting(
+    "OTEL_TRACES_SAMPLER_ARG",
+    "1",
+    "The share of requests for traceidratio and parentbased_traceidratio, 0 to 1",
+);
 pub(super) const RUST_LOG: Setting = setting(
     "RUST_LOG",
     "warn,acclaim=info",
@@ -153,10 +193,12 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "The log format: text or json");
 
 /// All settings, in the order of the documentation.
-pub const SETTINGS: [&Setting; 28] = [
+pub const SETTINGS: [&Setting; 36] = [
     &DATABASE_URL,
     &DATABASE_URL_FILE,
     &DATABASE_CONNECTIONS,
+    &DATABASE_REPLICA_URL,
+    &DATABASE_REPLICA_URL_FILE,
     &HOST,
     &PORT,
     &PUBLIC_URL,
@@ -165,6 +207,7 @@ pub const SETTINGS: [&Setting; 28] = [
     &JWT_KEY_FILE,
     &ACCESS_TOKEN_EXPIRE_MINUTES,
     &REFRESH_TOKEN_EXPIRE_DAYS,
+    &EVENTS_KEEP,
     &CORS_ALLOWED_ORIGINS,
     &FRONTEND_URL,
     &AUTO_MIGRATE,
@@ -180,6 +223,11 @@ pub const SETTINGS: [&Setting; 28] = [
     &MAX_CONNECTIONS_PER_ADDRESS,
     &TRUSTED_PROXIES,
     &METRICS_ADDR,
+    &OTEL_EXPORTER_OTLP_ENDPOINT,
+    &OTEL_EXPORTER_OTLP_HEADERS,
+    &OTEL_SERVICE_NAME,
+    &OTEL_TRACES_SAMPLER,
+    &OTEL_TRACES_SAMPLER_ARG,
     &RUST_LOG,
     &LOG_FORMAT,
 ];

@@ -179,9 +179,15 @@ impl Autocommit {
         let Kind::ExpensiveList(list) = &self.kind else {
             return connection.rows(statement).await;
         };
-        let canceller = connection.canceller();
-        let rows = connection.rows(statement);
-        let limited = list.run(|limit| self.pool.limit(&canceller, limit, rows));
+        let limited = list.run(|limit| async move {
+            let canceller = connection.canceller();
+            connection.limit_statements(Some(limit));
+            let rows = connection.rows(statement);
+            match canceller {
+                Some(canceller) => self.pool.limit(&canceller, limit, rows).await,
+                None => rows.await,
+            }
+        });
         // Boxed, because the future of every other read would contain it.
         Box::pin(limited).await
     }

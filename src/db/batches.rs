@@ -16,9 +16,9 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     Transaction,
-    connection::Mode,
+    mode::Mode,
     pool::Pool,
-    queues::{Entered, InFlight, MAX_BATCH, Queues, Request, SLOW, Work},
+    queues::{Entered, InFlight, MAX_BATCH, Queues, Request, SLOW, Work, wait_span},
     transaction::{in_one_statement, in_transaction},
 };
 use crate::{error::Error, metrics};
@@ -89,7 +89,10 @@ impl<B: BatchedWrite> Batches<B> {
         let writes = Writes::new(Arc::clone(pool));
         match self.0.enter(writes, (), row) {
             Entered::Started(row, _in_flight) => write_alone::<B>(pool, &row).await,
-            Entered::Waiting(answered) => answered.await.unwrap_or_else(|_| Err(lost())),
+            Entered::Waiting(answered) => {
+                let _span = wait_span();
+                answered.await.unwrap_or_else(|_| Err(lost()))
+            }
         }
     }
 }

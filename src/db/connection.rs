@@ -9,29 +9,28 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{
-    Stream, StreamExt, TryStreamExt,
-    stream::{self, BoxStream},
-};
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use migration::Servers;
 use sea_orm::{DbBackend, ExecResult, QueryResult, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgConnection, SqliteConnection,
-    postgres::PgConnectOptions, query, query_as, query_with, sqlite::SqliteConnectOptions,
+    AssertSqlSafe, ConnectOptions, Connection as _, Executor, SqliteConnection, query, query_with,
+    sqlite::SqliteConnectOptions,
 };
-use time::OffsetDateTime;
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout, timeout_at},
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::{
+    availability::Availability,
+    error::ends_connection,
+    gate::Gate,
+    mode::Mode,
+    postgres::{PostgresConnection, ServerProcess},
+    statement::{self, all_within_limit, within_limit},
 };
+use crate::traces::Child;
 
-use super::{CLIENT_CHECK, availability::Availability, error::ends_connection, gate::Gate};
-
-/// Time limit of one statement. It is above PostgreSQL's own `statement_timeout`, and ends waiting
-/// for a server that does not answer.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
-const SERVER_PROCESS: &str =
-    "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+/// Time limit of one attempt at connecting.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CANCEL: &str = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
                       WHERE pid = $1 AND backend_start = $2";
 /// Time to wait for a permit, to connect and to send [`CANCEL`].
@@ -45,7 +44,7 @@ const SQLITE_STEPS: i32 = 1_000;
 #[derive(Clone)]
 pub(super) enum Options {
     Sqlite(Box<SqliteConnectOptions>),
-    Postgres(Box<PgConnectOptions>),
+    Postgres(Servers),
 }
 
 impl Options {
@@ -71,22 +70,9 @@ impl Options {
                     abandoned,
                 }
             }
-            Self::Postgres(options) => {
-                let mut connection = options.connect().await?;
-                // PostgreSQL before version 14 lacks this setting and finishes the statement.
-                // The rest of the second is for the cancellation itself.
-                let check = format!(
-                    "SET client_connection_check_interval = {}",
-                    (CLIENT_CHECK * 4 / 5).as_millis()
-                );
-                let _ = connection.execute(AssertSqlSafe(check)).await;
-                let process = query_as(SERVER_PROCESS).fetch_one(&mut connection);
-                Connection::Postgres {
-                    process: process.await?,
-                    connection,
-                    cancelled: Arc::default(),
-                    availability: Arc::clone(availability),
-                }
+            Self::Postgres(servers) => {
+                let opened = PostgresConnection::open(servers, CONNECT_TIMEOUT, availability);
+                Connection::Postgres(opened.await?)
             }
         })
     }
@@ -99,32 +85,14 @@ impl Options {
     }
 }
 
-/// A kind of transaction.
-#[derive(Clone, Copy)]
-pub(super) enum Mode {
-    /// Reads and writes.
-    Write,
-    /// Reads one state of the database: that of its first statement.
-    Snapshot,
-}
-
 /// Dropping it closes it and cancels its running statement.
 pub(super) enum Connection {
     Sqlite {
         connection: Box<SqliteConnection>,
         abandoned: Abandoned,
     },
-    Postgres {
-        connection: PgConnection,
-        process: ServerProcess,
-        cancelled: Arc<AtomicBool>,
-        availability: Arc<Availability>,
-    },
+    Postgres(PostgresConnection),
 }
-
-/// The id of PostgreSQL's process for a connection, and its start. A later process can have the same
-/// id.
-type ServerProcess = (i32, OffsetDateTime);
 
 /// Cancels the statement that a connection runs, or the next one if none runs. The statement fails
 /// and changes nothing, unless it is just ending. The connection is closed after that.
@@ -140,10 +108,11 @@ impl Canceller {
     /// of `permits`.
     pub(super) async fn cancel(&self, options: &Options, permits: &Semaphore) {
         self.cancelled.store(true, Ordering::Relaxed);
-        if let (Some((pid, started)), Options::Postgres(options)) = (self.process, options) {
+        if let (Some((pid, started)), Options::Postgres(servers)) = (self.process, options) {
             let cancel = async {
                 let _permit = permits.acquire().await;
-                let mut connection = options.connect().await?;
+                let opened = servers.connect(CANCEL_LIMIT, &[]).await?;
+                let mut connection = opened.connection;
                 let cancel = query(CANCEL).bind(pid).bind(started);
                 let cancel = cancel.execute(&mut connection).await;
                 cancel.and(connection.close().await)
@@ -168,7 +137,7 @@ impl Drop for Abandoned {
     }
 }
 
-/// Prepares `$statement` with its values for either kind of connection.
+/// Prepares `$statement` with its values for SQLite.
 macro_rules! prepared {
     ($statement:expr) => {{
         let values = $statement.values.clone().unwrap_or(Values(Vec::new()));
@@ -181,39 +150,54 @@ impl Connection {
         &mut self,
         statement: &Statement,
     ) -> Result<Vec<QueryResult>, sqlx::Error> {
-        within_limit(async {
+        within_limit(self.span(&statement.sql), async {
             Ok(match self {
                 Self::Sqlite { connection, .. } => {
                     let rows = prepared!(statement).fetch_all(&mut **connection).await?;
                     rows.into_iter().map(Into::into).collect()
                 }
-                Self::Postgres {
-                    connection,
-                    availability,
-                    ..
-                } => {
-                    let rows = prepared!(statement).fetch_all(connection);
-                    let rows = availability.unless_hung(rows).await?;
-                    rows.into_iter().map(Into::into).collect()
-                }
+                Self::Postgres(connection) => connection.rows(statement).await?,
             })
         })
         .await
     }
 
-    /// The rows of `statement` as they come. [`STATEMENT_LIMIT`] applies to all of them together.
+    /// Prepares for [`stream`](Self::stream). Returns what [`leave`](Self::leave) needs.
+    pub(super) async fn enter(&mut self) -> Result<bool, sqlx::Error> {
+        match self {
+            Self::Sqlite { .. } => Ok(false),
+            Self::Postgres(connection) => within_limit(Child::default(), connection.enter()).await,
+        }
+    }
+
+    /// Ends what [`enter`](Self::enter) began, after the `outcome` of a stream.
+    pub(super) async fn leave(
+        &mut self,
+        entered: bool,
+        outcome: Result<(), sqlx::Error>,
+    ) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite { .. } => outcome,
+            Self::Postgres(connection) => {
+                within_limit(Child::default(), connection.leave(entered, outcome)).await
+            }
+        }
+    }
+
+    /// The rows of `statement` as they come. The time limit of a statement applies to all of them together. The
+    /// caller must [enter](Self::enter) before and [leave](Self::leave) after it.
     pub(super) fn stream<'a>(
         &'a mut self,
         statement: &'a Statement,
     ) -> BoxStream<'a, Result<QueryResult, sqlx::Error>> {
+        let span = self.span(&statement.sql);
         match self {
             Self::Sqlite { connection, .. } => {
                 let rows = prepared!(statement).fetch(&mut **connection);
-                all_within_limit(rows.map_ok(Into::into)).boxed()
+                all_within_limit(span, rows.map_ok(Into::into)).boxed()
             }
-            Self::Postgres { connection, .. } => {
-                let rows = prepared!(statement).fetch(connection);
-                all_within_limit(rows.map_ok(Into::into)).boxed()
+            Self::Postgres(connection) => {
+                all_within_limit(span, connection.stream(statement)).boxed()
             }
         }
     }
@@ -222,20 +206,13 @@ impl Connection {
         &mut self,
         statement: &Statement,
     ) -> Result<ExecResult, sqlx::Error> {
-        within_limit(async {
+        within_limit(self.span(&statement.sql), async {
             Ok(match self {
                 Self::Sqlite { connection, .. } => {
                     let done = prepared!(statement).execute(&mut **connection);
                     done.await?.into()
                 }
-                Self::Postgres {
-                    connection,
-                    availability,
-                    ..
-                } => {
-                    let done = prepared!(statement).execute(connection);
-                    availability.unless_hung(done).await?.into()
-                }
+                Self::Postgres(connection) => connection.execute(statement).await?,
             })
         })
         .await
@@ -243,35 +220,45 @@ impl Connection {
 
     /// Runs `sql` without preparing it. It may consist of several statements.
     pub(super) async fn execute_simple(&mut self, sql: &str) -> Result<ExecResult, sqlx::Error> {
-        within_limit(async {
-            let sql = AssertSqlSafe(sql);
+        within_limit(self.span(sql), async {
             Ok(match self {
-                Self::Sqlite { connection, .. } => connection.execute(sql).await?.into(),
-                Self::Postgres {
-                    connection,
-                    availability,
-                    ..
-                } => {
-                    let done = connection.execute(sql);
-                    availability.unless_hung(done).await?.into()
+                Self::Sqlite { connection, .. } => {
+                    connection.execute(AssertSqlSafe(sql)).await?.into()
                 }
+                Self::Postgres(connection) => connection.execute_simple(sql).await?,
             })
         })
         .await
     }
 
-    pub(super) fn canceller(&self) -> Canceller {
+    fn span(&self, sql: &str) -> Child {
+        let backend = match self {
+            Self::Sqlite { .. } => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+        };
+        statement::begin(backend, sql)
+    }
+
+    /// `None` through a pooler: the process that it would cancel may run the statement of another client.
+    /// There the [limit](Self::limit_statements) applies.
+    pub(super) fn canceller(&self) -> Option<Canceller> {
         match self {
-            Self::Sqlite { abandoned, .. } => Canceller {
+            Self::Sqlite { abandoned, .. } => Some(Canceller {
                 cancelled: Arc::clone(&abandoned.0),
                 process: None,
-            },
-            Self::Postgres {
-                process, cancelled, ..
-            } => Canceller {
-                cancelled: Arc::clone(cancelled),
-                process: Some(*process),
-            },
+            }),
+            Self::Postgres(connection) => Some(Canceller {
+                cancelled: Arc::clone(&connection.cancelled),
+                process: Some(connection.process?),
+            }),
+        }
+    }
+
+    /// Sets the time limit of each statement, or of each in the next transaction; `None` is the usual one. It
+    /// applies where there is no [canceller](Self::canceller).
+    pub(super) fn limit_statements(&mut self, limit: Option<Duration>) {
+        if let Self::Postgres(connection) = self {
+            connection.limit = limit;
         }
     }
 
@@ -281,59 +268,53 @@ impl Connection {
             abandoned: Abandoned(cancelled),
             ..
         }
-        | Self::Postgres { cancelled, .. }) = self;
+        | Self::Postgres(PostgresConnection { cancelled, .. })) = self;
         cancelled.load(Ordering::Relaxed)
     }
 
     /// Begins a transaction.
     pub(super) async fn begin(&mut self, mode: Mode) -> Result<(), sqlx::Error> {
-        let sql = match (self as &Self, mode) {
-            // A deferred transaction that reads first may be refused the lock for its first write.
-            (Self::Sqlite { .. }, Mode::Write) => "BEGIN IMMEDIATE",
-            (Self::Sqlite { .. }, Mode::Snapshot) | (Self::Postgres { .. }, Mode::Write) => "BEGIN",
-            (Self::Postgres { .. }, Mode::Snapshot) => {
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        match self {
+            Self::Sqlite { .. } => {
+                let begin = match mode {
+                    // A deferred transaction that reads first may be refused the lock for its first write.
+                    Mode::Write => "BEGIN IMMEDIATE",
+                    Mode::Snapshot => "BEGIN",
+                };
+                self.execute_simple(begin).await.map(drop)
             }
-        };
-        self.execute_simple(sql).await.map(drop)
+            Self::Postgres(connection) => {
+                let span = statement::begin(DbBackend::Postgres, "BEGIN");
+                within_limit(span, connection.begin(mode)).await
+            }
+        }
+    }
+
+    /// Ends the transaction by `sql`: COMMIT or ROLLBACK.
+    pub(super) async fn end(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite { .. } => self.execute_simple(sql).await.map(drop),
+            Self::Postgres(connection) => {
+                let span = statement::begin(DbBackend::Postgres, sql);
+                within_limit(span, connection.end(sql)).await
+            }
+        }
     }
 
     /// Closes the connection and waits until it is closed. An error means that it is closed already.
     pub(super) async fn close(self) {
         let _ = match self {
             Self::Sqlite { connection, .. } => connection.close().await,
-            Self::Postgres { connection, .. } => connection.close().await,
+            Self::Postgres(connection) => connection.close().await,
         };
     }
 
     pub(super) async fn ping(&mut self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite { connection, .. } => connection.ping().await,
-            Self::Postgres { connection, .. } => connection.ping().await,
+            Self::Postgres(connection) => connection.ping().await,
         }
     }
-}
-
-async fn within_limit<T>(
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
-    let outcome = timeout(STATEMENT_LIMIT, work).await;
-    outcome.unwrap_or_else(|_| Err(timed_out()))
-}
-
-fn all_within_limit<'a, T>(
-    items: impl Stream<Item = Result<T, sqlx::Error>> + Send + 'a,
-) -> impl Stream<Item = Result<T, sqlx::Error>> + Send + 'a {
-    let end = Instant::now() + STATEMENT_LIMIT;
-    stream::unfold(Box::pin(items), move |mut items| async move {
-        let next = timeout_at(end, items.next()).await;
-        let item = next.unwrap_or_else(|_| Some(Err(timed_out())))?;
-        Some((item, items))
-    })
-}
-
-pub(super) fn timed_out() -> sqlx::Error {
-    sqlx::Error::Io(io::ErrorKind::TimedOut.into())
 }
 
 /// True if the connection that returned `error` can be used again: the database answered, and is
@@ -357,14 +338,22 @@ pub(super) fn is_stale(error: &sqlx::Error) -> bool {
     }
 }
 
+/// True if the server refused to write (25006): it is a standby now, and another one is the primary.
+pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
+    let refusal = error.as_database_error();
+    refusal.is_some_and(|refusal| refusal.code().as_deref() == Some("25006"))
+}
+
 /// True if the server did not answer the attempt at connecting that returned `error`, or is starting
 /// or shutting down (57P01 to 57P03).
 pub(super) fn is_unreachable(error: &sqlx::Error) -> bool {
     match error {
         // A proxy without a server closes the connection, which SQLx takes for an invalid response.
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
+        // Class 08: a pooler cannot reach the server.
         sqlx::Error::Database(refusal) => {
-            refusal.code().is_some_and(|code| code.starts_with("57P"))
+            let code = refusal.code().unwrap_or_default();
+            code.starts_with("57P") || code.starts_with("08")
         }
         _ => false,
     }

@@ -5,13 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use migration::Database;
-use sqlx::{
-    ConnectOptions, PgConnection, SqliteConnection, postgres::PgConnectOptions, query_scalar,
-};
+use migration::{Database, Opened, Servers, Session};
+use sqlx::{ConnectOptions, SqliteConnection, postgres::PgConnectOptions, query_scalar};
 use time::OffsetDateTime;
 
-use super::{BUSY_TIMEOUT, STATEMENT_TIMEOUT};
+use super::{BUSY_TIMEOUT, STATEMENT_TIMEOUT, connection::CONNECT_TIMEOUT};
 
 /// The state of a database.
 #[derive(Debug)]
@@ -42,15 +40,24 @@ pub struct Sqlite {
 
 /// The state of a database server.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each with its own finding"
+)]
 pub struct Postgres {
     /// `server_version_num`: 150018 is 15.18.
     pub version: i32,
-    /// True if the role is a superuser.
-    pub superuser: bool,
     /// True if the connection uses TLS.
     pub encrypted: bool,
-    /// True if the server runs on this machine.
+    /// True if the server, or each of them, runs on this machine.
     pub local: bool,
+    /// What lasts between transactions.
+    pub session: Session,
+    /// True if the server has a time limit for the statements of the role, and for those of clients that
+    /// are gone.
+    pub has_limits: bool,
+    /// True if the URL lists several servers, and one that accepts no writes would be used.
+    pub may_be_standby: bool,
     /// Connections of all clients together that are not reserved for superusers.
     pub connections: i32,
     /// Seconds by which its clock is ahead of this machine's. Negative if it is behind.
@@ -69,13 +76,7 @@ pub async fn inspect(database: &Database) -> Result<Inspection, String> {
                 Err(error) => Err(error),
             }
         }
-        Database::Postgres(options) => {
-            let timeout = [("statement_timeout", STATEMENT_TIMEOUT)];
-            match options.as_ref().clone().options(timeout).connect().await {
-                Ok(mut connection) => postgres(&mut connection, is_local(options)).await,
-                Err(error) => Err(error),
-            }
-        }
+        Database::Postgres(servers) => postgres(servers).await,
     };
     looked.map_err(|error| database.explain(&error))
 }
@@ -109,15 +110,20 @@ pub(super) fn damage(found: &[String]) -> Vec<String> {
     damage.map(str::to_owned).collect()
 }
 
-async fn postgres(connection: &mut PgConnection, local: bool) -> Result<Inspection, sqlx::Error> {
+async fn postgres(servers: &Servers) -> Result<Inspection, sqlx::Error> {
+    let mut opened = servers.connect(CONNECT_TIMEOUT, &[]).await?;
+    let timeout = STATEMENT_TIMEOUT.as_millis();
+    let begin = format!("BEGIN; SET LOCAL statement_timeout = {timeout}");
+    opened.begin(&begin).await?;
+    let Opened {
+        connection,
+        session,
+    } = &mut opened;
     let asked = Instant::now();
     let version: i32 = query_scalar("SELECT current_setting('server_version_num')::int")
         .fetch_one(&mut *connection)
         .await?;
     let answered = asked.elapsed();
-    let superuser = query_scalar("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-        .fetch_one(&mut *connection)
-        .await?;
     let encrypted = query_scalar("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
         .fetch_one(&mut *connection)
         .await?;
@@ -128,6 +134,9 @@ async fn postgres(connection: &mut PgConnection, local: bool) -> Result<Inspecti
     let connections = query_scalar(connections)
         .fetch_one(&mut *connection)
         .await?;
+    let limits = "SELECT count(*) = 2 FROM pg_settings WHERE reset_val <> '0' \
+                  AND name IN ('statement_timeout', 'client_connection_check_interval')";
+    let has_limits = query_scalar(limits).fetch_one(&mut *connection).await?;
     let before = OffsetDateTime::now_utc();
     let theirs: f64 = query_scalar("SELECT extract(epoch FROM clock_timestamp())::float8")
         .fetch_one(connection)
@@ -138,9 +147,11 @@ async fn postgres(connection: &mut PgConnection, local: bool) -> Result<Inspecti
         answered,
         facts: Facts::Postgres(Postgres {
             version,
-            superuser,
             encrypted,
-            local,
+            local: servers.options().iter().all(is_local),
+            session: *session,
+            has_limits,
+            may_be_standby: servers.may_be_standbys(),
             connections,
             ahead: theirs - ours,
         }),

@@ -7,20 +7,20 @@ use std::{
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use tokio::{
-    sync::Semaphore,
+    sync::{Notify, Semaphore},
     time::{Instant, timeout},
 };
 
 use super::{
     availability::Availability,
-    connection::{Connection, Options, is_unreachable, timed_out},
+    connection::{CONNECT_TIMEOUT, Connection, Options, is_unreachable},
     gate::Gate,
+    running_server::RunningServer,
     sizes::EXTRA_CONNECTIONS,
+    statement::timed_out,
 };
 use crate::metrics;
 
-/// Time limit of one attempt at connecting.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A connection is pinged before use if it was idle for longer: it may have been closed.
 const PING_IF_IDLE_FOR: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
@@ -39,6 +39,10 @@ pub(super) struct Shared {
     pub extra_connections: Semaphore,
     /// What shared queries count; unset if metrics are off.
     pub metrics: OnceLock<Arc<metrics::Metrics>>,
+    /// Notified after each commit of a write.
+    pub commits: Notify,
+    /// Connections to another server are refused, if this is set.
+    pub only: Option<Arc<RunningServer>>,
 }
 
 pub(super) struct Manager {
@@ -55,6 +59,8 @@ pub(super) struct Manager {
 pub(super) struct Slot {
     /// `None` while it is leased, and after that unless it was released.
     pub connection: Option<Connection>,
+    /// The [changes](RunningServer::changes) of the only server before it was opened.
+    pub changes: u64,
     pub expires: Instant,
     pub idle_since: Instant,
 }
@@ -64,10 +70,12 @@ impl managed::Manager for Manager {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<Slot, sqlx::Error> {
+        let changes = self.changes();
         // Boxed, because the future of connecting is large and every lease would contain it.
         let connection = Box::pin(self.connect()).await?;
         Ok(Slot {
             connection: Some(connection),
+            changes,
             expires: self.expiry(),
             idle_since: Instant::now(),
         })
@@ -77,7 +85,9 @@ impl managed::Manager for Manager {
     /// trip.
     async fn recycle(&self, slot: &mut Slot, _: &Metrics) -> RecycleResult<sqlx::Error> {
         let now = Instant::now();
-        let is_outdated = now >= slot.expires || self.was_cleared_after(slot.idle_since);
+        let is_outdated = now >= slot.expires
+            || self.was_cleared_after(slot.idle_since)
+            || slot.changes != self.changes();
         let Some(connection) = slot.connection.as_mut().filter(|_| !is_outdated) else {
             return Err(RecycleError::message("closed or outdated"));
         };
@@ -118,7 +128,14 @@ impl Manager {
     /// Attempts to connect, even while the database counts as unreachable, and notes the outcome.
     pub(super) async fn attempt(&self) -> Result<Connection, sqlx::Error> {
         let begun = Instant::now();
-        let connect = self.options.connect(&self.gate, &self.shared.availability);
+        let connect = async {
+            let connect = self.options.connect(&self.gate, &self.shared.availability);
+            let mut connection = connect.await?;
+            if let Some(server) = &self.shared.only {
+                server.check(&mut connection).await?;
+            }
+            Ok(connection)
+        };
         let outcome = timeout(CONNECT_TIMEOUT, connect).await;
         let outcome = outcome.unwrap_or_else(|_| Err(timed_out()));
         match &outcome {
@@ -126,6 +143,12 @@ impl Manager {
             _ => self.shared.availability.answered(),
         }
         outcome
+    }
+
+    /// 0 if the pool may use any server.
+    pub(super) fn changes(&self) -> u64 {
+        let only = self.shared.only.as_ref();
+        only.map_or(0, |server| server.changes())
     }
 
     pub(super) fn expiry(&self) -> Instant {
@@ -150,6 +173,8 @@ impl Default for Shared {
             availability: Arc::default(),
             extra_connections: Semaphore::new(EXTRA_CONNECTIONS),
             metrics: OnceLock::new(),
+            commits: Notify::new(),
+            only: None,
         }
     }
 }

@@ -14,18 +14,24 @@ mod insert;
 mod inspect;
 mod manager;
 mod merges;
+mod mode;
 mod moment;
 mod octets;
+mod open;
 mod page;
 mod per_worker;
 mod places;
 mod pool;
+mod postgres;
 mod queues;
+mod replicas;
 mod retry;
 mod rows;
+mod running_server;
 mod single_flight;
 mod sizes;
 mod sqlite_file;
+mod statement;
 mod statistics;
 mod subquery;
 pub mod tables;
@@ -43,35 +49,32 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
-use migration::Database;
 use sea_orm::DbBackend;
-use sqlx::{
-    postgres::PgConnectOptions,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-};
 use tokio::time::sleep;
 
 use crate::error::Error;
 pub use autocommit::Autocommit;
 pub use batches::BatchedWrite;
 use batches::{Batches, LARGE, write_alone};
-use connection::{Mode, Options};
+use connection::Options;
 pub use constraint::{Constraint, OnConstraint};
 pub use first::First;
 pub use held::Held;
 pub use insert::{insert_all, insert_new};
 pub use inspect::{Facts, Inspection, Postgres, Sqlite, inspect};
 pub use merges::Merges;
+use mode::Mode;
 pub use moment::comparable;
 pub use octets::octets;
 pub use page::{count_up_to, page, with_column};
 use per_worker::PerWorker;
 use pool::Pool;
+use replicas::Replicas;
+pub use replicas::{Position, Reader, ReplicaState, ReplicaStatistics};
 use retry::retry;
 pub use rows::Rows;
 use single_flight::SingleFlight;
 pub use single_flight::{Found, SharedRead};
-use sizes::{DEFAULT_CONNECTIONS, divide};
 pub use sizes::{LONG_SNAPSHOTS, workers};
 pub use sqlite_file::{Checked, Occupied, back_up, check, companion, folder, replace, sync_folder};
 pub use statistics::PoolStatistics;
@@ -84,19 +87,13 @@ pub use values_table::{RowFilter, ValuesTable};
 pub use wal::WriteAheadLog;
 
 /// PostgreSQL cancels a statement after this time.
-const STATEMENT_TIMEOUT: &str = "10s";
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// PostgreSQL cancels a statement within this time after its client disconnects.
 const CLIENT_CHECK: Duration = Duration::from_secs(1);
 /// Total time to wait for a connection, connect and ping.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time that an SQLite connection waits for the lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// SQLite truncates its write-ahead log to this many bytes after a checkpoint.
-const JOURNAL_SIZE_LIMIT: &str = "67108864";
-/// Size of the page cache of SQLite's writer: 16 MiB, as a negative number of KiB.
-const WRITER_CACHE: &str = "-16384";
-/// Pages of 4 KiB in SQLite's write-ahead log from which on a commit copies them to the database file.
-const CHECKPOINT_PAGES: &str = "4000";
 /// Time between two looks at whether the write-ahead log is still full.
 const LOG_PAUSE: Duration = Duration::from_millis(200);
 /// The cause for the operator's log.
@@ -118,93 +115,10 @@ pub struct Db {
     turns: Turns,
     /// `None` for SQLite.
     merges: Option<Merges>,
+    replicas: Option<Replicas>,
 }
 
 impl Db {
-    /// Connects, for a program that needs few connections. The error is one sentence for the operator.
-    pub async fn open(database: &Database) -> Result<Self, String> {
-        Self::open_with(database, DEFAULT_CONNECTIONS).await
-    }
-
-    /// Connects. On PostgreSQL the process has at most `connections` connections, at least 7, if there
-    /// are at most [`workers`](Self::workers) workers: those of all pools, and one to probe an
-    /// unreachable server or to cancel a statement. The error is one sentence for the operator.
-    pub async fn open_with(database: &Database, connections: usize) -> Result<Self, String> {
-        database.check_connection().await?;
-        let db = match database {
-            Database::Sqlite(options) if !options.get_filename().exists() => {
-                return Err(format!(
-                    "{database} does not exist; `acclaim migrate up` creates it"
-                ));
-            }
-            Database::Sqlite(options) => Self::sqlite(options),
-            Database::Postgres(options) => Self::postgres(options, connections),
-        };
-        for pool in [&db.writer, &db.reader.pool] {
-            let opened = pool.open().await;
-            opened.map_err(|error| database.explain(&error))?;
-        }
-        Ok(db)
-    }
-
-    /// One connection that writes, and several read-only ones, which work during a write (WAL).
-    fn sqlite(options: &SqliteConnectOptions) -> Self {
-        let options = options
-            .clone()
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            .synchronous(SqliteSynchronous::Full);
-        let writer = options
-            .clone()
-            .journal_mode(SqliteJournalMode::Wal)
-            .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT)
-            // In a transaction, SQLite keeps the pages that a statement changes until it succeeds. From
-            // 64 KiB on it would write them to a file. Writes are bounded, so they fit in memory.
-            .pragma("temp_store", "MEMORY")
-            // Most rows change a page of their own in each index. A larger cache reads fewer of them again,
-            // and a page that changes several times between two checkpoints is copied once.
-            .pragma("cache_size", WRITER_CACHE)
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-            // Overwrites deleted rows in pages that stay in use. A job overwrites the others.
-            .pragma("secure_delete", "FAST");
-        let reader = Options::Sqlite(options.read_only(true).into());
-        Self::of_pools(
-            Pool::new(reader, places::sqlite_readers(workers())),
-            Pool::new(Options::Sqlite(writer.into()), 1),
-            (workers(), 0),
-            None,
-        )
-    }
-
-    /// One pool for the jobs, and one for each worker.
-    fn postgres(options: &PgConnectOptions, connections: usize) -> Self {
-        let options = options
-            .clone()
-            .options([("statement_timeout", STATEMENT_TIMEOUT)]);
-        let sizes @ (_, worker_pool) = divide(connections, workers());
-        let size = worker_pool + LONG_SNAPSHOTS;
-        let pool = Pool::new(Options::Postgres(options.into()), size);
-        Self::of_pools(Arc::clone(&pool), pool, sizes, Some(Merges::default()))
-    }
-
-    fn of_pools(
-        reader: Arc<Pool>,
-        writer: Arc<Pool>,
-        (workers, worker_pool): (usize, usize),
-        merges: Option<Merges>,
-    ) -> Self {
-        Self {
-            reader: Autocommit::new(reader),
-            turns: Turns::of(writer.options().backend(), writer.size()),
-            writer,
-            workers,
-            worker_pool,
-            worker_pools: WorkerPools::default(),
-            shared: PerWorker::default(),
-            merges,
-        }
-    }
-
     /// The same database for another worker.
     ///
     /// On PostgreSQL each worker has its own pool. A socket belongs to the runtime that opened it,
@@ -219,6 +133,8 @@ impl Db {
             self.worker_pools.add(&db.writer);
             db.reader = Autocommit::new(Arc::clone(&db.writer));
             db.turns = Turns::of(DbBackend::Postgres, self.worker_pool);
+            let replicas = self.replicas.as_ref();
+            db.replicas = replicas.map(|replicas| replicas.for_worker(&db, self.worker_pool));
         }
         db
     }
@@ -306,6 +222,12 @@ impl Db {
         outcome
     }
 
+    /// Waits until a write of this process has committed since the last call. For one caller: a second one
+    /// would miss commits.
+    pub async fn committed(&self) {
+        self.writer.shared().commits.notified().await;
+    }
+
     /// Runs `work` in one read-only transaction, in which all statements see the same state of the
     /// database.
     ///
@@ -385,6 +307,3 @@ impl Db {
         Ok(migration::pending(&self.reader).await?)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,6 +7,7 @@ use std::{convert::Infallible, fmt, pin::pin, sync::Arc, time::Duration};
 
 use deadpool::managed::{self, Object, PoolConfig, PoolError, QueueMode, TimeoutType, Timeouts};
 use futures_util::future::{Either, select};
+use opentelemetry::trace::SpanBuilder;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -15,12 +16,15 @@ use tokio::{
 
 use super::{
     ACQUIRE_TIMEOUT,
-    connection::{Canceller, Connection, Options, is_reusable, is_stale, is_transient},
+    connection::{
+        Canceller, Connection, Options, is_read_only, is_reusable, is_stale, is_transient,
+    },
     gate::Gate,
     manager::{MAX_LIFETIME, Manager, Shared},
     places::{Places, none_free},
+    running_server::RunningServer,
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, traces};
 
 /// Maximum time to wait at the end for connections that are in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -56,6 +60,15 @@ impl Pool {
     /// A pool of at most `size` connections. It opens them when they are needed.
     pub(super) fn new(options: Options, size: usize) -> Arc<Self> {
         Self::with_lifetime(options, size, MAX_LIFETIME)
+    }
+
+    /// A pool of at most `size` connections to `server` only.
+    pub(super) fn to(options: Options, size: usize, server: &Arc<RunningServer>) -> Arc<Self> {
+        let shared = Shared {
+            only: Some(Arc::clone(server)),
+            ..Shared::default()
+        };
+        Self::of(Manager::new(options, MAX_LIFETIME, shared.into()), size)
     }
 
     /// Another pool for the same database, of at most `size` connections.
@@ -224,6 +237,7 @@ impl Pool {
         if let Some(slot) = self.try_get().await? {
             return Ok(slot);
         }
+        let _span = traces::child(|| SpanBuilder::from_name("wait for a connection"));
         let wait = async { self.slots.get().await.map_err(pool_error) };
         let availability = &self.slots.manager().shared.availability;
         availability.while_reachable(wait).await
@@ -296,6 +310,7 @@ impl Lease {
     pub(super) async fn renew(&mut self) -> Result<(), DbErr> {
         let manager = self.pool.slots.manager();
         self.pool.clear();
+        self.slot.changes = manager.changes();
         self.connection = retry(|| Box::pin(manager.connect())).await?;
         self.slot.expires = manager.expiry();
         self.reused = false;
@@ -304,15 +319,16 @@ impl Lease {
 
     /// Returns the connection to the pool after a statement outside a transaction, or after the end
     /// of a transaction. Closes it if `error` shows that it cannot be used again, and with it the
-    /// idle ones if it turned out to be dead. Closes it after a [`Canceller`] was used.
+    /// idle ones if it turned out to be dead, or its server to be a standby. Closes it after a [`Canceller`] was used.
     pub(super) fn release(mut self, error: Option<&sqlx::Error>) {
         if self.connection.is_cancelled() {
             return;
         }
         if error.is_none_or(is_reusable) {
+            self.connection.limit_statements(None);
             self.slot.idle_since = Instant::now();
             self.slot.connection = Some(self.connection);
-        } else if error.is_some_and(is_stale) {
+        } else if error.is_some_and(|error| is_stale(error) || is_read_only(error)) {
             self.pool.clear();
         }
     }
@@ -364,7 +380,7 @@ mod tests {
             "SELECT rowid FROM words WHERE words MATCH 'word*' ORDER BY rowid DESC LIMIT 1",
         );
         assert_eq!(lease.connection.rows(&search).await.unwrap().len(), 1);
-        let canceller = lease.connection.canceller();
+        let canceller = lease.connection.canceller().unwrap();
         canceller.cancel(pool.options(), &Semaphore::new(1)).await;
         lease.connection.rows(&search).await.unwrap_err();
     }

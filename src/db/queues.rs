@@ -14,13 +14,17 @@ use std::{
     time::Duration,
 };
 
+use opentelemetry::{Context, KeyValue, context::FutureExt, trace::SpanBuilder};
 use tokio::{
     runtime::Handle,
     sync::oneshot,
     time::{Instant, sleep_until},
 };
 
-use crate::metrics;
+use crate::{
+    metrics,
+    traces::{self, Child},
+};
 
 /// Maximum number of rows or distinct keys of one query. Further requests wait for the next.
 pub(super) const MAX_BATCH: usize = 64;
@@ -61,6 +65,8 @@ pub(super) struct Request<W: Work> {
     pub input: W::Input,
     /// When it began to wait; `None` if metrics are off.
     pub since: Option<Instant>,
+    /// `None` if it is not traced.
+    pub context: Option<Context>,
     pub answer: oneshot::Sender<W::Output>,
 }
 
@@ -145,6 +151,7 @@ impl<W: Work> Queues<W> {
         queue.waiting.push(Request {
             input,
             since: work.metrics().map(|_| Instant::now()),
+            context: traces::current(),
             answer,
         });
         if !queue.is_watched() {
@@ -217,7 +224,12 @@ impl<W: Work> Queues<W> {
                 let wait = oldest.map(|oldest| oldest.elapsed());
                 metrics.observe(requests.len(), wait.unwrap_or_default());
             }
-            runtime.spawn(work.clone().answer(requests, in_flight));
+            let context = shared_span(&requests);
+            let answer = work.clone().answer(requests, in_flight);
+            match context {
+                Some(context) => runtime.spawn(answer.with_context(context)),
+                None => runtime.spawn(answer),
+            };
         }
     }
 
@@ -244,6 +256,23 @@ impl<W: Work> Queues<W> {
     fn lock(&self) -> MutexGuard<'_, HashMap<W::QueueKey, Queue<W>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Begins the span of a query for `requests`. `None` if no request is traced.
+fn shared_span<W: Work>(requests: &[Request<W>]) -> Option<Context> {
+    let contexts = requests
+        .iter()
+        .filter_map(|request| request.context.as_ref());
+    traces::shared(contexts, || {
+        let count = i64::try_from(requests.len()).unwrap_or(i64::MAX);
+        SpanBuilder::from_name("shared query")
+            .with_attributes([KeyValue::new("acclaim.requests", count)])
+    })
+}
+
+/// Begins the span of a request that waits for a query, and for its result.
+pub(super) fn wait_span() -> Child {
+    traces::child(|| SpanBuilder::from_name("wait for a shared query"))
 }
 
 /// Counts a query that began at once, for one request.

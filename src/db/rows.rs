@@ -78,6 +78,16 @@ impl RowSender {
         connection: &mut Connection,
         statement: &Statement,
     ) -> Result<(), sqlx::Error> {
+        let entered = connection.enter().await?;
+        let sent = self.send_rows(connection, statement).await;
+        connection.leave(entered, sent).await
+    }
+
+    async fn send_rows(
+        &mut self,
+        connection: &mut Connection,
+        statement: &Statement,
+    ) -> Result<(), sqlx::Error> {
         let mut rows = connection.stream(statement);
         while let Some(row) = rows.next().await {
             let row = row?;

@@ -20,7 +20,7 @@ use tokio::sync::oneshot::Sender;
 
 use super::{
     Autocommit,
-    queues::{Entered, InFlight, MAX_BATCH, Queues, Request, Work},
+    queues::{Entered, InFlight, MAX_BATCH, Queues, Request, Work, wait_span},
 };
 use crate::metrics;
 
@@ -68,7 +68,10 @@ impl<Q: SharedRead> SingleFlight<Q> {
                 let found = Q::read(connection, in_flight.key.clone(), vec![key]).await?;
                 Ok(found.into_iter().next().map(|(_, value)| value))
             }
-            Entered::Waiting(answered) => answered.await.unwrap_or_else(|_| Err(lost())),
+            Entered::Waiting(answered) => {
+                let _span = wait_span();
+                answered.await.unwrap_or_else(|_| Err(lost()))
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::metrics::Metrics;
 /// The use of the pools of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolStatistics {
-    /// On SQLite `readers` or `writer`, on PostgreSQL `workers` or `jobs`.
+    /// On SQLite `readers` or `writer`, on PostgreSQL `workers`, `jobs` or `replicas`.
     pub pool: &'static str,
     /// The maximum number of connections.
     pub size: usize,
@@ -57,18 +57,20 @@ impl Db {
 
     /// The use of the connections of this process.
     #[must_use]
-    pub fn pool_statistics(&self) -> [PoolStatistics; 2] {
+    pub fn pool_statistics(&self) -> Vec<PoolStatistics> {
         if self.writer.options().backend() == DbBackend::Sqlite {
-            [
+            return vec![
                 statistics("readers", &[Arc::clone(&self.reader.pool)]),
                 statistics("writer", &[Arc::clone(&self.writer)]),
-            ]
-        } else {
-            [
-                statistics("workers", &self.worker_pools.all()),
-                statistics("jobs", &[Arc::clone(&self.writer)]),
-            ]
+            ];
         }
+        let mut pools = vec![
+            statistics("workers", &self.worker_pools.all()),
+            statistics("jobs", &[Arc::clone(&self.writer)]),
+        ];
+        let replicas = self.replicas.as_ref();
+        pools.extend(replicas.map(|replicas| statistics("replicas", &replicas.worker_pools.all())));
+        pools
     }
 
     /// False while the database counts as unreachable.

@@ -14,7 +14,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
     autocommit::{exec_error, query_error},
-    connection::{Canceller, Mode, is_reusable, is_stale},
+    connection::{Canceller, is_reusable, is_stale},
+    mode::Mode,
     pool::{Lease, Pool, closed},
     rows::Rows,
 };
@@ -177,7 +178,7 @@ impl ConnectionTrait for Transaction {
 
 /// Runs `work` in one transaction of kind `mode` on a connection of `pool`. Commits if `work` and all
 /// its statements succeed, rolls back otherwise. After `limit`, if there is one, the statements of
-/// `work` are cancelled.
+/// `work` are cancelled; through a pooler, each of them after `limit`.
 pub(super) async fn in_transaction<T, F, R>(
     pool: &Arc<Pool>,
     mode: Mode,
@@ -188,11 +189,14 @@ where
     F: FnOnce(Transaction) -> R,
     R: Future<Output = Result<T, Error>>,
 {
-    let open = Open::begin(pool, mode).await?;
+    let open = Open::begin(pool, mode, limit).await?;
     let outcome = open.run_within(pool, limit, work).await;
     let is_discarded = open.transaction.0.discarded.load(Ordering::SeqCst);
     if outcome.is_ok() && !is_discarded {
         open.end("COMMIT").await?;
+        if mode == Mode::Write {
+            pool.shared().commits.notify_one();
+        }
     } else {
         // If this fails, the connection is closed, which also rolls back.
         let _ = open.end("ROLLBACK").await;
@@ -213,13 +217,18 @@ where
     R: Future<Output = Result<T, Error>>,
 {
     let lease = pool.lease().await;
-    let lease = lease.map_err(|error| (error.into(), false))?;
+    let mut lease = lease.map_err(|error| (error.into(), false))?;
+    lease.connection.limit_statements(limit);
     let open = Open::new(pool, lease, Some(Single::default()));
     let outcome = open.run_within(pool, limit, work).await;
     if let Ok(Some(lease)) = open.take_lease() {
         lease.release(None);
     }
-    outcome.map_err(|error| (error, open.transaction.0.is_committed()))
+    let is_committed = open.transaction.0.is_committed();
+    if is_committed {
+        pool.shared().commits.notify_one();
+    }
+    outcome.map_err(|error| (error, is_committed))
 }
 
 /// Ends its transaction when dropped. The connection is closed then, which rolls back.
@@ -228,11 +237,13 @@ struct Open {
 }
 
 impl Open {
-    async fn begin(pool: &Arc<Pool>, mode: Mode) -> Result<Self, DbErr> {
+    async fn begin(pool: &Arc<Pool>, mode: Mode, limit: Option<Duration>) -> Result<Self, DbErr> {
         let mut lease = pool.lease().await?;
+        lease.connection.limit_statements(limit);
         let mut begun = lease.connection.begin(mode).await;
         if lease.reused && begun.as_ref().is_err_and(is_stale) {
             lease.renew().await?;
+            lease.connection.limit_statements(limit);
             begun = lease.connection.begin(mode).await;
         }
         if let Err(error) = begun {
@@ -277,7 +288,7 @@ impl Open {
     fn canceller(&self) -> Option<Canceller> {
         let Transaction(state) = &self.transaction;
         let lease = state.lease.try_lock().ok()?;
-        Some(lease.as_ref()?.connection.canceller())
+        lease.as_ref()?.connection.canceller()
     }
 
     /// Fails if `work` ignores the error of a statement.
@@ -296,11 +307,7 @@ impl Open {
     /// If this fails, it is unknown whether the changes are committed.
     async fn end(self, sql: &str) -> Result<(), DbErr> {
         let mut lease = self.take_lease()?.ok_or_else(closed)?;
-        lease
-            .connection
-            .execute_simple(sql)
-            .await
-            .map_err(exec_error)?;
+        lease.connection.end(sql).await.map_err(exec_error)?;
         // Not after an error: a COMMIT that SQLite refuses leaves the transaction open.
         lease.release(None);
         Ok(())

@@ -7,13 +7,17 @@ use entity::{
     users::Role,
     values::{Scope, SessionId, UserId},
 };
+use url::form_urlencoded;
 use utoipa::openapi::security::SecurityRequirement;
 
 use super::{
-    Problem, State,
+    Problem, RequestRecord, State,
     problem::{ProblemType, types},
 };
-use crate::{error::Error, services::auth::Identity};
+use crate::{
+    error::Error,
+    services::auth::{Identity, tickets},
+};
 
 /// The credentials that a route needs. The route checks them before it reads its input:
 /// unauthorised callers must not see validation errors.
@@ -27,6 +31,8 @@ pub enum Access {
     Scope(Scope),
     /// A token with this scope, or none where `PUBLIC_READS` is on.
     ScopeOrPublicReads(Scope),
+    /// The same as `ScopeOrPublicReads`, or a ticket of the caller in `ticket` of the query string.
+    Stream(Scope),
     /// The access token of a session: a personal access token is refused.
     Session,
     /// The access token of a session, with every scope. For routes that create credentials: a session
@@ -60,7 +66,9 @@ impl Access {
                 let [bearer, password] = token(&[scope]);
                 vec![bearer, password, none]
             }
-            Self::Scope(scope) | Self::ScopeOrPublicReads(scope) => token(&[scope]).into(),
+            Self::Scope(scope) | Self::ScopeOrPublicReads(scope) | Self::Stream(scope) => {
+                token(&[scope]).into()
+            }
             Self::Session => token(&[]).into(),
             Self::FullSession | Self::Role(_) => token(Scope::ALL).into(),
         }
@@ -72,7 +80,7 @@ impl Access {
         match self {
             Self::Public => &[],
             Self::Optional(_) => &[types::INVALID_TOKEN, types::INSUFFICIENT_SCOPE],
-            Self::Scope(_) | Self::ScopeOrPublicReads(_) => &[
+            Self::Scope(_) | Self::ScopeOrPublicReads(_) | Self::Stream(_) => &[
                 types::UNAUTHORIZED,
                 types::INVALID_TOKEN,
                 types::INSUFFICIENT_SCOPE,
@@ -95,7 +103,7 @@ impl Access {
         let Some(identity) = identity else {
             return match self {
                 Self::Public | Self::Optional(_) => Ok(()),
-                Self::ScopeOrPublicReads(_) if public_reads => Ok(()),
+                Self::ScopeOrPublicReads(_) | Self::Stream(_) if public_reads => Ok(()),
                 _ => Err(Problem::unauthenticated()),
             };
         };
@@ -104,7 +112,9 @@ impl Access {
             Self::Optional([scope, other]) if !has(scope) && !has(other) => {
                 Error::InsufficientScope { scope }
             }
-            Self::Scope(scope) | Self::ScopeOrPublicReads(scope) if !has(scope) => {
+            Self::Scope(scope) | Self::ScopeOrPublicReads(scope) | Self::Stream(scope)
+                if !has(scope) =>
+            {
                 Error::InsufficientScope { scope }
             }
             Self::Session | Self::FullSession | Self::Role(_)
@@ -133,10 +143,6 @@ pub(super) fn authenticated_user(request: &HttpRequest) -> Option<UserId> {
     }
 }
 
-/// The id of the authenticated user, for the log.
-#[derive(Clone, Copy)]
-pub(super) struct LoggedUser(pub UserId);
-
 /// Authenticates `request`, applies the limit of writes, and checks `access`. Handlers then take
 /// [`Identity`], [`Option<Identity>`] or [`CurrentSession`].
 ///
@@ -147,18 +153,28 @@ pub(super) async fn authenticate(request: &HttpRequest, access: Access) -> Resul
         return Ok(());
     }
     let state = State::of(request)?;
-    let identity = match bearer(request)? {
-        Some(token) => {
-            let authenticator = &state.authenticator;
-            let identity = authenticator
-                .authenticate(&state.db, &state.access_tokens, token)
-                .await?;
-            request.extensions_mut().insert(LoggedUser(identity.id));
-            state.limits.count_write(request, identity.id)?;
-            Some(identity)
+    let State {
+        authenticator, db, ..
+    } = state;
+    let identity = match (bearer(request)?, access) {
+        (Some(token), _) => {
+            let access_tokens = &state.access_tokens;
+            let identity = authenticator.authenticate(db, access_tokens, token);
+            Some(identity.await?)
         }
-        None => None,
+        (None, Access::Stream(_)) => match ticket(request) {
+            // Boxed, because the future of every request would contain its large future.
+            Some(ticket) => Some(Box::pin(tickets::redeem(db, authenticator, &ticket)).await?),
+            None => None,
+        },
+        (None, _) => None,
     };
+    if let Some(identity) = &identity {
+        if let Some(record) = RequestRecord::of(request) {
+            record.user.set(Some(identity.id));
+        }
+        state.limits.count_write(request, identity.id)?;
+    }
     access.check(identity.as_ref(), state.public_reads)?;
     request.extensions_mut().insert(Authenticated(identity));
     Ok(())
@@ -200,6 +216,13 @@ impl FromRequest for CurrentSession {
             None => Err(Error::SessionNeeded.into()),
         }))
     }
+}
+
+/// `ticket` of the query string.
+fn ticket(request: &HttpRequest) -> Option<String> {
+    let mut parameters = form_urlencoded::parse(request.query_string().as_bytes());
+    let ticket = parameters.find(|(name, _)| name == "ticket");
+    ticket.map(|(_, ticket)| ticket.into_owned())
 }
 
 /// The token of `Authorization`. Another scheme than Bearer counts as no credentials.

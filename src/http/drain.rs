@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use tokio_util::sync::CancellationToken;
+
 /// The server is idle after this time without an open or new request.
 const IDLE_AFTER: Duration = Duration::from_millis(250);
 
@@ -18,6 +20,8 @@ pub struct Drain(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     stopping: AtomicBool,
+    /// Cancelled at the stop.
+    stop: CancellationToken,
     started: AtomicUsize,
     finished: AtomicUsize,
 }
@@ -50,6 +54,12 @@ impl Drain {
     /// Marks the server as stopping.
     pub fn stop(&self) {
         self.0.stopping.store(true, Ordering::SeqCst);
+        self.0.stop.cancel();
+    }
+
+    /// Waits until the server is stopping.
+    pub async fn stopping(&self) {
+        self.0.stop.cancelled().await;
     }
 
     /// Waits until no request is open and none has arrived for 250 ms.

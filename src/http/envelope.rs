@@ -1,7 +1,7 @@
 //! The outermost middleware.
 
 use actix_web::{
-    Error, HttpMessage,
+    Error,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -13,17 +13,18 @@ use actix_web::{
 };
 
 use super::{
-    Problem, State,
+    Problem, RequestRecord, State,
     connections::{LARGE, OpenRequest, Sliced},
-    measure::Measurement,
+    event_stream::is_event_stream,
     problem,
-    request_id::{RequestId, X_REQUEST_ID},
+    request_id::X_REQUEST_ID,
+    server_span::ServerSpan,
 };
 
 /// Adds `X-Request-Id` and `X-Content-Type-Options: nosniff` to every response, and `Cache-Control:
 /// no-store` unless the handler allows caching. Replaces the body of every 4xx and 5xx by problem
-/// details. Counts open requests, until the last byte of a streamed response. Closes the connection
-/// if the server is stopping.
+/// details. Traces requests and counts open ones, until the last byte of a streamed response. Closes
+/// the connection if the server is stopping.
 pub async fn envelope(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -32,19 +33,20 @@ pub async fn envelope(
         .app_data::<Data<State>>()
         .map(|state| state.drain.clone())
         .unwrap_or_default();
-    let measurement = Measurement::begin(&request);
+    let span = ServerSpan::begin(&request);
+    let record = RequestRecord::begin(&request, span.as_ref().map(ServerSpan::trace_id));
     let guard = drain.begin();
     let open = OpenRequest::begin(request.request());
-    let id = RequestId::of(&request);
-    request.extensions_mut().insert(id.clone());
-    let mut response = next.call(request).await?.map_into_boxed_body();
+    let answer = ServerSpan::around(span.as_ref(), next.call(request)).await;
+    let mut response = answer?.map_into_boxed_body();
     response = reserve(response, open.as_ref()).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        response = problem::render(response, &id);
+        response = problem::render(response, &record.id);
     }
-    if let Some(measurement) = measurement {
-        measurement.end(&response);
+    record.count(&response);
+    if let Some(span) = &span {
+        span.describe(&response, &record.id);
     }
     if drain.is_stopping() {
         let head = response.response_mut().head_mut();
@@ -56,13 +58,15 @@ pub async fn envelope(
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if let Some(id) = id.header() {
+    if let Some(id) = record.id.header() {
         headers.insert(X_REQUEST_ID, id);
     }
     // The request of a streamed response is open until its last byte.
     Ok(match response.response().body().size() {
         BodySize::Stream => {
-            response.map_body(|_, body| BoxBody::new(Sliced::new(body, (guard, open))))
+            // The stop does not wait for a stream of events.
+            let guard = (!is_event_stream(&response)).then_some(guard);
+            response.map_body(|_, body| BoxBody::new(Sliced::new(body, (guard, open, span))))
         }
         _ => response,
     })

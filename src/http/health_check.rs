@@ -33,10 +33,9 @@ pub fn local(mut address: SocketAddr) -> SocketAddr {
 /// # Errors
 /// If the response is not a 200, or does not come within 5 s.
 pub async fn check(authority: &str, path: &str) -> Result<(), String> {
-    let status = timeout(TIMEOUT, status_line(authority, path)).await;
-    let status = status
-        .map_err(|_| format!("no response within {TIMEOUT:?}"))?
-        .map_err(|error| error.to_string())?;
+    let status =
+        async { request(&mut TcpStream::connect(authority).await?, authority, path).await };
+    let status = within_limit(status).await?;
     match status.split_once(' ') {
         Some((_, "200 OK")) => Ok(()),
         Some((version, status)) if version.starts_with("HTTP/1.") => Err(status.to_owned()),
@@ -44,13 +43,35 @@ pub async fn check(authority: &str, path: &str) -> Result<(), String> {
     }
 }
 
+/// Sends `GET path` to the server at `authority`, `HOST:PORT`, and waits until it responds or closes the
+/// connection. A server with too many connections closes it.
+///
+/// # Errors
+/// If neither happens within 5 s.
+pub async fn reach(authority: &str, path: &str) -> Result<(), String> {
+    let reached = async {
+        let mut stream = TcpStream::connect(authority).await?;
+        let _ = request(&mut stream, authority, path).await;
+        Ok(())
+    };
+    within_limit(reached).await
+}
+
+async fn within_limit<T>(work: impl Future<Output = io::Result<T>>) -> Result<T, String> {
+    let outcome = timeout(TIMEOUT, work).await;
+    outcome
+        .map_err(|_| format!("no response within {TIMEOUT:?}"))?
+        .map_err(|error| error.to_string())
+}
+
 /// The first line of the response, without the line break.
-async fn status_line(authority: &str, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect(authority).await?;
+async fn request(stream: &mut TcpStream, authority: &str, path: &str) -> io::Result<String> {
     let request = format!("GET {path} HTTP/1.0\r\nHost: {authority}\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut head = Vec::new();
     stream.take(MAX_STATUS_LINE).read_to_end(&mut head).await?;
     let head = String::from_utf8_lossy(&head);
-    Ok(head.lines().next().unwrap_or_default().to_owned())
+    let line = head.lines().next().unwrap_or_default();
+    // It is printed, and another program may have sent it.
+    Ok(line.replace(char::is_control, " "))
 }

@@ -21,7 +21,7 @@ use secrecy::SecretString;
 use utoipa::{
     PartialSchema,
     openapi::{
-        Ref, RefOr, Required, ResponseBuilder,
+        Required,
         path::{Operation, ParameterBuilder, ParameterIn},
     },
 };
@@ -34,6 +34,7 @@ use super::{
         ProblemType,
         types::{IDEMPOTENCY_KEY_IN_USE, IDEMPOTENCY_KEY_REUSED},
     },
+    success_header::declare_on_success,
 };
 use crate::{
     error::Error,
@@ -65,15 +66,7 @@ pub(super) fn declare(operation: &mut Operation) {
         .parameters
         .get_or_insert_default()
         .push(key.build().into());
-    for (status, response) in &mut operation.responses.responses {
-        if let RefOr::T(response) = response
-            && status.starts_with('2')
-        {
-            let header = Ref::new("#/components/headers/IdempotencyReplayed");
-            let builder: ResponseBuilder = std::mem::take(response).into();
-            *response = builder.header_ref("Idempotency-Replayed", header).build();
-        }
-    }
+    declare_on_success(operation, "Idempotency-Replayed", "IdempotencyReplayed");
 }
 
 /// What a body must have in common with an earlier one to be the same request.

@@ -30,13 +30,9 @@ pub fn link(
     next: Option<impl Display>,
     prev: Option<impl Display>,
 ) -> Option<HeaderValue> {
-    let mut parameters = input::pairs(request.query_string().as_bytes()).unwrap_or_default();
-    parameters.retain(|(name, _)| name != "cursor" && name != "skip");
     let link = |cursor: String, relation| {
-        let mut parameters = parameters.clone();
-        parameters.push(("cursor".to_owned(), cursor));
-        let query = serde_urlencoded::to_string(parameters).ok()?;
-        Some(format!(r#"<{}?{query}>; rel="{relation}""#, request.path()))
+        let uri = with_parameter(request, "cursor", cursor, &["skip"])?;
+        Some(format!(r#"<{uri}>; rel="{relation}""#))
     };
     let next = next.and_then(|cursor| link(cursor.to_string(), "next"));
     let prev = prev.and_then(|cursor| link(cursor.to_string(), "prev"));
@@ -45,4 +41,30 @@ pub fn link(
         return None;
     }
     HeaderValue::try_from(links.join(", ")).ok()
+}
+
+/// `Link` with the relation `next`: the URI of `request` with another value of `name` and without the
+/// parameters of `others`.
+#[must_use]
+pub fn next(
+    request: &HttpRequest,
+    name: &str,
+    value: impl Display,
+    others: &[&str],
+) -> Option<HeaderValue> {
+    let uri = with_parameter(request, name, value.to_string(), others)?;
+    HeaderValue::try_from(format!(r#"<{uri}>; rel="next""#)).ok()
+}
+
+fn with_parameter(
+    request: &HttpRequest,
+    name: &str,
+    value: String,
+    others: &[&str],
+) -> Option<String> {
+    let mut parameters = input::pairs(request.query_string().as_bytes()).unwrap_or_default();
+    parameters.retain(|(other, _)| other != name && !others.contains(&other.as_str()));
+    parameters.push((name.to_owned(), value));
+    let query = serde_urlencoded::to_string(parameters).ok()?;
+    Some(format!("{}?{query}", request.path()))
 }

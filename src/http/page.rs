@@ -61,15 +61,21 @@ pub fn page_or_json(
     let mut response = HttpResponse::Ok();
     response.insert_header((VARY, HeaderValue::from_static("Accept")));
     response.insert_header((CONTENT_SECURITY_POLICY, CONTENT_POLICY.as_str()));
-    // A malformed header is ignored.
-    let accept = Accept::parse(request).map_or_else(|_| Vec::new(), |accept| accept.0);
-    if quality(&accept, &mime::TEXT_HTML) > quality(&accept, &mime::APPLICATION_JSON) {
+    if prefers(request, &mime::TEXT_HTML) {
         response
             .content_type("text/html; charset=utf-8")
             .body(html(&page()))
     } else {
         response.json(json)
     }
+}
+
+/// Whether `Accept` prefers `media_type` to JSON.
+#[must_use]
+pub fn prefers(request: &HttpRequest, media_type: &mime::Mime) -> bool {
+    // A malformed header is ignored.
+    let accept = Accept::parse(request).map_or_else(|_| Vec::new(), |accept| accept.0);
+    quality(&accept, media_type) > quality(&accept, &mime::APPLICATION_JSON)
 }
 
 /// The quality of `media_type` in `accept`, from its most specific range (RFC 9110, section 12.5.1).

@@ -20,11 +20,11 @@ use utoipa::{
 use crate::error::panic_message;
 
 use super::{
-    Problem, State,
+    Problem, RequestRecord, State,
     authentication::{Access, authenticate},
+    database_position::{self, Write},
     idempotency::{self, FingerprintOf, IDEMPOTENCY_KEY, Rule},
     limits::AddressLimit,
-    measure::Measurement,
     prefer,
     problem::ProblemType,
 };
@@ -118,6 +118,12 @@ impl Route {
     #[must_use]
     pub fn needs_unless_public(self, scope: Scope) -> Self {
         self.access(Access::ScopeOrPublicReads(scope))
+    }
+
+    /// Needs a token with `scope` or a ticket, unless `PUBLIC_READS` is on.
+    #[must_use]
+    pub fn streams(self, scope: Scope) -> Self {
+        self.access(Access::Stream(scope))
     }
 
     /// Needs no token. If one is sent, it must be valid and have one of `scopes`.
@@ -228,6 +234,9 @@ impl Route {
         if self.guard.key.is_some() {
             idempotency::declare(&mut operation);
         }
+        if !matches!(self.method, HttpMethod::Get) {
+            database_position::declare(&mut operation);
+        }
         operation
     }
 
@@ -313,24 +322,32 @@ async fn run(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    Measurement::matched(&request, guard.pattern);
     let parts = request.request().clone();
+    if let Some(record) = RequestRecord::of(&parts) {
+        record.route.set(Some(guard.pattern));
+    }
     // Handlers share nothing that is not behind a lock or in a database.
     let answer = AssertUnwindSafe(async {
         admit(&parts, guard).await?;
+        let write = Write::begin(&parts);
         if let Some(rule) = guard.key
             && parts.headers().contains_key(IDEMPOTENCY_KEY)
         {
             // Boxed, because it is rare, and every request would contain its large future.
-            return Box::pin(idempotency::answer(rule, request, &next)).await;
+            let answer = Box::pin(idempotency::answer(rule, request, &next)).await?;
+            return Ok((answer, write));
         }
         let answer = next.call(request).await;
-        Ok(answer.map(ServiceResponse::map_into_boxed_body))
+        Ok((answer.map(ServiceResponse::map_into_boxed_body), write))
     })
     .catch_unwind();
     let problem = match tokio::time::timeout(guard.timeout, answer).await {
-        Ok(Ok(Ok(answer))) => {
-            let answer = answer?;
+        Ok(Ok(Ok((answer, write)))) => {
+            let mut answer = answer?;
+            if let Some(write) = write {
+                // Boxed, because every request would contain its large future.
+                Box::pin(write.end(&mut answer)).await;
+            }
             return Ok(if guard.prefer {
                 prefer::apply(answer)
             } else {

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, web::Data};
 use time::Duration;
 use url::Url;
 
-use super::{Drain, Limits, Problem, Readiness};
+use super::{Drain, Limits, Problem, Readiness, limits::Streams};
 use crate::{
     db::Db,
     metrics::Metrics,
@@ -14,6 +14,7 @@ use crate::{
         auth::{
             Authenticator, access_tokens::AccessTokens, passwords::Passwords, rehash::RehashQueue,
         },
+        events::Hub,
         export::Exports,
         idempotency::InFlight,
         import::Imports,
@@ -21,6 +22,8 @@ use crate::{
         removal::Removals,
     },
 };
+
+pub(super) const NO_STATE: &str = "the server was built without its state";
 
 /// The application state of one worker.
 #[derive(Clone, Debug)]
@@ -51,6 +54,12 @@ pub struct State {
     pub quotas: Quotas,
     /// The requests with an `Idempotency-Key` that are in progress.
     pub in_flight: InFlight,
+    /// New events, for the streams.
+    pub events: Hub,
+    /// How long events are kept.
+    pub events_keep: Duration,
+    /// The open streams.
+    pub streams: Streams,
     /// The rate limits.
     pub limits: Limits,
     /// The count of open requests.
@@ -70,7 +79,7 @@ impl State {
         request
             .app_data::<Data<Self>>()
             .map(Data::get_ref)
-            .ok_or_else(|| Problem::internal("the server was built without its state"))
+            .ok_or_else(|| Problem::internal(NO_STATE))
     }
 
     /// The state for another worker. On PostgreSQL it has a connection pool of its own.

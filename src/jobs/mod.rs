@@ -4,12 +4,14 @@ mod broken_requests;
 mod checkpoint;
 mod cleanup;
 mod erasure;
+mod events;
 mod export;
 mod last_used;
 mod merges;
 mod probe;
 mod rehash;
 mod removal;
+mod replicas;
 mod supervisor;
 pub mod watchdog;
 
@@ -36,8 +38,21 @@ pub fn start(state: &State) -> Supervisor {
     supervisor.start("last-used", move |stop, runs| {
         last_used::run(db.clone(), uses.clone(), stop, runs)
     });
+    let (db, hub) = (state.db.clone(), state.events.clone());
+    let authenticator = state.authenticator.clone();
+    supervisor.start("events", move |stop, runs| {
+        events::run(db.clone(), hub.clone(), authenticator.clone(), stop, runs)
+    });
+    let (db, keep) = (state.db.clone(), state.events_keep);
+    supervisor.start("event-removal", move |stop, runs| {
+        events::remove(db.clone(), keep, stop, runs)
+    });
     let db = state.db.clone();
     supervisor.start("probe", move |stop, _| probe::run(db.clone(), stop));
+    if state.db.has_replicas() {
+        let db = state.db.clone();
+        supervisor.start("replicas", move |stop, _| replicas::run(db.clone(), stop));
+    }
     if let Some(merges) = state.db.merges() {
         let (db, merges) = (state.db.clone(), merges.clone());
         supervisor.start("merges", move |stop, runs| {

@@ -6,7 +6,10 @@ use sd_notify::NotifyState;
 use tokio::time::sleep;
 
 use super::Supervisor;
-use crate::http::{Drain, health_check};
+use crate::{
+    http::{Drain, health_check},
+    systemd,
+};
 
 /// The pause after a failed check. systemd kills the service if none succeeds in time.
 const RETRY: Duration = Duration::from_secs(1);
@@ -46,7 +49,7 @@ impl Watched {
             let pause = match self.check().await {
                 Ok(()) => period,
                 Err(error) => {
-                    tracing::warn!(error, "the server does not answer its own health check");
+                    tracing::warn!(error, "the server does not answer its own requests");
                     RETRY
                 }
             };
@@ -60,10 +63,10 @@ impl Watched {
         for _ in 0..self.workers {
             // A stopping server accepts no connection, and has its own time limits.
             if !self.drain.is_stopping() {
-                health_check::check(&self.authority, "/health/live").await?;
+                health_check::reach(&self.authority, "/health/live").await?;
             }
         }
-        sd_notify::notify(&[NotifyState::Watchdog])
-            .map_err(|error| format!("systemd cannot be told: {error}"))
+        systemd::tell(NotifyState::Watchdog);
+        Ok(())
     }
 }

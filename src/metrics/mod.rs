@@ -13,7 +13,9 @@ use std::{
 };
 
 use prometheus_client::{
-    encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeMetric},
+    encoding::{
+        DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeMetric, MetricEncoder,
+    },
     metrics::{
         MetricType,
         counter::{ConstCounter, Counter},
@@ -198,7 +200,10 @@ impl SignIn {
 }
 
 /// Encodes a counter without labels.
-fn counter(
+///
+/// # Errors
+/// Those of the encoder.
+pub fn counter(
     encoder: &mut DescriptorEncoder,
     name: &str,
     help: &str,
@@ -233,11 +238,41 @@ pub fn gauges<V: EncodeGaugeValue>(
     name: &str,
     help: &str,
     label: &'static str,
-    values: impl IntoIterator<Item = (&'static str, V)>,
+    values: impl IntoIterator<Item = (impl AsRef<str>, V)>,
 ) -> fmt::Result {
-    let mut encoder = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for (of, value) in values {
-        ConstGauge::new(value).encode(encoder.encode_family(&[(label, of)])?)?;
+    let gauges = values
+        .into_iter()
+        .map(|(of, value)| (of, ConstGauge::new(value)));
+    let encoder = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    family(encoder, label, gauges)
+}
+
+/// Encodes a counter with a value for each value of `label`.
+///
+/// # Errors
+/// Those of the encoder.
+pub fn counters<V: EncodeCounterValue>(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    label: &'static str,
+    values: impl IntoIterator<Item = (impl AsRef<str>, V)>,
+) -> fmt::Result {
+    let counters = values
+        .into_iter()
+        .map(|(of, value)| (of, ConstCounter::new(value)));
+    let encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    family(encoder, label, counters)
+}
+
+/// Encodes a metric for each value of `label`.
+fn family(
+    mut encoder: MetricEncoder,
+    label: &'static str,
+    metrics: impl Iterator<Item = (impl AsRef<str>, impl EncodeMetric)>,
+) -> fmt::Result {
+    for (of, metric) in metrics {
+        metric.encode(encoder.encode_family(&[(label, of.as_ref())])?)?;
     }
     Ok(())
 }

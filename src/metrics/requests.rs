@@ -24,12 +24,13 @@ const METHODS: [&str; 8] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", OTHER,
 ];
 /// The statuses of the service. Another one is counted as [`OTHER`].
-const STATUSES: [u16; 19] = [
-    200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 507,
+const STATUSES: [u16; 20] = [
+    200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422, 429, 500, 503,
+    507,
 ];
 
 /// The requests of every route. Clones share the counts. The route table bounds the number of series: at
-/// most 8 methods and 20 statuses of each pattern, of which only those with a request are sent.
+/// most 8 methods and 21 statuses of each pattern, of which only those with a request are sent.
 #[derive(Clone, Debug)]
 pub struct Requests(Arc<[Route]>);
 

@@ -3,6 +3,7 @@
 
 mod account;
 mod docs;
+mod events;
 mod export;
 mod import;
 mod introspection;
@@ -56,6 +57,7 @@ fn all() -> Vec<Route> {
         personal_tokens::routes(),
         posts::routes(),
         votes::routes(),
+        events::routes(),
         problems::routes(),
         service::routes(),
         keys::routes(),

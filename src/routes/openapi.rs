@@ -19,7 +19,7 @@ use crate::{
     http::{
         Route,
         authentication::{BEARER, PASSWORD_FLOW},
-        limits,
+        database_position, limits,
         problem::{MAX_ROW_ERRORS, ProblemDetails, ProblemType, types::IDEMPOTENCY_KEY_IN_USE},
     },
     keys::MAX_KEYS,
@@ -128,6 +128,7 @@ const MAX_ITEMS: [(&str, &str, u64); 7] = [
         (name = "sign-in", description = "OAuth 2.0: the token endpoint, revocation, introspection and metadata"),
         (name = "posts", description = "Create, read, list, change and delete posts and drafts"),
         (name = "votes", description = "Add and remove votes"),
+        (name = "events", description = "Follow what happens, as a stream or in pages"),
         (name = "sessions", description = "List sessions and sign out"),
         (name = "tokens", description = "Personal access tokens, for scripts, bots and devices"),
         (name = "moderation", description = "Suspend users and read the audit log, for admins"),
@@ -180,6 +181,13 @@ fn add_shared(components: &mut Components) {
         (
             "RetryAfter",
             header(u32::schema(), "Number of seconds to wait before a retry."),
+        ),
+        (
+            "DatabasePosition",
+            header(
+                database_position::schema(),
+                "The position of this write in the database, if the service has replicas of it. A read with this `Database-Position` shows the write.",
+            ),
         ),
         (
             "IdempotencyReplayed",

@@ -5,6 +5,7 @@ use std::{fmt, io, net::TcpListener, sync::Arc, time::Duration};
 use actix_server::Server;
 use actix_web::{
     App, HttpResponse, HttpServer,
+    http::KeepAlive,
     web::{self, Data},
 };
 use prometheus_client::{
@@ -14,18 +15,16 @@ use prometheus_client::{
 };
 
 use crate::{
-    db::Db,
+    db::{Db, PoolStatistics},
     http::{Connections, Drain, Limits, State},
-    metrics::{Metrics, gauge, gauges},
-    services::auth::passwords::Passwords,
+    metrics::{Metrics, counter, counters, gauge, gauges},
+    services::{auth::passwords::Passwords, events::Hub},
 };
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Maximum number of connections. Others wait.
-const MAX_CONNECTIONS: usize = 16;
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longer than the usual time between two scrapes.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
+const MAX_CONNECTIONS: usize = 64;
+const HEAD_TIMEOUT: Duration = Duration::from_secs(1);
 const CLOSE_TIMEOUT_SECONDS: u64 = 1;
 
 /// Builds a server of `GET /metrics` on `listener`. It runs when the result is awaited.
@@ -45,6 +44,7 @@ pub fn build(
         passwords: state.passwords.clone(),
         limits: state.limits.clone(),
         drain: state.drain.clone(),
+        events: state.events.clone(),
         connections: connections.clone(),
     }));
     let registry = Data::from(Arc::new(registry));
@@ -58,7 +58,8 @@ pub fn build(
         .workers(1)
         .max_connections(MAX_CONNECTIONS)
         .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
+        // Idle connections would keep others waiting.
+        .keep_alive(KeepAlive::Disabled)
         .shutdown_timeout(CLOSE_TIMEOUT_SECONDS)
         .disable_signals()
         .listen(listener)?;
@@ -83,6 +84,7 @@ struct Readings {
     passwords: Passwords,
     limits: Limits,
     drain: Drain,
+    events: Hub,
     connections: Connections,
 }
 
@@ -101,30 +103,34 @@ impl Collector for Readings {
             self.drain.open(),
         )?;
         number(
+            "acclaim_event_streams",
+            "Open streams of events",
+            self.events.readers(),
+        )?;
+        number(
             "acclaim_password_queue_length",
             "Passwords that wait for a hashing thread",
             self.passwords.waiting(),
         )?;
         let pools = self.db.pool_statistics();
-        let mut of_pools = |name, help, values: [usize; 2]| {
-            let values = pools.iter().zip(values);
-            let values = values.map(|(pool, value)| (pool.pool, value as u64));
+        let mut of_pools = |name, help, value: fn(&PoolStatistics) -> usize| {
+            let values = pools.iter().map(|pool| (pool.pool, value(pool) as u64));
             gauges(encoder, name, help, "pool", values)
         };
         of_pools(
             "acclaim_db_pool_connections_max",
             "Connections that a pool may open",
-            pools.map(|pool| pool.size),
+            |pool| pool.size,
         )?;
         of_pools(
             "acclaim_db_pool_connections_in_use",
             "Connections of a pool that are in use",
-            pools.map(|pool| pool.in_use),
+            |pool| pool.in_use,
         )?;
         of_pools(
             "acclaim_db_pool_waiting",
             "Callers that wait for a connection of a pool",
-            pools.map(|pool| pool.waiting),
+            |pool| pool.waiting,
         )?;
         gauge(
             encoder,
@@ -133,6 +139,7 @@ impl Collector for Readings {
             None,
             u64::from(self.db.is_reachable()),
         )?;
+        encode_replicas(encoder, &self.db)?;
         if let Some(bytes) = self.db.log_size() {
             let help = "Size of SQLite's write-ahead log";
             gauge(
@@ -151,4 +158,45 @@ impl Collector for Readings {
             self.limits.keys(),
         )
     }
+}
+
+fn encode_replicas(encoder: &mut DescriptorEncoder, db: &Db) -> fmt::Result {
+    let statistics = db.replica_statistics();
+    let replicas = || statistics.replicas.iter();
+    gauges(
+        encoder,
+        "acclaim_db_replica_in_rotation",
+        "1 if reads may ask the replica, otherwise 0",
+        "replica",
+        replicas().map(|replica| (&replica.name, u64::from(replica.in_rotation))),
+    )?;
+    gauges(
+        encoder,
+        "acclaim_db_replica_lag_seconds",
+        "Greatest age of the state of the replica at the last check that it answered",
+        "replica",
+        replicas().map(|replica| (&replica.name, replica.lag.as_secs_f64())),
+    )?;
+    counters(
+        encoder,
+        "acclaim_db_replica_reads",
+        "Reads that the replica answered",
+        "replica",
+        replicas().map(|replica| (&replica.name, replica.reads)),
+    )?;
+    counters(
+        encoder,
+        "acclaim_db_replica_fallbacks",
+        "Reads that the primary answered in place of a replica, by reason",
+        "reason",
+        statistics.fallbacks.iter().copied(),
+    )?;
+    let help = "Reads that waited for a replica to reach their position";
+    counter(
+        encoder,
+        "acclaim_db_replica_waits",
+        help,
+        None,
+        statistics.waits,
+    )
 }

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod archive;
 pub mod auth;
+pub mod events;
 pub mod export;
 pub mod idempotency;
 pub mod import;

@@ -20,7 +20,16 @@ const LAYERS: [&[&str]; 7] = [
     &["db"],
 ];
 /// Every layer may use these. They must not use a layer.
-const SHARED: [&str; 6] = ["config", "error", "keys", "metrics", "queue", "telemetry"];
+const SHARED: [&str; 8] = [
+    "config",
+    "error",
+    "keys",
+    "metrics",
+    "queue",
+    "systemd",
+    "telemetry",
+    "traces",
+];
 /// The modules that may use each crate. Every layer above `db` passes on the types of
 /// `entity::values`.
 const CRATES: [(&str, &[&str]); 2] = [

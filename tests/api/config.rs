@@ -1,13 +1,12 @@
 //! Settings are validated at start, and all errors are reported together.
 
+mod secrets;
+
 use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 
-use acclaim::config::{Config, Origins, QuotaSettings, Rate};
+use acclaim::config::{Config, Origins, QuotaSettings, Rate, Sampler};
 
-use crate::{
-    auth::keys::Ed25519,
-    harness::{apply, check},
-};
+use crate::harness::{apply, check};
 
 fn read(settings: &[(&str, &str)]) -> Result<Config, String> {
     let settings: HashMap<&str, &str> = settings.iter().copied().collect();
@@ -40,6 +39,7 @@ fn every_setting_has_a_default() {
     assert_eq!(config.origins, Origins::These(Vec::new()));
     assert_eq!(config.frontend_url, None);
     assert_eq!(config.metrics, None);
+    assert!(config.traces.is_none());
     assert!(!config.auto_migrate && !config.public_reads);
     let quotas = QuotaSettings {
         posts: Some(100_000),
@@ -53,6 +53,54 @@ fn every_setting_has_a_default() {
     assert_eq!(limits.sign_in_account, rate(10, 60));
     assert_eq!(limits.writes, rate(1200, 60));
     assert_eq!(limits.trusted_proxies, []);
+}
+
+#[apply(check)]
+fn replicas_must_be_of_postgresql() {
+    const POSTGRES: &str = "postgres://ada:hidden@a/x";
+    for (primary, replicas, error) in [
+        (
+            "sqlite://acclaim.db",
+            POSTGRES,
+            "needs a PostgreSQL database in DATABASE_URL, which is SQLite",
+        ),
+        (
+            POSTGRES,
+            "sqlite://acclaim.db",
+            "a replica must be a PostgreSQL server, and is SQLite",
+        ),
+        (
+            POSTGRES,
+            "mysql://ada:hidden@a/x",
+            "neither SQLite nor PostgreSQL",
+        ),
+        (
+            POSTGRES,
+            "postgres://ada:hidden@a/x?weight=0",
+            "`weight` is not one integer from 1 to 100",
+        ),
+        (
+            POSTGRES,
+            "postgres://a/x postgres://a/x?weight=1&weight=2",
+            "URL 2 of 2: `weight` is not",
+        ),
+        (
+            POSTGRES,
+            &format!("{POSTGRES} ").repeat(17),
+            "has 17 URLs; expected at most 16",
+        ),
+    ] {
+        let settings = [
+            ("DATABASE_URL", primary),
+            ("DATABASE_REPLICA_URL", replicas),
+        ];
+        let errors = read(&settings).unwrap_err();
+        assert!(
+            errors.contains(&format!("DATABASE_REPLICA_URL: {error}")),
+            "{errors}"
+        );
+        assert!(!errors.contains("hidden"), "{errors}");
+    }
 }
 
 #[apply(check)]
@@ -85,6 +133,14 @@ fn settings_are_parsed() {
             "127.0.0.1, 10.0.0.0/8,::1,::ffff:192.0.2.0/120",
         ),
         ("METRICS_ADDR", "[::1]:9464"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otel.example/base/"),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "X-Key = a%2Cb%3D,, other=hidden",
+        ),
+        ("OTEL_SERVICE_NAME", "posts"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
     ])
     .unwrap();
     assert_eq!(config.database_connections, 7);
@@ -100,6 +156,20 @@ fn settings_are_parsed() {
     assert_eq!(config.limits.sign_up, None);
     assert_eq!(config.limits.sign_in, rate(1, 3600));
     assert_eq!(config.metrics, Some("[::1]:9464".parse().unwrap()));
+    let traces = config.traces.as_ref().expect("no traces");
+    assert_eq!(
+        traces.endpoint.as_str(),
+        "https://otel.example/base/v1/traces"
+    );
+    let headers = [("x-key", "a,b="), ("other", "hidden")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(traces.headers.0, headers);
+    assert_eq!(traces.service_name, "posts");
+    let sampler = Sampler {
+        parent_based: true,
+        ratio: 0.25,
+    };
+    assert_eq!(traces.sampler, sampler);
     let proxies = ["127.0.0.1/32", "10.0.0.0/8", "::1/128", "192.0.2.0/24"];
     let proxies = proxies.map(|network| network.parse().unwrap());
     assert_eq!(config.limits.trusted_proxies, proxies);
@@ -117,6 +187,8 @@ fn every_error_is_reported_with_the_name_of_its_setting() {
         ("DATABASE_URL", "mysql://root:hidden@localhost/x"),
         ("DATABASE_URL_FILE", "no/such/file"),
         ("DATABASE_CONNECTIONS", "6"),
+        ("DATABASE_REPLICA_URL", "mysql://root:hidden@localhost/x"),
+        ("DATABASE_REPLICA_URL_FILE", "no/such/file"),
         ("HOST", "localhost"),
         ("PORT", "65536"),
         ("PUBLIC_URL", "https://api.example/path"),
@@ -125,6 +197,7 @@ fn every_error_is_reported_with_the_name_of_its_setting() {
         ("JWT_KEY_FILE", "no/such/file"),
         ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
         ("REFRESH_TOKEN_EXPIRE_DAYS", "366"),
+        ("EVENTS_KEEP", "0"),
         ("CORS_ALLOWED_ORIGINS", "https://a.example/path"),
         ("FRONTEND_URL", "https://ada:hidden@app.example"),
         ("AUTO_MIGRATE", "maybe"),
@@ -140,6 +213,14 @@ fn every_error_is_reported_with_the_name_of_its_setting() {
         ("MAX_CONNECTIONS_PER_ADDRESS", "many"),
         ("TRUSTED_PROXIES", "127.0.0.1, proxy.example"),
         ("METRICS_ADDR", "127.0.0.1"),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "http://ada:hidden@otel.example",
+        ),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a,x key=hidden"),
+        ("OTEL_SERVICE_NAME", "a\u{7}b"),
+        ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
         ("RUST_LOG", "=="),
         ("LOG_FORMAT", "xml"),
     ])
@@ -173,169 +254,5 @@ fn a_front_end_has_an_http_url_without_credentials() {
         let errors = read(&[("FRONTEND_URL", url)]).unwrap_err();
         let named = errors.contains("FRONTEND_URL: is not an http or https URL");
         assert!(named && !errors.contains("hidden"), "{errors}");
-    }
-}
-
-#[apply(check)]
-fn a_secret_is_required_unless_the_host_is_loopback() {
-    for host in ["0.0.0.0", "::", "192.168.1.2"] {
-        let errors = read(&[("HOST", host)]).unwrap_err();
-        assert!(errors.contains("JWT_SECRET: is unset"), "{errors}");
-    }
-    for host in ["127.0.0.1", "127.1.2.3", "::1"] {
-        assert!(read(&[("HOST", host)]).is_ok());
-    }
-}
-
-#[apply(check)]
-fn weak_secrets_are_refused_and_not_printed() {
-    for secret in [
-        "5f0b1c7e93d24a86bb7d0e58c16f2a3",
-        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-        "passwordpasswordpasswordpassword",
-        "passwordpasswordpasswordpassword1",
-        "0123456789abcdef0123456789abcdef",
-        "abcdefghijklmnopqrstuvwxyz123456",
-        "qwertyuiopasdfghjklzxcvbnm1234567890",
-        "x7Gq-x7Gq-x7Gq-x7Gq-x7Gq-x7Gq-x7Gq",
-    ] {
-        let errors = read(&[("JWT_SECRET", secret)]).unwrap_err();
-        assert!(
-            errors.contains("JWT_SECRET") && !errors.contains(secret),
-            "{errors}"
-        );
-        let good = "5f0b1c7e93d24a86bb7d0e58c16f2a39";
-        let errors = read(&[("JWT_SECRET", &format!("{good}, {secret}"))]).unwrap_err();
-        assert!(
-            errors.contains("JWT_SECRET: secret 2 of 2 ")
-                && !errors.contains(secret)
-                && !errors.contains(good),
-            "{errors}"
-        );
-    }
-    assert!(read(&[("JWT_SECRET", ",")]).is_err());
-}
-
-#[apply(check)]
-fn random_secrets_are_accepted() {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    for _ in 0..500 {
-        let hex = rand::random::<[u8; 16]>()
-            .map(|byte| format!("{byte:02x}"))
-            .concat();
-        let base64 = STANDARD.encode(rand::random::<[u8; 32]>());
-        for secret in [hex, base64] {
-            assert!(read(&[("JWT_SECRET", &secret)]).is_ok(), "{secret}");
-        }
-    }
-}
-
-#[apply(check)]
-fn invalid_key_files_are_refused_and_not_repeated() {
-    let key = Ed25519::new();
-    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (p256, certificate) = (other.signing_key.serialize_pem(), other.cert.pem());
-    let p256_public = key.private.clone() + &other.signing_key.public_key_pem();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("keys.pem");
-    let set = |path: &str| read(&[("HOST", "::"), ("JWT_KEY_FILE", path)]);
-    for (text, error) in [
-        ("", "has no PEM block `PRIVATE KEY`"),
-        (&key.public, "has no PEM block `PRIVATE KEY`"),
-        (&p256, "has a `PRIVATE KEY` that is not an Ed25519 key"),
-        (
-            &p256_public,
-            "has a `PUBLIC KEY` that is not an Ed25519 key",
-        ),
-        (&certificate, "contains a PEM block other than"),
-        (&key.private.repeat(101), "has more than 100 keys"),
-        (&key.private[..80], "is not valid PEM"),
-        (
-            &key.private.replacen('-', "-----BEGIN PRIVATE KEY-----", 1),
-            "is not valid PEM",
-        ),
-    ] {
-        std::fs::write(&path, text).unwrap();
-        let errors = set(path.to_str().unwrap()).unwrap_err();
-        let error = format!("JWT_KEY_FILE: {error}");
-        assert!(errors.contains(&error), "{errors} is not {error}");
-        assert_eq!(errors.lines().count(), 2, "{errors}");
-    }
-    let none = folder.path().join("none");
-    // The key itself may be set by mistake in place of its path.
-    for path in [folder.path().to_str(), none.to_str(), Some(&*key.private)] {
-        let errors = set(path.unwrap()).unwrap_err();
-        assert!(
-            errors.contains("JWT_KEY_FILE: cannot be read: "),
-            "{errors}"
-        );
-        assert_eq!(errors.lines().count(), 2, "{errors}");
-    }
-    std::fs::write(&path, key.private.clone() + &key.public).unwrap();
-    let config = set(path.to_str().unwrap()).unwrap();
-    let shown = format!("{config:?}");
-    let secret = key.private.lines().nth(1).unwrap();
-    assert!(config.keys.is_some() && !shown.contains(secret), "{shown}");
-}
-
-const GOOD_SECRET: &str = "5f0b1c7e93d24a86bb7d0e58c16f2a39";
-
-#[apply(check)]
-fn secrets_are_read_from_files_and_not_printed() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("secret");
-    let file = path.to_str().unwrap();
-    let set = |setting: &str, text: &str| {
-        std::fs::write(&path, text).unwrap();
-        read(&[("HOST", "::"), ("JWT_SECRET", GOOD_SECRET), (setting, file)])
-    };
-    let url = "postgres://ada:hidden@db.example:6000/acclaim";
-    let config = set("DATABASE_URL_FILE", &format!("{url}\r\n")).unwrap();
-    let shown = format!("{config:?} {}", config.database);
-    assert!(
-        shown.contains("db.example:6000") && !shown.contains("hidden"),
-        "{shown}"
-    );
-
-    std::fs::write(&path, format!("{GOOD_SECRET}\n")).unwrap();
-    let config = read(&[("HOST", "::"), ("JWT_SECRET_FILE", file)]).unwrap();
-    assert!(config.keys.is_some() && !format!("{config:?}").contains(GOOD_SECRET));
-
-    for (text, error) in [
-        ("mysql://root:hidden@localhost/x", "DATABASE_URL_FILE: "),
-        (" \n", "DATABASE_URL_FILE: is an empty file"),
-    ] {
-        let errors = set("DATABASE_URL_FILE", text).unwrap_err();
-        assert!(
-            errors.contains(error) && !errors.contains("hidden"),
-            "{errors}"
-        );
-    }
-    // The secret itself may be set by mistake in place of the path of its file.
-    for path in [folder.path().to_str().unwrap(), url, GOOD_SECRET] {
-        for setting in ["DATABASE_URL_FILE", "JWT_SECRET_FILE"] {
-            let errors = read(&[(setting, path)]).unwrap_err();
-            let error = format!("\n  {setting}: cannot be read: ");
-            assert!(
-                errors.contains(&error) && !errors.contains(path),
-                "{errors}"
-            );
-        }
-    }
-}
-
-#[apply(check)]
-fn a_setting_and_its_file_are_mutually_exclusive() {
-    for (setting, other, value) in [
-        ("JWT_KEY_FILE", "JWT_SECRET", GOOD_SECRET),
-        ("JWT_KEY_FILE", "JWT_SECRET", "short"),
-        ("JWT_KEY_FILE", "JWT_SECRET_FILE", "secret"),
-        ("JWT_SECRET_FILE", "JWT_SECRET", GOOD_SECRET),
-        ("DATABASE_URL_FILE", "DATABASE_URL", "sqlite://other.db"),
-    ] {
-        let errors = read(&[(other, value), (setting, "no/such/file")]).unwrap_err();
-        let error = format!("{setting}: is set together with {other}; set only one of them");
-        assert!(errors.contains(&error), "{errors}");
     }
 }

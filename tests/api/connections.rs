@@ -112,3 +112,18 @@ async fn a_connection_with_an_open_request_is_not_replaced(fixture: Fixture) {
     assert_eq!(status(&mut refused, HEALTH).await, None);
     assert_eq!(status(&mut busy, b"{}").await, Some(422));
 }
+
+/// The responses do not fit into the buffers of the kernel, so the server waits for the client.
+#[apply(behaviour)]
+async fn a_client_may_read_after_it_has_sent_many_requests(fixture: Fixture) {
+    fixture.migrate().await;
+    let running = Running::start(fixture.folder(), &[("DATABASE_URL", &fixture.url)]).await;
+    let mut connection = connect(&running, 1).await;
+    let count = 2_000;
+    let last = b"GET /health/live HTTP/1.1\r\nHost: acclaim\r\nConnection: close\r\n\r\n";
+    let requests = [HEALTH.repeat(count - 1), last.to_vec()].concat();
+    connection.write_all(&requests).await.expect("not sent");
+    let responses = rest(&mut connection).await;
+    let responses = String::from_utf8(responses).expect("not UTF-8");
+    assert_eq!(responses.matches("HTTP/1.1 200 OK").count(), count);
+}

@@ -183,7 +183,9 @@ async fn the_welcome_page_and_health_checks_answer(fixture: Fixture) {
         assert_eq!(answer.json(), json!({"status": "ok"}));
     }
     let down = migration::Command::DOWN;
-    migration::run(&fixture.database(), &down).await.unwrap();
+    migration::run(&fixture.owned_database(), &down)
+        .await
+        .unwrap();
     service.readiness(503).await.problem(503);
     service
         .call("GET", "/health/live", None, None)

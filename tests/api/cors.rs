@@ -16,7 +16,7 @@ async fn preflight(service: &Service, origin: &str) -> Answer {
         .header("access-control-request-method", "PATCH")
         .header(
             "access-control-request-headers",
-            "authorization,content-type,idempotency-key",
+            "authorization,content-type,idempotency-key,database-position",
         );
     Answer::of(request.send().await.unwrap()).await
 }
@@ -53,6 +53,7 @@ async fn a_listed_origin_can_call_and_read(fixture: Fixture) {
             "etag",
             "preference-applied",
             "idempotency-replayed",
+            "database-position",
             "x-request-id",
             "retry-after",
             "ratelimit",

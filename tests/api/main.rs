@@ -24,6 +24,7 @@ mod conventions;
 mod cors;
 mod db;
 mod documents;
+mod events;
 mod export;
 #[expect(dead_code, reason = "shared with `tests/faults`, which uses the rest")]
 mod harness;
@@ -41,6 +42,7 @@ mod quotas;
 mod removal;
 mod server;
 mod storage;
+mod traces;
 mod users;
 mod votes;
 

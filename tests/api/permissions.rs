@@ -36,12 +36,13 @@ type Row = (&'static str, Callers, &'static [&'static str], &'static str);
 const READ: &[&str] = &["posts:read"];
 const ACCOUNT: &[&str] = &["account"];
 const VOTE: &[&str] = &["votes:write"];
+const EVENTS: &[&str] = &["events:read"];
 const POST: &str = r#"{"title": "t", "content": "c"}"#;
 
 /// An `{id}` that does not exist, for all paths except those of posts.
 const UNKNOWN_ID: &str = "999999999";
 
-const ROWS: [Row; 43] = [
+const ROWS: [Row; 45] = [
     ("GET /", Public, &[], ""),
     ("GET /.well-known/jwks.json", Public, &[], ""),
     (
@@ -56,6 +57,8 @@ const ROWS: [Row; 43] = [
     ("GET /openapi.json", Public, &[], ""),
     ("GET /problems", Public, &[], ""),
     ("GET /problems/{slug}", Public, &[], ""),
+    ("GET /events", Users, EVENTS, ""),
+    ("POST /events/tickets", Users, EVENTS, ""),
     ("POST /login", Public, &[], r#"{"username": "nobody"}"#),
     ("POST /users", Public, &[], r#"{"username": "nobody"}"#),
     ("POST /revoke", Public, &[], r#"{"token": "unknown"}"#),

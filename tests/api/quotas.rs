@@ -232,7 +232,7 @@ async fn a_write_that_fails_takes_nothing_of_a_quota(fixture: Fixture) {
 async fn quotas_are_settings(fixture: Fixture) {
     for (posts, bytes) in [("7", "0"), ("0", "2000")] {
         let settings = [
-            ("DATABASE_URL", fixture.url.as_str()),
+            ("DATABASE_URL", fixture.owner_url.as_str()),
             ("AUTO_MIGRATE", "true"),
             ("QUOTA_POSTS", posts),
             ("QUOTA_BYTES", bytes),

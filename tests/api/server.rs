@@ -253,7 +253,7 @@ async fn malformed_request_heads_are_counted_in_the_log(fixture: Fixture) {
 
 #[apply(behaviour)]
 async fn sqlite_migrates_at_start_and_postgresql_on_request(fixture: Fixture) {
-    let url = ("DATABASE_URL", fixture.url.as_str());
+    let url = ("DATABASE_URL", fixture.owner_url.as_str());
     if fixture.is_postgres() {
         let refused = run(fixture.folder(), &["serve"], &[url, ("PORT", "0")]).await;
         assert_eq!(refused.code, Some(2));

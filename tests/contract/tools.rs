@@ -10,7 +10,7 @@ use std::{
 use tokio::process::Command;
 
 /// The time limit of each tool.
-const TIMEOUT: Duration = Duration::from_mins(8);
+pub const TIMEOUT: Duration = Duration::from_mins(8);
 
 /// A path in the project.
 pub fn project(path: impl AsRef<Path>) -> PathBuf {

@@ -26,8 +26,8 @@ export async function checked(page, name) {
 }
 
 /**
- * Takes the pictures of README. Expects ada, and the posts of ada and grace. The times of the posts are set, so
- * that the pictures do not depend on the day.
+ * Takes the pictures of README: three more posts are written while the page is open. Expects ada, and the posts of
+ * ada and grace. The times of the posts are set, so that the pictures do not depend on the day.
  */
 export async function pictures(page) {
   step('pictures');
@@ -42,10 +42,13 @@ export async function pictures(page) {
   });
   await page.clock.setFixedTime(now);
   await page.setViewportSize({ width: 1200, height: 900 });
+  await open(page, '/');
+  await sees(page.getByRole('article').first());
+  // Those of a deleted account go with it.
+  for (const title of ['One', 'Two', 'Three']) await send('POST', '/posts', { title, content: 'Not shown yet.' }, readers[0]);
+  await sees(page.getByRole('button', { name: '3 new posts', exact: true }));
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await open(page, '/');
-    await sees(page.getByRole('article').first());
     await page.screenshot({ path: join(SCREENSHOTS, `web-${colorScheme}.png`) });
   }
   for (const token of readers) await send('DELETE', '/users/me', { current_password: PASSWORD }, token);

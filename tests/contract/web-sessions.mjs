@@ -31,11 +31,11 @@ export async function refresh(page) {
   const before = await storedSession(page, { accessToken: 'invalid' });
   let exchanges = 0;
   page.on('request', (it) => (exchanges += Number(it.url() === `${api}/login`)));
-  // Holds the requests for the posts and for the user until both have arrived, so that both are rejected.
+  // Holds the requests for the position and for the user until both have arrived, so that both are rejected.
   let release;
   const both = new Promise((resolve) => (release = resolve));
   let held = 0;
-  const reads = (url) => url.href.startsWith(`${api}/posts?`) || url.href === `${api}/users/me`;
+  const reads = (url) => url.href.startsWith(`${api}/events?`) || url.href === `${api}/users/me`;
   await page.route(reads, async (route) => {
     if (++held === 2) release();
     await both;

@@ -35,7 +35,7 @@ async fn a_clock_that_steps_back_loses_and_doubles_nothing(fixture: Fixture) {
         ("FAKETIME_NO_CACHE", "1"),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ];
-    let server = Server::with(&fixture, &fixture.url, &settings).await;
+    let server = Server::with(&fixture, &fixture.owner_url, &settings).await;
     let storm = Storm::start(&[&server.base]).await;
     let writes = Length::chosen().writes;
     for step in ["-3600", "+3600", "+0"] {

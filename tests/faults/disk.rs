@@ -84,6 +84,7 @@ async fn a_full_disk_loses_and_doubles_nothing(mut fixture: Fixture) {
     }
     let disk = SmallDisk::mount(fixture.folder());
     fixture.url = format!("sqlite://{}/test.db", disk.0.display());
+    fixture.owner_url.clone_from(&fixture.url);
     let server = Server::start(&fixture).await;
     let storm = Storm::start(&[&server.base]).await;
     storm.wait_until(|seen| seen.full >= 100).await;

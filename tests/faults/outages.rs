@@ -38,7 +38,7 @@ struct Outage {
 impl Outage {
     async fn prepare() -> Self {
         let (postgres, fixture) = own().await;
-        let url = fixture.url.clone();
+        let url = fixture.owner_url.clone();
         Self::begin(postgres, fixture, &url).await
     }
 
@@ -130,7 +130,7 @@ async fn a_frozen_postgresql_loses_and_doubles_nothing(_unused: Fixture) {
 #[apply(postgres_behaviour)]
 async fn a_proxy_that_stops_forwarding_loses_and_doubles_nothing(_unused: Fixture) {
     let (postgres, fixture) = own().await;
-    let proxy = Proxy::to(&fixture.url).await;
+    let proxy = Proxy::to(&fixture.owner_url).await;
     let outage = Outage::begin(postgres, fixture, proxy.url.as_str()).await;
     proxy.set(Link::Silent);
     sleep(Length::chosen().outage).await;

@@ -18,7 +18,7 @@ pub struct Server {
 impl Server {
     /// A server of the database of `fixture`.
     pub async fn start(fixture: &Fixture) -> Self {
-        Self::with(fixture, &fixture.url, &[]).await
+        Self::with(fixture, &fixture.owner_url, &[]).await
     }
 
     /// A server of the database at `url`, with further `settings`.

@@ -27,6 +27,7 @@ macro_rules! input_value {
 }
 
 mod blank;
+mod event;
 mod id;
 mod idempotency;
 mod metadata;
@@ -47,6 +48,7 @@ use deserr::{
 };
 use validator::ValidationError;
 
+pub use event::{EventKind, EventKinds, EventPosition};
 pub use id::{AuditEntryId, PostId, SessionId, TokenId, UserId};
 pub use idempotency::{IdempotencyKey, KeyScope};
 pub use metadata::Metadata;

@@ -65,6 +65,7 @@ scopes! {
     PostsUpdate = "posts:update", "Change own posts";
     PostsDelete = "posts:delete", "Delete own posts";
     VotesWrite = "votes:write", "Vote and take votes back";
+    EventsRead = "events:read", "Follow what happens";
     Account = "account", "See and change the account, its sessions and tokens";
     Introspect = "introspect", "Introspect tokens, for services";
 }

@@ -277,6 +277,15 @@ text! {
     }
 }
 text! {
+    /// A ticket that opens a stream.
+    PresentedTicket,
+    Rule {
+        characters: CharacterRule::Any,
+        example: Some("Rk2dQmN5wYt8bVx0cJz4sLhTgAe1Fu"),
+        ..Rule::up_to(100)
+    }
+}
+text! {
     /// The words of a search. May be empty.
     #[derive(Default)]
     SearchText,

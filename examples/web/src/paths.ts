@@ -9,8 +9,8 @@ export interface FeedQuery {
 }
 
 /** The path of a view with this query. Empty values are left out. */
-export function pathWith(path: string, query: Record<string, string | undefined>): string {
-  const filled = Object.entries(query).filter((entry): entry is [string, string] => Boolean(entry[1]));
+export function pathWith(path: string, query: Record<string, string | number | undefined>): string {
+  const filled = Object.entries(query).flatMap(([name, value]) => (value ? [[name, String(value)]] : []));
   const text = new URLSearchParams(filled).toString();
   return text ? `${path}?${text}` : path;
 }

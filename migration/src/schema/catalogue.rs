@@ -61,6 +61,8 @@ const POSTGRES: &str = "WITH relations AS (
             prosecdef, replace(array_to_string(proconfig, ' '), current_schema(), '$schema'), prosrc)
     FROM pg_proc
     WHERE pronamespace = current_schema()::regnamespace
+        -- Those of insert-only roles (`acclaim migrate grants`).
+        AND NOT (prosecdef AND proname LIKE '%\\_insert\\_post')
         AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = pg_proc.oid
             AND classid = 'pg_proc'::regclass AND deptype = 'e')";
 

@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
     sea_orm::{
-        ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
-        TransactionTrait,
+        ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+        SqliteTransactionMode, Statement,
     },
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 pub use tables::{Column, ForeignKey, Table, read as read_tables};
 
-use crate::{Database, Error, Migrator, dialect, history::History, support};
+use crate::{Database, Error, Migrator, database::Connected, dialect, history::History, support};
 
 /// Definitions of objects, by kind and name, such as `index posts_owner_id_idx`.
 type Objects = BTreeMap<String, String>;
@@ -40,19 +40,20 @@ pub struct Comparison {
 /// The migrations run in an SQLite database in memory, or in a schema of their own in a transaction that is
 /// rolled back. On PostgreSQL the role needs the privilege CREATE on the database.
 pub async fn compare(database: &Database) -> Result<Comparison, Error> {
-    let connection = database.connect(false).await.map_err(Error::Connect)?;
-    let outcome = compare_connected(database, &connection).await;
-    connection.close().await?;
-    outcome.map_err(|error| error.of(database))
+    let connected = database.connect(false).await.map_err(Error::Connect)?;
+    let outcome = compare_connected(database, &connected).await;
+    connected.end(database, outcome).await
 }
 
 async fn compare_connected(
     database: &Database,
-    connection: &DatabaseConnection,
+    connected: &Connected,
 ) -> Result<Comparison, Error> {
-    support::require(database, connection).await?;
+    // Without a commit it is rolled back, also if this process is killed.
+    let transaction = connected.begin(SqliteTransactionMode::Deferred).await?;
+    support::require(database, &transaction).await?;
     let migrations = Migrator::migrations();
-    let history = History::read(connection, &migrations).await?;
+    let history = History::read(&transaction, &migrations).await?;
     let pending = history.pending();
     if !pending.is_empty() {
         return Ok(Comparison {
@@ -61,12 +62,10 @@ async fn compare_connected(
             tables: Vec::new(),
         });
     }
-    let (actual, expected, tables) = if connection.get_database_backend() == DbBackend::Postgres {
-        // Without a commit it is rolled back, also if this process is killed.
-        let transaction = connection.begin().await?;
+    let (actual, expected, tables) = if transaction.get_database_backend() == DbBackend::Postgres {
         in_own_schema(&transaction, &migrations).await?
     } else {
-        let actual = catalogue::objects(connection).await?;
+        let actual = catalogue::objects(&transaction).await?;
         let scratch = in_memory(&migrations).await?;
         let expected = catalogue::objects(&scratch).await?;
         (actual, expected, tables::read(&scratch).await?)

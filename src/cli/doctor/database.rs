@@ -1,9 +1,9 @@
 //! Checks the database: connection, migrations, integrity and configuration.
 
-use migration::{Command, Database, Error, Report};
+use migration::{Command, Database, Error, Report, Rights, Session};
 
 use super::{Finding, files, settings::DatabaseSettings};
-use crate::db::{self, Facts, Postgres, Sqlite};
+use crate::db::{self, Db, Facts, Postgres, Sqlite};
 
 const SUBJECT: &str = "database";
 /// The oldest supported major version of PostgreSQL. Support for 14 ended in November 2026.
@@ -48,14 +48,42 @@ pub(super) async fn check(settings: &DatabaseSettings) -> Vec<Finding> {
                 Facts::Sqlite(facts) => findings.extend(sqlite(&facts)),
                 Facts::Postgres(facts) => {
                     findings.extend(postgres(&facts));
+                    if status.as_ref().is_ok_and(|status| status.pending == 0) {
+                        findings.push(role(migration::rights_to_serve(database).await));
+                    }
                     let wanted = settings.connections;
                     findings.extend(wanted.map(|wanted| connections(wanted, facts.connections)));
                 }
             }
             findings.push(migrations(settings, status));
+            findings.extend(replicas(settings).await);
         }
         Err(error) => findings.push(unreachable(&error)),
     }
+    findings
+}
+
+/// Compares the replicas with the primary. The service works without them.
+async fn replicas(settings: &DatabaseSettings) -> Vec<Finding> {
+    const SUBJECT: &str = "replica";
+    if settings.replicas.is_empty() {
+        return Vec::new();
+    }
+    let db = match Db::open(&settings.database).await {
+        Ok(db) => db.with_replicas(&settings.replicas),
+        Err(error) => return vec![unreachable(&error)],
+    };
+    let checked = db.check_replicas().await.into_iter();
+    let findings = checked.map(|(name, outcome)| match outcome {
+        Ok(lag) => {
+            let lag = lag.as_secs_f64();
+            let message = format!("{name} follows the primary, and is at most {lag:.1} s behind");
+            Finding::ok(SUBJECT, message)
+        }
+        Err(reason) => Finding::warning(SUBJECT, format!("{name} will answer no reads: {reason}")),
+    });
+    let findings = findings.collect();
+    db.disconnect().await;
     findings
 }
 
@@ -101,7 +129,7 @@ fn sqlite(facts: &Sqlite) -> [Finding; 2] {
     [journal, integrity]
 }
 
-fn postgres(facts: &Postgres) -> [Finding; 4] {
+fn postgres(facts: &Postgres) -> Vec<Finding> {
     let (major, minor) = (facts.version / 10_000, facts.version % 10_000);
     let shown = format!("PostgreSQL {major}.{minor}");
     let version = if major < MIN_POSTGRES {
@@ -110,23 +138,69 @@ fn postgres(facts: &Postgres) -> [Finding; 4] {
     } else {
         Finding::ok("version", shown)
     };
-    let role = if facts.superuser {
+    let mut findings = vec![version, tls(facts), clock_skew(facts.ahead)];
+    findings.extend(pooler(facts));
+    findings.extend(facts.may_be_standby.then(|| {
         Finding::warning(
-            "role",
-            "is a superuser with full access to the server; use a role that owns only this database: `CREATE ROLE acclaim LOGIN NOSUPERUSER`",
+            "hosts",
+            "may be standbys, which accept no writes; append ?target_session_attrs=read-write to DATABASE_URL",
         )
-    } else {
-        Finding::ok("role", "is not a superuser")
+    }));
+    findings
+}
+
+fn pooler(facts: &Postgres) -> Option<Finding> {
+    const SUBJECT: &str = "pooler";
+    let Session::Pooled { prepares } = facts.session else {
+        return None;
     };
-    let tls = match (facts.encrypted, facts.local) {
+    Some(if !prepares {
+        Finding::warning(
+            SUBJECT,
+            "keeps no prepared statements, so each statement takes four round trips; use PgBouncer 1.21 or newer with max_prepared_statements",
+        )
+    } else if facts.has_limits {
+        Finding::ok(SUBJECT, "keeps prepared statements")
+    } else {
+        Finding::warning(
+            SUBJECT,
+            "drops the time limits of statements; set them for the role: `ALTER ROLE … SET statement_timeout = '10s'` and `ALTER ROLE … SET client_connection_check_interval = '800ms'`",
+        )
+    })
+}
+
+fn role(rights: Result<Rights, Error>) -> Finding {
+    const SUBJECT: &str = "role";
+    const REMEDY: &str =
+        "run `acclaim migrate grants --serve ROLE --apply` as the owner of the tables";
+    let rights = match rights {
+        Ok(rights) => rights,
+        Err(error) => return Finding::fault(SUBJECT, format!("is not known: {error}")),
+    };
+    match rights.problem() {
+        None => Finding::ok(
+            SUBJECT,
+            "reads and writes rows, and cannot change the schema",
+        ),
+        Some(problem) if !rights.lacking.is_empty() => {
+            Finding::fault(SUBJECT, format!("{problem}; {REMEDY}"))
+        }
+        Some(problem) => Finding::warning(
+            SUBJECT,
+            format!("{problem}; let another role serve: {REMEDY}"),
+        ),
+    }
+}
+
+fn tls(facts: &Postgres) -> Finding {
+    match (facts.encrypted, facts.local) {
         (true, _) => Finding::ok("TLS", "is on"),
         (false, true) => Finding::ok("TLS", "is off, but the database is on this machine"),
         (false, false) => Finding::warning(
             "TLS",
             "is off, and the database is on another machine; append ?sslmode=verify-full to DATABASE_URL, or ?sslmode=require for a self-signed certificate",
         ),
-    };
-    [version, role, tls, clock_skew(facts.ahead)]
+    }
 }
 
 /// Compares `DATABASE_CONNECTIONS` with the connections that the server offers.

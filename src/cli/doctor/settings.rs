@@ -3,7 +3,7 @@
 use migration::Database;
 
 use super::Finding;
-use crate::config::{self, Config, Origins, SETTINGS};
+use crate::config::{self, Config, Origins, ReplicaSettings, SETTINGS};
 
 /// The settings that the database checks need.
 pub(super) struct DatabaseSettings {
@@ -11,6 +11,8 @@ pub(super) struct DatabaseSettings {
     pub(super) database: Database,
     /// `DATABASE_CONNECTIONS`; `None` if a setting is invalid.
     pub(super) connections: Option<usize>,
+    /// `DATABASE_REPLICA_URL`; none if a setting is invalid.
+    pub(super) replicas: Vec<ReplicaSettings>,
     /// `AUTO_MIGRATE`.
     pub(super) auto_migrate: bool,
 }
@@ -26,6 +28,7 @@ pub(super) fn check() -> (Vec<Finding>, Option<DatabaseSettings>) {
                 .map(|database| DatabaseSettings {
                     database,
                     connections: None,
+                    replicas: Vec::new(),
                     auto_migrate: false,
                 });
             return (findings, settings);
@@ -42,6 +45,7 @@ pub(super) fn check() -> (Vec<Finding>, Option<DatabaseSettings>) {
     let settings = DatabaseSettings {
         database: config.database,
         connections: Some(config.database_connections),
+        replicas: config.replicas,
         auto_migrate: config.auto_migrate,
     };
     (findings, Some(settings))

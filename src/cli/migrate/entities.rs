@@ -11,11 +11,13 @@ use sea_orm::{
 #[must_use]
 pub fn tables(backend: DbBackend) -> Vec<Table> {
     use entity::{
-        audit_log, idempotency_keys, imported_posts, personal_tokens, post_tags, posts, ranks,
-        refresh_tokens, sessions, users, votes,
+        audit_log, event_outbox, event_tickets, events, idempotency_keys, imported_posts,
+        personal_tokens, post_tags, posts, ranks, refresh_tokens, sessions, users, votes,
     };
-    vec![
+    let mut tables = vec![
         table(audit_log::Entity, backend),
+        table(event_tickets::Entity, backend),
+        table(events::Entity, backend),
         table(idempotency_keys::Entity, backend),
         table(imported_posts::Entity, backend),
         table(personal_tokens::Entity, backend),
@@ -26,7 +28,11 @@ pub fn tables(backend: DbBackend) -> Vec<Table> {
         table(sessions::Entity, backend),
         table(users::Entity, backend),
         table(votes::Entity, backend),
-    ]
+    ];
+    if backend == DbBackend::Postgres {
+        tables.push(table(event_outbox::Entity, backend));
+    }
+    tables
 }
 
 /// An entity as a table of `backend`.
@@ -94,6 +100,7 @@ fn sql_type(column_type: &ColumnType, backend: DbBackend) -> String {
             "timestamp with time zone"
         }
         ColumnType::TimestampWithTimeZone => "timestamp_with_timezone_text",
+        ColumnType::Array(items) => return format!("{}[]", sql_type(items, backend)),
         other => return format!("{other:?}"),
     }
     .to_owned()

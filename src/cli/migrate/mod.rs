@@ -11,7 +11,7 @@ use std::{
 
 use clap::Subcommand;
 use draft::Draft;
-use migration::{Database, generate, schema};
+use migration::{Database, Grants, generate, schema};
 use sea_orm::DbBackend;
 
 use crate::config;
@@ -26,6 +26,11 @@ pub(super) enum Command {
     /// Prints one line for each difference or pending migration. On PostgreSQL the role needs the
     /// privilege CREATE on the database.
     Check,
+    /// Print or run the SQL that gives the roles of PostgreSQL their privileges
+    ///
+    /// Run it as the owner of the tables, again after each upgrade. It takes all other privileges in the
+    /// schema from these roles.
+    Grants(Grants),
     /// Add a migration to the sources; for developers, in the folder of a clone
     Generate {
         /// Its name, from [a-z0-9_], such as `add_something`
@@ -57,6 +62,14 @@ pub(super) async fn run(command: Command) -> Result<u8, String> {
                 "no differences\n".to_owned()
             })?;
             Ok(u8::from(has_differences))
+        }
+        Command::Grants(grants) => {
+            let sql = migration::grants(&database()?, &grants).await;
+            let sql = sql.map_err(|error| error.to_string())?;
+            if !grants.apply {
+                print(&sql)?;
+            }
+            Ok(0)
         }
         Command::Generate {
             name,

@@ -34,9 +34,9 @@ impl Tables {
                 let columns = query_as::<Sqlite, Row>(SQLITE).bind(name);
                 columns.fetch_all(&mut **connection).await?
             }
-            Self::Postgres(connection) => {
+            Self::Postgres(opened) => {
                 let columns = query_as(POSTGRES).bind(name);
-                columns.fetch_all(&mut **connection).await?
+                columns.fetch_all(&mut opened.connection).await?
             }
         };
         let has_sequence = rows.iter().any(|row| row.5);

@@ -8,14 +8,14 @@ mod catalogue;
 mod read;
 mod write;
 
-use migration::Database;
+use migration::{Database, Opened};
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Row, SqliteConnection,
+    AssertSqlSafe, ConnectOptions, Connection, Executor, Row, SqliteConnection,
     error::DatabaseError,
 };
 use time::OffsetDateTime;
 
-use super::{BUSY_TIMEOUT, sqlite_file::is_busy};
+use super::{BUSY_TIMEOUT, connection::CONNECT_TIMEOUT, sqlite_file::is_busy};
 
 /// Memory for pages of an SQLite file, in KiB. With SQLite's default of 2 MB, indexes in random order
 /// are written many times.
@@ -34,7 +34,7 @@ pub enum Tables {
     /// A file.
     Sqlite(Box<SqliteConnection>),
     /// A server.
-    Postgres(Box<PgConnection>),
+    Postgres(Box<Opened>),
 }
 
 /// A table, as the catalogue of the database describes it.
@@ -104,8 +104,8 @@ macro_rules! on_either {
                 let $connection = &mut **connection;
                 $work
             }
-            Tables::Postgres(connection) => {
-                let $connection = &mut **connection;
+            Tables::Postgres(opened) => {
+                let $connection = &mut opened.connection;
                 $work
             }
         }
@@ -130,10 +130,10 @@ impl Tables {
                     .await
                     .map(|connection| Self::Sqlite(connection.into()))
             }
-            Database::Postgres(options) => options
-                .connect()
+            Database::Postgres(servers) => servers
+                .connect(CONNECT_TIMEOUT, &[])
                 .await
-                .map(|connection| Self::Postgres(connection.into())),
+                .map(|opened| Self::Postgres(opened.into())),
         };
         connected.map_err(|error| database.explain(&error))
     }
@@ -142,9 +142,9 @@ impl Tables {
     pub async fn begin_snapshot(&mut self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(_) => self.run("BEGIN").await,
-            Self::Postgres(_) => {
-                self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    .await?;
+            Self::Postgres(opened) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                opened.begin(begin).await?;
                 self.lift_limits().await
             }
         }
@@ -161,10 +161,10 @@ impl Tables {
                 let begin = format!("PRAGMA cache_size = -{CACHE}; BEGIN IMMEDIATE");
                 self.run(&begin).await
             }
-            Self::Postgres(_) => {
+            Self::Postgres(opened) => {
                 let timeout = BUSY_TIMEOUT.as_millis();
-                self.run(&format!("BEGIN; SET LOCAL lock_timeout = {timeout}"))
-                    .await?;
+                let begin = format!("BEGIN; SET LOCAL lock_timeout = {timeout}");
+                opened.begin(&begin).await?;
                 let names = tables.iter().map(|table| quoted(table.name));
                 let names: Vec<String> = names.collect();
                 let lock = format!(
@@ -177,6 +177,11 @@ impl Tables {
         }
     }
 
+    /// Rolls the transaction back.
+    pub async fn rollback(&mut self) -> Result<(), sqlx::Error> {
+        self.run("ROLLBACK").await
+    }
+
     /// Commits the transaction.
     pub async fn commit(&mut self) -> Result<(), sqlx::Error> {
         self.run("COMMIT").await
@@ -186,7 +191,7 @@ impl Tables {
     pub async fn close(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(connection) => connection.close().await,
-            Self::Postgres(connection) => connection.close().await,
+            Self::Postgres(opened) => opened.connection.close().await,
         }
     }
 

@@ -35,11 +35,11 @@ impl Tables {
                     coalesce((SELECT max({id}) FROM {name}), 0))",
                 table.name
             ),
-            Self::Postgres(connection) => {
+            Self::Postgres(opened) => {
                 // Not `pg_sequence_last_value`, which is null for a role without the privilege.
                 let sequence = format!("SELECT {}::text", sequence(table, &key.name));
                 let sequence: String = query_scalar(AssertSqlSafe(sequence))
-                    .fetch_one(&mut **connection)
+                    .fetch_one(&mut opened.connection)
                     .await?;
                 format!(
                     "SELECT greatest(CASE WHEN is_called THEN last_value ELSE 0 END, \
@@ -75,8 +75,8 @@ impl Tables {
                 .fetch(&mut **connection)
                 .and_then(|row| std::future::ready(values(table, &row)))
                 .boxed(),
-            Self::Postgres(connection) => query(sql)
-                .fetch(&mut **connection)
+            Self::Postgres(opened) => query(sql)
+                .fetch(&mut opened.connection)
                 .and_then(|row| std::future::ready(values(table, &row)))
                 .boxed(),
         }

@@ -1,8 +1,7 @@
 //! Writes rows with given ids, past the triggers of a table if needed.
 
 use sqlx::{
-    Arguments, AssertSqlSafe, Row, postgres::PgArguments, query, query_with,
-    sqlite::SqliteArguments,
+    Arguments, AssertSqlSafe, postgres::PgArguments, query_as, query_with, sqlite::SqliteArguments,
 };
 
 use super::{
@@ -13,11 +12,16 @@ use super::{
 /// Rows of one statement of SQLite. More are not faster, and its compiled form grows with them.
 const ROWS: usize = 100;
 
+/// Names and definitions of triggers. Not of those that check foreign keys.
+const POSTGRES_TRIGGERS: &str = "SELECT tgname::text, '' FROM pg_trigger
+    WHERE tgrelid = to_regclass($1) AND NOT tgisinternal AND tgname LIKE $2 ORDER BY tgname";
+const SQLITE_TRIGGERS: &str = "SELECT name, sql FROM sqlite_master
+    WHERE type = 'trigger' AND tbl_name = ? AND name LIKE ? ORDER BY rowid";
+
 /// The triggers of a table that do not fire for now.
 #[derive(Debug)]
 pub struct SuspendedTriggers {
-    table: &'static str,
-    /// The statements that create them again. Only SQLite needs them.
+    /// The statements that make them fire again.
     statements: Vec<String>,
 }
 
@@ -55,7 +59,7 @@ impl Tables {
                     insert.execute(&mut **connection).await?;
                 }
             }
-            Self::Postgres(connection) => {
+            Self::Postgres(opened) => {
                 let mut arguments = PgArguments::default();
                 let (mut arrays, mut values) = (Vec::new(), Vec::new());
                 let mut rows: Vec<_> = rows.into_iter().map(Vec::into_iter).collect();
@@ -73,7 +77,7 @@ impl Tables {
                     names.join(", ")
                 );
                 query_with(AssertSqlSafe(sql), arguments)
-                    .execute(&mut **connection)
+                    .execute(&mut opened.connection)
                     .await?;
             }
         }
@@ -104,35 +108,39 @@ impl Tables {
         self.run(&sql).await
     }
 
-    /// Keeps the triggers of `table` from firing, until [`resume_triggers`](Self::resume_triggers) in
-    /// the same transaction. On PostgreSQL only the owner of the table may do this.
+    /// Keeps the triggers of `table` with names like `names` (SQL LIKE) from firing, until
+    /// [`resume_triggers`](Self::resume_triggers) in the same transaction. On PostgreSQL only the owner of the
+    /// table may do this.
     pub async fn suspend_triggers(
         &mut self,
         table: &Table,
+        names: &str,
     ) -> Result<SuspendedTriggers, sqlx::Error> {
-        let mut suspended = SuspendedTriggers {
-            table: table.name,
-            statements: Vec::new(),
-        };
-        match self {
-            Self::Postgres(_) => {
-                // Not those that check foreign keys.
-                let disable = format!("ALTER TABLE {} DISABLE TRIGGER USER", quoted(table.name));
-                self.run(&disable).await?;
-            }
+        let name = quoted(table.name);
+        let triggers: Vec<(String, String)> = match self {
             Self::Sqlite(connection) => {
-                let triggers = "SELECT name, sql FROM sqlite_master \
-                                WHERE type = 'trigger' AND tbl_name = ? ORDER BY rowid";
-                let triggers = query(triggers).bind(table.name);
-                let triggers = triggers.fetch_all(&mut **connection).await?;
-                for trigger in triggers {
-                    let name: String = trigger.try_get(0)?;
-                    suspended.statements.push(trigger.try_get(1)?);
-                    self.run(&format!("DROP TRIGGER {}", quoted(&name))).await?;
-                }
+                let triggers = query_as(SQLITE_TRIGGERS).bind(table.name).bind(names);
+                triggers.fetch_all(&mut **connection).await?
             }
+            Self::Postgres(opened) => {
+                let triggers = query_as(POSTGRES_TRIGGERS).bind(table.name).bind(names);
+                triggers.fetch_all(&mut opened.connection).await?
+            }
+        };
+        let mut statements = Vec::new();
+        for (trigger, definition) in triggers {
+            let trigger = quoted(&trigger);
+            let (suspend, resume) = match self {
+                Self::Sqlite(_) => (format!("DROP TRIGGER {trigger}"), definition),
+                Self::Postgres(_) => (
+                    format!("ALTER TABLE {name} DISABLE TRIGGER {trigger}"),
+                    format!("ALTER TABLE {name} ENABLE TRIGGER {trigger}"),
+                ),
+            };
+            self.run(&suspend).await?;
+            statements.push(resume);
         }
-        Ok(suspended)
+        Ok(SuspendedTriggers { statements })
     }
 
     /// Makes the triggers fire again.
@@ -140,11 +148,6 @@ impl Tables {
         &mut self,
         suspended: SuspendedTriggers,
     ) -> Result<(), sqlx::Error> {
-        if let Self::Postgres(_) = self {
-            let table = quoted(suspended.table);
-            self.run(&format!("ALTER TABLE {table} ENABLE TRIGGER USER"))
-                .await?;
-        }
         for statement in suspended.statements {
             self.run(&statement).await?;
         }

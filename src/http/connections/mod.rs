@@ -146,6 +146,12 @@ impl Connections {
         Some(Activity::new(self.clone(), entry))
     }
 
+    /// Maximum number of open connections.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.0.settings.total
+    }
+
     /// The number of open connections.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -22,6 +22,8 @@ pub struct Stream {
     has_read: bool,
     /// An error for the next call of `poll_read`.
     reset: Option<io::Error>,
+    /// The client takes no more bytes for now.
+    is_full: bool,
 }
 
 impl Stream {
@@ -33,6 +35,7 @@ impl Stream {
             activity,
             has_read: false,
             reset: None,
+            is_full: false,
         }
     }
 
@@ -58,6 +61,11 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Further requests wait in the buffers of the kernel, which are bounded. actix-http would read and parse
+        // them, and keep more than 10 MB for a client that sends many and reads no response.
+        if self.is_full {
+            return Poll::Pending;
+        }
         if let Some(reset) = self.reset.take() {
             return Poll::Ready(Err(reset));
         }
@@ -91,6 +99,11 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.tcp).poll_write(context, bytes);
+        let was_full = std::mem::replace(&mut self.is_full, outcome.is_pending());
+        if was_full && !self.is_full {
+            // `poll_read` has registered no waker.
+            context.waker().wake_by_ref();
+        }
         self.wrote(outcome)
     }
 

@@ -8,6 +8,7 @@ mod address;
 mod large_bodies;
 mod limit;
 mod per_caller;
+mod streams;
 
 use std::{
     hash::Hash,
@@ -37,7 +38,8 @@ use large_bodies::LargeBodies;
 pub use large_bodies::LargeBody;
 use limit::RateLimit;
 pub use per_caller::InProgress;
-use per_caller::{Caller, PerCaller};
+use per_caller::PerCaller;
+pub use streams::{OpenStream, Streams};
 
 /// The remaining requests of the tightest limit (draft-ietf-httpapi-ratelimit-headers).
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -200,11 +202,7 @@ impl Limits {
         request: &HttpRequest,
         user: Option<UserId>,
     ) -> Result<InProgress<EXPENSIVE_READS>, Problem> {
-        let caller = match user {
-            Some(user) => Caller::User(user),
-            None => Caller::Address(self.0.client_of(request)),
-        };
-        let read = self.0.expensive.begin(caller).await;
+        let read = self.0.expensive.begin(self.caller(request, user)).await;
         read.ok_or_else(|| Problem::too_many_expensive_reads(EXPENSIVE_READS))
     }
 

@@ -12,6 +12,7 @@ const KEY_IN_USE_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(1);
 const EXPORT_RETRY_AFTER: Option<NonZeroU32> = NonZeroU32::new(10);
 
 impl From<Error> for Problem {
+    #[expect(clippy::too_many_lines, reason = "one arm for each error")]
     fn from(error: Error) -> Self {
         let detail = error.to_string();
         match error {
@@ -81,8 +82,9 @@ impl From<Error> for Problem {
                 Self::new(types::SESSION_REQUIRED, detail)
                     .with_challenge(r#"Bearer error="insufficient_scope""#)
             }
-            Error::InvalidToken => Self::new(types::INVALID_TOKEN, detail)
+            Error::InvalidToken | Error::InvalidTicket => Self::new(types::INVALID_TOKEN, detail)
                 .with_challenge(r#"Bearer error="invalid_token""#),
+            Error::EventsExpired { .. } => Self::new(types::EVENTS_EXPIRED, detail),
             Error::ScopeNotGranted => Self::invalid(vec![FieldError::new(
                 "scope",
                 "not_granted",

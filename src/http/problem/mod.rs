@@ -187,6 +187,18 @@ impl Problem {
         }
     }
 
+    /// 429: the caller has `max` streams open already.
+    #[must_use]
+    pub fn too_many_streams(max: usize) -> Self {
+        Self {
+            retry_after: EXPENSIVE_RETRY_AFTER,
+            ..Self::new(
+                types::TOO_MANY_STREAMS,
+                format!("you have {max} streams open; close one to open another"),
+            )
+        }
+    }
+
     /// 429: the sender, such as "you have", has `max` large request bodies in progress already.
     #[must_use]
     pub fn too_many_large_bodies(sender_has: &str, max: usize) -> Self {

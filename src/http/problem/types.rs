@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use actix_web::http::StatusCode;
 use entity::{
     users::Role,
-    values::{PostId, Scope},
+    values::{EventPosition, PostId, Scope},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -286,6 +286,16 @@ problem_types! { SPECIFIC:
     "The caller already has the maximum number of expensive lists in progress. The description of GET /posts says which lists are expensive.",
     "Wait for the responses, or for the number of seconds in Retry-After, and then repeat the request.",
     || Problem::too_many_expensive_reads(2);
+
+    TOO_MANY_STREAMS TOO_MANY_REQUESTS "too-many-streams" "Too many streams",
+    "The caller already has the maximum number of open streams of events on this server.",
+    "Close a stream, or use one for several purposes, and then repeat the request.",
+    || Problem::too_many_streams(100);
+
+    EVENTS_EXPIRED GONE "events-expired" "Events expired",
+    "Events after the position of the request are no longer kept, or the position is not in the log, as after the operator restored a backup.",
+    "Read the lists that you follow again, then continue after the last position, which detail has.",
+    || Error::EventsExpired { after: EventPosition::START.plus(7), last: EventPosition::START.plus(42) }.into();
 
     SERVICE_BUSY SERVICE_UNAVAILABLE "service-busy" "Service busy",
     "The service has too many expensive lists, or too many request bodies of more than 16 KiB, of all callers in progress. The request had no effect. Other requests are not affected.",

@@ -4,7 +4,7 @@ mod types;
 
 use std::time::Duration;
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web::Data};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use deserr::Deserr;
 use entity::values::Invalid;
 use serde_json::value::RawValue;
@@ -16,10 +16,9 @@ use self::types::{
 use crate::{
     error::Error,
     http::{
-        Body, Problem, Route, State,
+        Body, Problem, RequestRecord, Route, State,
         input::{BodyErrors, Member, Part, StreamedBody},
         problem::types::QUOTA_EXCEEDED,
-        request_id::RequestId,
         route::route,
     },
     services::{
@@ -83,9 +82,8 @@ async fn import(
         part.map_err(|problem| importer.done.explain(problem))?;
     }
     importer.import()?;
-    let extensions = request.extensions();
-    let instance = extensions.get::<RequestId>();
-    let instance = instance.map_or("", |id| &*id.0);
+    let record = RequestRecord::of(&request);
+    let instance = record.as_ref().map_or("", |record| &*record.id.0);
     Ok(HttpResponse::Ok().json(importer.done.result(instance)))
 }
 

@@ -17,12 +17,13 @@ use sea_orm::IntoActiveModel;
 
 use self::{
     query::FeedParameters,
-    types::{Post, PostCreate, PostUpdate},
+    types::{PostCreate, PostUpdate},
 };
 use super::types::ModerationReason;
 use crate::{
     http::{
-        Body, ExternalIdSegment, Id, Preconditions, Problem, Query, Representation, Route, State,
+        Body, ExternalIdSegment, Id, Preconditions, Problem, Query, Reads, Representation, Route,
+        State,
         idempotency::{self, Keyed},
         link::{X_TOTAL_COUNT, link},
         problem::{
@@ -44,7 +45,7 @@ use crate::{
         },
     },
 };
-pub(super) use types::ExportedPost;
+pub(super) use types::{ExportedPost, Post};
 
 /// The problems of a change of a post.
 const CHANGE_PROBLEMS: &[&ProblemType] = &[
@@ -109,7 +110,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// another of these. A caller can have two expensive lists in progress at a time.
 #[utoipa::path(
     get, path = "/posts", tag = "posts", operation_id = "listPosts",
-    params(FeedParameters),
+    params(FeedParameters, Reads),
     responses(
         (status = 200, description = "A page of posts", body = [Post], headers(
             ("Link" = String, description = "The URIs of the pages `next` and `prev` (RFC 8288)"),
@@ -124,6 +125,7 @@ pub(super) fn routes() -> Vec<Route> {
 async fn list(
     viewer: Option<Identity>,
     Query(parameters): Query<FeedParameters>,
+    reads: Reads,
     request: HttpRequest,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
@@ -136,7 +138,8 @@ async fn list(
     } else {
         None
     };
-    let page = feed::page::<FeedPage>(&state.db, viewer, query).await;
+    let page = reads.run(async |db| feed::page::<FeedPage>(db, viewer, &query).await);
+    let page = page.await;
     if let Some(expensive) = expensive {
         expensive.end();
     }
@@ -261,7 +264,7 @@ async fn put(
 /// No token is needed if the operator has set `PUBLIC_READS`.
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts", operation_id = "getPost",
-    params(Id<PostId>),
+    params(Id<PostId>, Reads),
     responses(
         (status = 200, description = "The post", body = Post, headers(
             ("ETag" = String, description = "The validator of this response, for `If-None-Match`"),
@@ -274,10 +277,13 @@ async fn put(
 async fn read(
     viewer: Option<Identity>,
     Id(id): Id<PostId>,
+    reads: Reads,
     request: HttpRequest,
-    state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let post = posts::get(&state.db, viewer.map(|viewer| viewer.id), id).await?;
+    let viewer = viewer.map(|viewer| viewer.id);
+    let post = reads
+        .run(async |db| posts::get(db, viewer, id).await)
+        .await?;
     Ok(representation(&post)?.conditional_response(&request))
 }
 

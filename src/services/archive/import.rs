@@ -25,6 +25,8 @@ const MAX_ID: i64 = (1 << 53) - 1;
 const ROWS: usize = 1_000;
 /// Length of lines that are inserted at once, in bytes.
 const BYTES: usize = 1024 * 1024;
+/// The names of the triggers that write to the log, as a pattern.
+const EVENTS: &str = "%_events_%";
 /// A post whose votes are not counted right.
 const MISCOUNTED: &str = "SELECT min(posts.id) FROM posts \
     LEFT JOIN (SELECT post_id, count(*) AS votes FROM votes GROUP BY post_id) AS counted \
@@ -44,9 +46,11 @@ pub async fn import(
 ) -> Result<Summary, Error> {
     let mut lines = Lines::new(input);
     let header = lines.header()?;
-    // Before the transaction: without the tables there is nothing to lock.
+    // Before the transaction that writes: without the tables there is nothing to lock.
+    database.begin_snapshot().await?;
     let tables = existing(database).await?;
     has_schema(&database.migrations().await?, &header.schema)?;
+    database.rollback().await?;
     begin(database, &tables).await?;
     has_schema(&database.migrations().await?, &header.schema)?;
     fits(&header, &tables)?;
@@ -60,11 +64,12 @@ pub async fn import(
     }
     let rows = header.tables.values().copied().fold(0, u64::saturating_add);
     progress.begin(rows);
-    // The posts have their counts already. They are checked below.
-    let suspended = match tables.iter().find(|table| table.name == VOTES) {
-        Some(votes) => Some(database.suspend_triggers(votes).await?),
-        None => None,
-    };
+    let mut suspended = Vec::new();
+    for table in &tables {
+        // The posts have their counts already. They are checked below. The file has the events.
+        let names = if table.name == VOTES { "%" } else { EVENTS };
+        suspended.push(database.suspend_triggers(table, names).await?);
+    }
     let mut import = Import {
         database,
         lines,
@@ -77,7 +82,7 @@ pub async fn import(
         import.database.analyze(table).await?;
     }
     let bytes = import.lines.end()?;
-    if let Some(suspended) = suspended {
+    for suspended in suspended {
         database.resume_triggers(suspended).await?;
     }
     if let Some(post) = database.integer(MISCOUNTED).await? {

@@ -20,8 +20,8 @@ use crate::db::tables::{Table, Tables, known_migrations};
 /// The tables of an archive: each comes after those that it refers to. A table that the schema lacks is
 /// left out.
 ///
-/// Triggers derive the others, except for `sessions` and `refresh_tokens`, which end with the move.
-pub const TABLES: [&str; 7] = [
+/// Triggers derive the others, except for `sessions`, `refresh_tokens` and tickets, which end with the move.
+pub const TABLES: [&str; 8] = [
     "users",
     "posts",
     "imported_posts",
@@ -29,6 +29,7 @@ pub const TABLES: [&str; 7] = [
     "tokens",
     "audit_log",
     "idempotency_keys",
+    "events",
 ];
 /// Each row of this table counts in `posts.votes`, by triggers.
 const VOTES: &str = "votes";

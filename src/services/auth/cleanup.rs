@@ -1,6 +1,6 @@
 //! Deletes expired rows in small transactions, so that no request waits long for a lock.
 
-use entity::{personal_tokens, refresh_tokens, sessions};
+use entity::{event_tickets, personal_tokens, refresh_tokens, sessions};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter,
     sea_query::{IntoCondition, Query},
@@ -11,7 +11,7 @@ use crate::{db::Db, error::Error, services::now};
 /// Maximum number of rows that one transaction deletes.
 const STEP: u64 = 500;
 
-/// Deletes expired sessions, personal access tokens and refresh tokens. A refresh token expires
+/// Deletes expired sessions, personal access tokens, tickets and refresh tokens. A refresh token expires
 /// after `refresh_lifetime` or with its session. Returns the number of deleted rows.
 pub async fn delete_expired(db: &Db, refresh_lifetime: time::Duration) -> Result<u64, Error> {
     let now = now();
@@ -42,7 +42,13 @@ pub async fn delete_expired(db: &Db, refresh_lifetime: time::Duration) -> Result
         personal_tokens::Column::ExpiresAt.lt(now).into_condition(),
     )
     .await?;
-    Ok(refresh_tokens + sessions + personal_tokens)
+    let tickets = delete_in_steps::<event_tickets::Entity>(
+        db,
+        event_tickets::Column::Hash,
+        event_tickets::Column::ExpiresAt.lt(now).into_condition(),
+    )
+    .await?;
+    Ok(refresh_tokens + sessions + personal_tokens + tickets)
 }
 
 /// Deletes the rows that match `condition`, at most [`STEP`] in one transaction.

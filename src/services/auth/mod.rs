@@ -15,6 +15,7 @@ pub mod revocation;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_up;
+pub mod tickets;
 
 pub use authenticator::{Authenticator, Identity};
 pub use credential::Credential;

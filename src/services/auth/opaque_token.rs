@@ -9,6 +9,8 @@ use rand::distr::{Alphanumeric, SampleString};
 
 /// 256 bits.
 const REFRESH_LENGTH: usize = 43;
+/// 178 bits.
+const TICKET_LENGTH: usize = 30;
 /// The first characters of every personal access token.
 const PREFIX: &str = "acl_";
 /// 178 bits.
@@ -19,6 +21,11 @@ const CHECKSUM_LENGTH: usize = 6;
 /// A new refresh token.
 pub(super) fn new_refresh_token() -> String {
     random(REFRESH_LENGTH)
+}
+
+/// A new ticket.
+pub(super) fn new_ticket() -> String {
+    random(TICKET_LENGTH)
 }
 
 /// A new personal access token.

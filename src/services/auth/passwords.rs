@@ -16,10 +16,15 @@ use argon2::{
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use entity::users::PasswordHash;
+use opentelemetry::trace::SpanBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
-use crate::{error::Error, metrics::Histogram};
+use crate::{
+    error::Error,
+    metrics::Histogram,
+    traces::{self, Child},
+};
 
 /// Maximum number of waiting passwords: about 2.5 s of work for two cores at 50 hashes a second each.
 /// Further requests fail at once instead of after a long wait.
@@ -77,6 +82,7 @@ impl Passwords {
     /// # Errors
     /// [`Error::Overloaded`] if the queue is full.
     pub async fn hash(&self, password: SecretString) -> Result<PasswordHash, Error> {
+        let _span = span();
         let (reply, answer) = oneshot::channel();
         self.submit(password, Work::Hash(reply))?;
         answer.await.map_err(Error::internal)?
@@ -91,6 +97,7 @@ impl Passwords {
         password: SecretString,
         hash: Option<PasswordHash>,
     ) -> Result<bool, Error> {
+        let _span = span();
         let (reply, answer) = oneshot::channel();
         self.submit(password, Work::Verify(hash, reply))?;
         answer.await.map_err(Error::internal)?
@@ -113,6 +120,11 @@ impl Passwords {
             TrySendError::Disconnected(_) => Error::internal("every password thread has ended"),
         })
     }
+}
+
+/// The span of a password in the queue and on its thread.
+fn span() -> Child {
+    traces::child(|| SpanBuilder::from_name("hash a password"))
 }
 
 /// True if `hash` is weaker than a new one: another variant or version of Argon2, or less memory,

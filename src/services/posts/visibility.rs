@@ -27,7 +27,7 @@ pub(super) fn visible(own: Option<Expr>) -> Condition {
 }
 
 /// The same as [`visible`], for statements that join the owner as `users`.
-pub(super) fn visible_with_owner(own: Option<Expr>) -> Condition {
+pub(in crate::services) fn visible_with_owner(own: Option<Expr>) -> Condition {
     Condition::all()
         .add(published_or(own))
         .add(users::COLUMN.suspended_at.is_null())

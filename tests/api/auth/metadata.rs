@@ -52,8 +52,8 @@ async fn the_metadata_leads_to_every_endpoint(fixture: Fixture) {
         "grant_types_supported": ["password", "refresh_token"],
         "response_types_supported": [],
         "scopes_supported": [
-            "posts:read", "posts:create", "posts:update", "posts:delete", "votes:write", "account",
-            "introspect",
+            "posts:read", "posts:create", "posts:update", "posts:delete", "votes:write", "events:read",
+            "account", "introspect",
         ],
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],

@@ -113,7 +113,7 @@ async fn a_full_password_queue_answers_503(fixture: Fixture) {
 #[apply(behaviour)]
 async fn idle_threads_return_their_memory(fixture: Fixture) {
     let settings = [
-        ("DATABASE_URL", fixture.url.as_str()),
+        ("DATABASE_URL", fixture.owner_url.as_str()),
         ("AUTO_MIGRATE", "true"),
         ("RATE_LIMIT_SIGN_IN", "off"),
         ("RATE_LIMIT_SIGN_IN_ACCOUNT", "off"),

@@ -12,7 +12,7 @@ use crate::{
 };
 
 const EVERY: &str =
-    "posts:read posts:create posts:update posts:delete votes:write account introspect";
+    "posts:read posts:create posts:update posts:delete votes:write events:read account introspect";
 
 /// Signs `ada` in with `scope`.
 pub async fn sign_in(service: &Service, scope: &str) -> Answer {
@@ -212,7 +212,9 @@ async fn the_revert_of_the_migration_ends_limited_sessions(fixture: Fixture) {
     let select = "SELECT scopes FROM sessions";
     while connection.execute_unprepared(select).await.is_ok() {
         let down = migration::Command::DOWN;
-        migration::run(&fixture.database(), &down).await.unwrap();
+        migration::run(&fixture.owned_database(), &down)
+            .await
+            .unwrap();
     }
     fixture.migrate().await;
     let state = fixture.state(&fixture.database()).await;

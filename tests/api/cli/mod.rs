@@ -15,12 +15,16 @@ use crate::harness::{
     process::{Ended, run},
 };
 
-/// Runs `acclaim` on the fixture's database.
+/// Runs `acclaim` on the fixture's database, with the role that serves.
 pub async fn acclaim(fixture: &Fixture, arguments: &[&str]) -> Ended {
-    run(
-        fixture.folder(),
-        arguments,
-        &[("DATABASE_URL", &fixture.url)],
-    )
-    .await
+    run_on(&fixture.url, fixture, arguments).await
+}
+
+/// Runs `acclaim` on the fixture's database, with the role that owns it.
+pub async fn as_owner(fixture: &Fixture, arguments: &[&str]) -> Ended {
+    run_on(&fixture.owner_url, fixture, arguments).await
+}
+
+async fn run_on(url: &str, fixture: &Fixture, arguments: &[&str]) -> Ended {
+    run(fixture.folder(), arguments, &[("DATABASE_URL", url)]).await
 }

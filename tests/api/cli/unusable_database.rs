@@ -50,7 +50,7 @@ async fn a_running_server_stays_ready_on_a_newer_database(fixture: Fixture) {
 #[apply(behaviour)]
 async fn an_unreachable_database_is_reported_in_one_line(fixture: Fixture) {
     let (unknown, refused) = if fixture.is_postgres() {
-        let mut url = url::Url::parse(&fixture.url).unwrap();
+        let mut url = url::Url::parse(&fixture.owner_url).unwrap();
         url.set_path("/no_such_database");
         (
             url.to_string(),

@@ -98,7 +98,7 @@ async fn open_with_names(fixture: &Fixture) -> Db {
     ] {
         connection.execute_unprepared(create).await.unwrap();
     }
-    Db::open(&fixture.database()).await.unwrap()
+    Db::open(&fixture.owned_database()).await.unwrap()
 }
 
 #[apply(behaviour)]

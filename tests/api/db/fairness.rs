@@ -261,7 +261,7 @@ async fn a_batch_that_takes_too_long_is_written_in_parts(fixture: Fixture) {
     let connection = fixture.connect().await;
     let create = "CREATE TABLE names (name text PRIMARY KEY)";
     connection.execute_unprepared(create).await.unwrap();
-    let db = &Db::open(&fixture.database()).await.unwrap();
+    let db = &Db::open(&fixture.owned_database()).await.unwrap();
     let write = |name: &str| {
         let row = Name {
             name: name.to_owned(),

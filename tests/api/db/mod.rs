@@ -2,8 +2,10 @@
 
 mod batches;
 mod fairness;
+mod hosts;
 mod outages;
 pub mod pool;
 mod races;
+mod replicas;
 mod serializable;
 mod tls;

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The languages of blocks that are not commands.
-const NO_COMMANDS: [&str; 4] = ["json", "rust", "text", "ts"];
+const NO_COMMANDS: [&str; 6] = ["ini", "json", "rust", "sql", "text", "ts"];
 
 /// A Markdown document.
 pub struct Document {

@@ -110,7 +110,7 @@ async fn run(document: &Document, fixture: &Fixture) -> Result<(), String> {
     if !document.has("starts the service") {
         if fixture.is_postgres() {
             fixture.migrate().await;
-            let setting = format!("DATABASE_URL={}\n", fixture.url);
+            let setting = format!("DATABASE_URL={}\n", fixture.owner_url);
             fs::write(fixture.folder().join(".env"), setting).expect("not written");
             fs::set_permissions(fixture.folder().join(".env"), owner_only()).expect("no mode");
         }

@@ -25,7 +25,7 @@ use std::{
 use acclaim::{
     config::{Config, ConnectionSettings, Origins},
     db::Db,
-    http::{Connections, Drain, Limits, Readiness, State},
+    http::{Connections, Drain, Limits, Readiness, State, limits::Streams},
     jobs::{self, Supervisor},
     keys::Keys,
     routes, server,
@@ -36,6 +36,7 @@ use acclaim::{
             passwords::{self, Passwords},
             rehash::RehashQueue,
         },
+        events::Hub,
         export::Exports,
         idempotency::InFlight,
         import::Imports,
@@ -45,13 +46,13 @@ use acclaim::{
 };
 use actix_web::{dev::ServerHandle, web::ServiceConfig};
 pub use macro_rules_attribute::apply;
-use migration::{Command, Database};
+use migration::{Command, Database, Grants, Role};
 pub use registry::{Behaviour, Check, Databases};
 pub(crate) use registry::{
     behaviour, check, postgres_behaviour, register_behaviour, sqlite_behaviour,
 };
 pub use runner::{ignore, run};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
 use service::Service;
 
 /// The limits of `settings`. All others are off.
@@ -88,7 +89,10 @@ impl fmt::Display for Kind {
 #[derive(Clone)]
 pub struct Fixture {
     pub kind: Kind,
+    /// The database, with the role that serves, behind the pooler at `TEST_POOLER_PORT`, if that is set.
     pub url: String,
+    /// The database, with the role that owns and migrates it.
+    pub owner_url: String,
     folder: Arc<tempfile::TempDir>,
     servers: Arc<Mutex<Vec<(ServerHandle, Supervisor)>>>,
 }
@@ -97,20 +101,34 @@ impl Fixture {
     pub async fn new(kind: Kind) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let folder = tempfile::tempdir().expect("no folder");
-        let url = match &kind {
-            Kind::Sqlite => format!("sqlite://{}/test.db", folder.path().display()),
+        let (url, owner_url) = match &kind {
+            Kind::Sqlite => {
+                let url = format!("sqlite://{}/test.db", folder.path().display());
+                (url.clone(), url)
+            }
             Kind::Postgres(server) => {
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 let name = format!("acclaim_test_{}_{number}", std::process::id());
                 execute(server, &format!("CREATE DATABASE {name}")).await;
                 let mut url = url::Url::parse(server).expect("not a URL");
                 url.set_path(&name);
-                url.to_string()
+                let owner_url = url.to_string();
+                let role = format!("CREATE ROLE {name} LOGIN PASSWORD 'hidden'");
+                // The role of TEST_DATABASE_URL may lack the right. Then it serves itself.
+                if try_execute(server, &role).await.is_ok() {
+                    url.set_username(&name).expect("no user");
+                    url.set_password(Some("hidden")).expect("no password");
+                }
+                if let Some(port) = pooler(server) {
+                    url.set_port(Some(port)).expect("no port");
+                }
+                (url.to_string(), owner_url)
             }
         };
         Self {
             kind,
             url,
+            owner_url,
             folder: Arc::new(folder),
             servers: Arc::default(),
         }
@@ -118,6 +136,11 @@ impl Fixture {
 
     pub fn is_postgres(&self) -> bool {
         matches!(self.kind, Kind::Postgres(_))
+    }
+
+    /// True if [`url`](Self::url) leads through a pooler.
+    pub fn is_pooled(&self) -> bool {
+        matches!(&self.kind, Kind::Postgres(server) if pooler(server).is_some())
     }
 
     /// A temporary folder for this test. It contains the SQLite file.
@@ -129,15 +152,47 @@ impl Fixture {
         Database::parse(&self.url).expect("not the URL of a database")
     }
 
-    pub async fn migrate(&self) {
-        migration::run(&self.database(), &Command::UP)
-            .await
-            .expect("the migrations failed");
+    /// The database, with the role that owns it.
+    pub fn owned_database(&self) -> Database {
+        Database::parse(&self.owner_url).expect("not the URL of a database")
     }
 
-    /// A new connection, separate from the server's pool.
+    /// The role that serves, if it is not the owner.
+    pub fn serving_role(&self) -> Option<Role> {
+        let url = (self.url != self.owner_url).then(|| url::Url::parse(&self.url));
+        url.map(|url| url.unwrap().username().parse().unwrap())
+    }
+
+    /// Like [`serving_role`](Self::serving_role). The test counts as ignored if it is the owner.
+    pub fn separate_role(&self) -> Role {
+        let role = self.serving_role();
+        role.unwrap_or_else(|| ignore("the role of TEST_DATABASE_URL cannot create roles"))
+    }
+
+    /// Applies all migrations, and gives the role that serves its privileges.
+    pub async fn migrate(&self) {
+        migration::run(&self.owned_database(), &Command::UP)
+            .await
+            .expect("the migrations failed");
+        self.grant().await;
+    }
+
+    /// Gives the role that serves its privileges.
+    pub async fn grant(&self) {
+        if let Some(serve) = self.serving_role() {
+            let grants = Grants {
+                serve,
+                insert: Vec::new(),
+                apply: true,
+            };
+            let granted = migration::grants(&self.owned_database(), &grants).await;
+            granted.expect("the privileges could not be granted");
+        }
+    }
+
+    /// A new connection as the owner, separate from the server's pool.
     pub async fn connect(&self) -> DatabaseConnection {
-        sea_orm::Database::connect(&self.url)
+        sea_orm::Database::connect(&self.owner_url)
             .await
             .expect("no connection")
     }
@@ -170,6 +225,9 @@ impl Fixture {
             removals: Removals::default(),
             quotas: Quotas::default(),
             in_flight: InFlight::default(),
+            events: Hub::default(),
+            events_keep: time::Duration::days(7),
+            streams: Streams::new(4096),
             limits: Limits::default(),
             drain: Drain::default(),
             readiness: Readiness::default(),
@@ -223,8 +281,20 @@ impl Fixture {
             let name = self.url.rsplit('/').next().unwrap_or_default();
             let name = name.split('?').next().unwrap_or_default();
             execute(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            if let Some(role) = self.serving_role() {
+                execute(server, &format!("DROP ROLE {role}")).await;
+            }
         }
     }
+}
+
+/// The port of a pooler in front of `server`, if that is the one of `TEST_DATABASE_URL`. `tests/pooler` starts one.
+fn pooler(server: &str) -> Option<u16> {
+    std::env::var("TEST_DATABASE_URL")
+        .ok()
+        .filter(|url| url == server)?;
+    let port = std::env::var("TEST_POOLER_PORT").ok()?;
+    Some(port.parse().expect("TEST_POOLER_PORT is not a port"))
 }
 
 /// Access tokens signed with `keys`, valid for one hour.
@@ -233,12 +303,17 @@ pub fn tokens(keys: Keys) -> AccessTokens {
 }
 
 async fn execute(url: &str, sql: &str) {
+    try_execute(url, sql).await.expect(sql);
+}
+
+async fn try_execute(url: &str, sql: &str) -> Result<(), DbErr> {
     let connection = sea_orm::Database::connect(url).await.expect("no server");
-    connection.execute_unprepared(sql).await.expect(sql);
+    let executed = connection.execute_unprepared(sql).await;
     connection
         .close()
         .await
         .expect("cannot close the connection");
+    executed.map(drop)
 }
 
 /// Inserts `count` posts of user `owner_id`, past the service.

@@ -37,7 +37,7 @@ pub fn find() -> Option<Server> {
     if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
         return Some(Server { url, cluster: None });
     }
-    programs().map(|programs| start(&programs))
+    programs().map(|programs| start(Installed::new(&programs)))
 }
 
 /// A temporary server for one test, until it is dropped.
@@ -61,10 +61,22 @@ enum Order {
 impl OwnServer {
     /// PostgreSQL must be installed.
     pub async fn start() -> Self {
+        Self::run(Installed::new).await
+    }
+
+    /// A streaming replica of this server, which must run.
+    pub async fn replica(&self) -> Self {
+        let primary = url::Url::parse(&self.url).expect("not a URL");
+        let port = primary.port().expect("no port");
+        Self::run(move |programs| Installed::replica(programs, port)).await
+    }
+
+    async fn run(install: impl FnOnce(&Path) -> Installed + Send + 'static) -> Self {
         let (started, ready) = oneshot::channel();
         let (orders, order) = mpsc::channel::<(Order, oneshot::Sender<u32>)>();
         let thread = std::thread::spawn(move || {
-            let server = start(&programs().expect("PostgreSQL is not installed"));
+            let programs = programs().expect("PostgreSQL is not installed");
+            let server = start(install(&programs));
             let mut cluster = server.cluster.expect("it has a cluster");
             let _ = started.send((server.url, cluster.process.id()));
             // Ends when the sender is dropped.
@@ -138,7 +150,7 @@ fn children(id: u32) -> Vec<u32> {
         .collect()
 }
 
-/// The folder of `initdb` and `postgres`: from the PATH, or the newest version in Debian's folder.
+/// The folder of the server's programs: from the PATH, or the newest version in Debian's folder.
 pub fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
@@ -148,13 +160,17 @@ pub fn programs() -> Option<PathBuf> {
         .map(|version| version.path().join("bin"))
         .collect();
     debian.sort();
+    // Links to some of the programs do not lead to the others.
+    let is_complete = |folder: &PathBuf| {
+        let programs = ["initdb", "pg_basebackup", "postgres"];
+        programs.iter().all(|program| folder.join(program).exists())
+    };
     std::env::split_paths(&path)
         .chain(debian.into_iter().rev())
-        .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+        .find(is_complete)
 }
 
-fn start(programs: &Path) -> Server {
-    let installed = Installed::new(programs);
+fn start(installed: Installed) -> Server {
     Server {
         url: installed.url(),
         cluster: Some(Cluster {
@@ -165,26 +181,45 @@ fn start(programs: &Path) -> Server {
 }
 
 impl Installed {
+    /// It has a certificate, but TLS is off: sqlx waits twice for a delayed acknowledgement, 80 ms in all, each
+    /// time it connects over TLS.
     fn new(programs: &Path) -> Self {
+        let arguments = "-U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync";
+        let installed = Self::by(programs, "initdb", arguments);
+        certificate(&installed.folder.path().join("data"), unprivileged());
+        installed
+    }
+
+    /// A copy of the cluster on `port` that follows it.
+    fn replica(programs: &Path, port: u16) -> Self {
+        let arguments = format!(
+            "-h 127.0.0.1 -p {port} -U postgres --write-recovery-conf --checkpoint=fast --no-sync"
+        );
+        Self::by(programs, "pg_basebackup", &arguments)
+    }
+
+    /// The files that `program` creates in the folder of its option `-D`.
+    fn by(programs: &Path, program: &str, arguments: &str) -> Self {
         let folder = tempfile::tempdir().expect("no folder");
         let user = unprivileged();
         let data = folder.path().join("data");
         fs::create_dir(&data).expect("no folder");
+        // The server refuses a folder that others can read.
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).expect("no mode");
         change_owner(folder.path(), user);
         change_owner(&data, user);
-        let initdb = run_as(user, &programs.join("initdb"))
-            .args(["-U", "postgres", "--auth=trust", "--encoding=UTF8"])
-            .args(["--locale=C.UTF-8", "--no-sync", "-D"])
+        let output = run_as(user, &programs.join(program))
+            .args(arguments.split(' '))
+            .arg("-D")
             .arg(&data)
             .current_dir(folder.path())
             .output()
-            .expect("initdb did not start");
+            .expect("the program did not start");
         assert!(
-            initdb.status.success(),
-            "initdb: {}",
-            String::from_utf8_lossy(&initdb.stderr)
+            output.status.success(),
+            "{program}: {}",
+            String::from_utf8_lossy(&output.stderr)
         );
-        certificate(&data, user);
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .expect("no port")
@@ -241,7 +276,6 @@ impl Installed {
             ])
             // Tests do not cut the power, so they need no durability.
             .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
-            .args(["-c", "ssl=on"])
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

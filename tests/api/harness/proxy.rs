@@ -1,8 +1,11 @@
-//! A TCP proxy that can interrupt its connections.
+//! A TCP proxy that can interrupt its connections, and lead further ones to another server.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::{
@@ -17,6 +20,7 @@ pub struct Proxy {
     /// The URL, with the address of the proxy.
     pub url: Url,
     link: watch::Sender<Link>,
+    far: watch::Sender<SocketAddr>,
     /// The number of connections so far.
     accepted: Arc<AtomicUsize>,
 }
@@ -35,7 +39,8 @@ pub enum Link {
 impl Proxy {
     pub async fn to(url: &str) -> Self {
         let mut url = Url::parse(url).expect("not a URL");
-        let far = url.socket_addrs(|| Some(5432)).expect("no address")[0];
+        let far = watch::Sender::new(address(&url));
+        let chosen = far.subscribe();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("no port");
         let near = listener.local_addr().expect("no address");
         url.set_ip_host(near.ip()).expect("no host");
@@ -48,6 +53,7 @@ impl Proxy {
             while let Ok((near, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
                 let link = state.clone();
+                let far = *chosen.borrow();
                 tokio::spawn(async move {
                     let mut cut = link.clone();
                     tokio::select! {
@@ -61,6 +67,7 @@ impl Proxy {
         Self {
             url,
             link,
+            far,
             accepted,
         }
     }
@@ -69,14 +76,24 @@ impl Proxy {
         self.link.send_replace(link);
     }
 
+    /// Leads further connections to the server of `url`.
+    pub fn lead_to(&self, url: &str) {
+        let url = Url::parse(url).expect("not a URL");
+        self.far.send_replace(address(&url));
+    }
+
     /// The number of connections so far.
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 }
 
+fn address(url: &Url) -> SocketAddr {
+    url.socket_addrs(|| Some(5432)).expect("no address")[0]
+}
+
 /// Returns when both sides have ended.
-async fn forward(mut near: TcpStream, far: std::net::SocketAddr, mut link: watch::Receiver<Link>) {
+async fn forward(mut near: TcpStream, far: SocketAddr, mut link: watch::Receiver<Link>) {
     if matches!(*link.borrow(), Link::Full | Link::Cut) || until_open(&mut link).await.is_none() {
         return;
     }

@@ -57,7 +57,7 @@ async fn every_route_answers_a_repeated_request_like_the_first(fixture: Fixture)
 #[apply(behaviour)]
 async fn an_answer_survives_the_end_of_its_server(fixture: Fixture) {
     let settings = [
-        ("DATABASE_URL", fixture.url.as_str()),
+        ("DATABASE_URL", fixture.owner_url.as_str()),
         ("AUTO_MIGRATE", "true"),
         ("JWT_SECRET", crate::harness::SECRET),
     ];

@@ -141,6 +141,7 @@ async fn metrics_count_what_clients_did(fixture: Fixture) {
     for (series, at_least) in [
         (r#"acclaim_db_batch_requests_sum{kind="read"}"#, 4.0),
         ("acclaim_http_connections", 1.0),
+        ("acclaim_event_streams", 0.0),
         (r#"acclaim_job_runs_total{name="removal"}"#, 1.0),
         (
             r#"acclaim_job_last_success_timestamp_seconds{name="removal"}"#,
@@ -256,6 +257,8 @@ async fn a_port_in_use_is_a_clear_error(fixture: Fixture) {
 /// The names in the first column of the table of metrics.
 fn documented() -> BTreeSet<String> {
     let text = fs::read_to_string(root().join("docs/operations.md")).expect("no page");
+    let (_, text) = text.split_once("## Metrics\n").expect("no metrics");
+    let (text, _) = text.split_once("\n## ").expect("no end");
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
     let names = rows.filter_map(|row| row.split(['`', '{']).next());
     names.map(str::to_owned).collect()

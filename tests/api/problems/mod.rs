@@ -118,7 +118,9 @@ async fn every_error_answers_as_in_its_snapshot(fixture: Fixture) {
     writeln!(snapshot, "## a body that does not arrive\n\n{slow}\n").unwrap();
 
     let down = migration::Command::Reset;
-    migration::run(&fixture.database(), &down).await.unwrap();
+    migration::run(&fixture.owned_database(), &down)
+        .await
+        .unwrap();
     record(
         &mut snapshot,
         "a database that lacks a table",

@@ -1,5 +1,6 @@
 import type { operations } from '../api';
 import { answerOf, bodyOf, client, type Schemas } from '../client';
+import { linked } from './links';
 
 export type Post = Schemas['Post'];
 export type PostCreate = Schemas['PostCreate'];
@@ -15,12 +16,7 @@ export interface Page<T> {
 
 export async function listPosts(query: PostQuery, signal: AbortSignal): Promise<Page<Post>> {
   const { body, headers } = await answerOf(client.GET('/posts', { params: { query }, signal }));
-  // The cursors are in the `Link` header (RFC 8288).
-  const cursor = (rel: string) => {
-    const [, target] = new RegExp(`<([^>]*)>; rel="${rel}"`).exec(headers.get('Link') ?? '') ?? [];
-    return target === undefined ? undefined : (new URL(target, ACCLAIM_URL).searchParams.get('cursor') ?? undefined);
-  };
-  return { items: body, next: cursor('next'), previous: cursor('prev') };
+  return { items: body, next: linked(headers, 'next', 'cursor'), previous: linked(headers, 'prev', 'cursor') };
 }
 
 export function getPost(id: number, signal: AbortSignal): Promise<Post> {

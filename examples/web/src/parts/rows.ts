@@ -13,8 +13,12 @@ export function list(rows: HTMLElement[], empty: string): HTMLElement {
   return rows.length > 0 ? h('ul', { class: 'rows' }, ...rows) : h('p', { class: 'empty' }, empty);
 }
 
-/** Removes `item` from its list, and moves the focus to the name of its neighbour, or else to the heading of the view. */
+/**
+ * Removes `item` from its list. If the focus was there, or if `item` is gone already, moves it to the name of the
+ * neighbour, or else to the heading of the view.
+ */
 export function removeRow(item: HTMLElement, name = '.name'): void {
+  if (item.isConnected && !item.contains(document.activeElement)) return item.remove();
   const neighbour = item.nextElementSibling ?? item.previousElementSibling;
   item.remove();
   const next = neighbour?.querySelector<HTMLElement>(name);

@@ -5,6 +5,6 @@ import type { Visit } from '../router';
 
 /** The user's own drafts. */
 export async function draftsView(visit: Visit): Promise<HTMLElement> {
-  const drafts = await postList(visit, { published: false }, 'You have no drafts. ', link('/new', 'Write one'));
-  return page('Drafts', lead('Only you can see these.'), ...drafts);
+  const { content } = await postList(visit, { published: false }, 'You have no drafts. ', link('/new', 'Write one'));
+  return page('Drafts', lead('Only you can see these.'), ...content);
 }

@@ -1,6 +1,6 @@
-import { listPosts, type PostQuery } from '../calls/posts';
+import type { PostQuery } from '../calls/posts';
 import { h, link, ul } from '../dom';
-import { postCards } from '../parts/list';
+import { postList } from '../parts/list';
 import { feedPath, type FeedQuery } from '../paths';
 import { navigate, type Visit } from '../router';
 import { current } from '../session';
@@ -14,21 +14,20 @@ const SORTS: [Sort, string][] = [
 ];
 
 /** All published posts, or those that match the query. The service checks the values. */
-export async function feedView({ query, signal }: Visit): Promise<HTMLElement> {
-  const { cursor, ...filters }: FeedQuery = Object.fromEntries(query);
+export async function feedView(visit: Visit): Promise<HTMLElement> {
+  const { cursor: _, ...filters }: FeedQuery = Object.fromEntries(visit.query);
   if (filters.voted !== 'true') delete filters.voted;
   const { sort, search, tag, owner, voted } = filters;
   const match = { search, tag, owner_id: owner ? Number(owner) : undefined, voted: voted ? true : undefined };
-  const page = await listPosts({ published: true, sort: sort as Sort | undefined, ...match, cursor }, signal);
   const empty =
     search || tag || owner || voted
       ? ['No post matches. ', link('/', 'All posts')]
       : ['There are no posts yet. ', link('/new', 'Write the first one')];
-  const author = page.items[0]?.owner.username ?? `user ${owner}`;
-  const cards = postCards(page, empty);
+  const { posts, content } = await postList(visit, { published: true, sort: sort as Sort | undefined, ...match }, ...empty);
+  const author = posts[0]?.owner.username ?? `user ${owner}`;
   const head = h('div', { class: 'head' }, h('h1', {}, headingOf(filters, author)), ...chips(filters, author));
   const tools = h('div', { class: 'tools' }, searchForm(filters), orders(filters));
-  return h('section', { class: 'feed' }, head, tools, ...cards);
+  return h('section', { class: 'feed' }, head, tools, ...content);
 }
 
 function headingOf({ search, tag, owner, voted }: FeedQuery, author: string): string {

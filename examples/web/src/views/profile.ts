@@ -11,14 +11,14 @@ import { current } from '../session';
 /** A user's public page, with the user's posts. */
 export async function profileView(visit: Visit): Promise<HTMLElement> {
   const id = Number(visit.params[0]);
-  const [user, posts] = await Promise.all([
+  const [user, { content }] = await Promise.all([
     getUser(id, visit.signal),
     postList(visit, { published: true, owner_id: id }, 'No posts to see here.'),
   ]);
   const viewer = current()?.user;
   const joined = lead('Joined ', timeElement(user.created_at), '.');
   if (viewer?.id === user.id) joined.append(' This is you: ', link('/account', 'your account'), ', ', link('/drafts', 'your drafts'), '.');
-  return page(user.username, joined, ...(viewer?.role === 'admin' && viewer.id !== user.id ? [moderation(user)] : []), ...posts);
+  return page(user.username, joined, ...(viewer?.role === 'admin' && viewer.id !== user.id ? [moderation(user)] : []), ...content);
 }
 
 /** For admins. */

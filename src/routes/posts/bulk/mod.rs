@@ -2,7 +2,7 @@
 
 mod types;
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::StatusCode, web::Data};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use entity::{
     posts::ActiveModel,
     values::{ExternalId, PostId, Scope},
@@ -16,10 +16,9 @@ use super::{query::DryRun, types::PostCreate};
 use crate::{
     error::{Error, FieldError},
     http::{
-        Body, MAX_BODY_BYTES, Problem, Query, Route, State,
+        Body, MAX_BODY_BYTES, Problem, Query, RequestRecord, Route, State,
         idempotency::{self, Keyed},
         problem::types::{EXTERNAL_ID_TAKEN, NOT_FOUND, NOT_OWNER, QUOTA_EXCEEDED},
-        request_id::RequestId,
         route::route,
     },
     services::{
@@ -253,9 +252,8 @@ fn merge(rows: &mut Outcomes, written: bulk::Rows) {
 
 /// The request id, for the problems of rows.
 fn instance(request: &HttpRequest) -> String {
-    let extensions = request.extensions();
-    let id = extensions.get::<RequestId>();
-    id.map(|id| id.0.clone()).unwrap_or_default()
+    let record = RequestRecord::of(request);
+    record.map(|record| record.id.0.clone()).unwrap_or_default()
 }
 
 fn answer(instance: &str, rows: &Outcomes, mode: Mode) -> Result<HttpResponse, Problem> {

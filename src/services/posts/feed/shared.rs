@@ -53,7 +53,7 @@ pub trait FeedRepresentation: Send + Sync + 'static {
 pub async fn page<R: FeedRepresentation>(
     db: &Db,
     viewer: Viewer,
-    query: FeedQuery,
+    query: &FeedQuery,
 ) -> Result<Arc<R>, Error> {
     let slow = |error| match error {
         Error::TooSlow(cause) => Error::ListTooSlow(cause),
@@ -65,7 +65,7 @@ pub async fn page<R: FeedRepresentation>(
             return Ok(page);
         }
     }
-    let page = db.shared_read::<OwnPage<R>>((query, viewer), ());
+    let page = db.shared_read::<OwnPage<R>>((query.clone(), viewer), ());
     let page = page.await.map_err(slow)?;
     page.ok_or(Error::TooManyToCount { max: MAX_COUNT })
 }

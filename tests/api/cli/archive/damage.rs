@@ -5,7 +5,7 @@ use std::{fmt::Write, process::Stdio};
 use aws_lc_rs::digest::{SHA256, digest};
 use tokio::io::AsyncWriteExt;
 
-use super::{export, import, imported, refusals::assert_refused, rows};
+use super::{export, forget_events, import, imported, refusals::assert_refused, rows};
 use crate::harness::{
     Fixture, apply, behaviour, column, insert_numbered, insert_posts,
     process::{acclaim, signal},
@@ -39,6 +39,7 @@ async fn file_for(fixture: &Fixture, posts: u32) -> String {
         &votes,
     )
     .await;
+    forget_events(&source).await;
     let file = export(&source, "a.ndjson").await;
     source.end().await;
     fixture.migrate().await;
@@ -226,7 +227,7 @@ async fn a_row_that_the_service_could_not_read_is_not_imported(fixture: Fixture)
 #[apply(behaviour)]
 async fn a_killed_import_leaves_nothing_and_runs_again(fixture: Fixture) {
     let file = file_for(&fixture, 5_000).await;
-    let settings = [("DATABASE_URL", fixture.url.as_str())];
+    let settings = [("DATABASE_URL", fixture.owner_url.as_str())];
     let mut process = acclaim(fixture.folder(), &["import", "-"], &settings)
         .stdin(Stdio::piped())
         .spawn()

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, process::Stdio};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use tokio::io::AsyncReadExt;
 
-use super::{export, file, imported, refusals::assert_refused};
+use super::{export, file, forget_events, imported, refusals::assert_refused};
 use crate::{
     cli,
     harness::{
@@ -22,11 +22,11 @@ async fn a_file_is_private_and_never_overwritten(fixture: Fixture) {
     let mode = fs::metadata(file(&fixture, "a.ndjson")).expect("no file");
     assert_eq!(mode.permissions().mode() & 0o777, 0o600);
     service.user("grace").await;
-    let again = cli::acclaim(&fixture, &["export", "a.ndjson"]).await;
+    let again = cli::as_owner(&fixture, &["export", "a.ndjson"]).await;
     assert_refused(&again, &["`a.ndjson` exists already"]);
     let same = fs::read_to_string(file(&fixture, "a.ndjson")).expect("no file");
     assert_eq!(same, content);
-    let nowhere = cli::acclaim(&fixture, &["export", "no/such/folder"]).await;
+    let nowhere = cli::as_owner(&fixture, &["export", "no/such/folder"]).await;
     assert_refused(&nowhere, &["cannot create `no/such/folder`"]);
 }
 
@@ -35,9 +35,10 @@ async fn a_file_can_be_compressed_or_a_pipe(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     insert_posts(&fixture.connect().await, ada.id, 100, "Some words").await;
+    forget_events(&fixture).await;
     let plain = export(&fixture, "a.ndjson").await;
     for name in ["a.ndjson.zst", "b.zst"] {
-        let ended = cli::acclaim(&fixture, &["export", name]).await;
+        let ended = cli::as_owner(&fixture, &["export", name]).await;
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         // No control characters: the standard error is not a terminal.
         let line = ended.stderr.trim_end();
@@ -50,7 +51,7 @@ async fn a_file_can_be_compressed_or_a_pipe(fixture: Fixture) {
         fs::read(file(&fixture, "a.ndjson.zst")).expect("no file"),
         bytes
     );
-    let piped = cli::acclaim(&fixture, &["export", "-"]).await;
+    let piped = cli::as_owner(&fixture, &["export", "-"]).await;
     assert_eq!(piped.stdout, plain);
     let [one, other] = [
         Fixture::new(fixture.kind.clone()).await,
@@ -58,7 +59,7 @@ async fn a_file_can_be_compressed_or_a_pipe(fixture: Fixture) {
     ];
     one.migrate().await;
     other.migrate().await;
-    let url = [("DATABASE_URL", one.url.as_str())];
+    let url = [("DATABASE_URL", one.owner_url.as_str())];
     let imported = run_with(fixture.folder(), &["import", "b.zst"], &url, "").await;
     assert_eq!(imported.code, Some(0), "{}", imported.stderr);
     assert!(
@@ -66,7 +67,7 @@ async fn a_file_can_be_compressed_or_a_pipe(fixture: Fixture) {
         "{}",
         imported.stderr
     );
-    let url = [("DATABASE_URL", other.url.as_str())];
+    let url = [("DATABASE_URL", other.owner_url.as_str())];
     let imported = run_with(fixture.folder(), &["import", "-"], &url, &plain).await;
     assert_eq!(imported.code, Some(0), "{}", imported.stderr);
     for copy in [one, other] {
@@ -82,7 +83,7 @@ async fn an_export_is_a_snapshot(fixture: Fixture) {
     let ada = service.user("ada").await;
     let connection = fixture.connect().await;
     insert_posts(&connection, ada.id, 100, &"x".repeat(40_000)).await;
-    let settings = [("DATABASE_URL", fixture.url.as_str())];
+    let settings = [("DATABASE_URL", fixture.owner_url.as_str())];
     let mut process = acclaim(fixture.folder(), &["export", "-"], &settings)
         .spawn()
         .expect("acclaim did not start");
@@ -114,7 +115,7 @@ async fn a_signal_ends_an_export_to_a_full_pipe(fixture: Fixture) {
     // More than a pipe holds.
     let connection = fixture.connect().await;
     insert_posts(&connection, ada.id, 1_000, "Some words of a post").await;
-    let settings = [("DATABASE_URL", fixture.url.as_str())];
+    let settings = [("DATABASE_URL", fixture.owner_url.as_str())];
     let mut process = acclaim(fixture.folder(), &["export", "-"], &settings)
         .stdin(Stdio::null())
         .spawn()
@@ -142,7 +143,7 @@ async fn an_interrupted_export_leaves_no_file(fixture: Fixture) {
         .await
         .expect("no transaction");
     other.execute_unprepared(lock).await.expect("no lock");
-    let settings = [("DATABASE_URL", fixture.url.as_str())];
+    let settings = [("DATABASE_URL", fixture.owner_url.as_str())];
     let process = acclaim(fixture.folder(), &["export", "a.ndjson"], &settings)
         .stdin(Stdio::null())
         .spawn()

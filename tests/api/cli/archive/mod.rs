@@ -8,14 +8,20 @@ mod refusals;
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use acclaim::{db::tables::Tables, services::archive::TABLES};
+use sea_orm::ConnectionTrait;
 
-use super::acclaim;
-use crate::harness::{Fixture, apply, behaviour, column, process::Ended};
+use super::as_owner;
+use crate::{
+    events::numbered,
+    harness::{Fixture, apply, behaviour, column, process::Ended},
+};
 pub use refusals::assert_refused;
 
 /// The tables that are not exported: triggers derive them, or they are of the schema itself, or they
 /// end with a move.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 8] = [
+    "event_outbox",
+    "event_tickets",
     "post_tags",
     "ranks",
     "refresh_tokens",
@@ -28,16 +34,24 @@ const GENERATED: [&str; 1] = ["posts.search"];
 
 /// Exports to the file `name` and returns its content.
 async fn export(fixture: &Fixture, name: &str) -> String {
-    let ended = acclaim(fixture, &["export", name]).await;
+    let ended = as_owner(fixture, &["export", name]).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
     fs::read_to_string(file(fixture, name)).expect("not UTF-8")
+}
+
+/// Removes the events so far, so that the file has only what a test is about.
+async fn forget_events(fixture: &Fixture) {
+    numbered(fixture).await;
+    let connection = fixture.connect().await;
+    let delete = connection.execute_unprepared("DELETE FROM events");
+    delete.await.expect("not deleted");
 }
 
 /// Imports `content`.
 async fn import(fixture: &Fixture, content: &str) -> Ended {
     let file = file(fixture, "import.ndjson");
     fs::write(&file, content).expect("not written");
-    acclaim(fixture, &["import", "import.ndjson"]).await
+    as_owner(fixture, &["import", "import.ndjson"]).await
 }
 
 /// Imports `content`, which must succeed.
@@ -52,7 +66,9 @@ fn file(fixture: &Fixture, name: &str) -> PathBuf {
 
 /// The number of rows in the tables that are exported.
 async fn rows(fixture: &Fixture) -> u64 {
-    let mut tables = Tables::open(&fixture.database()).await.expect("not opened");
+    let mut tables = Tables::open(&fixture.owned_database())
+        .await
+        .expect("not opened");
     let mut rows = 0;
     for name in TABLES {
         if let Some(table) = tables.table(name).await.expect(name) {
@@ -82,7 +98,9 @@ async fn every_column_of_the_schema_is_exported_or_listed(fixture: Fixture) {
         (table, column)
     };
     let connection = fixture.connect().await;
-    let mut database = Tables::open(&fixture.database()).await.expect("not opened");
+    let mut database = Tables::open(&fixture.owned_database())
+        .await
+        .expect("not opened");
     let (mut known, mut exported) = (BTreeSet::from(OTHERS.map(str::to_owned)), BTreeSet::new());
     for name in TABLES {
         let table = database.table(name).await.expect(name);

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{export, imported};
 use crate::{
-    cli::acclaim,
+    cli::as_owner,
     harness::{
         Fixture, Kind, apply, behaviour, column, postgres_behaviour,
         service::{PASSWORD, Service, User},
@@ -62,7 +62,7 @@ async fn fill(fixture: &Fixture) -> (String, i64) {
         .call("PUT", &path, Some(&ada), Some(again))
         .await
         .expect(200);
-    let token = acclaim(
+    let token = as_owner(
         fixture,
         &[
             "token",
@@ -77,7 +77,7 @@ async fn fill(fixture: &Fixture) -> (String, i64) {
     )
     .await;
     for command in [["user", "suspend", "eve"], ["user", "promote", "grace"]] {
-        assert_eq!(acclaim(fixture, &command).await.code, Some(0));
+        assert_eq!(as_owner(fixture, &command).await.code, Some(0));
     }
     let last = service.new_post(&ada, "Last").await;
     delete(gap).await;

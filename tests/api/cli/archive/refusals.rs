@@ -4,9 +4,9 @@ use acclaim::{db::tables::Tables, services::archive::TABLES};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::Value;
 
-use super::{damage::sealed, export, import, imported, rows};
+use super::{damage::sealed, export, forget_events, import, imported, rows};
 use crate::{
-    cli::acclaim,
+    cli::as_owner,
     harness::{Fixture, apply, behaviour},
 };
 
@@ -24,11 +24,12 @@ pub fn assert_refused(ended: &crate::harness::process::Ended, words: &[&str]) {
 async fn an_import_needs_an_empty_database(fixture: Fixture) {
     let service = fixture.serve().await;
     service.user("ada").await;
+    forget_events(&fixture).await;
     let file = export(&fixture, "a.ndjson").await;
     let refused = import(&fixture, &file).await;
     assert_refused(&refused, &["rows in `users`", "needs an empty database"]);
     assert_eq!(rows(&fixture).await, 1);
-    let none = acclaim(&fixture, &["import", "missing.ndjson"]).await;
+    let none = as_owner(&fixture, &["import", "missing.ndjson"]).await;
     assert_refused(&none, &["cannot read `missing.ndjson`"]);
 }
 
@@ -37,7 +38,9 @@ async fn older(fixture: &Fixture, file: &str, schema: &str) -> String {
     let (header, _) = file.split_once('\n').expect("no header");
     let mut header: Value = serde_json::from_str(header).expect("not JSON");
     header["schema"] = schema.into();
-    let mut database = Tables::open(&fixture.database()).await.expect("not opened");
+    let mut database = Tables::open(&fixture.owned_database())
+        .await
+        .expect("not opened");
     for name in TABLES {
         if database.table(name).await.expect(name).is_none() {
             for member in ["tables", "sequences"] {
@@ -52,17 +55,17 @@ async fn older(fixture: &Fixture, file: &str, schema: &str) -> String {
 async fn an_import_needs_the_schema_of_the_file(fixture: Fixture) {
     fixture.migrate().await;
     let file = export(&fixture, "a.ndjson").await;
-    let down = acclaim(&fixture, &["migrate", "down", "-n", "2"]).await;
+    let down = as_owner(&fixture, &["migrate", "down", "-n", "2"]).await;
     assert_eq!(down.code, Some(0), "{}", down.stderr);
     let refused = import(&fixture, &file).await;
     assert_refused(
         &refused,
         &["newer than the database", "`acclaim migrate up -n 2`"],
     );
-    let pending = acclaim(&fixture, &["export", "b.ndjson"]).await;
+    let pending = as_owner(&fixture, &["export", "b.ndjson"]).await;
     assert_refused(&pending, &["2 pending migrations", "`acclaim migrate up`"]);
     // A file of that schema has the same tables.
-    let status = acclaim(&fixture, &["migrate", "status"]).await;
+    let status = as_owner(&fixture, &["migrate", "status"]).await;
     let names = status.stdout.lines().map(|line| line.split_at(9));
     let names: Vec<_> = names.collect();
     let applied = names
@@ -72,7 +75,7 @@ async fn an_import_needs_the_schema_of_the_file(fixture: Fixture) {
     let (_, newest) = names[names.len() - 1];
     let old = older(&fixture, &file, old).await;
     imported(&fixture, &old).await;
-    let up = acclaim(&fixture, &["migrate", "up"]).await;
+    let up = as_owner(&fixture, &["migrate", "up"]).await;
     assert_eq!(up.code, Some(0), "{}", up.stderr);
     let refused = import(&fixture, &old).await;
     assert_refused(
@@ -92,10 +95,10 @@ async fn an_import_needs_the_schema_of_the_file(fixture: Fixture) {
             "the version of Acclaim that wrote",
         ],
     );
-    let reset = acclaim(&fixture, &["migrate", "reset"]).await;
+    let reset = as_owner(&fixture, &["migrate", "reset"]).await;
     assert_eq!(reset.code, Some(0), "{}", reset.stderr);
     for arguments in [["import", "a.ndjson"], ["export", "c.ndjson"]] {
-        let refused = acclaim(&fixture, &arguments).await;
+        let refused = as_owner(&fixture, &arguments).await;
         assert_refused(&refused, &["no tables of Acclaim", "`acclaim migrate up`"]);
     }
 }
@@ -107,7 +110,7 @@ async fn a_newer_database_is_neither_exported_nor_imported(fixture: Fixture) {
     let later = "INSERT INTO seaql_migrations VALUES ('m29991231_000000_later', 0)";
     let connection = fixture.connect().await;
     connection.execute_unprepared(later).await.expect(later);
-    let exported = acclaim(&fixture, &["export", "b.ndjson"]).await;
+    let exported = as_owner(&fixture, &["export", "b.ndjson"]).await;
     for refused in [exported, import(&fixture, &file).await] {
         assert_refused(&refused, &["m29991231_000000_later", "run a newer acclaim"]);
     }

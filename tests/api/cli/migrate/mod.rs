@@ -2,6 +2,7 @@
 
 mod check;
 mod drafts;
+mod grants;
 mod names;
 mod online;
 mod script;
@@ -9,6 +10,7 @@ mod script;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tokio::task::JoinSet;
 
+use super::as_owner;
 use crate::harness::{
     Fixture, apply, behaviour, column,
     process::{Ended, run},
@@ -16,12 +18,7 @@ use crate::harness::{
 
 async fn migrate(fixture: &Fixture, arguments: &[&str]) -> Ended {
     let arguments: Vec<&str> = ["migrate"].iter().chain(arguments).copied().collect();
-    run(
-        fixture.folder(),
-        &arguments,
-        &[("DATABASE_URL", &fixture.url)],
-    )
-    .await
+    as_owner(fixture, &arguments).await
 }
 
 async fn lines(fixture: &Fixture, arguments: &[&str]) -> Vec<String> {
@@ -40,7 +37,7 @@ fn report_lines(action: &str, names: &[String]) -> Vec<String> {
 /// The names of all migrations, oldest first, from `migrate status` on an empty database.
 async fn all(fixture: &Fixture) -> Vec<String> {
     let url = if fixture.is_postgres() {
-        fixture.url.clone()
+        fixture.owner_url.clone()
     } else {
         // The database of the test has no file yet.
         let empty = fixture.folder().join("empty.db");
@@ -206,7 +203,7 @@ async fn a_failing_migration_changes_nothing(fixture: Fixture) {
     // The third migration fails because its table exists, after the second was applied.
     let connection = sea_orm::Database::connect(format!(
         "{}{}",
-        fixture.url,
+        fixture.owner_url,
         if fixture.is_postgres() {
             ""
         } else {
@@ -252,6 +249,7 @@ async fn fresh_refresh_and_reset_work_on_a_filled_database(fixture: Fixture) {
     ]
     .concat();
     assert_eq!(lines(&fixture, &["fresh"]).await, dropped);
+    fixture.grant().await;
     filled().await;
     let again = [
         report_lines("reverted", &newest_first),
@@ -259,6 +257,7 @@ async fn fresh_refresh_and_reset_work_on_a_filled_database(fixture: Fixture) {
     ]
     .concat();
     assert_eq!(lines(&fixture, &["refresh"]).await, again);
+    fixture.grant().await;
     assert_eq!(schema(&fixture).await, first);
     filled().await;
     assert_eq!(

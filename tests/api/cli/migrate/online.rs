@@ -6,7 +6,7 @@ use migration::{
 };
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 
-use super::{execute, lines, migrate, schema};
+use super::{as_owner, execute, lines, migrate, schema, script::run_script};
 use crate::harness::{Fixture, apply, behaviour, column, postgres_behaviour, process, wait_for};
 
 const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL \
@@ -21,7 +21,7 @@ async fn a_migration_that_waits_for_a_lock_gives_way_and_tries_again(fixture: Fi
     let read = "SELECT count(*) FROM posts";
     reader.execute_unprepared(read).await.expect(read);
     let watcher = fixture.connect().await;
-    let settings = [("DATABASE_URL", fixture.url.as_str())];
+    let settings = [("DATABASE_URL", fixture.owner_url.as_str())];
     let mut down = process::acclaim(
         fixture.folder(),
         &["migrate", "down", "--to", "000019"],
@@ -90,7 +90,7 @@ fn with_online() -> Vec<Box<dyn MigrationTrait>> {
 }
 
 async fn run(fixture: &Fixture, command: &Command) -> Result<Report, Error> {
-    run_list(&fixture.database(), command, &with_online()).await
+    run_list(&fixture.owned_database(), command, &with_online()).await
 }
 
 async fn printed(fixture: &Fixture, command: &Command) -> Vec<String> {
@@ -136,6 +136,51 @@ async fn an_index_is_built_outside_the_transaction(fixture: Fixture) {
         script.contains(&"COMMIT;".to_owned()),
         !fixture.is_postgres()
     );
+    // psql stops at a statement that fails, and lists no migration that was not applied.
+    let first = if fixture.is_postgres() {
+        "\\set ON_ERROR_STOP on"
+    } else {
+        ".bail on"
+    };
+    assert_eq!(script[0], first);
+    run_script(&fixture, &script.join("\n")).await;
+    assert_eq!(index(&fixture).await, ["true"]);
+    assert_eq!(printed(&fixture, &Command::UP).await, ["nothing to do"]);
+}
+
+struct Slow;
+
+impl MigrationName for Slow {
+    fn name(&self) -> &'static str {
+        "m29991231_999999_slow"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Slow {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        let slow = connection.execute_unprepared("SELECT pg_sleep(2.2)");
+        slow.await.map(drop)
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(false)
+    }
+}
+
+/// The role that migrates may have a limit, which would end `CREATE INDEX CONCURRENTLY` each time.
+#[apply(postgres_behaviour)]
+async fn a_migration_outside_a_transaction_has_no_time_limit(fixture: Fixture) {
+    fixture.migrate().await;
+    let limit = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = %L',
+        current_database(), '2s'); END $$";
+    execute(&fixture.connect().await, limit).await;
+    let mut migrations = Migrator::migrations();
+    migrations.push(Box::new(Slow));
+    let database = fixture.owned_database();
+    let run = run_list(&database, &Command::UP, &migrations).await;
+    run.expect("the run failed");
 }
 
 /// A run that waits for the lock of the other must not hold a snapshot, which would hold up the index.
@@ -195,7 +240,7 @@ async fn a_database_that_ignores_the_lock_is_refused(fixture: Fixture) {
         assert!(refused.stderr.contains(sentence), "{}", refused.stderr);
         assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
     }
-    let doctor = super::super::acclaim(&fixture, &["doctor"]).await;
+    let doctor = as_owner(&fixture, &["doctor"]).await;
     assert_eq!(doctor.code, Some(1));
     let fault = doctor.stdout.lines().find(|line| line.contains(sentence));
     assert!(

@@ -8,18 +8,18 @@ use super::{all, lines, migrate, schema};
 use crate::harness::{Fixture, apply, behaviour, ignore, postgres, process::run};
 
 /// Runs `script` with `psql` or `sqlite3`.
-async fn run_script(fixture: &Fixture, script: &str) {
+pub async fn run_script(fixture: &Fixture, script: &str) {
     let mut command = if fixture.is_postgres() {
         let mut psql = postgres::programs().unwrap_or_default().join("psql");
         if !psql.exists() {
             psql = "psql".into();
         }
         let mut command = Command::new(psql);
-        command.args(["--no-psqlrc", "--quiet", &fixture.url]);
+        command.args(["--no-psqlrc", "--quiet", &fixture.owner_url]);
         command
     } else {
         let mut command = Command::new("sqlite3");
-        command.arg(fixture.url.trim_start_matches("sqlite://"));
+        command.arg(fixture.owner_url.trim_start_matches("sqlite://"));
         command
     };
     let process = command

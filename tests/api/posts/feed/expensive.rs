@@ -8,7 +8,7 @@ use acclaim::{
 };
 use entity::values::FeedSkip;
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use socket2::SockRef;
 use time::OffsetDateTime;
@@ -31,11 +31,13 @@ const SLEEPING: &str = "SELECT count(*) FROM pg_stat_activity \
                         WHERE wait_event = 'PgSleep' AND datname = current_database()";
 
 /// Replaces the table of tags. The view makes lists slow or long without a large table.
-async fn replace_tags(connection: &DatabaseConnection, kind: &str, select: &str) {
+async fn replace_tags(fixture: &Fixture, kind: &str, select: &str) {
+    let connection = fixture.connect().await;
     let sql = format!("DROP {kind} post_tags; CREATE VIEW post_tags AS {select}");
     for sql in sql.split("; ") {
         connection.execute_unprepared(sql).await.expect(sql);
     }
+    fixture.grant().await;
 }
 
 /// Lists of the tag `slow` never end by themselves.
@@ -46,7 +48,7 @@ async fn make_tags_slow(fixture: &Fixture) {
         "WITH RECURSIVE endless (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM endless)
          SELECT 'slow' AS tag, 1 AS post_id FROM endless WHERE n < 0"
     };
-    replace_tags(&fixture.connect().await, "TABLE", select).await;
+    replace_tags(fixture, "TABLE", select).await;
 }
 
 fn problem_type(answer: &Answer) -> String {
@@ -132,7 +134,7 @@ async fn a_list_that_is_reset_counts_as_long_as_its_statement_runs(fixture: Fixt
         "SELECT CAST('slow' AS varchar) AS tag, CAST(1 AS bigint) AS post_id FROM pg_sleep(3600)
          UNION ALL SELECT CAST('alone' AS varchar), CAST({id} AS bigint) WHERE ({SLEEPING}) = 0"
     );
-    replace_tags(&connection, "TABLE", &select).await;
+    replace_tags(&fixture, "TABLE", &select).await;
     let mut reset = Vec::new();
     for limit in [1, 2] {
         let address = service.base.trim_start_matches("http://");
@@ -160,7 +162,6 @@ async fn a_list_is_counted_up_to_a_bound(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     service.new_post(&ada, "Title").await;
-    let connection = fixture.connect().await;
     let path = "/posts?tag=many&count=exact&limit=1";
     for (kind, count) in [("TABLE", MAX), ("VIEW", MAX + 1)] {
         let many = format!(
@@ -168,7 +169,7 @@ async fn a_list_is_counted_up_to_a_bound(fixture: Fixture) {
                 (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})
              SELECT CAST('many' AS varchar(30)) AS tag, CAST(1 AS bigint) AS post_id FROM numbers"
         );
-        replace_tags(&connection, kind, &many).await;
+        replace_tags(&fixture, kind, &many).await;
         let answer = service.get(path, &ada).await;
         if count == MAX {
             let total = answer

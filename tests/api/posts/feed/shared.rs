@@ -54,7 +54,7 @@ fn debug_texts(pages: &[SharedPage]) -> Vec<String> {
 
 async fn read_page(db: &Db, viewer: Option<i64>, query: &FeedQuery) -> SharedPage {
     let viewer = viewer.map(user);
-    feed::page(db, viewer, query.clone()).await.unwrap()
+    feed::page(db, viewer, query).await.unwrap()
 }
 
 pub fn user(id: i64) -> UserId {

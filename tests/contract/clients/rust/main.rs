@@ -68,6 +68,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         None,
         None,
         None,
+        None,
     )
     .await?;
     println!("{} vote", posts[0].votes);

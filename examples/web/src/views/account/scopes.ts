@@ -19,6 +19,7 @@ export const SCOPES: Record<Scope, Example> = {
   'posts:update': { meaning: 'Change own posts', curl: `-X PATCH ${at('/posts/ID')}${json({ title: 'A better title' })}` },
   'posts:delete': { meaning: 'Delete own posts', curl: `-X DELETE ${at('/posts/ID')}` },
   'votes:write': { meaning: 'Vote and take votes back', curl: `-X PUT ${at('/posts/ID/vote')}` },
+  'events:read': { meaning: 'Follow what happens', curl: at('/events?after=0') },
   account: { meaning: 'See and change the account, its sessions and tokens', curl: at('/users/me') },
   introspect: { meaning: 'Introspect tokens, for services', curl: `${at('/introspect')} -d token=$TOKEN` },
 };

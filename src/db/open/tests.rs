@@ -1,3 +1,5 @@
+use sea_orm::DbBackend;
+
 use super::*;
 
 fn assert_send<T: Send>(_: &T) {}

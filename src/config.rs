@@ -7,6 +7,7 @@ mod reader;
 mod replicas;
 mod settings;
 mod traces;
+mod webhooks;
 
 use std::{
     collections::HashMap,
@@ -36,6 +37,7 @@ use settings::{
 };
 pub use settings::{SETTINGS, Setting};
 pub use traces::{CollectorHeaders, Sampler, TraceSettings};
+pub use webhooks::{HostPattern, WebhookSettings};
 
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,8 @@ pub struct Config {
     pub refresh_token_lifetime: time::Duration,
     /// `EVENTS_KEEP`.
     pub events_keep: time::Duration,
+    /// `WEBHOOK_…`.
+    pub webhooks: WebhookSettings,
     /// `CORS_ALLOWED_ORIGINS`.
     pub origins: Origins,
     /// `FRONTEND_URL`, without credentials.
@@ -142,6 +146,7 @@ impl Config {
         let access_token_lifetime = reader.read(&ACCESS_TOKEN_EXPIRE_MINUTES, minutes);
         let refresh_token_lifetime = reader.read(&REFRESH_TOKEN_EXPIRE_DAYS, days);
         let events_keep = reader.read(&EVENTS_KEEP, days);
+        let webhooks = WebhookSettings::read(&mut reader);
         let origins = reader.read(&CORS_ALLOWED_ORIGINS, origins);
         let frontend_url = reader.read(&FRONTEND_URL, frontend);
         let auto_migrate = reader.read(&AUTO_MIGRATE, boolean);
@@ -164,6 +169,7 @@ impl Config {
             Some(access_token_lifetime),
             Some(refresh_token_lifetime),
             Some(events_keep),
+            Some(webhooks),
             Some(origins),
             Some(frontend_url),
             Some(auto_migrate),
@@ -186,6 +192,7 @@ impl Config {
             access_token_lifetime,
             refresh_token_lifetime,
             events_keep,
+            webhooks,
             origins,
             frontend_url,
             auto_migrate,
@@ -213,6 +220,7 @@ impl Config {
             access_token_lifetime,
             refresh_token_lifetime,
             events_keep,
+            webhooks,
             origins,
             frontend_url,
             auto_migrate,

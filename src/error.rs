@@ -4,7 +4,7 @@ use std::{any::Any, error::Error as StdError, sync::Arc};
 
 use entity::{
     users::Role,
-    values::{EventPosition, Invalid, PostId, Scope},
+    values::{EventPosition, Invalid, PostId, Scope, WebhookId},
 };
 
 /// One error in an input.
@@ -53,7 +53,7 @@ pub enum Error {
     /// The row does not exist, or the caller must not learn that it exists.
     #[error("{resource} {id} does not exist")]
     NotFound {
-        /// `user`, `post`, `session` or `token`.
+        /// `user`, `post`, `session`, `token`, `webhook` or `delivery`.
         resource: &'static str,
         /// Its id.
         id: i64,
@@ -159,6 +159,18 @@ pub enum Error {
     RoleNeeded {
         /// The lowest role that suffices.
         role: Role,
+    },
+    /// The user, or all users together, have the maximum number of webhooks.
+    #[error("there are {max} webhooks already, the maximum")]
+    WebhookLimit {
+        /// The maximum.
+        max: u64,
+    },
+    /// The webhook is disabled, so it delivers nothing.
+    #[error("webhook {id} is disabled")]
+    WebhookDisabled {
+        /// The webhook.
+        id: WebhookId,
     },
     /// The user has the maximum number of personal access tokens.
     #[error("you already have {max} tokens, the maximum")]

@@ -15,3 +15,6 @@ pub mod sessions;
 pub mod users;
 pub mod values;
 pub mod votes;
+pub mod webhook_deliveries;
+pub mod webhook_progress;
+pub mod webhooks;

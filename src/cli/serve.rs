@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::open_files;
 use crate::{
-    config::{Config, ConnectionSettings},
+    config::{Config, ConnectionSettings, WebhookSettings},
     db::{self, Db},
     http::{Connections, Drain, Limits, Readiness, State, limits::Streams, problem::ProblemType},
     jobs,
@@ -36,6 +36,7 @@ use crate::{
         import::Imports,
         quotas::Quotas,
         removal::Removals,
+        webhooks::{Policy, Sender, Webhooks},
     },
     systemd, telemetry, traces,
 };
@@ -93,6 +94,7 @@ pub(super) async fn run() -> Result<(), String> {
         in_flight: InFlight::default(),
         events: Hub::default(),
         events_keep: config.events_keep,
+        webhooks: webhooks(config.webhooks)?,
         streams: Streams::new(connections.limit()),
         limits: Limits::new(&config.limits),
         drain: Drain::default(),
@@ -146,6 +148,12 @@ pub(super) async fn run() -> Result<(), String> {
     result.map_err(|error| format!("the server failed: {error}"))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn webhooks(settings: WebhookSettings) -> Result<Webhooks, String> {
+    let sender = Sender::new(Policy::new(settings));
+    let sender = sender.map_err(|error| format!("webhooks: {}", error.with_cause()))?;
+    Ok(Webhooks::new(sender, routes::render_event))
 }
 
 /// Opens the database; applies pending migrations to SQLite, or if `AUTO_MIGRATE` is set.

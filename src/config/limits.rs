@@ -119,7 +119,7 @@ fn rate(text: &str) -> Result<Option<Rate>, String> {
     }
 }
 
-fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     text.split(',')
         .map(str::trim)
         .filter(|network| !network.is_empty())

@@ -84,6 +84,21 @@ pub(super) const EVENTS_KEEP: Setting = setting(
     "7",
     "The number of days for which the event log keeps events, 1 to 365. A client that was away for longer reads the present state instead",
 );
+pub(super) const WEBHOOK_ALLOW_HTTP: Setting = setting(
+    "WEBHOOK_ALLOW_HTTP",
+    "false",
+    "Whether webhooks may have http URLs too: their content can be read and changed on the way",
+);
+pub(super) const WEBHOOK_ALLOWED_HOSTS: Setting = setting(
+    "WEBHOOK_ALLOWED_HOSTS",
+    "",
+    "A comma-separated list of the hosts of webhooks, such as hooks.example.com,*.example.org; if unset, every host is allowed",
+);
+pub(super) const WEBHOOK_ALLOWED_NETWORKS: Setting = setting(
+    "WEBHOOK_ALLOWED_NETWORKS",
+    "",
+    "A comma-separated list of IP addresses and networks, such as 10.1.2.0/24, to which webhooks are delivered although they are not public. Users can then send requests to every server there",
+);
 pub(super) const CORS_ALLOWED_ORIGINS: Setting = setting(
     "CORS_ALLOWED_ORIGINS",
     "",
@@ -193,7 +208,7 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LOG_FORMAT", "text", "The log format: text or json");
 
 /// All settings, in the order of the documentation.
-pub const SETTINGS: [&Setting; 36] = [
+pub const SETTINGS: [&Setting; 39] = [
     &DATABASE_URL,
     &DATABASE_URL_FILE,
     &DATABASE_CONNECTIONS,
@@ -208,6 +223,9 @@ pub const SETTINGS: [&Setting; 36] = [
     &ACCESS_TOKEN_EXPIRE_MINUTES,
     &REFRESH_TOKEN_EXPIRE_DAYS,
     &EVENTS_KEEP,
+    &WEBHOOK_ALLOW_HTTP,
+    &WEBHOOK_ALLOWED_HOSTS,
+    &WEBHOOK_ALLOWED_NETWORKS,
     &CORS_ALLOWED_ORIGINS,
     &FRONTEND_URL,
     &AUTO_MIGRATE,

@@ -31,7 +31,7 @@ pub use authentication::CurrentSession;
 pub use connections::Connections;
 pub use database_position::Reads;
 pub use drain::Drain;
-pub use input::{Body, ExternalIdSegment, Form, Id, Query};
+pub use input::{Body, ExternalIdSegment, Form, Id, PositionSegment, Query};
 pub use limits::Limits;
 pub use preconditions::{Preconditions, version_tag};
 pub use problem::Problem;

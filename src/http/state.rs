@@ -20,6 +20,7 @@ use crate::{
         import::Imports,
         quotas::Quotas,
         removal::Removals,
+        webhooks::Webhooks,
     },
 };
 
@@ -60,6 +61,8 @@ pub struct State {
     pub events_keep: Duration,
     /// The open streams.
     pub streams: Streams,
+    /// What handlers and jobs of webhooks share.
+    pub webhooks: Webhooks,
     /// The rate limits.
     pub limits: Limits,
     /// The count of open requests.

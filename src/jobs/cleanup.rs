@@ -1,4 +1,4 @@
-//! Deletes expired sessions, tokens and stored answers.
+//! Deletes expired sessions, tokens and stored answers, and old deliveries of webhooks.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     db::Db,
     error::Error,
     metrics::Runs,
-    services::{auth, idempotency},
+    services::{auth, idempotency, webhooks},
 };
 
 /// Time between two runs.
@@ -31,6 +31,10 @@ pub(super) async fn run(
             let rows = idempotency::delete_expired(&db).await?;
             if rows > 0 {
                 tracing::debug!(rows, "deleted expired answers");
+            }
+            let rows = webhooks::delete_expired(&db).await?;
+            if rows > 0 {
+                tracing::debug!(rows, "deleted old deliveries of webhooks");
             }
             runs.succeeded();
         }

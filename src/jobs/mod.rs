@@ -14,6 +14,7 @@ mod removal;
 mod replicas;
 mod supervisor;
 pub mod watchdog;
+mod webhooks;
 
 use crate::http::State;
 pub use supervisor::Supervisor;
@@ -46,6 +47,18 @@ pub fn start(state: &State) -> Supervisor {
     let (db, keep) = (state.db.clone(), state.events_keep);
     supervisor.start("event-removal", move |stop, runs| {
         events::remove(db.clone(), keep, stop, runs)
+    });
+    let (db, hub, shared) = (
+        state.db.clone(),
+        state.events.clone(),
+        state.webhooks.clone(),
+    );
+    supervisor.start("webhooks", move |stop, runs| {
+        webhooks::find(db.clone(), hub.clone(), shared.clone(), stop, runs)
+    });
+    let (db, shared) = (state.db.clone(), state.webhooks.clone());
+    supervisor.start("webhook-delivery", move |stop, runs| {
+        webhooks::deliver(db.clone(), shared.clone(), stop, runs)
     });
     let db = state.db.clone();
     supervisor.start("probe", move |stop, _| probe::run(db.clone(), stop));

@@ -21,10 +21,12 @@ mod sessions;
 mod types;
 mod users;
 mod votes;
+mod webhooks;
 
 use actix_web::web::ServiceConfig;
 
 use crate::http::{Route, route};
+pub use events::render_event;
 pub use openapi::document;
 
 /// Adds every route to a server.
@@ -58,6 +60,7 @@ fn all() -> Vec<Route> {
         posts::routes(),
         votes::routes(),
         events::routes(),
+        webhooks::routes(),
         problems::routes(),
         service::routes(),
         keys::routes(),

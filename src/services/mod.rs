@@ -15,6 +15,7 @@ pub mod removal;
 mod running;
 pub mod users;
 pub mod votes;
+pub mod webhooks;
 
 use time::OffsetDateTime;
 

@@ -45,6 +45,7 @@ mod storage;
 mod traces;
 mod users;
 mod votes;
+mod webhooks;
 
 use std::process::ExitCode;
 

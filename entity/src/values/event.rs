@@ -115,6 +115,7 @@ kinds! {
     UserDeleted = "user.deleted", "An account was deleted";
     SessionEnded = "session.ended", "A session of the reader ended";
     TokenRevoked = "token.revoked", "A personal access token of the reader was revoked, or has expired";
+    WebhookDisabled = "webhook.disabled", "A webhook of the reader was disabled, because its endpoint failed for 5 days or answered 410";
     PostDeletedByModerator = "moderation.delete_post", "A moderator deleted the post of another user. For admins";
     UserSuspendedByAdmin = "moderation.suspend_user", "An admin suspended a user. For admins";
     UserRestoredByAdmin = "moderation.restore_user", "An admin restored a user. For admins";
@@ -242,6 +243,27 @@ impl EventKinds {
             .max_length(Some(Self::MAX_LENGTH))
             .pattern(Some(format!("^({name})(,({name}))*$")))
             .examples([json!("post.created,vote.*")])
+    }
+}
+
+/// The text form, in the order of the kinds. A group that is in the set as a whole is one name, so that a
+/// stored text includes later kinds of the group.
+impl fmt::Display for EventKinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<String> = Vec::new();
+        for kind in self.iter() {
+            let group = kind.group();
+            let mut all = EventKind::ALL.iter().filter(|other| other.group() == group);
+            let name = if all.all(|other| self.contains(*other)) {
+                format!("{group}.*")
+            } else {
+                kind.name().to_owned()
+            };
+            if names.last() != Some(&name) {
+                names.push(name);
+            }
+        }
+        f.write_str(&names.join(","))
     }
 }
 

@@ -78,6 +78,11 @@ id! {
     AuditEntryId
 }
 
+id! {
+    /// The id of a webhook.
+    WebhookId
+}
+
 impl SessionId {
     /// The exclusive bound of session ids.
     const BOUND: i64 = 1 << 53;

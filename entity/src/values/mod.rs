@@ -39,6 +39,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod text;
+mod webhook;
 
 use std::fmt;
 
@@ -49,7 +50,7 @@ use deserr::{
 use validator::ValidationError;
 
 pub use event::{EventKind, EventKinds, EventPosition};
-pub use id::{AuditEntryId, PostId, SessionId, TokenId, UserId};
+pub use id::{AuditEntryId, PostId, SessionId, TokenId, UserId, WebhookId};
 pub use idempotency::{IdempotencyKey, KeyScope};
 pub use metadata::Metadata;
 pub use metadata_filter::{Literal, MetadataFilter, MetadataFilters};
@@ -58,6 +59,7 @@ pub use password::{ChosenPassword, Password, PresentedToken, RefreshToken};
 pub use scope::{RequestedScopes, Scope, Scopes};
 pub use tags::Tags;
 pub use text::*;
+pub use webhook::{WebhookSecret, WebhookUrl};
 
 /// The violations of an input, at least one. Messages do not repeat the input.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,7 +18,7 @@ pub use rights::Rights;
 use rights::{power, rights};
 
 /// The tables, each with the privileges that the service uses. Foreign keys delete as the owner.
-const TABLES: [(&str, &[&str]); 15] = [
+const TABLES: [(&str, &[&str]); 18] = [
     ("audit_log", &["SELECT", "INSERT"]),
     ("event_outbox", &["SELECT", "INSERT", "DELETE"]),
     ("event_tickets", &["SELECT", "INSERT", "DELETE"]),
@@ -37,15 +37,22 @@ const TABLES: [(&str, &[&str]); 15] = [
     ("tokens", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("users", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("votes", &["SELECT", "INSERT", "DELETE"]),
+    (
+        "webhook_deliveries",
+        &["SELECT", "INSERT", "UPDATE", "DELETE"],
+    ),
+    ("webhook_progress", &["SELECT", "UPDATE"]),
+    ("webhooks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
 ];
 /// The sequences of ids and positions, which `acclaim export` and the job of the event log read.
-const SEQUENCES: [&str; 6] = [
+const SEQUENCES: [&str; 7] = [
     "audit_log_id_seq",
     "event_outbox_id_seq",
     "events_position_seq",
     "posts_id_seq",
     "tokens_id_seq",
     "users_id_seq",
+    "webhooks_id_seq",
 ];
 /// A function that runs with the privileges of the owner.
 const MERGE: &str = "posts_search_merge()";

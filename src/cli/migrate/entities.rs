@@ -13,6 +13,7 @@ pub fn tables(backend: DbBackend) -> Vec<Table> {
     use entity::{
         audit_log, event_outbox, event_tickets, events, idempotency_keys, imported_posts,
         personal_tokens, post_tags, posts, ranks, refresh_tokens, sessions, users, votes,
+        webhook_deliveries, webhook_progress, webhooks,
     };
     let mut tables = vec![
         table(audit_log::Entity, backend),
@@ -28,6 +29,9 @@ pub fn tables(backend: DbBackend) -> Vec<Table> {
         table(sessions::Entity, backend),
         table(users::Entity, backend),
         table(votes::Entity, backend),
+        table(webhook_deliveries::Entity, backend),
+        table(webhook_progress::Entity, backend),
+        table(webhooks::Entity, backend),
     ];
     if backend == DbBackend::Postgres {
         tables.push(table(event_outbox::Entity, backend));

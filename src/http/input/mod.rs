@@ -19,7 +19,7 @@ pub use body::{Body, Form};
 pub use errors::{BodyErrors, InputErrors, QueryErrors};
 pub(super) use members::pairs;
 pub use object::ObjectReader;
-pub use path::{ExternalIdSegment, Id};
+pub use path::{ExternalIdSegment, Id, PositionSegment};
 pub use query::Query;
 pub use rows::Rows;
 pub use streamed::{MAX_STREAMED_BYTES, Member, Part, Parts, StreamedBody};

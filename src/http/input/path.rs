@@ -6,7 +6,7 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
-use entity::values::{ExternalId, Invalid};
+use entity::values::{EventPosition, ExternalId, Invalid};
 use percent_encoding::percent_decode_str;
 use utoipa::{
     IntoParams, PartialSchema,
@@ -27,22 +27,50 @@ impl<T: FromStr<Err = Invalid>> FromRequest for Id<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let id = request.match_info().get("id").unwrap_or_default();
-        let id = id.parse().map(Self);
-        ready(id.map_err(|invalid| Problem::invalid_field("id", &invalid)))
+        ready(segment(request, "id").map(Self))
     }
 }
 
 impl<T: PartialSchema> IntoParams for Id<T> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let id = ParameterBuilder::new()
-            .name("id")
-            .parameter_in(ParameterIn::Path)
-            .required(Required::True)
-            .description(Some("The id"))
-            .schema(Some(T::schema()));
-        vec![id.build()]
+        vec![parameter::<T>("id", "The id")]
     }
+}
+
+/// The `{position}` segment of a path: the position of an event. Rejects an invalid one with 422.
+#[derive(Clone, Copy, Debug)]
+pub struct PositionSegment(pub EventPosition);
+
+impl FromRequest for PositionSegment {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(segment(request, "position").map(Self))
+    }
+}
+
+impl IntoParams for PositionSegment {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "The position of the event";
+        vec![parameter::<EventPosition>("position", description)]
+    }
+}
+
+fn segment<T: FromStr<Err = Invalid>>(request: &HttpRequest, name: &str) -> Result<T, Problem> {
+    let text = request.match_info().get(name).unwrap_or_default();
+    text.parse()
+        .map_err(|invalid| Problem::invalid_field(name, &invalid))
+}
+
+fn parameter<T: PartialSchema>(name: &str, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(description))
+        .schema(Some(T::schema()))
+        .build()
 }
 
 /// The `{external_id}` segment of a path, percent-decoded. Rejects an invalid id with 422.

@@ -59,6 +59,8 @@ impl From<Error> for Problem {
                 ["id", "own_account", "is your own"],
             ),
             Error::TokenLimit { .. } => Self::new(types::TOKEN_LIMIT, detail),
+            Error::WebhookLimit { .. } => Self::new(types::WEBHOOK_LIMIT, detail),
+            Error::WebhookDisabled { .. } => Self::new(types::WEBHOOK_DISABLED, detail),
             Error::PostQuotaExceeded { .. } | Error::TextQuotaExceeded { .. } => {
                 Self::new(types::QUOTA_EXCEEDED, detail)
             }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use actix_web::http::StatusCode;
 use entity::{
     users::Role,
-    values::{EventPosition, PostId, Scope},
+    values::{EventPosition, PostId, Scope, WebhookId},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -282,6 +282,16 @@ problem_types! { SPECIFIC:
     "Revoke a token that is no longer needed.",
     || Error::TokenLimit { max: 100 }.into();
 
+    WEBHOOK_LIMIT CONFLICT "webhook-limit" "Webhook limit",
+    "The user, or the service as a whole, has the maximum number of webhooks.",
+    "Delete a webhook that is no longer needed.",
+    || Error::WebhookLimit { max: 10 }.into();
+
+    WEBHOOK_DISABLED CONFLICT "webhook-disabled" "Webhook disabled",
+    "The webhook is disabled, so that it delivers nothing. disabled_reason of the webhook tells why.",
+    "Enable it with PATCH /webhooks/{id}, then repeat the request.",
+    example_of_disabled_webhook;
+
     TOO_MANY_EXPENSIVE_READS TOO_MANY_REQUESTS "too-many-expensive-reads" "Too many expensive reads",
     "The caller already has the maximum number of expensive lists in progress. The description of GET /posts says which lists are expensive.",
     "Wait for the responses, or for the number of seconds in Retry-After, and then repeat the request.",
@@ -337,6 +347,13 @@ problem_types! { SPECIFIC:
 fn example_of_post(error: fn(PostId) -> Error) -> Problem {
     match PostId::parse(42) {
         Ok(id) => error(id).into(),
+        Err(invalid) => Problem::internal(invalid.to_string()),
+    }
+}
+
+fn example_of_disabled_webhook() -> Problem {
+    match WebhookId::parse(1) {
+        Ok(id) => Error::WebhookDisabled { id }.into(),
         Err(invalid) => Problem::internal(invalid.to_string()),
     }
 }

@@ -1,6 +1,5 @@
 //! `/events`
 
-mod delivery;
 mod query;
 mod stream;
 mod types;
@@ -30,10 +29,9 @@ use crate::{
     },
     services::{
         auth::{Identity, tickets},
-        events::{self, Extent, Told, Viewer},
+        events::{self, Extent, Reader, Told, Viewer},
     },
 };
-use delivery::Reader;
 use query::{EventParameters, Include, position};
 use stream::{Stream, first};
 use types::{Event, EventTicket};
@@ -119,6 +117,13 @@ async fn list(
     }
 }
 
+/// The JSON of an event, as in pages and streams, for the messages of webhooks.
+#[must_use]
+pub fn render_event(delivery: &events::Delivery) -> String {
+    // Serialisation of numbers and strings cannot fail.
+    serde_json::to_string(&Event::from(delivery)).unwrap_or_default()
+}
+
 async fn json(
     request: &HttpRequest,
     state: &State,
@@ -151,7 +156,7 @@ async fn json(
         return Err(Error::EventsExpired { after, last }.into());
     }
     let deliveries = reader.with_posts(&state.db, &told).await?;
-    let events: Vec<Event> = deliveries.iter().map(delivery::Delivery::json).collect();
+    let events: Vec<Event> = deliveries.iter().map(Event::from).collect();
     let mut response = HttpResponse::Ok();
     response.insert_header((VARY, "Accept, Authorization"));
     if let Some(next) = link::next(request, "after", end, &["ticket"]) {

@@ -9,7 +9,7 @@ use crate::{
     db::Db,
     error::Error,
     http::{Problem, event_stream::LAST_EVENT_ID, input::QueryErrors},
-    services::{events::EventFilter, posts},
+    services::events::{self, EventFilter},
 };
 
 /// The query parameters of `GET /events`.
@@ -64,17 +64,13 @@ pub(super) enum Include {
 }
 
 impl EventParameters {
-    /// The filter of the parameters for `viewer`, who must not learn the owner of a post that they cannot see.
+    /// The filter of the parameters for `viewer`.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn filter(&self, db: &Db, viewer: Option<UserId>) -> Result<EventFilter, Error> {
         let post = match self.post_id {
-            Some(id) => match posts::get(db, viewer, id).await {
-                Ok(post) => Some((id, Some(post.row.owner_id))),
-                Err(Error::NotFound { .. }) => Some((id, None)),
-                Err(error) => return Err(error),
-            },
+            Some(id) => Some(events::post_with_owner(db, viewer, id).await?),
             None => None,
         };
         Ok(EventFilter {

@@ -7,14 +7,14 @@ use entity::values::EventPosition;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{delivery::Reader, types};
+use super::types;
 use crate::{
     db::Db,
     error::Error,
     http::{Drain, limits::OpenStream},
     services::{
         auth::{Authenticator, Identity},
-        events::{self, ACCESS_KINDS, Batch, Event, Received, Subscription, Told, Viewer},
+        events::{self, ACCESS_KINDS, Batch, Event, Reader, Received, Subscription, Told, Viewer},
     },
 };
 
@@ -234,7 +234,7 @@ impl Stream {
         };
         let reader = &self.reader;
         let delivery = attempt(async || reader.with_post(&self.db, told).await).await?;
-        Ok(delivery.map_or_else(Bytes::new, |delivery| frame(&delivery.json()).into()))
+        Ok(delivery.map_or_else(Bytes::new, |delivery| frame(&(&delivery).into()).into()))
     }
 
     /// Ends the stream if the credential has ended. Takes over its rights if they have changed.

@@ -7,7 +7,10 @@ use utoipa::ToSchema;
 
 use crate::{
     routes::posts::Post,
-    services::{events::Told, posts::PostView},
+    services::{
+        events::{Delivery, Told},
+        posts::PostView,
+    },
 };
 
 /// A change, as the reader may see it. Members that do not apply to its kind are left out.
@@ -55,6 +58,10 @@ pub(super) struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 1, nullable = false)]
     token_id: Option<i64>,
+    /// A webhook of the reader.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1, nullable = false)]
+    webhook_id: Option<i64>,
     /// An entry of the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 1, nullable = false)]
@@ -86,9 +93,16 @@ impl<'a> Event<'a> {
             user_id: told.user_id.map(UserId::get),
             session_id: told.session_id,
             token_id: told.token_id,
+            webhook_id: told.webhook_id,
             audit_entry_id: told.audit_entry_id,
             post: post.map(Post::from),
         }
+    }
+}
+
+impl<'a> From<&'a Delivery> for Event<'a> {
+    fn from(delivery: &'a Delivery) -> Self {
+        Self::of(&delivery.told, delivery.post.as_ref())
     }
 }
 

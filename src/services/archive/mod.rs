@@ -21,7 +21,7 @@ use crate::db::tables::{Table, Tables, known_migrations};
 /// left out.
 ///
 /// Triggers derive the others, except for `sessions`, `refresh_tokens` and tickets, which end with the move.
-pub const TABLES: [&str; 8] = [
+pub const TABLES: [&str; 10] = [
     "users",
     "posts",
     "imported_posts",
@@ -30,6 +30,8 @@ pub const TABLES: [&str; 8] = [
     "audit_log",
     "idempotency_keys",
     "events",
+    "webhooks",
+    "webhook_deliveries",
 ];
 /// Each row of this table counts in `posts.votes`, by triggers.
 const VOTES: &str = "votes";

@@ -3,6 +3,24 @@
 use entity::values::{EventKind, EventKinds, PostId, Tag, UserId};
 
 use super::{event::Event, view::Told};
+use crate::{db::Db, error::Error, services::posts};
+
+/// Post `id` with its owner, for [`EventFilter::post`]. Without the owner if `viewer` cannot see the post:
+/// they must not learn of it.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn post_with_owner(
+    db: &Db,
+    viewer: Option<UserId>,
+    id: PostId,
+) -> Result<(PostId, Option<UserId>), Error> {
+    match posts::get(db, viewer, id).await {
+        Ok(post) => Ok((id, Some(post.row.owner_id))),
+        Err(Error::NotFound { .. }) => Ok((id, None)),
+        Err(error) => Err(error),
+    }
+}
 
 /// Selects events, as the reader sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use entity::values::{EventKind, EventKinds, EventPosition};
 use tokio::sync::{
     Semaphore, SemaphorePermit,
     broadcast::{self, error::RecvError},
+    watch,
 };
 
 use super::event::Event;
@@ -45,7 +46,7 @@ struct Shared {
 struct State {
     batches: broadcast::Sender<Arc<Batch>>,
     /// The end of the last batch; `None` before the log was read.
-    tail: Option<EventPosition>,
+    tail: watch::Sender<Option<EventPosition>>,
     /// The number of readers of each set of kinds.
     wanted: HashMap<EventKinds, usize>,
 }
@@ -84,7 +85,7 @@ impl Default for Hub {
     fn default() -> Self {
         let state = Mutex::new(State {
             batches: broadcast::Sender::new(CAPACITY),
-            tail: None,
+            tail: watch::Sender::new(None),
             wanted: HashMap::new(),
         });
         let reads = Semaphore::new(READS);
@@ -97,7 +98,7 @@ impl Hub {
     #[must_use]
     pub fn subscribe(&self, kinds: EventKinds) -> Option<Subscription> {
         let mut state = self.state();
-        let tail = state.tail?;
+        let tail = (*state.tail.borrow())?;
         *state.wanted.entry(kinds).or_default() += 1;
         let batches = state.batches.subscribe();
         let hub = self.clone();
@@ -112,7 +113,13 @@ impl Hub {
     /// The position up to which the log was passed on.
     #[must_use]
     pub fn tail(&self) -> Option<EventPosition> {
-        self.state().tail
+        *self.state().tail.borrow()
+    }
+
+    /// Tells when that position changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Option<EventPosition>> {
+        self.state().tail.subscribe()
     }
 
     /// The number of readers.
@@ -130,12 +137,12 @@ impl Hub {
 
     /// Begins, without events, at the end of the log.
     pub(super) fn start_at(&self, tail: EventPosition) {
-        self.state().tail = Some(tail);
+        self.state().tail.send_replace(Some(tail));
     }
 
     pub(super) fn publish(&self, batch: Batch) {
-        let mut state = self.state();
-        state.tail = Some(batch.end);
+        let state = self.state();
+        state.tail.send_replace(Some(batch.end));
         // It fails if there is no reader.
         let _ = state.batches.send(Arc::new(batch));
     }

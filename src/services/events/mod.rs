@@ -13,15 +13,16 @@ mod filter;
 mod hub;
 mod log;
 mod outbox;
+mod reader;
 mod remove;
-
 mod view;
 
 pub use advance::advance;
 pub use event::Event;
-pub use filter::EventFilter;
+pub use filter::{EventFilter, post_with_owner};
 pub use hub::{ACCESS_KINDS, Batch, Hub, Received, Subscription};
 pub use log::{Extent, Page, extent, read};
 pub use outbox::Outbox;
+pub use reader::{Delivery, Reader};
 pub use remove::delete_expired;
 pub use view::{Told, Viewer};

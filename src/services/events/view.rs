@@ -18,6 +18,8 @@ pub struct Viewer {
     pub sees_account: bool,
     /// Sees moderation.
     pub is_admin: bool,
+    /// Sees every event as it is in the log, but not the users who vote: for the webhooks of admins.
+    pub sees_all: bool,
 }
 
 impl From<&Identity> for Viewer {
@@ -26,6 +28,7 @@ impl From<&Identity> for Viewer {
             user: Some(identity.id),
             sees_account: identity.scopes.contains(Scope::Account),
             is_admin: identity.acts_as(Role::Admin),
+            sees_all: false,
         }
     }
 }
@@ -51,6 +54,8 @@ pub struct Told {
     pub session_id: Option<i64>,
     /// A personal access token of the reader.
     pub token_id: Option<i64>,
+    /// A webhook of the reader.
+    pub webhook_id: Option<i64>,
     /// An entry of the audit log.
     pub audit_entry_id: Option<i64>,
     /// Whether all readers but the actor see the same.
@@ -79,6 +84,7 @@ impl Told {
             user_id: None,
             session_id: None,
             token_id: None,
+            webhook_id: None,
             audit_entry_id: None,
             is_shared: false,
         }
@@ -102,6 +108,9 @@ impl Event {
         let is_actor = self.actor_id.is_some() && self.actor_id == viewer.user;
         let actor = self.actor.as_ref();
         let told = Told::of(self);
+        if viewer.sees_all {
+            return Some(self.as_logged());
+        }
         match self.kind {
             EventKind::PostCreated | EventKind::PostUpdated | EventKind::PostPublished => {
                 let post = self.post.as_ref()?;
@@ -180,6 +189,10 @@ impl Event {
                 token_id: Some(self.subject_id),
                 ..told
             }),
+            EventKind::WebhookDisabled => (is_actor && viewer.sees_account).then_some(Told {
+                webhook_id: Some(self.subject_id),
+                ..told
+            }),
             EventKind::PostDeletedByModerator
             | EventKind::UserSuspendedByAdmin
             | EventKind::UserRestoredByAdmin
@@ -188,6 +201,58 @@ impl Event {
                 audit_entry_id: Some(self.subject_id),
                 ..told
             }),
+        }
+    }
+
+    /// The event as it is in the log, without the user who votes.
+    fn as_logged(&self) -> Told {
+        let told = Told::of(self);
+        let (post, subject) = (self.post.as_ref(), Some(self.subject_id));
+        let of_actor = Told {
+            user_id: self.actor_id,
+            ..told
+        };
+        match self.kind {
+            EventKind::PostCreated
+            | EventKind::PostUpdated
+            | EventKind::PostPublished
+            | EventKind::PostUnpublished
+            | EventKind::PostDeleted => Told {
+                post_id: subject,
+                owner_id: self.actor_id,
+                ..told
+            },
+            EventKind::VoteAdded | EventKind::VoteRemoved => Told {
+                post_id: subject,
+                owner_id: post.map(|post| post.owner_id),
+                votes: post.map(|post| post.votes),
+                ..told
+            },
+            EventKind::UserCreated
+            | EventKind::UserUpdated
+            | EventKind::UserSuspended
+            | EventKind::UserRestored
+            | EventKind::UserDeleted => of_actor,
+            EventKind::SessionEnded => Told {
+                session_id: subject,
+                ..of_actor
+            },
+            EventKind::TokenRevoked => Told {
+                token_id: subject,
+                ..of_actor
+            },
+            EventKind::WebhookDisabled => Told {
+                webhook_id: subject,
+                ..of_actor
+            },
+            EventKind::PostDeletedByModerator
+            | EventKind::UserSuspendedByAdmin
+            | EventKind::UserRestoredByAdmin
+            | EventKind::RoleChanged
+            | EventKind::TokenCreatedByOperator => Told {
+                audit_entry_id: subject,
+                ..told
+            },
         }
     }
 }

@@ -109,6 +109,7 @@ pub fn told(event: &Value) -> String {
         "user_id",
         "session_id",
         "token_id",
+        "webhook_id",
         "audit_entry_id",
     ];
     let kind = event["kind"].as_str().expect("no kind").to_owned();

@@ -6,12 +6,14 @@ use acclaim::config::Origins;
 use serde_json::{Value, json};
 
 use super::{Stream, numbered, told};
+use crate::harness::column;
 use crate::harness::{
     Fixture, apply, behaviour,
     process::run,
     service::{PASSWORD, Service, User},
     wait_for,
 };
+use crate::webhooks::views::{assert_same_as_pages, delivered};
 
 /// A post of `user`; a draft if its title says so.
 async fn post(service: &Service, user: &User, title: &str) -> String {
@@ -231,6 +233,26 @@ async fn readers_see_what_they_may_see(fixture: Fixture) {
     let known = |event: &String| !event.starts_with("session.ended");
     let found: Vec<_> = found.into_iter().filter(known).collect();
     assert_eq!(found, of_rosa);
+
+    // Endpoints get the same.
+    for reader in [&ada, &bob, &rosa] {
+        assert_same_as_pages(&service, reader).await;
+    }
+    // An admin's endpoint for everything gets all of the log, but not the users who vote.
+    let count = "SELECT count(*) FROM events";
+    let count = column(&connection, count).await[0].parse().unwrap();
+    let everything = json!({"everything": true});
+    let found = delivered(&service, &rosa, everything, count).await;
+    assert!(
+        found.contains(&"post.created post=2 owner=2".to_owned()),
+        "{found:?}"
+    );
+    assert!(
+        found.contains(&"user.suspended user=4".to_owned()),
+        "{found:?}"
+    );
+    let votes = found.iter().filter(|event| event.starts_with("vote."));
+    assert!(votes.clone().count() >= 6 && votes.clone().all(|vote| !vote.contains("user=")));
 
     // The end of the suspension shows the posts again.
     service

@@ -42,6 +42,7 @@ use acclaim::{
         import::Imports,
         quotas::Quotas,
         removal::Removals,
+        webhooks::{Policy, Sender, Webhooks},
     },
 };
 use actix_web::{dev::ServerHandle, web::ServiceConfig};
@@ -63,6 +64,25 @@ pub fn limits(settings: &[(&str, &str)]) -> Limits {
         set.map(|(_, value)| *value).or(off).map(str::to_owned)
     });
     Limits::new(&config.expect("invalid settings").limits)
+}
+
+/// The settings under which the tests' endpoints get webhooks.
+pub const WEBHOOKS_ON_LOOPBACK: [(&str, &str); 2] = [
+    ("WEBHOOK_ALLOW_HTTP", "true"),
+    ("WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8"),
+];
+
+/// Webhooks under `settings`.
+pub fn webhooks(settings: &[(&str, &str)]) -> Webhooks {
+    let config = Config::from_lookup(|name| {
+        let set = settings.iter().find(|(other, _)| *other == name);
+        set.map(|(_, value)| (*value).to_owned())
+    });
+    let policy = Policy::new(config.expect("invalid settings").webhooks);
+    Webhooks::new(
+        Sender::new(policy).expect("no client"),
+        routes::render_event,
+    )
 }
 
 /// The signing secret of the tests' servers.
@@ -227,6 +247,7 @@ impl Fixture {
             in_flight: InFlight::default(),
             events: Hub::default(),
             events_keep: time::Duration::days(7),
+            webhooks: webhooks(&WEBHOOKS_ON_LOOPBACK),
             streams: Streams::new(4096),
             limits: Limits::default(),
             drain: Drain::default(),

@@ -3,33 +3,36 @@
 use entity::values::PostId;
 use futures_util::future::try_join_all;
 
-use super::types;
+use super::{Event, EventFilter, Told, Viewer};
 use crate::{
     db::Db,
     error::Error,
-    services::{
-        events::{Event, EventFilter, Told, Viewer},
-        posts::{self, PostView},
-    },
+    services::posts::{self, PostView},
 };
 
 /// A reader and what they ask for.
 #[derive(Clone, Debug)]
-pub(super) struct Reader {
+pub struct Reader {
+    /// The reader.
     pub viewer: Viewer,
+    /// The events that the reader asks for.
     pub filter: EventFilter,
     /// Whether events of posts have the post.
     pub with_posts: bool,
 }
 
 /// An event for a reader.
-pub(super) struct Delivery {
+#[derive(Debug)]
+pub struct Delivery {
+    /// The event.
     pub told: Told,
+    /// Its post, if the reader asks for posts.
     pub post: Option<PostView>,
 }
 
 impl Reader {
     /// `event` as the reader sees it, if they ask for it.
+    #[must_use]
     pub fn told(&self, event: &Event) -> Option<Told> {
         let told = event.seen_by(&self.viewer)?;
         self.filter.selects(event, &told).then_some(told)
@@ -37,6 +40,9 @@ impl Reader {
 
     /// Adds the posts, if the reader asks for them. Leaves out events of posts that are no longer visible: a
     /// later event tells.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
     pub async fn with_posts(&self, db: &Db, told: &[Told]) -> Result<Vec<Delivery>, Error> {
         let deliveries = told.iter().map(|told| self.with_post(db, *told));
         let deliveries = try_join_all(deliveries).await?;
@@ -44,6 +50,9 @@ impl Reader {
     }
 
     /// Adds the post, like [`with_posts`](Self::with_posts).
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
     pub async fn with_post(&self, db: &Db, told: Told) -> Result<Option<Delivery>, Error> {
         let id = told.post_id.filter(|_| self.with_posts && told.has_post());
         let Some(id) = id.and_then(|id| PostId::parse(id).ok()) else {
@@ -57,11 +66,5 @@ impl Reader {
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-}
-
-impl Delivery {
-    pub fn json(&self) -> types::Event<'_> {
-        types::Event::of(&self.told, self.post.as_ref())
     }
 }

@@ -1,0 +1,201 @@
+//! Searches the event log for events for webhooks.
+
+use entity::{
+    users::{self, Role},
+    values::{EventKinds, EventPosition, WebhookId},
+    webhook_progress, webhooks,
+};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter,
+    sea_query::{CaseStatement, Expr, ExprTrait, Query},
+};
+
+use super::Webhooks;
+use crate::{
+    db::{Db, First, Transaction},
+    error::Error,
+    services::{
+        events::{self, EventFilter, Extent, Reader, Viewer},
+        now,
+    },
+};
+
+/// Maximum number of events that are searched at once.
+const ROWS: u64 = 500;
+
+/// The outcome of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// There may be more events.
+    More,
+    /// The end of the log is reached.
+    End,
+    /// No webhook is enabled.
+    NoWebhooks,
+}
+
+/// Searches the next events of the log, and marks the webhooks that get one of them.
+///
+/// # Errors
+/// [`Error::Unavailable`]. Nothing is lost, and the next call continues.
+pub async fn find_work(db: &Db, shared: &Webhooks) -> Result<Found, Error> {
+    let Extent { before_first, last } = events::extent(db).await?;
+    let position = position(db).await?;
+    if position == last {
+        return Ok(Found::End);
+    }
+    if position > last {
+        // The log was replaced, as by a restored backup.
+        move_on(db, position, last, Vec::new()).await?;
+        return Ok(Found::More);
+    }
+    let page = if position < before_first {
+        // Events were removed before they were searched. Each webhook finds that out for itself.
+        None
+    } else {
+        Some(events::read(db.read(), position, last, EventKinds::ALL, ROWS).await?)
+    };
+    // Read after the events, so that no event is older than a webhook that is not in the list.
+    let webhooks = enabled(db).await?;
+    if webhooks.is_empty() {
+        move_on_without_webhooks(db, position, last).await?;
+        return Ok(Found::NoWebhooks);
+    }
+    let end = page.as_ref().map_or(before_first, |page| page.end);
+    let gets_some = |(webhook, user): &(webhooks::Model, users::Model)| {
+        let reader = reader_of(webhook, user);
+        page.as_ref().is_none_or(|page| {
+            let mut events = page.events.iter();
+            events.any(|event| reader.told(event).is_some())
+        })
+    };
+    let marked = webhooks.iter().filter(|webhook| gets_some(webhook));
+    let marked: Vec<_> = marked.map(|(webhook, _)| webhook.id).collect();
+    if move_on(db, position, end, marked).await? {
+        shared.work.notify_one();
+    }
+    Ok(if end < last { Found::More } else { Found::End })
+}
+
+/// The webhooks that are enabled, with their users, who are neither suspended nor deleted.
+async fn enabled(db: &Db) -> Result<Vec<(webhooks::Model, users::Model)>, Error> {
+    let rows = webhooks::Entity::find()
+        .find_also_related(users::Entity)
+        .filter(webhooks::Column::DisabledReason.is_null())
+        .filter(is_active())
+        .all(db.read())
+        .await?;
+    let with_user = |(webhook, user): (_, Option<_>)| Some((webhook, user?));
+    Ok(rows.into_iter().filter_map(with_user).collect())
+}
+
+/// The condition for users whose webhooks are delivered.
+pub(super) fn is_active() -> Condition {
+    Condition::all()
+        .add(users::Column::SuspendedAt.is_null())
+        .add(users::Column::DeletedAt.is_null())
+}
+
+/// The reader for whom the endpoint of `webhook` gets events.
+pub(super) fn reader_of(webhook: &webhooks::Model, user: &users::Model) -> Reader {
+    let sees_all = webhook.sees_all && user.role == Role::Admin;
+    let kinds = webhook.kinds.as_deref().map(EventKinds::parse);
+    Reader {
+        viewer: Viewer {
+            user: Some(user.id),
+            sees_account: true,
+            is_admin: sees_all,
+            sees_all,
+        },
+        filter: EventFilter {
+            // A row has only what `parse` accepted.
+            kinds: kinds.and_then(Result::ok).unwrap_or(EventKinds::ALL),
+            owner_id: webhook.owner_id,
+            post: webhook.post_id.map(|id| (id, webhook.post_owner_id)),
+            tag: webhook.tag.clone(),
+        },
+        with_posts: webhook.includes_post,
+    }
+}
+
+async fn position(db: &Db) -> Result<EventPosition, Error> {
+    let progress = webhook_progress::Entity::find().first(db.read()).await?;
+    let progress = progress.ok_or_else(|| Error::internal("`webhook_progress` has no row"))?;
+    Ok(progress.position)
+}
+
+/// Moves the position of the search from `from` to `to`; false if another process did so.
+async fn swap(
+    transaction: &Transaction,
+    from: EventPosition,
+    to: EventPosition,
+    condition: Condition,
+) -> Result<bool, Error> {
+    let updated = webhook_progress::Entity::update_many()
+        .col_expr(webhook_progress::Column::Position, Expr::value(to))
+        .filter(webhook_progress::Column::Position.eq(from))
+        .filter(condition)
+        .exec(transaction)
+        .await?;
+    Ok(updated.rows_affected > 0)
+}
+
+/// Nobody gets events, so they need not be read. A webhook that is created meanwhile gets the events after
+/// its creation, which come after `to`.
+async fn move_on_without_webhooks(
+    db: &Db,
+    from: EventPosition,
+    to: EventPosition,
+) -> Result<(), Error> {
+    let some = Query::select()
+        .expr(Expr::val(1))
+        .from(webhooks::Entity)
+        .and_where(webhooks::Column::DisabledReason.is_null())
+        .take();
+    let none = &Condition::all().add(Expr::exists(some).not());
+    db.write(|transaction| async move { swap(&transaction, from, to, none.clone()).await })
+        .await?;
+    Ok(())
+}
+
+/// Moves the position, and marks `webhooks`, which get events between them. Returns whether any is marked.
+async fn move_on(
+    db: &Db,
+    from: EventPosition,
+    to: EventPosition,
+    webhooks: Vec<WebhookId>,
+) -> Result<bool, Error> {
+    use ::entity::webhooks::Column::{Delivered, Id, NextAt, PausedUntil, Wanted};
+    let marked = &webhooks;
+    db.write(|transaction| async move {
+        if !swap(&transaction, from, to, Condition::all()).await? {
+            return Ok(false);
+        }
+        if marked.is_empty() {
+            return Ok(false);
+        }
+        let now = now();
+        let has_nothing = Condition::all()
+            .add(Expr::col(Delivered).gte(Expr::col(Wanted)))
+            .add(Expr::col(Delivered).lt(from));
+        // What was searched before is not for a webhook that had nothing to get.
+        let delivered = CaseStatement::new()
+            .case(has_nothing, Expr::value(from))
+            .finally(Expr::col(Delivered));
+        let wanted = CaseStatement::new()
+            .case(Expr::col(Wanted).lt(to), Expr::value(to))
+            .finally(Expr::col(Wanted));
+        let next_at = CaseStatement::new()
+            .case(Expr::col(PausedUntil).gt(now), Expr::col(PausedUntil))
+            .finally(Expr::value(now));
+        ::entity::webhooks::Entity::update_many()
+            .col_expr(Delivered, delivered.into())
+            .col_expr(Wanted, wanted.into())
+            .col_expr(NextAt, next_at.into())
+            .filter(Id.is_in(marked.iter().copied()))
+            .exec(&transaction)
+            .await?;
+        Ok(true)
+    })
+    .await
+}

@@ -1,0 +1,146 @@
+//! Leases of webhooks: one server at a time delivers to an endpoint.
+
+use entity::{
+    users,
+    values::WebhookId,
+    webhook_deliveries as deliveries,
+    webhooks::{Column, Entity, Model},
+};
+use rand::distr::{Alphanumeric, SampleString};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter,
+    sea_query::{
+        CaseStatement, Expr, ExprTrait, LockBehavior, LockType, Order, Query, SelectStatement,
+    },
+};
+use time::{Duration, OffsetDateTime};
+
+use super::find::is_active;
+use crate::{
+    db::{Db, First},
+    error::Error,
+    services::now,
+};
+
+/// Time without a sign of life of the server after which another one delivers. Longer than an attempt.
+const LEASE: Duration = Duration::seconds(30);
+/// Length of the name of a lease: 95 bits.
+const NAME: usize = 16;
+
+/// A webhook that this server delivers to, with its owner.
+#[derive(Debug)]
+pub struct Leased {
+    pub(super) webhook: Model,
+    pub(super) user: users::Model,
+    /// Proves the lease.
+    pub(super) name: String,
+}
+
+/// The end of a lease that begins or is renewed now.
+pub(super) fn leased_until() -> OffsetDateTime {
+    now() + LEASE
+}
+
+/// The webhook `id`, if the lease `name` is still valid. Another server, or a change of the webhook, ends it.
+pub(super) fn held(id: WebhookId, name: &str) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(id))
+        .add(Column::Lease.eq(name))
+}
+
+/// Leases up to `max` webhooks that have something to do, those that have waited for longest first.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn lease(db: &Db, max: usize) -> Result<Vec<Leased>, Error> {
+    let max = u64::try_from(max).unwrap_or(u64::MAX);
+    // A look first, because a write takes a turn of SQLite's writer.
+    let some = Entity::find().filter(Column::Id.in_subquery(due(1)));
+    if some.first(db.read()).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let name = &Alphanumeric.sample_string(&mut rand::rng(), NAME);
+    let rows = db
+        .write(|transaction| async move {
+            let due = due(max)
+                .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+                .take();
+            let update = Entity::update_many()
+                .col_expr(Column::Lease, Expr::value(name.as_str()))
+                .col_expr(Column::LeasedUntil, Expr::value(leased_until()))
+                .filter(Column::Id.in_subquery(due));
+            Ok(update.exec_with_returning(&transaction).await?)
+        })
+        .await?;
+    let mut leased = Vec::new();
+    for webhook in rows {
+        let user = users::Entity::find_by_id(webhook.user_id);
+        // Otherwise the account was deleted meanwhile, and the webhook with it.
+        if let Some(user) = user.first(db.read()).await? {
+            let name = name.clone();
+            leased.push(Leased {
+                webhook,
+                user,
+                name,
+            });
+        }
+    }
+    Ok(leased)
+}
+
+/// The webhooks that have something to do and no lease.
+fn due(max: u64) -> SelectStatement {
+    let now = now();
+    let active = Query::select()
+        .column(users::Column::Id)
+        .from(users::Entity)
+        .cond_where(is_active())
+        .take();
+    Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::NextAt.lte(now))
+        .and_where(Column::DisabledReason.is_null())
+        .cond_where(
+            Condition::any()
+                .add(Column::LeasedUntil.is_null())
+                .add(Column::LeasedUntil.lt(now)),
+        )
+        .and_where(Column::UserId.in_subquery(active))
+        .order_by(Column::NextAt, Order::Asc)
+        .limit(max)
+        .take()
+}
+
+/// Ends a lease. The webhook has something to do again at `paused_until`, if that is set; at once, if it has
+/// more to get and `takes_new`; or when a delivery is to be tried again.
+pub(super) async fn release(db: &Db, leased: &Leased, takes_new: bool) -> Result<(), Error> {
+    let Leased { webhook, name, .. } = leased;
+    let (id, delivered, paused_until) = (webhook.id, webhook.delivered, webhook.paused_until);
+    let retry = Query::select()
+        .expr(deliveries::Column::NextAttemptAt.min())
+        .from(deliveries::Entity)
+        .and_where(deliveries::Column::WebhookId.eq(id))
+        .take();
+    let retry = &Expr::from(retry);
+    db.write(|transaction| async move {
+        let next_at = match paused_until {
+            Some(until) => Expr::value(until),
+            None if !takes_new => retry.clone(),
+            None => CaseStatement::new()
+                .case(Expr::col(Column::Wanted).gt(delivered), Expr::value(now()))
+                .finally(retry.clone())
+                .into(),
+        };
+        Entity::update_many()
+            .col_expr(Column::Lease, Expr::value(None::<String>))
+            .col_expr(Column::LeasedUntil, Expr::value(None::<OffsetDateTime>))
+            .col_expr(Column::Delivered, Expr::value(delivered))
+            .col_expr(Column::NextAt, next_at)
+            .filter(held(id, name))
+            .exec(&transaction)
+            .await?;
+        Ok(())
+    })
+    .await
+}

@@ -63,7 +63,7 @@ fn hosts(text: &str) -> Result<Vec<HostPattern>, String> {
         let is_name = !name.is_empty()
             && name
                 .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
         if is_name {
             Ok(HostPattern(item))
         } else {

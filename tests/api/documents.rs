@@ -331,6 +331,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
         let probe = path
             .replace("{id}", "1")
             .replace("{external_id}", "x")
+            .replace("{position}", "1")
             .replace("{slug}", "not-found");
         let refused = service.call("BREW", &probe, None, None).await;
         refused.problem(405);
@@ -347,7 +348,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
             assert!(operations.insert(id), "{operation}");
         }
     }
-    assert_eq!(operations.len(), 45);
+    assert_eq!(operations.len(), 55);
 }
 
 #[apply(behaviour)]

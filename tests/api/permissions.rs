@@ -42,7 +42,7 @@ const POST: &str = r#"{"title": "t", "content": "c"}"#;
 /// An `{id}` that does not exist, for all paths except those of posts.
 const UNKNOWN_ID: &str = "999999999";
 
-const ROWS: [Row; 45] = [
+const ROWS: [Row; 55] = [
     ("GET /", Public, &[], ""),
     ("GET /.well-known/jwks.json", Public, &[], ""),
     (
@@ -132,6 +132,31 @@ const ROWS: [Row; 45] = [
         &[],
         r#"{"name": "t", "scopes": ["account"]}"#,
     ),
+    (
+        "POST /webhooks",
+        SignedIn,
+        &[],
+        r#"{"url": "https://127.0.0.1/"}"#,
+    ),
+    ("GET /webhooks", Users, ACCOUNT, ""),
+    ("GET /webhooks/{id}", Users, ACCOUNT, ""),
+    ("PATCH /webhooks/{id}", SignedIn, &[], "{}"),
+    ("DELETE /webhooks/{id}", Users, ACCOUNT, ""),
+    ("POST /webhooks/{id}/secret", SignedIn, &[], ""),
+    ("POST /webhooks/{id}/test", Users, ACCOUNT, ""),
+    ("GET /webhooks/{id}/deliveries", Users, ACCOUNT, ""),
+    (
+        "POST /webhooks/{id}/redeliver",
+        Users,
+        ACCOUNT,
+        r#"{"after": 0}"#,
+    ),
+    (
+        "POST /webhooks/{id}/deliveries/{position}/redeliver",
+        Users,
+        ACCOUNT,
+        "",
+    ),
     ("GET /users", Admins, &[], ""),
     ("PUT /users/{id}/suspension", Admins, &[], "{}"),
     ("DELETE /users/{id}/suspension", Admins, &[], ""),
@@ -152,7 +177,8 @@ async fn call(service: &Service, row: &Row, user: Option<&User>, post: i64) -> A
     let path = path
         .replace("{id}", &id)
         .replace("{slug}", "not-found")
-        .replace("{external_id}", "x");
+        .replace("{external_id}", "x")
+        .replace("{position}", "1");
     let body = (!body.is_empty()).then(|| serde_json::from_str(body).expect("not JSON"));
     service.call(method, &path, user, body).await
 }

@@ -251,6 +251,7 @@ fn the_postman_collection_has_every_operation() {
         .iter()
         .map(|operation| operation.replace("{slug}", "not-found"))
         .map(|operation| operation.replace("{external_id}", "{id}"))
+        .map(|operation| operation.replace("{position}", "{id}"))
         .collect();
     let missing: Vec<_> = expected.difference(&found).collect();
     assert!(missing.is_empty(), "the collection lacks {missing:?}");

@@ -104,7 +104,7 @@ pub(super) fn reader_of(webhook: &webhooks::Model, user: &users::Model) -> Reade
         viewer: Viewer {
             user: Some(user.id),
             sees_account: true,
-            is_admin: sees_all,
+            is_admin: user.role == Role::Admin,
             sees_all,
         },
         filter: EventFilter {

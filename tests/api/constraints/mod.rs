@@ -89,8 +89,10 @@ impl InputField<'_> {
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
-            if self.name == "id" {
-                path = path.replace("{id}", &text);
+            if ["id", "position"].contains(&&*self.name)
+                && path.contains(&format!("{{{}}}", self.name))
+            {
+                path = path.replace(&format!("{{{}}}", self.name), &text);
             } else if self.name == "external_id" {
                 path = path.replace("{external_id}", &encoded(&text));
             } else {
@@ -102,7 +104,10 @@ impl InputField<'_> {
         let external_id = external_id.filter(|id| !id.is_empty()).unwrap_or("x");
         let path = path.replace("{external_id}", &encoded(external_id));
         let mut request = service
-            .request(&self.method, &path.replace("{id}", "1"))
+            .request(
+                &self.method,
+                &path.replace("{id}", "1").replace("{position}", "1"),
+            )
             .bearer_auth(&user.token)
             .query(&query);
         if let Some(body) = body {
@@ -235,6 +240,23 @@ impl InputField<'_> {
                 "a@example.com\0",
                 "a@-b",
                 "a",
+                "",
+            ];
+            let allowed = |text: &str| text.len() <= max && pattern.is_match(text);
+            return texts.map(|text| (json!(text), allowed(text))).to_vec();
+        }
+        if self.schema["format"] == "uri" {
+            let url = |length: usize| format!("https://hooks.example/{:a<1$}", "", length - 22);
+            let texts = [
+                &url(max),
+                &url(max + 1),
+                "https://hooks.example",
+                "http://hooks.example:8080/a?b=c",
+                "https://ada@hooks.example",
+                "https://hooks.example/#a",
+                "ftp://hooks.example",
+                "hooks.example",
+                "https://",
                 "",
             ];
             let allowed = |text: &str| text.len() <= max && pattern.is_match(text);

@@ -90,8 +90,8 @@ async fn a_damaged_file_is_not_imported(fixture: Fixture) {
         ),
         (
             changed(
-                "\"posts\":6,\"tokens\":0,\"users\":2}}",
-                "\"posts\":7,\"tokens\":0,\"users\":2}}",
+                "\"posts\":6,\"tokens\":0,\"users\":2,\"webhooks\":0}}",
+                "\"posts\":7,\"tokens\":0,\"users\":2,\"webhooks\":0}}",
             ),
             &["line 16", "checksum"],
         ),
@@ -141,11 +141,17 @@ async fn a_wrong_file_is_not_imported(fixture: Fixture) {
             &["line 1", "`tables`"],
         ),
         (
-            changed("\"users\":2}}", "\"votes\":2}}"),
+            changed(
+                "\"users\":2,\"webhooks\":0}}",
+                "\"votes\":2,\"webhooks\":0}}",
+            ),
             &["line 1", "`sequences`"],
         ),
         (
-            changed("\"users\":2}}", "\"users\":1}}"),
+            changed(
+                "\"users\":2,\"webhooks\":0}}",
+                "\"users\":1,\"webhooks\":0}}",
+            ),
             &["higher id in `users`"],
         ),
         (
@@ -212,8 +218,8 @@ async fn a_row_that_the_service_could_not_read_is_not_imported(fixture: Fixture)
         let last = format!("\"{table}\":9007199254740992");
         sealed(&replaced(
             &file,
-            &format!("\"{table}\":2}}}}"),
-            &format!("{last}}}}}"),
+            &format!("\"{table}\":2,\"webhooks\":0}}}}"),
+            &format!("{last},\"webhooks\":0}}}}"),
         ))
     };
     let wrong = [

@@ -79,14 +79,19 @@ async fn fill(fixture: &Fixture) -> (String, i64) {
     for command in [["user", "suspend", "eve"], ["user", "promote", "grace"]] {
         assert_eq!(as_owner(fixture, &command).await.code, Some(0));
     }
+    // The endpoint does not answer, so that a delivery waits to be tried again.
+    let webhook = json!({"url": "http://127.0.0.1:9999/", "kinds": "post.created"});
+    service.post("/webhooks", &ada, webhook).await.expect(201);
     let last = service.new_post(&ada, "Last").await;
+    let connection = fixture.connect().await;
+    let deliveries = "SELECT count(*) FROM webhook_deliveries";
+    wait_for(&connection, deliveries, &["1"]).await;
     delete(gap).await;
     delete(last).await;
     let mallory = service.user("mallory").await;
     let confirmation = json!({"current_password": PASSWORD});
     let gone = service.call("DELETE", "/users/me", Some(&mallory), Some(confirmation));
     gone.await.expect(204);
-    let connection = fixture.connect().await;
     let users = "SELECT count(*) FROM users WHERE username = 'mallory'";
     wait_for(&connection, users, &["0"]).await;
     let imported = format!(

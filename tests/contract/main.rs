@@ -1,5 +1,5 @@
 //! Third-party tools against the OpenAPI document: a linter, a fuzzer, Postman, Bruno, browsers,
-//! generated clients, OAuth 2.0 libraries and a parser of metrics, each with a real server on SQLite and on PostgreSQL.
+//! generated clients, OAuth 2.0 libraries, receivers of webhooks and a parser of metrics, each with a real server on SQLite and on PostgreSQL.
 //!
 //! `tests/contract/install` installs the tools. `.ci/run` runs both; by hand:
 //! `tests/contract/install && cargo test --test contract`.
@@ -31,6 +31,7 @@ mod metrics;
 mod oauth;
 mod postman;
 mod tools;
+mod webhooks;
 
 use std::process::ExitCode;
 

@@ -32,6 +32,7 @@ mod outages;
 mod servers;
 mod soak;
 mod storm;
+mod webhooks;
 
 use std::{fmt::Debug, process::ExitCode, time::Duration};
 

@@ -5,6 +5,7 @@
 //! `#[apply(check)]` turns a function without parameters into a test without a database. All register
 //! themselves.
 
+pub mod endpoint;
 pub mod nginx;
 pub mod postgres;
 pub mod process;

@@ -3,11 +3,12 @@
 use ::acclaim::config::Origins;
 use serde_json::{Value, json};
 
-use super::{Endpoint, POSTS, Reply, create, execute, let_time_pass, wait_for_states};
+use super::{POSTS, create, execute, let_time_pass, wait_for_states};
 use crate::{
     cli::acclaim,
     harness::{
         Fixture, apply, behaviour,
+        endpoint::{Endpoint, Reply},
         service::{Answer, PASSWORD, Service, User},
         wait_for, webhooks,
     },

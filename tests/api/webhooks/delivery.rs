@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{Endpoint, POSTS, create, deliveries, execute, wait_for_states};
-use crate::harness::{Fixture, apply, behaviour, service::Service};
+use super::{POSTS, create, deliveries, execute, wait_for_states};
+use crate::harness::{
+    Fixture, apply, behaviour,
+    endpoint::{Endpoint, Reply},
+    service::Service,
+};
 
 #[apply(behaviour)]
 async fn an_endpoint_gets_signed_events(fixture: Fixture) {
@@ -178,8 +182,8 @@ async fn a_test_does_not_count(fixture: Fixture) {
     assert!(message.is_signed_by(&webhook.secret));
     assert_eq!(message.json()["type"], "webhook.test");
 
-    let reply = super::Reply::Status(500, "", "out of order".to_owned());
-    endpoint.reply([reply, super::Reply::status(410)]);
+    let reply = Reply::Status(500, "", "out of order".to_owned());
+    endpoint.reply([reply, Reply::status(410)]);
     let outcome = test(&service).await;
     assert_eq!(
         (&outcome["succeeded"], &outcome["status"]),

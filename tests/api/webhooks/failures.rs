@@ -4,12 +4,13 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use super::{
-    Endpoint, POSTS, Reply, create, deliveries, execute, let_time_pass, value, wait_for_states,
-};
+use super::{POSTS, create, deliveries, execute, let_time_pass, value, wait_for_states};
 use crate::{
     events::Stream,
-    harness::{Fixture, apply, behaviour},
+    harness::{
+        Fixture, apply, behaviour,
+        endpoint::{Endpoint, Reply},
+    },
 };
 
 #[apply(behaviour)]

@@ -3,10 +3,10 @@
 use acclaim::{db::Db, services::webhooks::delete_expired};
 use serde_json::json;
 
-use super::{Endpoint, POSTS, create, deliveries, execute, value, wait_for_states};
+use super::{POSTS, create, deliveries, execute, value, wait_for_states};
 use crate::{
     events::next,
-    harness::{Fixture, apply, behaviour},
+    harness::{Fixture, apply, behaviour, endpoint::Endpoint},
 };
 
 #[apply(behaviour)]

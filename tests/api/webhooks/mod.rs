@@ -2,17 +2,15 @@
 
 mod access;
 mod delivery;
-mod endpoint;
 mod failures;
 mod log;
 pub mod views;
 
 use serde_json::{Value, json};
 
-pub use endpoint::{Endpoint, Reply};
-
 use crate::harness::{
     Fixture, column,
+    endpoint::Endpoint,
     service::{Service, User},
     wait_for,
 };

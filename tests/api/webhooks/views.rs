@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Endpoint, create};
+use super::create;
 use crate::{
     events::{all, told},
-    harness::service::{Service, User},
+    harness::{
+        endpoint::Endpoint,
+        service::{Service, User},
+    },
 };
 
 /// Everything that an endpoint of `user` gets, if it gets the whole log.

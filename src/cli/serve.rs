@@ -72,10 +72,7 @@ pub(super) async fn run() -> Result<(), String> {
     let waits = metrics.as_ref().map(|it| it.password_waits.clone());
     let passwords = Passwords::start(db::workers(), passwords::QUEUE, waits)
         .map_err(|error| format!("cannot start the password threads: {error}"))?;
-    let keys = config.keys.unwrap_or_else(|| {
-        tracing::warn!("JWT_SECRET is unset: access tokens become invalid when the service stops");
-        random_keys()
-    });
+    let keys = config.keys.unwrap_or_else(random_keys);
     let connections = Connections::new(with_open_files(config.connections));
     let state = State {
         db,
@@ -253,6 +250,7 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
 
 /// Generates a secret of 43 letters and digits, about 256 bits.
 fn random_keys() -> Keys {
+    tracing::warn!("JWT_SECRET is unset: access tokens become invalid when the service stops");
     let secret = Alphanumeric.sample_string(&mut rand::rng(), 43);
     Keys::from_secrets(&secret.into(), &[])
 }

@@ -288,7 +288,7 @@ problem_types! { SPECIFIC:
     || Error::WebhookLimit { max: 10 }.into();
 
     WEBHOOK_DISABLED CONFLICT "webhook-disabled" "Webhook disabled",
-    "The webhook is disabled, so that it delivers nothing. disabled_reason of the webhook tells why.",
+    "The webhook is disabled, so that it delivers nothing. `disabled_reason` of the webhook tells why.",
     "Enable it with PATCH /webhooks/{id}, then repeat the request.",
     example_of_disabled_webhook;
 

@@ -32,7 +32,7 @@ const SPECIAL_V4: [Ipv4Net; 15] = [
     v4([240, 0, 0, 0], 4),
 ];
 /// Only this network has public IPv6 addresses. It contains neither IPv4-mapped addresses nor those of NAT64
-/// (64:ff9b::/96), which lead to IPv4.
+/// (`64:ff9b::/96`), which lead to IPv4.
 const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0], 3);
 /// The parts of it that are not public, or lead to IPv4: protocol assignments with Teredo, documentation,
 /// 6to4, documentation.

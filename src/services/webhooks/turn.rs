@@ -63,7 +63,7 @@ pub async fn take_turn(
         read_at: Instant::now(),
         takes_new: true,
     };
-    let is_held = turn.run(&stop).await?;
+    let is_held = Box::pin(turn.run(&stop)).await?;
     if !is_held {
         return Ok(());
     }
@@ -100,7 +100,8 @@ impl Turn {
             let Some(work) = self.next().await? else {
                 break;
             };
-            let Some(is_held) = stop.run_until_cancelled(self.deliver(work)).await else {
+            let delivery = Box::pin(self.deliver(work));
+            let Some(is_held) = stop.run_until_cancelled(delivery).await else {
                 break;
             };
             if !is_held? {
@@ -178,15 +179,13 @@ impl Turn {
         };
         let db = &self.db;
         let Some(message) = message else {
-            return match before {
-                Some(before) => withdraw(db, &self.leased, before).await,
-                // A later event tells that the post is not visible.
-                None => {
-                    let delivered = &mut self.leased.webhook.delivered;
-                    *delivered = position.max(*delivered);
-                    Ok(true)
-                }
-            };
+            if let Some(before) = before {
+                return withdraw(db, &self.leased, before).await;
+            }
+            // A later event tells that the post is not visible.
+            let delivered = &mut self.leased.webhook.delivered;
+            *delivered = position.max(*delivered);
+            return Ok(true);
         };
         let attempt = self.shared.send(&self.leased.webhook, &message).await?;
         let is_held = record(

@@ -166,6 +166,12 @@ pub enum Error {
         /// The maximum.
         max: u64,
     },
+    /// The rules of the operator exclude the URL.
+    #[error("url {invalid}")]
+    WebhookUrlRefused {
+        /// The reason.
+        invalid: Invalid,
+    },
     /// The webhook is disabled, so it delivers nothing.
     #[error("webhook {id} is disabled")]
     WebhookDisabled {

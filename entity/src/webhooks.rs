@@ -2,7 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::values::{EventPosition, PostId, Tag, UserId, WebhookId, WebhookSecret, WebhookUrl};
+use crate::values::{
+    EventKinds, EventPosition, PostId, Tag, UserId, WebhookId, WebhookSecret, WebhookUrl,
+};
 
 /// A row of `webhooks`: one endpoint, what it gets, and how far it has got it.
 #[sea_orm::model]
@@ -16,9 +18,8 @@ pub struct Model {
     pub user_id: UserId,
     /// The URL of the endpoint.
     pub url: WebhookUrl,
-    /// The kinds that the endpoint gets, in the form of `EventKinds`; none for all.
-    #[sea_orm(column_type = "Text", nullable)]
-    pub kinds: Option<String>,
+    /// The kinds that the endpoint gets; none for all.
+    pub kinds: Option<EventKinds>,
     /// Only events of this user and of posts by this user.
     pub owner_id: Option<UserId>,
     /// Only events of this post.
@@ -29,7 +30,8 @@ pub struct Model {
     pub tag: Option<Tag>,
     /// Whether events of posts have the post.
     pub includes_post: bool,
-    /// Whether the endpoint gets what everyone may see, while its owner is an admin.
+    /// Whether the endpoint gets every event as it is in the log, without the users who vote. It counts only
+    /// while the owner is an admin.
     pub sees_all: bool,
     /// The key that signs.
     pub secret: WebhookSecret,
@@ -76,7 +78,7 @@ pub enum DisabledReason {
     /// The endpoint answered 410.
     #[sea_orm(string_value = "gone")]
     Gone,
-    /// Every attempt of five days failed.
+    /// No attempt succeeded between a failure and one five days later or more.
     #[sea_orm(string_value = "failing")]
     Failing,
 }

@@ -53,7 +53,7 @@ pub fn start(state: &State) -> Supervisor {
         state.events.clone(),
         state.webhooks.clone(),
     );
-    supervisor.start("webhooks", move |stop, runs| {
+    supervisor.start("webhook-search", move |stop, runs| {
         webhooks::find(db.clone(), hub.clone(), shared.clone(), stop, runs)
     });
     let (db, shared) = (state.db.clone(), state.webhooks.clone());

@@ -27,13 +27,13 @@ const WITHOUT_WEBHOOKS: Duration = Duration::from_secs(10);
 /// Endpoints that this process delivers to at once.
 const PLACES: usize = 64;
 /// Time between two looks for deliveries that are due.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Marks the webhooks that get new events.
 pub(super) async fn find(
     db: Db,
     hub: Hub,
-    shared: Webhooks,
+    context: Webhooks,
     stop: CancellationToken,
     runs: Runs,
 ) -> Result<(), Error> {
@@ -41,7 +41,7 @@ pub(super) async fn find(
     let work = async {
         loop {
             tail.mark_unchanged();
-            let found = webhooks::find_work(&db, &shared).await?;
+            let found = webhooks::find_work(&db, &context).await?;
             runs.succeeded();
             match found {
                 Found::More => {}
@@ -50,7 +50,7 @@ pub(super) async fn find(
                     sleep(PAUSE).await;
                 }
                 Found::NoWebhooks => {
-                    let _ = timeout(WITHOUT_WEBHOOKS, shared.changed()).await;
+                    let _ = timeout(WITHOUT_WEBHOOKS, context.changed()).await;
                 }
             }
         }
@@ -62,7 +62,7 @@ pub(super) async fn find(
 /// Delivers to the webhooks that have something to get.
 pub(super) async fn deliver(
     db: Db,
-    shared: Webhooks,
+    context: Webhooks,
     stop: CancellationToken,
     runs: Runs,
 ) -> Result<(), Error> {
@@ -73,7 +73,7 @@ pub(super) async fn deliver(
                 runs.succeeded();
                 for leased in leased {
                     let turn =
-                        webhooks::take_turn(db.clone(), shared.clone(), leased, stop.clone());
+                        webhooks::take_turn(db.clone(), context.clone(), leased, stop.clone());
                     turns.spawn(turn);
                 }
             }
@@ -85,8 +85,8 @@ pub(super) async fn deliver(
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = shared.has_work() => {}
-            () = sleep(LOOK) => {}
+            () = context.has_work() => {}
+            () = sleep(POLL_INTERVAL) => {}
             Some(ended) = turns.join_next() => report(ended),
         }
     }

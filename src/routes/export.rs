@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 
 use super::{
     moderation::AuditEntry, personal_tokens::PersonalToken, posts::ExportedPost, sessions::Session,
+    webhooks::Webhook,
 };
 use crate::{
     error::Error,
@@ -40,6 +41,7 @@ struct Export<'a> {
     votes: Vec<OwnVote>,
     sessions: Vec<Session>,
     tokens: Vec<PersonalToken>,
+    webhooks: Vec<Webhook>,
     /// The moderation actions by or against the user.
     audit_log: Vec<AuditEntry>,
 }
@@ -174,6 +176,10 @@ impl Document {
             Part::Tokens(rows) => {
                 let rows = rows.into_iter().map(PersonalToken::from);
                 self.append(&mut json, "tokens", rows)?;
+            }
+            Part::Webhooks(rows) => {
+                let rows = rows.into_iter().map(Webhook::from);
+                self.append(&mut json, "webhooks", rows)?;
             }
             Part::AuditLog(rows) => {
                 let rows = rows.into_iter().map(AuditEntry::from);

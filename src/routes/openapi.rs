@@ -23,7 +23,10 @@ use crate::{
         problem::{MAX_ROW_ERRORS, ProblemDetails, ProblemType, types::IDEMPOTENCY_KEY_IN_USE},
     },
     keys::MAX_KEYS,
-    services::auth::{personal_tokens::MAX_TOKENS, sessions::MAX_SESSIONS},
+    services::{
+        auth::{personal_tokens::MAX_TOKENS, sessions::MAX_SESSIONS},
+        webhooks::MAX_WEBHOOKS,
+    },
 };
 
 /// The OpenAPI document.
@@ -96,9 +99,10 @@ const FORMS: [&str; 2] = ["TokenQuery", "TokenRequest"];
 
 /// The maximum number of items of schemas' properties, because Utoipa's macros accept only literals. The
 /// posts, votes and audit log entries of an account have no maximum.
-const MAX_ITEMS: [(&str, &str, u64); 7] = [
+const MAX_ITEMS: [(&str, &str, u64); 8] = [
     ("Export", "sessions", MAX_SESSIONS),
     ("Export", "tokens", MAX_TOKENS),
+    ("Export", "webhooks", MAX_WEBHOOKS),
     ("Jwks", "keys", MAX_KEYS as u64),
     ("PersonalToken", "scopes", Scope::ALL.len() as u64),
     ("Problem", "errors", MAX_ROW_ERRORS as u64),

@@ -10,7 +10,7 @@ use entity::{
     personal_tokens as tokens, posts, sessions,
     users::{Column as UserColumn, Model as User},
     values::UserId,
-    votes,
+    votes, webhooks,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ModelTrait, QueryFilter, QueryOrder,
@@ -64,6 +64,8 @@ pub enum Part {
     Sessions(Vec<sessions::Model>),
     /// Personal access tokens, newest first.
     Tokens(Vec<tokens::Model>),
+    /// Webhooks, newest first.
+    Webhooks(Vec<webhooks::Model>),
     /// Audit log entries that affect the user or were made by the user, oldest first.
     AuditLog(Vec<audit_log::Model>),
     /// The export is complete.
@@ -86,6 +88,7 @@ impl Part {
             Self::Votes(rows) => rows.len(),
             Self::Sessions(rows) => rows.len(),
             Self::Tokens(rows) => rows.len(),
+            Self::Webhooks(rows) => rows.len(),
             Self::AuditLog(rows) => rows.len(),
         };
         rows * ROW_BYTES
@@ -270,6 +273,10 @@ impl Parts<'_> {
         let tokens = tokens.order_by_desc(tokens::Column::Id);
         let tokens = tokens.all(transaction).await?;
         self.send(Part::Tokens(tokens)).await?;
+        let webhooks = webhooks::Entity::find().filter(webhooks::Column::UserId.eq(id));
+        let webhooks = webhooks.order_by_desc(webhooks::Column::Id);
+        let webhooks = webhooks.all(transaction).await?;
+        self.send(Part::Webhooks(webhooks)).await?;
         let key = audit_log::Column::Id;
         self.pages(transaction, about(id), key, ROWS, Part::AuditLog)
             .await

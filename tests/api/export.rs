@@ -51,7 +51,15 @@ async fn an_export_of_several_pages_has_each_row_once(fixture: Fixture) {
 
     let export = service.get("/users/me/export", &ada).await.expect(200);
     assert_eq!(export.header("content-type"), Some("application/json"));
-    let names = ["user", "posts", "votes", "sessions", "tokens", "audit_log"];
+    let names = [
+        "user",
+        "posts",
+        "votes",
+        "sessions",
+        "tokens",
+        "webhooks",
+        "audit_log",
+    ];
     let places = names.map(|name| export.text.find(&format!("\"{name}\":")));
     assert!(places.is_sorted() && places[0] == Some(1), "{places:?}");
     let data = export.json();
@@ -64,6 +72,7 @@ async fn an_export_of_several_pages_has_each_row_once(fixture: Fixture) {
     let subjects: Vec<i64> = (1..=1_000).collect();
     assert_eq!(ids(&data["audit_log"], "subject_id"), subjects);
     assert_eq!(data["tokens"], json!([]));
+    assert_eq!(data["webhooks"], json!([]));
 
     let head = service
         .call("HEAD", "/users/me/export", Some(&ada), None)

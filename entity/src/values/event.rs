@@ -1,6 +1,6 @@
 //! Positions and kinds of events.
 
-use std::{fmt, str::FromStr};
+use std::{convert::Infallible, fmt, str::FromStr};
 
 use sea_orm::DeriveValueType;
 use serde::Serialize;
@@ -156,7 +156,8 @@ impl FromStr for EventKind {
 
 /// A set of kinds. The text form is their names separated by commas; `post.*` means every kind that begins
 /// with `post.`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, DeriveValueType)]
+#[sea_orm(value_type = "String", column_type = "Text")]
 pub struct EventKinds(u32);
 
 impl EventKinds {
@@ -264,6 +265,16 @@ impl fmt::Display for EventKinds {
             }
         }
         f.write_str(&names.join(","))
+    }
+}
+
+/// Parses the text form from the database. Ignores names that this version does not know.
+impl FromStr for EventKinds {
+    type Err = Infallible;
+
+    fn from_str(names: &str) -> Result<Self, Infallible> {
+        let known = names.split(',').filter_map(|name| Self::parse(name).ok());
+        Ok(known.fold(Self(0), Self::union))
     }
 }
 

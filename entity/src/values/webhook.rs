@@ -20,18 +20,14 @@ use super::Invalid;
 pub struct WebhookUrl(String);
 
 impl WebhookUrl {
-    /// In characters.
+    /// In bytes, normalised.
     const MAX_LENGTH: usize = 2000;
 
-    /// Accepts an absolute URL of at most 2,000 characters. Ports below 1024 other than 80 and 443 belong to
-    /// other protocols.
+    /// Accepts an absolute URL with `https` or `http`, without user, password and fragment, of at most 2,000 bytes
+    /// when it is normalised. Ports below 1024 other than 80 and 443 belong to other protocols.
     pub fn parse(text: impl AsRef<str>) -> Result<Self, Invalid> {
-        let text = text.as_ref();
-        if text.chars().count() > Self::MAX_LENGTH {
-            return Err(Invalid::new("length", "must be at most 2000 characters"));
-        }
         let format = |message| Invalid::new("format", message);
-        let url = Url::parse(text).map_err(|_| format("must be an absolute URL"))?;
+        let url = Url::parse(text.as_ref()).map_err(|_| format("must be an absolute URL"))?;
         if !matches!(url.scheme(), "https" | "http") {
             return Err(format("must begin with https://"));
         }
@@ -45,8 +41,11 @@ impl WebhookUrl {
             return Err(format("must have port 80, 443 or one from 1024 on"));
         }
         let url = String::from(url);
-        if url.len() > Self::MAX_LENGTH * 3 {
-            return Err(Invalid::new("length", "must be at most 2000 characters"));
+        if url.len() > Self::MAX_LENGTH {
+            return Err(Invalid::new(
+                "length",
+                "must be at most 2000 characters, percent-encoded",
+            ));
         }
         Ok(Self(url))
     }
@@ -58,8 +57,7 @@ impl WebhookUrl {
     }
 
     /// The URL; `None` if the database has another text.
-    #[must_use]
-    pub fn url(&self) -> Option<Url> {
+    fn url(&self) -> Option<Url> {
         Url::parse(&self.0).ok()
     }
 

@@ -60,6 +60,7 @@ impl From<Error> for Problem {
             ),
             Error::TokenLimit { .. } => Self::new(types::TOKEN_LIMIT, detail),
             Error::WebhookLimit { .. } => Self::new(types::WEBHOOK_LIMIT, detail),
+            Error::WebhookUrlRefused { invalid } => Self::invalid_field("url", &invalid),
             Error::WebhookDisabled { .. } => Self::new(types::WEBHOOK_DISABLED, detail),
             Error::PostQuotaExceeded { .. } | Error::TextQuotaExceeded { .. } => {
                 Self::new(types::QUOTA_EXCEEDED, detail)

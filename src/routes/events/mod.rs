@@ -118,10 +118,11 @@ async fn list(
 }
 
 /// The JSON of an event, as in pages and streams, for the messages of webhooks.
-#[must_use]
-pub fn render_event(delivery: &events::Delivery) -> String {
-    // Serialisation of numbers and strings cannot fail.
-    serde_json::to_string(&Event::from(delivery)).unwrap_or_default()
+///
+/// # Errors
+/// If metadata in the database is not JSON.
+pub fn render_event(delivery: &events::Delivery) -> serde_json::Result<String> {
+    serde_json::to_string(&Event::from(delivery))
 }
 
 async fn json(

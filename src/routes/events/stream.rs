@@ -234,7 +234,9 @@ impl Stream {
         };
         let reader = &self.reader;
         let delivery = attempt(async || reader.with_post(&self.db, told).await).await?;
-        Ok(delivery.map_or_else(Bytes::new, |delivery| frame(&(&delivery).into()).into()))
+        Ok(delivery.map_or_else(Bytes::new, |delivery| {
+            frame(&types::Event::from(&delivery)).into()
+        }))
     }
 
     /// Ends the stream if the credential has ended. Takes over its rights if they have changed.

@@ -50,7 +50,7 @@ pub(super) struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 1, nullable = false)]
     user_id: Option<i64>,
-    /// A session of the reader.
+    /// A session of the reader; of any user in a webhook for everything. The same holds for the next two.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 4_217_630_912_345_i64, nullable = false)]
     session_id: Option<i64>,

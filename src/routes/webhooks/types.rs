@@ -139,7 +139,7 @@ pub(super) struct DeliveryParameters {
 
 /// A webhook: an endpoint that gets events.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Webhook {
+pub(in crate::routes) struct Webhook {
     #[schema(example = 1)]
     id: i64,
     #[schema(example = "https://hooks.example.com/acclaim")]
@@ -167,8 +167,8 @@ pub(super) struct Webhook {
     created_at: OffsetDateTime,
     #[schema(example = true)]
     enabled: bool,
-    /// `owner`: the owner disabled it. `gone`: the endpoint answered 410. `failing`: no attempt succeeded for 5
-    /// days. Null if it is enabled.
+    /// `owner`: the owner disabled it. `gone`: the endpoint answered 410. `failing`: it failed for 5 days
+    /// or longer. Null if it is enabled.
     #[schema(example = json!(null))]
     disabled_reason: Option<String>,
     /// Null if it is enabled.
@@ -197,7 +197,7 @@ impl From<Model> for Webhook {
         Self {
             id: webhook.id.get(),
             url: webhook.url.as_str().to_owned(),
-            kinds: webhook.kinds,
+            kinds: webhook.kinds.map(|kinds| kinds.to_string()),
             owner_id: webhook.owner_id.map(UserId::get),
             post_id: webhook.post_id.map(PostId::get),
             tag: webhook.tag.map(String::from),

@@ -16,7 +16,7 @@ pub struct Event {
     pub kind: EventKind,
     /// The time of the change, in UTC.
     pub at: OffsetDateTime,
-    /// The id of the post, user, session, token or entry of the audit log.
+    /// The id of the post, user, session, token, webhook or entry of the audit log.
     pub subject_id: i64,
     /// The user who owns the subject, who voted, or who is the subject. For an entry of the audit log the
     /// moderator.

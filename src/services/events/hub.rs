@@ -116,7 +116,7 @@ impl Hub {
         *self.state().tail.borrow()
     }
 
-    /// Tells when that position changes.
+    /// Watches that position.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Option<EventPosition>> {
         self.state().tail.subscribe()

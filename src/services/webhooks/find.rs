@@ -1,12 +1,14 @@
 //! Searches the event log for events for webhooks.
 
+use std::collections::{HashMap, HashSet};
+
 use entity::{
     users::{self, Role},
-    values::{EventKinds, EventPosition, WebhookId},
+    values::{EventKinds, EventPosition, UserId, WebhookId},
     webhook_progress, webhooks,
 };
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{CaseStatement, Expr, ExprTrait, Query},
 };
 
@@ -38,7 +40,7 @@ pub enum Found {
 ///
 /// # Errors
 /// [`Error::Unavailable`]. Nothing is lost, and the next call continues.
-pub async fn find_work(db: &Db, shared: &Webhooks) -> Result<Found, Error> {
+pub async fn find_work(db: &Db, context: &Webhooks) -> Result<Found, Error> {
     let Extent { before_first, last } = events::extent(db).await?;
     let position = position(db).await?;
     if position == last {
@@ -55,61 +57,68 @@ pub async fn find_work(db: &Db, shared: &Webhooks) -> Result<Found, Error> {
     } else {
         Some(events::read(db.read(), position, last, EventKinds::ALL, ROWS).await?)
     };
-    // Read after the events, so that no event is older than a webhook that is not in the list.
+    // Read after the events: a webhook that is missing here was created later and needs none of them.
     let webhooks = enabled(db).await?;
     if webhooks.is_empty() {
         move_on_without_webhooks(db, position, last).await?;
         return Ok(Found::NoWebhooks);
     }
     let end = page.as_ref().map_or(before_first, |page| page.end);
-    let gets_some = |(webhook, user): &(webhooks::Model, users::Model)| {
-        let reader = reader_of(webhook, user);
+    let gets_some = |(_, reader): &&(WebhookId, Reader)| {
         page.as_ref().is_none_or(|page| {
             let mut events = page.events.iter();
             events.any(|event| reader.told(event).is_some())
         })
     };
-    let marked = webhooks.iter().filter(|webhook| gets_some(webhook));
-    let marked: Vec<_> = marked.map(|(webhook, _)| webhook.id).collect();
+    let marked = webhooks.iter().filter(gets_some);
+    let marked: Vec<_> = marked.map(|(id, _)| *id).collect();
     if move_on(db, position, end, marked).await? {
-        shared.work.notify_one();
+        context.work.notify_one();
     }
     Ok(if end < last { Found::More } else { Found::End })
 }
 
-/// The webhooks that are enabled, with their users, who are neither suspended nor deleted.
-async fn enabled(db: &Db) -> Result<Vec<(webhooks::Model, users::Model)>, Error> {
-    let rows = webhooks::Entity::find()
-        .find_also_related(users::Entity)
-        .filter(webhooks::Column::DisabledReason.is_null())
-        .filter(is_active())
-        .all(db.read())
-        .await?;
-    let with_user = |(webhook, user): (_, Option<_>)| Some((webhook, user?));
-    Ok(rows.into_iter().filter_map(with_user).collect())
+/// The webhooks that are enabled, with the readers for whom they get events. Those of suspended users are among
+/// them: they get the events after the suspension.
+async fn enabled(db: &Db) -> Result<Vec<(WebhookId, Reader)>, Error> {
+    let is_enabled = webhooks::Column::DisabledReason.is_null();
+    let webhooks = webhooks::Entity::find().filter(is_enabled);
+    let webhooks = webhooks.all(db.read()).await?;
+    let roles = roles(db, &webhooks).await?;
+    let reader = |webhook: &webhooks::Model| {
+        let role = roles.get(&webhook.user_id)?;
+        Some((webhook.id, reader_of(webhook, *role)))
+    };
+    Ok(webhooks.iter().filter_map(reader).collect())
 }
 
-/// The condition for users whose webhooks are delivered.
-pub(super) fn is_active() -> Condition {
-    Condition::all()
-        .add(users::Column::SuspendedAt.is_null())
-        .add(users::Column::DeletedAt.is_null())
+/// The roles of the owners of `webhooks`, who are not deleted.
+pub(super) async fn roles(
+    db: &Db,
+    webhooks: &[webhooks::Model],
+) -> Result<HashMap<UserId, Role>, Error> {
+    let owners: HashSet<_> = webhooks.iter().map(|webhook| webhook.user_id).collect();
+    let roles = users::Entity::find()
+        .select_only()
+        .columns([users::Column::Id, users::Column::Role])
+        .filter(users::Column::Id.is_in(owners))
+        .filter(users::Column::DeletedAt.is_null())
+        .into_tuple::<(UserId, Role)>();
+    Ok(roles.all(db.read()).await?.into_iter().collect())
 }
 
-/// The reader for whom the endpoint of `webhook` gets events.
-pub(super) fn reader_of(webhook: &webhooks::Model, user: &users::Model) -> Reader {
-    let sees_all = webhook.sees_all && user.role == Role::Admin;
-    let kinds = webhook.kinds.as_deref().map(EventKinds::parse);
+/// The reader for whom the endpoint of `webhook`, whose owner has `role`, gets events.
+pub(super) fn reader_of(webhook: &webhooks::Model, role: Role) -> Reader {
+    let is_admin = role == Role::Admin;
     Reader {
         viewer: Viewer {
-            user: Some(user.id),
+            user: Some(webhook.user_id),
             sees_account: true,
-            is_admin: user.role == Role::Admin,
-            sees_all,
+            is_admin,
+            sees_all: webhook.sees_all && is_admin,
         },
         filter: EventFilter {
-            // A row has only what `parse` accepted.
-            kinds: kinds.and_then(Result::ok).unwrap_or(EventKinds::ALL),
+            kinds: webhook.kinds.unwrap_or(EventKinds::ALL),
             owner_id: webhook.owner_id,
             post: webhook.post_id.map(|id| (id, webhook.post_owner_id)),
             tag: webhook.tag.clone(),
@@ -158,7 +167,7 @@ async fn move_on_without_webhooks(
     Ok(())
 }
 
-/// Moves the position, and marks `webhooks`, which get events between them. Returns whether any is marked.
+/// Moves the position, and marks `webhooks`, which get events after `from` up to `to`. Returns whether any is marked.
 async fn move_on(
     db: &Db,
     from: EventPosition,
@@ -187,6 +196,8 @@ async fn move_on(
             .finally(Expr::col(Wanted));
         let next_at = CaseStatement::new()
             .case(Expr::col(PausedUntil).gt(now), Expr::col(PausedUntil))
+            // It keeps its place among those that wait.
+            .case(Expr::col(NextAt).lte(now), Expr::col(NextAt))
             .finally(Expr::value(now));
         ::entity::webhooks::Entity::update_many()
             .col_expr(Delivered, delivered.into())

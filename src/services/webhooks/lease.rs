@@ -15,23 +15,23 @@ use sea_orm::{
 };
 use time::{Duration, OffsetDateTime};
 
-use super::find::is_active;
+use super::find::{reader_of, roles};
 use crate::{
     db::{Db, First},
     error::Error,
-    services::now,
+    services::{events::Reader, now},
 };
 
 /// Time without a sign of life of the server after which another one delivers. Longer than an attempt.
 const LEASE: Duration = Duration::seconds(30);
-/// Length of the name of a lease: 95 bits.
-const NAME: usize = 16;
+/// Letters and digits of the name of a lease: 95 bits.
+const NAME_LENGTH: usize = 16;
 
-/// A webhook that this server delivers to, with its owner.
+/// A webhook that this server delivers to, with the reader for whom it gets events.
 #[derive(Debug)]
 pub struct Leased {
     pub(super) webhook: Model,
-    pub(super) user: users::Model,
+    pub(super) reader: Reader,
     /// Proves the lease.
     pub(super) name: String,
 }
@@ -41,7 +41,8 @@ pub(super) fn leased_until() -> OffsetDateTime {
     now() + LEASE
 }
 
-/// The webhook `id`, if the lease `name` is still valid. Another server, or a change of the webhook, ends it.
+/// The webhook `id`, if it has the lease `name`. A change of the webhook ends the lease, and so does another server
+/// that takes over after its time.
 pub(super) fn held(id: WebhookId, name: &str) -> Condition {
     Condition::all()
         .add(Column::Id.eq(id))
@@ -59,7 +60,7 @@ pub async fn lease(db: &Db, max: usize) -> Result<Vec<Leased>, Error> {
     if some.first(db.read()).await?.is_none() {
         return Ok(Vec::new());
     }
-    let name = &Alphanumeric.sample_string(&mut rand::rng(), NAME);
+    let name = &Alphanumeric.sample_string(&mut rand::rng(), NAME_LENGTH);
     let rows = db
         .write(|transaction| async move {
             let due = due(max)
@@ -72,20 +73,18 @@ pub async fn lease(db: &Db, max: usize) -> Result<Vec<Leased>, Error> {
             Ok(update.exec_with_returning(&transaction).await?)
         })
         .await?;
-    let mut leased = Vec::new();
-    for webhook in rows {
-        let user = users::Entity::find_by_id(webhook.user_id);
-        // Otherwise the account was deleted meanwhile, and the webhook with it.
-        if let Some(user) = user.first(db.read()).await? {
-            let name = name.clone();
-            leased.push(Leased {
-                webhook,
-                user,
-                name,
-            });
-        }
-    }
-    Ok(leased)
+    let roles = roles(db, &rows).await?;
+    let leased = |webhook: Model| {
+        // Without a role, the account was deleted meanwhile, and the webhook with it.
+        let reader = reader_of(&webhook, *roles.get(&webhook.user_id)?);
+        let name = name.clone();
+        Some(Leased {
+            webhook,
+            reader,
+            name,
+        })
+    };
+    Ok(rows.into_iter().filter_map(leased).collect())
 }
 
 /// The webhooks that have something to do and no lease.
@@ -94,7 +93,8 @@ fn due(max: u64) -> SelectStatement {
     let active = Query::select()
         .column(users::Column::Id)
         .from(users::Entity)
-        .cond_where(is_active())
+        .and_where(users::Column::SuspendedAt.is_null())
+        .and_where(users::Column::DeletedAt.is_null())
         .take();
     Query::select()
         .column(Column::Id)

@@ -66,7 +66,7 @@ pub async fn deliveries(
 /// [`Error::NotFound`] if there is no such delivery; [`Error::WebhookDisabled`].
 pub async fn redeliver_one(
     db: &Db,
-    shared: &Webhooks,
+    context: &Webhooks,
     user_id: UserId,
     id: WebhookId,
     position: EventPosition,
@@ -88,7 +88,7 @@ pub async fn redeliver_one(
             Ok(delivery)
         })
         .await?;
-    shared.work.notify_one();
+    context.work.notify_one();
     Ok(delivery)
 }
 
@@ -100,7 +100,7 @@ pub async fn redeliver_one(
 /// no longer kept, or if the log does not have it.
 pub async fn redeliver(
     db: &Db,
-    shared: &Webhooks,
+    context: &Webhooks,
     user_id: UserId,
     id: WebhookId,
     after: EventPosition,
@@ -124,7 +124,7 @@ pub async fn redeliver(
             Ok(webhook.update(&transaction).await?)
         })
         .await?;
-    shared.work.notify_one();
+    context.work.notify_one();
     Ok(webhook)
 }
 

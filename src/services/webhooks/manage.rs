@@ -2,6 +2,7 @@
 
 use entity::{
     events, sessions,
+    users::Role,
     values::{
         EventKinds, EventPosition, PostId, SessionId, Tag, UserId, WebhookId, WebhookSecret,
         WebhookUrl,
@@ -56,18 +57,20 @@ pub struct NewWebhook {
     pub user_id: UserId,
     /// The session of the request.
     pub session_id: SessionId,
-    /// The URL of the endpoint, which the [policy](super::Policy) accepts.
+    /// Whether the session has the rights of an admin.
+    pub is_admin: bool,
+    /// The URL of the endpoint.
     pub url: WebhookUrl,
     /// What it gets.
     pub selection: Selection,
-    /// Whether it gets everything. For admins.
+    /// Whether it gets everything, which only an admin may have.
     pub sees_all: bool,
 }
 
 /// What changes in a webhook; `None` for what stays.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// The URL of the endpoint, which the [policy](super::Policy) accepts.
+    /// The URL of the endpoint.
     pub url: Option<WebhookUrl>,
     /// See [`Selection`]. `Some(None)` removes the filter.
     pub kinds: Option<Option<EventKinds>>,
@@ -87,14 +90,18 @@ pub struct Changes {
 /// have the secret.
 ///
 /// # Errors
-/// [`Error::WebhookLimit`] if the user has 10 or all users have 10,000; [`Error::InvalidToken`] if the session
+/// [`Error::WebhookUrlRefused`]; [`Error::RoleNeeded`] if only an admin may create it; [`Error::WebhookLimit`] if the user has 10 or all users have 10,000; [`Error::InvalidToken`] if the session
 /// has ended; [`Error::IdempotencyKeyInUse`].
 pub async fn create(
     db: &Db,
-    shared: &Webhooks,
+    webhooks: &Webhooks,
     new: NewWebhook,
     keyed: Option<&Keyed<Model>>,
 ) -> Result<Model, Error> {
+    if new.sees_all && !new.is_admin {
+        return Err(Error::RoleNeeded { role: Role::Admin });
+    }
+    check(webhooks, &new.url)?;
     let post_owner_id = owner(db, new.user_id, new.selection.post_id).await?;
     let new = &new;
     let row = db
@@ -106,7 +113,7 @@ pub async fn create(
             Ok(row)
         })
         .await?;
-    shared.changed.notify_one();
+    webhooks.changed.notify_one();
     Ok(row)
 }
 
@@ -138,7 +145,7 @@ async fn create_in(
     let row = ActiveModel {
         user_id: Set(user_id),
         url: Set(new.url.clone()),
-        kinds: Set(kinds.map(|kinds| kinds.to_string())),
+        kinds: Set(kinds),
         owner_id: Set(owner_id),
         post_id: Set(post_id),
         post_owner_id: Set(post_owner_id),
@@ -206,17 +213,26 @@ pub(super) async fn lock(
     webhook.ok_or_else(|| Error::not_found("webhook", id.get()))
 }
 
+/// Checks a URL by the rules of the operator.
+fn check(webhooks: &Webhooks, url: &WebhookUrl) -> Result<(), Error> {
+    let checked = webhooks.sender.policy().check(url);
+    checked.map_err(|invalid| Error::WebhookUrlRefused { invalid })
+}
+
 /// Changes webhook `id` of user `user_id`. If that enables it, its endpoint gets what it has missed.
 ///
 /// # Errors
-/// [`Error::NotFound`].
+/// [`Error::WebhookUrlRefused`], [`Error::NotFound`].
 pub async fn update(
     db: &Db,
-    shared: &Webhooks,
+    webhooks: &Webhooks,
     user_id: UserId,
     id: WebhookId,
     changes: Changes,
 ) -> Result<Model, Error> {
+    if let Some(url) = &changes.url {
+        check(webhooks, url)?;
+    }
     let post_owner_id = owner(db, user_id, changes.post_id.flatten()).await?;
     let changes = &changes;
     let row = db
@@ -236,7 +252,7 @@ pub async fn update(
                 new.url = Set(url);
             }
             if let Some(kinds) = kinds {
-                new.kinds = Set(kinds.map(|kinds| kinds.to_string()));
+                new.kinds = Set(kinds);
             }
             if let Some(owner_id) = owner_id {
                 new.owner_id = Set(owner_id);
@@ -269,8 +285,8 @@ pub async fn update(
             Ok(new.update(&transaction).await?)
         })
         .await?;
-    shared.changed.notify_one();
-    shared.work.notify_one();
+    webhooks.changed.notify_one();
+    webhooks.work.notify_one();
     Ok(row)
 }
 

@@ -1,14 +1,14 @@
 //! The messages to endpoints.
 
 use entity::{
-    values::{EventPosition, WebhookId, WebhookSecret},
+    values::{EventPosition, UserId, WebhookId, WebhookSecret},
     webhooks::Model,
 };
 use serde_json::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{Attempt, Webhooks, sender::Message};
+use super::{Attempt, Webhooks, get, sender::Message};
 use crate::{
     db::Db,
     error::Error,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Makes the JSON of an event.
-pub type Render = fn(&Delivery) -> String;
+pub type Render = fn(&Delivery) -> serde_json::Result<String>;
 
 /// The kind of the message that events are missing.
 pub(super) const RESET: &str = "reset";
@@ -27,10 +27,12 @@ pub(super) const RESET: &str = "reset";
 const TEST: &str = "webhook.test";
 
 /// The body of a message: `data` is JSON.
-fn body(kind: &str, at: OffsetDateTime, data: &str) -> String {
-    let at = at.format(&Rfc3339).unwrap_or_default();
+fn body(kind: &str, at: OffsetDateTime, data: &str) -> Result<String, Error> {
+    let at = at.format(&Rfc3339).map_err(Error::internal)?;
     // Kinds and times need no escapes.
-    format!(r#"{{"type":"{kind}","timestamp":"{at}","data":{data}}}"#)
+    Ok(format!(
+        r#"{{"type":"{kind}","timestamp":"{at}","data":{data}}}"#
+    ))
 }
 
 /// The `webhook-id` of the event at `position`. The time of the event tells events with the same position
@@ -74,21 +76,22 @@ impl Webhooks {
             return Ok(None);
         };
         let kind = told.kind.name();
+        let data = (self.render)(&delivery).map_err(Error::internal)?;
         Ok(Some(Ready {
             id: id(webhook, told.position, told.at),
             kind: kind.to_owned(),
-            body: body(kind, told.at, &(self.render)(&delivery)),
+            body: body(kind, told.at, &data)?,
         }))
     }
 
     /// The message that events before and at `position` are missing, because they are no longer kept.
-    pub(super) fn reset(webhook: WebhookId, position: EventPosition) -> Ready {
-        let now = now();
-        Ready {
-            id: id(webhook, position, now),
+    pub(super) fn reset(webhook: &Model, position: EventPosition) -> Result<Ready, Error> {
+        Ok(Ready {
+            // It has no time of its own, and needs the same id if it is sent again.
+            id: id(webhook.id, position, webhook.created_at),
             kind: RESET.to_owned(),
-            body: body(RESET, now, &json!({"position": position}).to_string()),
-        }
+            body: body(RESET, now(), &json!({"position": position}).to_string())?,
+        })
     }
 
     /// Sends `message` to the endpoint of `webhook`.
@@ -112,18 +115,24 @@ pub(super) async fn told_at(
     Ok(page.events.first().and_then(|event| reader.told(event)))
 }
 
-/// Sends a message `webhook.test` to the endpoint of `webhook` and waits for its answer. The outcome counts
-/// neither for nor against the endpoint.
+/// Sends a message `webhook.test` to the endpoint of webhook `id` of user `user_id`, and waits for its answer. The
+/// outcome counts neither for nor against the endpoint.
 ///
 /// # Errors
-/// [`Error::Busy`] if 8 tests of this process run.
-pub async fn send_test(webhooks: &Webhooks, webhook: &Model) -> Result<Attempt, Error> {
+/// [`Error::NotFound`]; [`Error::Busy`] if 8 tests of this process run.
+pub async fn send_test(
+    db: &Db,
+    webhooks: &Webhooks,
+    user_id: UserId,
+    id: WebhookId,
+) -> Result<Attempt, Error> {
+    let webhook = &get(db, user_id, id).await?;
     let _place = webhooks.tests.try_acquire().map_err(|_| Error::Busy)?;
     let data = json!({"webhook_id": webhook.id}).to_string();
     let message = Ready {
         id: format!("test_{}", Uuid::now_v7().simple()),
         kind: TEST.to_owned(),
-        body: body(TEST, now(), &data),
+        body: body(TEST, now(), &data)?,
     };
     webhooks.send(webhook, &message).await
 }

@@ -35,7 +35,7 @@ pub use sender::{Attempt, Sender};
 pub use turn::take_turn;
 
 /// Requests of tests that run at once.
-const TESTS: usize = 8;
+const MAX_TESTS: usize = 8;
 
 /// What the jobs and the handlers of webhooks share. Clones share it.
 #[derive(Clone, Debug)]
@@ -58,14 +58,8 @@ impl Webhooks {
             render,
             changed: Arc::default(),
             work: Arc::default(),
-            tests: Arc::new(Semaphore::new(TESTS)),
+            tests: Arc::new(Semaphore::new(MAX_TESTS)),
         }
-    }
-
-    /// The rules for endpoints.
-    #[must_use]
-    pub fn policy(&self) -> &Policy {
-        self.sender.policy()
     }
 
     /// Waits until a webhook is created or enabled. For one caller.

@@ -60,18 +60,16 @@ pub(super) async fn record(
         webhook.paused_until = pause.map(|pause| at + pause);
         let has_failed = at - since >= MAX_FAILURE;
         let reason = has_failed.then_some(DisabledReason::Failing);
-        let reason = if is_gone {
-            Some(DisabledReason::Gone)
-        } else {
-            reason
-        };
+
         if let Some(reason) = reason {
             webhook.disabled_at = Some(at);
             webhook.disabled_reason = Some(reason);
             tracing::info!(webhook = %webhook.id, ?reason, "a webhook was disabled");
         }
     }
-    webhook.delivered = webhook.delivered.max(position);
+    if before.is_none() {
+        webhook.delivered = webhook.delivered.max(position);
+    }
     let duration = i64::try_from(attempt.duration.as_millis());
     let delivery = Model {
         webhook_id: webhook.id,
@@ -88,6 +86,9 @@ pub(super) async fn record(
         error: attempt.error.map(str::to_owned),
     };
     let stored = store(db, leased, &webhook, delivery).await?;
+    if let Some(reason) = webhook.disabled_reason.filter(|_| stored) {
+        tracing::info!(webhook = %webhook.id, ?reason, "a webhook was disabled");
+    }
     leased.webhook = webhook;
     Ok(stored)
 }
@@ -133,7 +134,7 @@ async fn store(
 }
 
 /// Adds `delivery` to the log, or replaces it there.
-pub(super) async fn upsert(transaction: &Transaction, delivery: &Model) -> Result<(), Error> {
+async fn upsert(transaction: &Transaction, delivery: &Model) -> Result<(), Error> {
     let key = [Column::WebhookId, Column::Position];
     let others =
         Column::iter().filter(|column| !matches!(column, Column::WebhookId | Column::Position));

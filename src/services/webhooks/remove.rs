@@ -19,7 +19,7 @@ use crate::{
 /// The time for which a delivery is kept.
 const KEEP: Duration = Duration::days(30);
 /// The deliveries of one webhook that are kept, besides those that are tried again.
-const MAX: u64 = 1_000;
+const MAX_KEPT: u64 = 1_000;
 /// Maximum number of rows that one transaction deletes.
 const STEP: u64 = 500;
 
@@ -58,7 +58,7 @@ pub(super) async fn delete_beyond_limit(db: &Db, webhook: WebhookId) -> Result<(
     let first_beyond = Entity::find()
         .filter(Column::WebhookId.eq(webhook))
         .order_by_desc(Column::Position)
-        .offset(MAX)
+        .offset(MAX_KEPT)
         .limit(1);
     let Some(first_beyond) = first_beyond.first(db.read()).await? else {
         return Ok(());

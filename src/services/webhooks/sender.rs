@@ -2,7 +2,8 @@
 
 use std::{
     error::Error as StdError,
-    fmt,
+    fmt, io,
+    iter::successors,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -28,9 +29,9 @@ use crate::error::Error;
 const TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The bytes of an answer that are read and kept. The connection is closed then.
-pub const ANSWER_BYTES: usize = 1024;
+const ANSWER_BYTES: usize = 1024;
 /// Idle connections are closed soon: the address of each connection was checked when it was opened.
-const IDLE: Duration = Duration::from_secs(15);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Sends requests to endpoints. Clones share its connections.
 #[derive(Clone)]
@@ -54,7 +55,7 @@ pub struct Message<'a> {
 pub struct Attempt {
     /// The HTTP status; `None` if there was no answer.
     pub status: Option<u16>,
-    /// The first [`ANSWER_BYTES`] bytes of the answer, without U+0000, which PostgreSQL cannot store.
+    /// The first 1,024 bytes of the answer, without U+0000, which PostgreSQL cannot store.
     pub answer: Option<String>,
     /// The reason of the failure, for the owner; `None` if the answer is 2xx.
     pub error: Option<&'static str>,
@@ -70,11 +71,14 @@ impl Sender {
     /// # Errors
     /// If the system has no certificates of authorities.
     pub fn new(policy: Policy) -> Result<Self, Error> {
-        let resolver = Guarded(policy.clone());
-        Self::with_resolver(policy, resolver)
+        Self::with_lookup(policy, System)
     }
 
-    fn with_resolver(policy: Policy, resolver: impl Resolve + 'static) -> Result<Self, Error> {
+    fn with_lookup(policy: Policy, lookup: impl Lookup) -> Result<Self, Error> {
+        let resolver = Guarded {
+            policy: policy.clone(),
+            lookup,
+        };
         let client = Client::builder()
             .user_agent(concat!("Acclaim/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(Arc::new(resolver))
@@ -84,7 +88,7 @@ impl Sender {
             .http1_only()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(1)
             .build()
             .map_err(Error::internal)?;
@@ -100,7 +104,7 @@ impl Sender {
     /// Sends `message` to `url`. Takes up to 15 s. An endpoint that fails is no error.
     ///
     /// # Errors
-    /// [`Error::Internal`] if a secret is none.
+    /// [`Error::Internal`] if a secret is not base64.
     pub async fn send(&self, url: &WebhookUrl, message: &Message<'_>) -> Result<Attempt, Error> {
         // A host that is an address is not resolved, so it is checked here.
         if self.policy.check(url).is_err() {
@@ -126,7 +130,12 @@ impl Sender {
             Ok(response) => Attempt::of(response, began).await,
             Err(error) => {
                 let host = url.host().map(|host| host.to_string());
-                tracing::debug!(host, error = chain(&error), "a webhook was not delivered");
+                let causes: Vec<_> = causes(&error).map(ToString::to_string).collect();
+                tracing::debug!(
+                    host,
+                    error = causes.join(": "),
+                    "a webhook was not delivered"
+                );
                 Attempt::failed(reason(&error), began.elapsed())
             }
         };
@@ -188,7 +197,7 @@ impl Attempt {
 
 /// The reason of a failure, without details of the operator's network.
 fn reason(error: &reqwest::Error) -> &'static str {
-    if has_cause::<Refused>(error) {
+    if causes(error).any(|cause| cause.is::<Refused>()) {
         "the host has no public address"
     } else if error.is_timeout() {
         "the endpoint did not answer in time"
@@ -199,65 +208,51 @@ fn reason(error: &reqwest::Error) -> &'static str {
     }
 }
 
-fn has_cause<E: StdError + 'static>(error: &reqwest::Error) -> bool {
-    let mut cause = StdError::source(error);
-    while let Some(error) = cause {
-        if error.is::<E>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = StdError::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+/// The error and its causes.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    let first: &(dyn StdError + 'static) = error;
+    successors(Some(first), |&error| error.source())
 }
 
 /// Resolves host names, and leaves out the addresses that the policy refuses. The client connects to no
 /// other address than these, so a second resolution cannot replace them.
-struct Guarded(Policy);
+struct Guarded<L = System> {
+    policy: Policy,
+    lookup: L,
+}
+
+/// The addresses of a host name.
+trait Lookup: Clone + Send + Sync + 'static {
+    fn lookup(self, host: String) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+}
+
+/// The resolver of the operating system.
+#[derive(Clone)]
+struct System;
+
+impl Lookup for System {
+    async fn lookup(self, host: String) -> io::Result<Vec<SocketAddr>> {
+        Ok(lookup_host((host, 0)).await?.collect())
+    }
+}
 
 /// Every address of the host is refused.
 #[derive(Debug, thiserror::Error)]
 #[error("every address of the host is refused")]
 struct Refused;
 
-impl Resolve for Guarded {
+impl<L: Lookup> Resolve for Guarded<L> {
     fn resolve(&self, name: Name) -> Resolving {
-        let Self(policy) = self;
-        let policy = policy.clone();
+        let (policy, lookup) = (self.policy.clone(), self.lookup.clone());
         Box::pin(async move {
-            let found = lookup_host((name.as_str(), 0)).await?;
-            addresses(permitted(&policy, found))
+            let mut addresses = lookup.lookup(name.as_str().to_owned()).await?;
+            addresses.retain(|address| policy.permits(address.ip()));
+            if addresses.is_empty() {
+                return Err(Refused.into());
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
-}
-
-fn permitted(
-    policy: &Policy,
-    found: impl Iterator<Item = SocketAddr>,
-) -> Result<Vec<SocketAddr>, Refused> {
-    let permitted: Vec<_> = found
-        .filter(|address| policy.permits(address.ip()))
-        .collect();
-    if permitted.is_empty() {
-        return Err(Refused);
-    }
-    Ok(permitted)
-}
-
-/// In the form of the client.
-fn addresses(
-    permitted: Result<Vec<SocketAddr>, Refused>,
-) -> Result<Addrs, Box<dyn StdError + Send + Sync>> {
-    Ok(Box::new(permitted?.into_iter()))
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Webhooks,
-    find::reader_of,
     lease::{Leased, release},
     message::{RESET, Ready, told_at},
     record::{record, withdraw},
@@ -25,13 +24,13 @@ use crate::{
     db::{Db, First},
     error::Error,
     services::{
-        events::{self, Extent, Reader, Told, read},
+        events::{self, Extent, Told, read},
         now,
     },
 };
 
 /// Time after which other webhooks have their turns.
-const TURN: Duration = Duration::from_secs(10);
+const TURN_TIME: Duration = Duration::from_secs(10);
 /// Events that are read at once.
 const ROWS: u64 = 100;
 /// Time after which events that were read are read again: the owner gets what they may see at the delivery.
@@ -47,17 +46,15 @@ const MAX_PENDING: u64 = 100;
 /// [`Error::Unavailable`]. Then the lease ends by itself, and the last delivery is repeated.
 pub async fn take_turn(
     db: Db,
-    shared: Webhooks,
+    context: Webhooks,
     leased: Leased,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let reader = reader_of(&leased.webhook, &leased.user);
     let read_until = leased.webhook.delivered;
     let mut turn = Turn {
         db,
-        shared,
+        context,
         leased,
-        reader,
         told: VecDeque::new(),
         read_until,
         read_at: Instant::now(),
@@ -73,9 +70,8 @@ pub async fn take_turn(
 
 struct Turn {
     db: Db,
-    shared: Webhooks,
+    context: Webhooks,
     leased: Leased,
-    reader: Reader,
     /// Events that were read and not delivered.
     told: VecDeque<Told>,
     /// The end of what was read.
@@ -95,7 +91,7 @@ enum Work {
 impl Turn {
     /// Returns false if the lease was lost.
     async fn run(&mut self, stop: &CancellationToken) -> Result<bool, Error> {
-        let end = Instant::now() + TURN;
+        let end = Instant::now() + TURN_TIME;
         while Instant::now() < end && self.may_go_on() && !stop.is_cancelled() {
             let Some(work) = self.next().await? else {
                 break;
@@ -152,10 +148,12 @@ impl Turn {
             if self.read_until >= wanted {
                 return Ok(None);
             }
-            let kinds = self.reader.filter.kinds_in_log();
+            let kinds = self.leased.reader.filter.kinds_in_log();
             let page = read(self.db.read(), self.read_until, wanted, kinds, ROWS).await?;
             let told = page.events.iter();
-            self.told = told.filter_map(|event| self.reader.told(event)).collect();
+            self.told = told
+                .filter_map(|event| self.leased.reader.told(event))
+                .collect();
             (self.read_until, self.read_at) = (page.end, Instant::now());
         }
     }
@@ -171,7 +169,7 @@ impl Turn {
     async fn deliver(&mut self, work: Work) -> Result<bool, Error> {
         let (position, message, before) = match work {
             Work::New(told) => (told.position, self.message(told).await?, None),
-            Work::Reset(position) => (position, Some(self.reset(position)), None),
+            Work::Reset(position) => (position, Some(self.reset(position)?), None),
             Work::Again(before) => {
                 let message = self.message_again(&before).await?;
                 (before.position, message, Some(before))
@@ -187,7 +185,8 @@ impl Turn {
             *delivered = position.max(*delivered);
             return Ok(true);
         };
-        let attempt = self.shared.send(&self.leased.webhook, &message).await?;
+        let attempt = self.context.send(&self.leased.webhook, &message).await?;
+        let is_new = before.is_none();
         let is_held = record(
             db,
             &mut self.leased,
@@ -195,27 +194,31 @@ impl Turn {
             message,
             before.as_ref(),
             &attempt,
-        );
-        let is_held = is_held.await?;
-        self.read_until = self.read_until.max(position);
+        )
+        .await?;
+        if is_new {
+            self.read_until = self.read_until.max(position);
+        }
         Ok(is_held)
     }
 
     async fn message(&self, told: Told) -> Result<Option<Ready>, Error> {
         let id = self.leased.webhook.id;
-        self.shared.message(&self.db, id, &self.reader, told).await
+        self.context
+            .message(&self.db, id, &self.leased.reader, told)
+            .await
     }
 
-    fn reset(&self, position: EventPosition) -> Ready {
-        Webhooks::reset(self.leased.webhook.id, position)
+    fn reset(&self, position: EventPosition) -> Result<Ready, Error> {
+        Webhooks::reset(&self.leased.webhook, position)
     }
 
     async fn message_again(&self, before: &Model) -> Result<Option<Ready>, Error> {
         let id = before.message_id.clone();
         let message = if before.kind == RESET {
-            Some(self.reset(before.position))
+            Some(self.reset(before.position)?)
         } else {
-            match told_at(&self.db, &self.reader, before.position).await? {
+            match told_at(&self.db, &self.leased.reader, before.position).await? {
                 Some(told) => self.message(told).await?,
                 None => None,
             }

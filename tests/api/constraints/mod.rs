@@ -89,10 +89,9 @@ impl InputField<'_> {
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
-            if ["id", "position"].contains(&&*self.name)
-                && path.contains(&format!("{{{}}}", self.name))
-            {
-                path = path.replace(&format!("{{{}}}", self.name), &text);
+            let placeholder = format!("{{{}}}", self.name);
+            if ["{id}", "{position}"].contains(&&*placeholder) && path.contains(&placeholder) {
+                path = path.replace(&placeholder, &text);
             } else if self.name == "external_id" {
                 path = path.replace("{external_id}", &encoded(&text));
             } else {

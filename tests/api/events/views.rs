@@ -252,7 +252,12 @@ async fn readers_see_what_they_may_see(fixture: Fixture) {
         "{found:?}"
     );
     let votes = found.iter().filter(|event| event.starts_with("vote."));
-    assert!(votes.clone().count() >= 6 && votes.clone().all(|vote| !vote.contains("user=")));
+    // Six votes, and three that went with an account and with posts.
+    assert_eq!(votes.clone().count(), 9, "{found:?}");
+    assert!(
+        votes.clone().all(|vote| !vote.contains("user=")),
+        "{found:?}"
+    );
 
     // The end of the suspension shows the posts again.
     service

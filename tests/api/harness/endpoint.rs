@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{Notify, mpsc},
     time::{sleep, timeout},
 };
 
@@ -25,6 +25,8 @@ pub enum Reply {
     Status(u16, &'static str, String),
     /// Nothing, until the client goes.
     Silence,
+    /// A status, once the test permits it.
+    Held(u16, Arc<Notify>),
     /// 200 with a body of 100 MB.
     Flood,
 }
@@ -125,7 +127,7 @@ impl Endpoint {
         self.next().await.event()
     }
 
-    /// Asserts that no message has come.
+    /// Whether no message has come so far.
     pub fn is_idle(&mut self) -> bool {
         self.messages.try_recv().is_err()
     }
@@ -161,6 +163,11 @@ async fn answer(stream: &mut TcpStream, reply: Reply, sent: &AtomicUsize) -> Opt
             let length = body.len();
             let text =
                 format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+            stream.write_all(text.as_bytes()).await.ok()
+        }
+        Reply::Held(status, permit) => {
+            permit.notified().await;
+            let text = format!("HTTP/1.1 {status} -\r\ncontent-length: 0\r\n\r\n");
             stream.write_all(text.as_bytes()).await.ok()
         }
         Reply::Silence => {

@@ -1,8 +1,9 @@
 //! Endpoints that do not take their messages.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::{POSTS, create, deliveries, execute, let_time_pass, value, wait_for_states};
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     harness::{
         Fixture, apply, behaviour,
         endpoint::{Endpoint, Reply},
+        wait_for,
     },
 };
 
@@ -154,7 +156,7 @@ async fn five_days_without_a_success_disable_a_webhook(fixture: Fixture) {
     let_time_pass(&fixture).await;
     endpoint.next().await;
     let reason = "SELECT coalesce(disabled_reason, '-') FROM webhooks";
-    crate::harness::wait_for(&fixture.connect().await, reason, &["failing"]).await;
+    wait_for(&fixture.connect().await, reason, &["failing"]).await;
     let read = service.get(&webhook.path, &ada).await.expect(200).json();
     assert_eq!(read["disabled_reason"], "failing");
 }
@@ -179,8 +181,8 @@ async fn retry_after_is_honoured(fixture: Fixture) {
     assert_eq!(pause.whole_seconds(), 7_200);
     // The next event waits too.
     let read = service.get(&webhook.path, &ada).await.expect(200).json();
-    assert!(read["paused_until"].is_string());
-    assert!(endpoint.is_idle());
+    assert_eq!(read["paused_until"], log[0]["next_attempt_at"]);
+    assert_eq!(log.len(), 1);
 }
 
 #[apply(behaviour)]
@@ -222,23 +224,61 @@ async fn a_lease_that_ended_is_taken_over(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     let mut endpoint = Endpoint::start().await;
-    let webhook = create(&service, &ada, &endpoint, json!({"kinds": POSTS})).await;
-    endpoint.reply([Reply::Silence]);
+    create(&service, &ada, &endpoint, json!({"kinds": POSTS})).await;
+    let permit = Arc::new(Notify::new());
+    endpoint.reply([Reply::Held(500, Arc::clone(&permit))]);
     service.new_post(&ada, "Notes").await;
     let first = endpoint.next().await;
     // As if that server were frozen, and its time had run out.
-    let expire = "UPDATE webhooks SET leased_until = created_at";
-    execute(&fixture, expire).await;
+    execute(&fixture, "UPDATE webhooks SET leased_until = created_at").await;
     let again = endpoint.next().await;
     assert_eq!(again.id(), first.id());
     wait_for_states(&fixture, &["succeeded"]).await;
-    // What that server finds out later changes nothing.
-    let state = "SELECT count(*) FROM webhooks WHERE lease IS NOT NULL";
-    crate::harness::wait_for(&fixture.connect().await, state, &["0"]).await;
-    assert_eq!(
-        value(&fixture, "SELECT attempts FROM webhook_deliveries").await,
-        "1"
+    // What that server finds out later changes nothing. Its turn ends before that of the next event begins.
+    permit.notify_one();
+    service.new_post(&ada, "Next").await;
+    endpoint.next().await;
+    wait_for_states(&fixture, &["succeeded", "succeeded"]).await;
+    let attempts = "SELECT attempts FROM webhook_deliveries ORDER BY position LIMIT 1";
+    assert_eq!(value(&fixture, attempts).await, "1");
+    let failures = value(&fixture, "SELECT failures FROM webhooks").await;
+    assert_eq!(failures, "0");
+}
+
+/// 100 failed deliveries are those of events that are no longer kept, so that each ends as soon as it is due.
+#[apply(behaviour)]
+async fn a_webhook_with_a_hundred_failed_deliveries_gets_no_new_events(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let mut endpoint = Endpoint::start().await;
+    create(&service, &ada, &endpoint, json!({"kinds": POSTS})).await;
+    let numbers = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 100)";
+    // A far time is text on SQLite, and the same point in time on PostgreSQL.
+    let insert = format!(
+        "{numbers} INSERT INTO webhook_deliveries (webhook_id, position, message_id, kind, state, attempts,
+            attempted_at, next_attempt_at, duration_ms)
+        SELECT id, n + 1000000, 'evt', 'post.created', 'pending', 1, created_at, '2999-01-01T00:00:00Z', 0
+        FROM webhooks, numbers"
     );
-    let log = deliveries(&service, &ada, &webhook).await;
-    assert_eq!(log.len(), 1);
+    let insert = if fixture.is_postgres() {
+        insert.replace(
+            "'2999-01-01T00:00:00Z'",
+            "timestamptz '2999-01-01T00:00:00Z'",
+        )
+    } else {
+        insert
+    };
+    execute(&fixture, &insert).await;
+    let post = service.new_post(&ada, "Waits").await;
+    // The turn that finds no place ends, and waits for the first of them.
+    let next = "SELECT count(*) FROM webhooks WHERE lease IS NULL AND delivered < wanted AND next_at > '2998-01-01T00:00:00Z'";
+    wait_for(&fixture.connect().await, next, &["1"]).await;
+    assert!(endpoint.is_idle());
+    let due =
+        "UPDATE webhook_deliveries SET next_attempt_at = attempted_at WHERE position = 1000001";
+    execute(&fixture, due).await;
+    execute(&fixture, "UPDATE webhooks SET next_at = created_at").await;
+    assert_eq!(endpoint.event().await["post_id"], post);
+    let withdrawn = "SELECT count(*) FROM webhook_deliveries WHERE state = 'withdrawn'";
+    assert_eq!(value(&fixture, withdrawn).await, "1");
 }

@@ -3,10 +3,14 @@
 use acclaim::{db::Db, services::webhooks::delete_expired};
 use serde_json::json;
 
-use super::{POSTS, create, deliveries, execute, value, wait_for_states};
+use super::{POSTS, create, deliveries, execute, let_time_pass, value, wait_for_states};
 use crate::{
     events::next,
-    harness::{Fixture, apply, behaviour, endpoint::Endpoint},
+    harness::{
+        Fixture, apply, behaviour,
+        endpoint::{Endpoint, Reply},
+        wait_for,
+    },
 };
 
 #[apply(behaviour)]
@@ -67,6 +71,51 @@ async fn events_are_delivered_again_with_the_same_ids(fixture: Fixture) {
     assert_eq!(future["type"], "/problems/events-expired");
     let invalid = service.post(&all, &ada, json!({"after": -1})).await;
     assert_eq!(invalid.field_errors(), ["after range"]);
+}
+
+#[apply(behaviour)]
+async fn a_delivery_that_waits_does_not_shorten_the_events_that_come_again(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let mut endpoint = Endpoint::start().await;
+    let webhook = create(&service, &ada, &endpoint, json!({"kinds": POSTS})).await;
+    let mut posts = Vec::new();
+    for number in 0..3 {
+        if number == 2 {
+            endpoint.reply([Reply::status(500)]);
+        }
+        posts.push(service.new_post(&ada, "Notes").await);
+        endpoint.next().await;
+    }
+    wait_for_states(&fixture, &["succeeded", "succeeded", "pending"]).await;
+    let_time_pass(&fixture).await;
+    let all = format!("{}/redeliver", webhook.path);
+    service
+        .post(&all, &ada, json!({"after": 0}))
+        .await
+        .expect(202);
+    let mut got = std::collections::BTreeSet::new();
+    while got.len() < posts.len() {
+        got.insert(endpoint.event().await["post_id"].as_i64().unwrap());
+    }
+    assert_eq!(got.into_iter().collect::<Vec<_>>(), posts);
+}
+
+#[apply(behaviour)]
+async fn the_log_keeps_a_thousand_deliveries(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let mut endpoint = Endpoint::start().await;
+    create(&service, &ada, &endpoint, json!({"kinds": POSTS})).await;
+    let insert = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1100)
+        INSERT INTO webhook_deliveries (webhook_id, position, message_id, kind, state, attempts, attempted_at,
+            duration_ms)
+        SELECT id, n, 'evt', 'post.created', 'succeeded', 1, created_at, 0 FROM webhooks, numbers";
+    execute(&fixture, insert).await;
+    service.new_post(&ada, "Notes").await;
+    endpoint.next().await;
+    let count = "SELECT count(*) FROM webhook_deliveries";
+    wait_for(&fixture.connect().await, count, &["1000"]).await;
 }
 
 /// A webhook that was behind for longer than events are kept.

@@ -1,4 +1,5 @@
 use std::{
+    io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -7,31 +8,35 @@ use std::{
 };
 
 use entity::values::{WebhookSecret, WebhookUrl};
-use reqwest::dns::{Name, Resolve, Resolving};
+use reqwest::dns::Resolve;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
 };
 
-use super::{Guarded, Message, Sender};
+use super::{Guarded, Lookup, Message, Refused, Sender, System};
 use crate::{config::WebhookSettings, services::webhooks::Policy};
 
-fn resolver(policy: Policy) -> (Arc<AtomicUsize>, impl Resolve + 'static) {
-    struct Rebinding(Arc<AtomicUsize>, Policy);
-    impl Resolve for Rebinding {
-        fn resolve(&self, _: Name) -> Resolving {
-            let first = self.0.fetch_add(1, Ordering::SeqCst) == 0;
-            let address = if first { "127.0.0.2:0" } else { "127.0.0.1:0" };
-            let found = address.parse::<SocketAddr>().into_iter();
-            let permitted = super::permitted(&self.1, found);
-            Box::pin(async move { super::addresses(permitted) })
-        }
+/// A name server that answers with another address from the second question on.
+#[derive(Clone, Default)]
+struct Rebinding(Arc<AtomicUsize>);
+
+impl Lookup for Rebinding {
+    async fn lookup(self, _: String) -> io::Result<Vec<SocketAddr>> {
+        let is_first = self.0.fetch_add(1, Ordering::SeqCst) == 0;
+        let address = if is_first { 2 } else { 1 };
+        Ok(vec![([127, 0, 0, address], 0).into()])
     }
-    let calls = Arc::new(AtomicUsize::new(0));
-    (Arc::clone(&calls), Rebinding(calls, policy))
 }
 
-/// A host that has a permitted address at first, and a refused one at the next connection.
+fn policy(network: &str) -> Policy {
+    Policy::new(WebhookSettings {
+        allow_http: true,
+        networks: vec![network.parse().unwrap()],
+        ..WebhookSettings::default()
+    })
+}
+
 #[tokio::test]
 async fn a_host_that_changes_its_address_is_refused() {
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
@@ -39,21 +44,23 @@ async fn a_host_that_changes_its_address_is_refused() {
     let served = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&served);
     tokio::spawn(async move {
-        while let Ok((mut socket, _)) = listener.accept().await {
+        while let Ok((socket, _)) = listener.accept().await {
             count.fetch_add(1, Ordering::SeqCst);
-            let _ = socket.read(&mut [0; 4096]).await;
-            let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
-            let _ = socket.write_all(answer).await;
+            let mut socket = BufReader::new(socket);
+            let mut line = String::new();
+            // The body is one line without an end, and the last part of the request.
+            while !line.ends_with("{}") {
+                let read = socket.read_line(&mut line).await.unwrap();
+                if read == 0 || line.ends_with("\r\n\r\n") {
+                    break;
+                }
+            }
+            let answer = b"HTTP/1.1 204 -\r\nConnection: close\r\n\r\n";
+            let _ = socket.get_mut().write_all(answer).await;
         }
     });
-    let settings = WebhookSettings {
-        allow_http: true,
-        networks: vec!["127.0.0.2/32".parse().unwrap()],
-        ..WebhookSettings::default()
-    };
-    let policy = Policy::new(settings);
-    let (calls, resolver) = resolver(policy.clone());
-    let sender = Sender::with_resolver(policy, resolver).unwrap();
+    let lookup = Rebinding::default();
+    let sender = Sender::with_lookup(policy("127.0.0.2/32"), lookup.clone()).unwrap();
     let url = WebhookUrl::parse(format!("http://rebinding.example:{port}/")).unwrap();
     let secret = WebhookSecret::random();
     let message = Message {
@@ -65,13 +72,20 @@ async fn a_host_that_changes_its_address_is_refused() {
     assert_eq!(first.status, Some(204), "{first:?}");
     let second = sender.send(&url, &message).await.unwrap();
     assert_eq!(second.error, Some("the host has no public address"));
-    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    assert_eq!(lookup.0.load(Ordering::SeqCst), 2);
     assert_eq!(served.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn names_are_resolved_under_the_policy() {
-    let name = "localhost".parse::<Name>();
-    let Ok(name) = name else { panic!("not a name") };
-    assert!(Guarded(Policy::default()).resolve(name).await.is_err());
+    let localhost = || "localhost".parse().unwrap_or_else(|_| panic!("not a name"));
+    let policies = [policy("127.0.0.0/8"), Policy::default()];
+    let [permitting, refusing] = policies.map(|policy| Guarded {
+        policy,
+        lookup: System,
+    });
+    let mut found = permitting.resolve(localhost()).await.unwrap();
+    assert!(found.all(|address| address.ip().is_loopback()));
+    let refused = refusing.resolve(localhost()).await.err().unwrap();
+    assert!(refused.is::<Refused>(), "{refused}");
 }

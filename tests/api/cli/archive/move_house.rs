@@ -8,7 +8,9 @@ use super::{export, imported};
 use crate::{
     cli::as_owner,
     harness::{
-        Fixture, Kind, apply, behaviour, column, postgres_behaviour,
+        Fixture, Kind, apply, behaviour, column,
+        endpoint::{Endpoint, Reply},
+        postgres_behaviour,
         service::{PASSWORD, Service, User},
         wait_for,
     },
@@ -79,8 +81,10 @@ async fn fill(fixture: &Fixture) -> (String, i64) {
     for command in [["user", "suspend", "eve"], ["user", "promote", "grace"]] {
         assert_eq!(as_owner(fixture, &command).await.code, Some(0));
     }
-    // The endpoint does not answer, so that a delivery waits to be tried again.
-    let webhook = json!({"url": "http://127.0.0.1:9999/", "kinds": "post.created"});
+    // The endpoint fails, so that a delivery waits to be tried again.
+    let endpoint = Endpoint::start().await;
+    endpoint.reply(vec![Reply::status(500); 10]);
+    let webhook = json!({"url": endpoint.url, "kinds": "post.created"});
     service.post("/webhooks", &ada, webhook).await.expect(201);
     let last = service.new_post(&ada, "Last").await;
     let connection = fixture.connect().await;

@@ -166,6 +166,9 @@ pub enum Error {
         /// The maximum.
         max: u64,
     },
+    /// The user has a test of a webhook in progress.
+    #[error("a test of a webhook of yours is in progress")]
+    WebhookTestRunning,
     /// The rules of the operator exclude the URL.
     #[error("url {invalid}")]
     WebhookUrlRefused {

@@ -75,6 +75,9 @@ pub enum DisabledReason {
     /// Its owner disabled it.
     #[sea_orm(string_value = "owner")]
     Owner,
+    /// The password of its owner was changed.
+    #[sea_orm(string_value = "password")]
+    Password,
     /// The endpoint answered 410.
     #[sea_orm(string_value = "gone")]
     Gone,

@@ -54,7 +54,7 @@ impl MigrationTrait for Migration {
                 CONSTRAINT webhooks_disabled_check
                     CHECK ((disabled_at IS NULL) = (disabled_reason IS NULL)),
                 CONSTRAINT webhooks_disabled_reason_check
-                    CHECK (disabled_reason IN ('owner', 'gone', 'failing')),
+                    CHECK (disabled_reason IN ('owner', 'password', 'gone', 'failing')),
                 CONSTRAINT webhooks_lease_check CHECK ((lease IS NULL) = (leased_until IS NULL)),
                 CONSTRAINT webhooks_user_id_fkey
                     FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE

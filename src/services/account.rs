@@ -90,6 +90,7 @@ pub async fn change(
             if ends_sessions {
                 ended = session_rules::end_all_in(&transaction, caller.id).await?;
                 ended.extend(personal_tokens::revoke_all_in(&transaction, caller.id).await?);
+                webhooks::disable_all_in(&transaction, caller.id).await?;
                 if caller.session_id().is_some() {
                     let started = session_rules::start_in(&transaction, caller.id, session);
                     session_of_caller = Some(started.await?);

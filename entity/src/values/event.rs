@@ -115,7 +115,7 @@ kinds! {
     UserDeleted = "user.deleted", "An account was deleted";
     SessionEnded = "session.ended", "A session of the reader ended";
     TokenRevoked = "token.revoked", "A personal access token of the reader was revoked, or has expired";
-    WebhookDisabled = "webhook.disabled", "A webhook of the reader was disabled, because its endpoint failed for 5 days or answered 410";
+    WebhookDisabled = "webhook.disabled", "A webhook of the reader was disabled: its endpoint failed for 5 days or answered 410, or the password was changed";
     PostDeletedByModerator = "moderation.delete_post", "A moderator deleted the post of another user. For admins";
     UserSuspendedByAdmin = "moderation.suspend_user", "An admin suspended a user. For admins";
     UserRestoredByAdmin = "moderation.restore_user", "An admin restored a user. For admins";

@@ -61,6 +61,7 @@ impl From<Error> for Problem {
             Error::TokenLimit { .. } => Self::new(types::TOKEN_LIMIT, detail),
             Error::WebhookLimit { .. } => Self::new(types::WEBHOOK_LIMIT, detail),
             Error::WebhookUrlRefused { invalid } => Self::invalid_field("url", &invalid),
+            Error::WebhookTestRunning => Self::new(types::WEBHOOK_TEST_RUNNING, detail),
             Error::WebhookDisabled { .. } => Self::new(types::WEBHOOK_DISABLED, detail),
             Error::PostQuotaExceeded { .. } | Error::TextQuotaExceeded { .. } => {
                 Self::new(types::QUOTA_EXCEEDED, detail)

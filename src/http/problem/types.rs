@@ -292,6 +292,11 @@ problem_types! { SPECIFIC:
     "Enable it with PATCH /webhooks/{id}, then repeat the request.",
     example_of_disabled_webhook;
 
+    WEBHOOK_TEST_RUNNING CONFLICT "webhook-test-running" "Webhook test running",
+    "A test of one of the user's webhooks is in progress on this server. It takes at most 15 seconds.",
+    "Repeat the request after its response.",
+    || Error::WebhookTestRunning.into();
+
     TOO_MANY_EXPENSIVE_READS TOO_MANY_REQUESTS "too-many-expensive-reads" "Too many expensive reads",
     "The caller already has the maximum number of expensive lists in progress. The description of GET /posts says which lists are expensive.",
     "Wait for the responses, or for the number of seconds in Retry-After, and then repeat the request.",

@@ -23,7 +23,7 @@ use crate::{
         link,
         problem::types::{
             ANSWER_NOT_STORED, EVENTS_EXPIRED, NOT_FOUND, QUOTA_EXCEEDED, ROLE_REQUIRED,
-            SERVICE_BUSY, WEBHOOK_DISABLED, WEBHOOK_LIMIT,
+            SERVICE_BUSY, WEBHOOK_DISABLED, WEBHOOK_LIMIT, WEBHOOK_TEST_RUNNING,
         },
         route::route,
     },
@@ -57,9 +57,11 @@ pub(super) fn routes() -> Vec<Route> {
             .needs_full_session()
             .idempotent()
             .fails_with(&[NOT_FOUND, ANSWER_NOT_STORED, QUOTA_EXCEEDED]),
-        route!(send_test)
-            .needs(Scope::Account)
-            .fails_with(&[NOT_FOUND, SERVICE_BUSY]),
+        route!(send_test).needs(Scope::Account).fails_with(&[
+            NOT_FOUND,
+            WEBHOOK_TEST_RUNNING,
+            SERVICE_BUSY,
+        ]),
         route!(deliveries)
             .needs(Scope::Account)
             .fails_with(&[NOT_FOUND]),

@@ -167,7 +167,7 @@ pub(in crate::routes) struct Webhook {
     created_at: OffsetDateTime,
     #[schema(example = true)]
     enabled: bool,
-    /// `owner`: the owner disabled it. `gone`: the endpoint answered 410. `failing`: it failed for 5 days
+    /// `owner`: the owner disabled it. `password`: the password of the owner was changed. `gone`: the endpoint answered 410. `failing`: it failed for 5 days
     /// or longer. Null if it is enabled.
     #[schema(example = json!(null))]
     disabled_reason: Option<String>,

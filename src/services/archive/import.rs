@@ -90,6 +90,9 @@ pub async fn import(
             "the file has another number of votes for post {post} than its `votes`"
         )));
     }
+    if database.table("webhook_progress").await?.is_some() {
+        database.run(SEARCH_AGAIN).await?;
+    }
     let last = |table: &Table| header.sequences.get(table.name).copied();
     let sequences = tables.iter().map(|table| (table, last(table)));
     let sequences = sequences.filter_map(|(table, last)| Some((table, last?)));
@@ -114,6 +117,11 @@ pub async fn import(
     database.commit().await?;
     Ok(Summary { rows, bytes })
 }
+
+/// The search for events for webhooks begins at the start of the imported log. Webhooks have their own positions,
+/// so nothing is delivered twice.
+const SEARCH_AGAIN: &str = "UPDATE webhook_progress
+    SET position = (SELECT coalesce(min(position) - 1, 0) FROM events)";
 
 async fn begin(database: &mut Tables, tables: &[Table]) -> Result<(), Error> {
     match database.begin_write(tables).await {

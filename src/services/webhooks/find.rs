@@ -12,6 +12,8 @@ use sea_orm::{
     sea_query::{CaseStatement, Expr, ExprTrait, Query},
 };
 
+use tokio::task::yield_now;
+
 use super::Webhooks;
 use crate::{
     db::{Db, First, Transaction},
@@ -24,6 +26,8 @@ use crate::{
 
 /// Maximum number of events that are searched at once.
 const ROWS: u64 = 500;
+/// Webhooks that are compared with the events before other tasks of the thread run.
+const YIELD: usize = 50;
 
 /// The outcome of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,14 +68,19 @@ pub async fn find_work(db: &Db, context: &Webhooks) -> Result<Found, Error> {
         return Ok(Found::NoWebhooks);
     }
     let end = page.as_ref().map_or(before_first, |page| page.end);
-    let gets_some = |(_, reader): &&(WebhookId, Reader)| {
-        page.as_ref().is_none_or(|page| {
+    let mut marked = Vec::new();
+    for (index, (id, reader)) in webhooks.iter().enumerate() {
+        if index % YIELD == 0 {
+            yield_now().await;
+        }
+        let gets_some = page.as_ref().is_none_or(|page| {
             let mut events = page.events.iter();
             events.any(|event| reader.told(event).is_some())
-        })
-    };
-    let marked = webhooks.iter().filter(gets_some);
-    let marked: Vec<_> = marked.map(|(id, _)| *id).collect();
+        });
+        if gets_some {
+            marked.push(*id);
+        }
+    }
     if move_on(db, position, end, marked).await? {
         context.work.notify_one();
     }

@@ -2,7 +2,7 @@
 
 use entity::{
     users,
-    values::WebhookId,
+    values::{UserId, WebhookId},
     webhook_deliveries as deliveries,
     webhooks::{Column, Entity, Model},
 };
@@ -36,6 +36,14 @@ pub struct Leased {
     pub(super) name: String,
 }
 
+impl Leased {
+    /// The webhook, and its owner.
+    #[must_use]
+    pub fn key(&self) -> (WebhookId, UserId) {
+        (self.webhook.id, self.webhook.user_id)
+    }
+}
+
 /// The end of a lease that begins or is renewed now.
 pub(super) fn leased_until() -> OffsetDateTime {
     now() + LEASE
@@ -49,21 +57,34 @@ pub(super) fn held(id: WebhookId, name: &str) -> Condition {
         .add(Column::Lease.eq(name))
 }
 
-/// Leases up to `max` webhooks that have something to do, those that have waited for longest first.
+/// The webhooks that this process must not lease.
+#[derive(Debug, Default)]
+pub struct Busy {
+    /// Webhooks whose turns have not ended. A turn whose lease was ended may still wait for an answer.
+    pub webhooks: Vec<WebhookId>,
+    /// Users who have their share of the turns.
+    pub users: Vec<UserId>,
+}
+
+/// Leases up to `max` webhooks that have something to do, those that have waited for longest first, except for
+/// those that are `busy`.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn lease(db: &Db, max: usize) -> Result<Vec<Leased>, Error> {
+pub async fn lease(db: &Db, max: usize, busy: &Busy) -> Result<Vec<Leased>, Error> {
+    if max == 0 {
+        return Ok(Vec::new());
+    }
     let max = u64::try_from(max).unwrap_or(u64::MAX);
     // A look first, because a write takes a turn of SQLite's writer.
-    let some = Entity::find().filter(Column::Id.in_subquery(due(1)));
+    let some = Entity::find().filter(Column::Id.in_subquery(due(1, busy)));
     if some.first(db.read()).await?.is_none() {
         return Ok(Vec::new());
     }
     let name = &Alphanumeric.sample_string(&mut rand::rng(), NAME_LENGTH);
     let rows = db
         .write(|transaction| async move {
-            let due = due(max)
+            let due = due(max, busy)
                 .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
                 .take();
             let update = Entity::update_many()
@@ -88,7 +109,7 @@ pub async fn lease(db: &Db, max: usize) -> Result<Vec<Leased>, Error> {
 }
 
 /// The webhooks that have something to do and no lease.
-fn due(max: u64) -> SelectStatement {
+fn due(max: u64, busy: &Busy) -> SelectStatement {
     let now = now();
     let active = Query::select()
         .column(users::Column::Id)
@@ -107,6 +128,8 @@ fn due(max: u64) -> SelectStatement {
                 .add(Column::LeasedUntil.lt(now)),
         )
         .and_where(Column::UserId.in_subquery(active))
+        .and_where(Column::Id.is_not_in(busy.webhooks.iter().copied()))
+        .and_where(Column::UserId.is_not_in(busy.users.iter().copied()))
         .order_by(Column::NextAt, Order::Asc)
         .limit(max)
         .take()
@@ -116,7 +139,9 @@ fn due(max: u64) -> SelectStatement {
 /// more to get and `takes_new`; or when a delivery is to be tried again.
 pub(super) async fn release(db: &Db, leased: &Leased, takes_new: bool) -> Result<(), Error> {
     let Leased { webhook, name, .. } = leased;
-    let (id, delivered, paused_until) = (webhook.id, webhook.delivered, webhook.paused_until);
+    let (id, delivered) = (webhook.id, webhook.delivered);
+    // A pause that has ended must not make the webhook due again at once.
+    let paused_until = webhook.paused_until.filter(|until| *until > now());
     let retry = Query::select()
         .expr(deliveries::Column::NextAttemptAt.min())
         .from(deliveries::Entity)
@@ -141,6 +166,21 @@ pub(super) async fn release(db: &Db, leased: &Leased, takes_new: bool) -> Result
             .exec(&transaction)
             .await?;
         Ok(())
+    })
+    .await
+}
+
+/// Stores how far the log was read, and renews the lease. Returns false if the lease has ended.
+pub(super) async fn renew(db: &Db, leased: &Leased) -> Result<bool, Error> {
+    let Leased { webhook, name, .. } = leased;
+    db.write_a_step(|transaction| async move {
+        let updated = Entity::update_many()
+            .col_expr(Column::LeasedUntil, Expr::value(leased_until()))
+            .col_expr(Column::Delivered, Expr::value(webhook.delivered))
+            .filter(held(webhook.id, name))
+            .exec(&transaction)
+            .await?;
+        Ok(updated.rows_affected > 0)
     })
     .await
 }

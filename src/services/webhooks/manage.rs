@@ -7,6 +7,7 @@ use entity::{
         EventKinds, EventPosition, PostId, SessionId, Tag, UserId, WebhookId, WebhookSecret,
         WebhookUrl,
     },
+    webhook_progress,
     webhooks::{ActiveModel, Column, DisabledReason, Entity, Model},
 };
 use sea_orm::{
@@ -16,9 +17,9 @@ use sea_orm::{
     QuerySelect, Select,
     sea_query::{Expr, ExprTrait, Query},
 };
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
-use super::Webhooks;
+use super::{Webhooks, record::searched};
 use crate::{
     db::{Constraint, Db, First, OnConstraint, Transaction},
     error::Error,
@@ -27,7 +28,7 @@ use crate::{
 
 /// Maximum number of webhooks of a user.
 pub const MAX_WEBHOOKS: u64 = 10;
-/// Maximum number of webhooks in all: each search of the log reads all of them.
+/// Maximum number of enabled webhooks in all: each search of the log reads all of them.
 const MAX_IN_ALL: u64 = 10_000;
 /// The time for which the key before a rotation signs too.
 const ROTATION: Duration = Duration::hours(24);
@@ -90,7 +91,7 @@ pub struct Changes {
 /// have the secret.
 ///
 /// # Errors
-/// [`Error::WebhookUrlRefused`]; [`Error::RoleNeeded`] if only an admin may create it; [`Error::WebhookLimit`] if the user has 10 or all users have 10,000; [`Error::InvalidToken`] if the session
+/// [`Error::WebhookUrlRefused`]; [`Error::RoleNeeded`] if only an admin may create it; [`Error::WebhookLimit`] if the user has 10, or all users have 10,000 that are enabled; [`Error::InvalidToken`] if the session
 /// has ended; [`Error::IdempotencyKeyInUse`].
 pub async fn create(
     db: &Db,
@@ -131,9 +132,7 @@ async fn create_in(
     if of_user(user_id).count(transaction).await? >= MAX_WEBHOOKS {
         return Err(Error::WebhookLimit { max: MAX_WEBHOOKS });
     }
-    if Entity::find().count(transaction).await? >= MAX_IN_ALL {
-        return Err(Error::WebhookLimit { max: MAX_IN_ALL });
-    }
+    check_total(transaction).await?;
     let last = last_position(transaction).await?;
     let Selection {
         kinds,
@@ -161,6 +160,35 @@ async fn create_in(
     };
     let inserted = row.insert(transaction).await;
     inserted.on_constraint([(USER, Error::InvalidToken)])
+}
+
+/// Checks that another webhook may be enabled.
+async fn check_total(transaction: &Transaction) -> Result<(), Error> {
+    let enabled = Entity::find().filter(Column::DisabledReason.is_null());
+    if enabled.count(transaction).await? >= MAX_IN_ALL {
+        return Err(Error::WebhookLimit { max: MAX_IN_ALL });
+    }
+    Ok(())
+}
+
+/// Disables the webhooks of user `user_id`, whose password has changed: someone else may have created them.
+pub(in crate::services) async fn disable_all_in(
+    transaction: &Transaction,
+    user_id: UserId,
+) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::DisabledAt, Expr::value(now()))
+        .col_expr(
+            Column::DisabledReason,
+            Expr::value(DisabledReason::Password),
+        )
+        .col_expr(Column::Lease, Expr::value(None::<String>))
+        .col_expr(Column::LeasedUntil, Expr::value(None::<OffsetDateTime>))
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::DisabledReason.is_null())
+        .exec(transaction)
+        .await?;
+    Ok(())
 }
 
 /// The last position of the event log.
@@ -222,7 +250,7 @@ fn check(webhooks: &Webhooks, url: &WebhookUrl) -> Result<(), Error> {
 /// Changes webhook `id` of user `user_id`. If that enables it, its endpoint gets what it has missed.
 ///
 /// # Errors
-/// [`Error::WebhookUrlRefused`], [`Error::NotFound`].
+/// [`Error::WebhookUrlRefused`], [`Error::NotFound`]; [`Error::WebhookLimit`] if it is to be enabled, and 10,000 are.
 pub async fn update(
     db: &Db,
     webhooks: &Webhooks,
@@ -268,10 +296,15 @@ pub async fn update(
             }
             match enabled {
                 Some(false) if old.disabled_reason.is_none() => {
+                    new.delivered = Set(searched(&transaction, &old).await?);
                     new.disabled_at = Set(Some(now()));
                     new.disabled_reason = Set(Some(DisabledReason::Owner));
                 }
                 Some(true) if old.disabled_reason.is_some() => {
+                    check_total(&transaction).await?;
+                    // The search, which does not know this webhook yet, must not pass the position that is read here.
+                    let progress = webhook_progress::Entity::find().lock_shared();
+                    progress.first(&transaction).await?;
                     (new.disabled_at, new.disabled_reason) = (Set(None), Set(None));
                     (new.failures, new.failing_since) = (Set(0), Set(None));
                     new.paused_until = Set(None);

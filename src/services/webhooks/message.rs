@@ -8,13 +8,14 @@ use serde_json::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{Attempt, Webhooks, get, sender::Message};
+use super::{Attempt, MAX_TESTS, Webhooks, get, sender::Message};
 use crate::{
     db::Db,
     error::Error,
     services::{
         events::{Delivery, Reader, Told, read},
         now,
+        running::Refused,
     },
 };
 
@@ -119,7 +120,8 @@ pub(super) async fn told_at(
 /// outcome counts neither for nor against the endpoint.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Busy`] if 8 tests of this process run.
+/// [`Error::NotFound`]; [`Error::WebhookTestRunning`] if the user has one in progress in this process;
+/// [`Error::Busy`] if 32 users have.
 pub async fn send_test(
     db: &Db,
     webhooks: &Webhooks,
@@ -127,7 +129,11 @@ pub async fn send_test(
     id: WebhookId,
 ) -> Result<Attempt, Error> {
     let webhook = &get(db, user_id, id).await?;
-    let _place = webhooks.tests.try_acquire().map_err(|_| Error::Busy)?;
+    let running = webhooks.tests.begin(user_id, MAX_TESTS);
+    let _running = running.map_err(|refused| match refused {
+        Refused::Same => Error::WebhookTestRunning,
+        Refused::Full => Error::Busy,
+    })?;
     let data = json!({"webhook_id": webhook.id}).to_string();
     let message = Ready {
         id: format!("test_{}", Uuid::now_v7().simple()),

@@ -20,11 +20,15 @@ mod turn;
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, Semaphore};
+pub use entity::values::{UserId, WebhookId};
+use tokio::sync::Notify;
+
+use super::running::Running;
 
 pub use find::{Found, find_work};
-pub use lease::{Leased, lease};
+pub use lease::{Busy, Leased, lease};
 pub use log::{Deliveries, deliveries, redeliver, redeliver_one};
+pub(super) use manage::disable_all_in;
 pub use manage::{
     Changes, MAX_WEBHOOKS, NewWebhook, Selection, create, delete, get, list, rotate_secret, update,
 };
@@ -34,8 +38,8 @@ pub use remove::delete_expired;
 pub use sender::{Attempt, Sender};
 pub use turn::take_turn;
 
-/// Requests of tests that run at once.
-const MAX_TESTS: usize = 8;
+/// Users whose tests run at once, one for each.
+const MAX_TESTS: usize = 32;
 
 /// What the jobs and the handlers of webhooks share. Clones share it.
 #[derive(Clone, Debug)]
@@ -46,7 +50,8 @@ pub struct Webhooks {
     changed: Arc<Notify>,
     /// Wakes the job that delivers.
     work: Arc<Notify>,
-    tests: Arc<Semaphore>,
+    /// The users whose tests run.
+    tests: Running<UserId>,
 }
 
 impl Webhooks {
@@ -58,7 +63,7 @@ impl Webhooks {
             render,
             changed: Arc::default(),
             work: Arc::default(),
-            tests: Arc::new(Semaphore::new(MAX_TESTS)),
+            tests: Running::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use entity::{
     values::EventPosition,
     webhook_deliveries::{Column, DeliveryState, Entity, Model},
+    webhook_progress,
     webhooks::{self, DisabledReason},
 };
 use sea_orm::{
@@ -18,7 +19,7 @@ use super::{
     schedule,
 };
 use crate::{
-    db::{Db, Transaction},
+    db::{Db, First, Transaction},
     error::Error,
     services::now,
 };
@@ -29,7 +30,7 @@ const MAX_FAILURE: Duration = Duration::days(5);
 const GONE: u16 = 410;
 
 /// Stores the outcome of an attempt to deliver `message`, and what follows from it for the webhook. `before` is
-/// the delivery before this attempt. Returns false if the lease has ended; then nothing is stored, and the
+/// the delivery before this attempt; `is_first` if it is a new one, and no other waits to be tried again. Returns false if the lease has ended; then nothing is stored, and the
 /// event is delivered again.
 pub(super) async fn record(
     db: &Db,
@@ -37,6 +38,7 @@ pub(super) async fn record(
     position: EventPosition,
     message: Ready,
     before: Option<&Model>,
+    is_first: bool,
     attempt: &Attempt,
 ) -> Result<bool, Error> {
     let at = now();
@@ -54,18 +56,21 @@ pub(super) async fn record(
         (webhook.failures, webhook.failing_since) = (0, None);
         webhook.paused_until = None;
     } else {
+        if is_first {
+            // The failures before were those of deliveries that have ended.
+            (webhook.failures, webhook.failing_since) = (0, None);
+        }
         webhook.failures = webhook.failures.saturating_add(1);
         let since = *webhook.failing_since.get_or_insert(at);
         let pause = schedule::pause_of_endpoint(webhook.failures, attempt.retry_after);
         webhook.paused_until = pause.map(|pause| at + pause);
         let has_failed = at - since >= MAX_FAILURE;
-        let reason = has_failed.then_some(DisabledReason::Failing);
-
-        if let Some(reason) = reason {
-            webhook.disabled_at = Some(at);
-            webhook.disabled_reason = Some(reason);
-            tracing::info!(webhook = %webhook.id, ?reason, "a webhook was disabled");
-        }
+        webhook.disabled_reason = match (is_gone, has_failed) {
+            (true, _) => Some(DisabledReason::Gone),
+            (false, true) => Some(DisabledReason::Failing),
+            (false, false) => None,
+        };
+        webhook.disabled_at = webhook.disabled_reason.map(|_| at);
     }
     if before.is_none() {
         webhook.delivered = webhook.delivered.max(position);
@@ -111,10 +116,15 @@ async fn store(
     delivery: Model,
 ) -> Result<bool, Error> {
     let delivery = &delivery;
-    db.write(|transaction| async move {
+    // On SQLite a fast endpoint must not keep the requests of users from the writer.
+    db.write_a_step(|transaction| async move {
         use webhooks::Column;
+        let delivered = match webhook.disabled_at {
+            Some(_) => searched(&transaction, webhook).await?,
+            None => webhook.delivered,
+        };
         let updated = webhooks::Entity::update_many()
-            .col_expr(Column::Delivered, Expr::value(webhook.delivered))
+            .col_expr(Column::Delivered, Expr::value(delivered))
             .col_expr(Column::Failures, Expr::value(webhook.failures))
             .col_expr(Column::FailingSince, Expr::value(webhook.failing_since))
             .col_expr(Column::PausedUntil, Expr::value(webhook.paused_until))
@@ -143,4 +153,22 @@ async fn upsert(transaction: &Transaction, delivery: &Model) -> Result<(), Error
         .exec_without_returning(transaction)
         .await?;
     Ok(())
+}
+
+/// The position from which `webhook` continues when it is enabled again: that of the search, if nothing before it
+/// is for the webhook.
+pub(super) async fn searched(
+    transaction: &Transaction,
+    webhook: &webhooks::Model,
+) -> Result<EventPosition, Error> {
+    let now = webhooks::Entity::find_by_id(webhook.id)
+        .first(transaction)
+        .await?;
+    let wanted = now.map_or(webhook.wanted, |now| now.wanted);
+    if webhook.delivered < wanted {
+        return Ok(webhook.delivered);
+    }
+    let progress = webhook_progress::Entity::find().first(transaction).await?;
+    let position = progress.map(|progress| progress.position);
+    Ok(position.unwrap_or_default().max(webhook.delivered))
 }

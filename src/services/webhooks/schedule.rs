@@ -50,7 +50,11 @@ fn bounded(retry_after: Option<Duration>) -> Duration {
 
 /// Up to a fifth more, so that the deliveries of an outage do not return together.
 fn with_jitter(pause: Duration) -> Duration {
-    pause + rand::random_range(Duration::ZERO..=pause / 5)
+    let jitter = rand::random_range(Duration::ZERO..=pause / 5);
+    // Times in the database have no nanoseconds.
+    pause
+        + Duration::from_secs(jitter.as_secs())
+        + Duration::from_millis(jitter.subsec_millis().into())
 }
 
 #[cfg(test)]

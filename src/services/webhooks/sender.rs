@@ -55,13 +55,13 @@ pub struct Message<'a> {
 pub struct Attempt {
     /// The HTTP status; `None` if there was no answer.
     pub status: Option<u16>,
-    /// The first 1,024 bytes of the answer, without U+0000, which PostgreSQL cannot store.
+    /// The first 1,024 bytes of the answer.
     pub answer: Option<String>,
     /// The reason of the failure, for the owner; `None` if the answer is 2xx.
     pub error: Option<&'static str>,
     /// `Retry-After` of the answer.
     pub retry_after: Option<Duration>,
-    /// The time that it took.
+    /// The time that it took; zero if there was neither an answer nor a time-out.
     pub duration: Duration,
 }
 
@@ -129,6 +129,7 @@ impl Sender {
         let answer = match request.send().await {
             Ok(response) => Attempt::of(response, began).await,
             Err(error) => {
+                let error = error.without_url();
                 let host = url.host().map(|host| host.to_string());
                 let causes: Vec<_> = causes(&error).map(ToString::to_string).collect();
                 tracing::debug!(
@@ -136,7 +137,12 @@ impl Sender {
                     error = causes.join(": "),
                     "a webhook was not delivered"
                 );
-                Attempt::failed(reason(&error), began.elapsed())
+                let duration = if error.is_timeout() {
+                    began.elapsed()
+                } else {
+                    Duration::ZERO
+                };
+                Attempt::failed(reason(&error), duration)
             }
         };
         Ok(answer)
@@ -187,7 +193,7 @@ impl Attempt {
         };
         Self {
             status: Some(status.as_u16()),
-            answer: Some(String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}")),
+            answer: Some(text(&bytes)),
             error,
             retry_after: seconds.map(Duration::from_secs),
             duration: began.elapsed(),
@@ -195,10 +201,19 @@ impl Attempt {
     }
 }
 
+/// `bytes` as text of at most as many bytes: what is not UTF-8, and U+0000, which PostgreSQL cannot store, become
+/// question marks.
+fn text(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut text = text.replace(['\0', char::REPLACEMENT_CHARACTER], "?");
+    text.truncate(bytes.len());
+    text
+}
+
 /// The reason of a failure, without details of the operator's network.
 fn reason(error: &reqwest::Error) -> &'static str {
     if causes(error).any(|cause| cause.is::<Refused>()) {
-        "the host has no public address"
+        "the host does not exist, or has no public address"
     } else if error.is_timeout() {
         "the endpoint did not answer in time"
     } else if error.is_connect() {
@@ -245,7 +260,10 @@ impl<L: Lookup> Resolve for Guarded<L> {
     fn resolve(&self, name: Name) -> Resolving {
         let (policy, lookup) = (self.policy.clone(), self.lookup.clone());
         Box::pin(async move {
-            let mut addresses = lookup.lookup(name.as_str().to_owned()).await?;
+            // A name that does not exist and one with a private address look the same to users: they must not
+            // learn the names in the operator's network.
+            let found = lookup.lookup(name.as_str().to_owned()).await;
+            let mut addresses = found.unwrap_or_default();
             addresses.retain(|address| policy.permits(address.ip()));
             if addresses.is_empty() {
                 return Err(Refused.into());

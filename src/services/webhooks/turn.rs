@@ -6,6 +6,7 @@ use std::{
 };
 
 use entity::{
+    users,
     values::EventPosition,
     webhook_deliveries::{Column, Entity, Model},
     webhooks,
@@ -15,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Webhooks,
-    lease::{Leased, release},
+    find::reader_of,
+    lease::{Leased, release, renew},
     message::{RESET, Ready, told_at},
     record::{record, withdraw},
     remove::delete_beyond_limit,
@@ -58,14 +60,14 @@ pub async fn take_turn(
         told: VecDeque::new(),
         read_until,
         read_at: Instant::now(),
-        takes_new: true,
+        pending: 0,
     };
     let is_held = Box::pin(turn.run(&stop)).await?;
     if !is_held {
         return Ok(());
     }
     delete_beyond_limit(&turn.db, turn.leased.webhook.id).await?;
-    release(&turn.db, &turn.leased, turn.takes_new).await
+    release(&turn.db, &turn.leased, turn.pending < MAX_PENDING).await
 }
 
 struct Turn {
@@ -77,30 +79,46 @@ struct Turn {
     /// The end of what was read.
     read_until: EventPosition,
     read_at: Instant,
-    /// Whether the webhook may get new events.
-    takes_new: bool,
+    /// Deliveries that wait to be tried again.
+    pending: u64,
 }
 
-/// What is delivered next.
-enum Work {
+/// The next step of a turn.
+enum Step {
+    /// A delivery that is due to be tried again.
     Again(Model),
     New(Told),
+    /// Events up to this position are missing.
     Reset(EventPosition),
+    /// Nothing on this page of the log is for the reader.
+    NextPage,
+    /// There is nothing to do.
+    End,
 }
 
 impl Turn {
     /// Returns false if the lease was lost.
     async fn run(&mut self, stop: &CancellationToken) -> Result<bool, Error> {
         let end = Instant::now() + TURN_TIME;
+        let mut renewed = Instant::now();
         while Instant::now() < end && self.may_go_on() && !stop.is_cancelled() {
-            let Some(work) = self.next().await? else {
-                break;
+            let is_held = match self.next().await? {
+                Step::End => break,
+                Step::NextPage if renewed.elapsed() < FRESH => true,
+                Step::NextPage => {
+                    renewed = Instant::now();
+                    renew(&self.db, &self.leased).await?
+                }
+                step => {
+                    let delivery = Box::pin(self.deliver(step));
+                    let Some(is_held) = stop.run_until_cancelled(delivery).await else {
+                        break;
+                    };
+                    renewed = Instant::now();
+                    is_held?
+                }
             };
-            let delivery = Box::pin(self.deliver(work));
-            let Some(is_held) = stop.run_until_cancelled(delivery).await else {
-                break;
-            };
-            if !is_held? {
+            if !is_held {
                 return Ok(false);
             }
         }
@@ -112,7 +130,7 @@ impl Turn {
         webhook.disabled_at.is_none() && webhook.paused_until.is_none_or(|until| until <= now())
     }
 
-    async fn next(&mut self) -> Result<Option<Work>, Error> {
+    async fn next(&mut self) -> Result<Step, Error> {
         let id = self.leased.webhook.id;
         let of_webhook = || Entity::find().filter(Column::WebhookId.eq(id));
         let due = of_webhook()
@@ -120,60 +138,76 @@ impl Turn {
             .order_by_asc(Column::Position)
             .limit(1);
         if let Some(delivery) = due.first(self.db.read()).await? {
-            return Ok(Some(Work::Again(delivery)));
+            return Ok(Step::Again(delivery));
         }
         let pending = of_webhook().filter(Column::NextAttemptAt.is_not_null());
-        self.takes_new = pending.count(self.db.read()).await? < MAX_PENDING;
-        if !self.takes_new {
-            return Ok(None);
+        self.pending = pending.count(self.db.read()).await?;
+        if self.pending < MAX_PENDING {
+            self.next_event().await
+        } else {
+            Ok(Step::End)
         }
-        self.next_event().await
     }
 
-    async fn next_event(&mut self) -> Result<Option<Work>, Error> {
+    async fn next_event(&mut self) -> Result<Step, Error> {
         if self.read_at.elapsed() > FRESH {
             self.told.clear();
             self.read_until = self.leased.webhook.delivered;
         }
-        loop {
-            if let Some(told) = self.told.pop_front() {
-                return Ok(Some(Work::New(told)));
-            }
-            self.leased.webhook.delivered = self.read_until;
-            let Extent { before_first, last } = events::extent(&self.db).await?;
-            let wanted = self.wanted().await?.min(last);
-            if self.read_until < before_first {
-                return Ok(Some(Work::Reset(before_first)));
-            }
-            if self.read_until >= wanted {
-                return Ok(None);
-            }
-            let kinds = self.leased.reader.filter.kinds_in_log();
-            let page = read(self.db.read(), self.read_until, wanted, kinds, ROWS).await?;
-            let told = page.events.iter();
-            self.told = told
-                .filter_map(|event| self.leased.reader.told(event))
-                .collect();
-            (self.read_until, self.read_at) = (page.end, Instant::now());
+        if let Some(told) = self.told.pop_front() {
+            return Ok(Step::New(told));
         }
+        self.leased.webhook.delivered = self.read_until;
+        let Extent { before_first, last } = events::extent(&self.db).await?;
+        let Some(wanted) = self.refresh().await? else {
+            return Ok(Step::End);
+        };
+        let wanted = wanted.min(last);
+        if self.read_until < before_first {
+            return Ok(Step::Reset(before_first));
+        }
+        if self.read_until >= wanted {
+            return Ok(Step::End);
+        }
+        let reader = &self.leased.reader;
+        let kinds = reader.filter.kinds_in_log();
+        let page = read(self.db.read(), self.read_until, wanted, kinds, ROWS).await?;
+        let told = page.events.iter();
+        self.told = told.filter_map(|event| reader.told(event)).collect();
+        (self.read_until, self.read_at) = (page.end, Instant::now());
+        Ok(match self.told.pop_front() {
+            Some(told) => Step::New(told),
+            None => Step::NextPage,
+        })
     }
 
-    /// The search for events goes on during the turn.
-    async fn wanted(&self) -> Result<EventPosition, Error> {
-        let webhook = webhooks::Entity::find_by_id(self.leased.webhook.id);
-        let webhook = webhook.first(self.db.read()).await?;
-        Ok(webhook.map_or(EventPosition::START, |webhook| webhook.wanted))
+    /// The present `wanted`, as the search goes on during the turn; `None` if the webhook is gone or its owner is
+    /// suspended. Also takes over the present role of the owner.
+    async fn refresh(&mut self) -> Result<Option<EventPosition>, Error> {
+        let found = webhooks::Entity::find_by_id(self.leased.webhook.id)
+            .find_also_related(users::Entity)
+            .first(self.db.read())
+            .await?;
+        let Some((webhook, Some(user))) = found else {
+            return Ok(None);
+        };
+        if user.suspended_at.is_some() || user.deleted_at.is_some() {
+            return Ok(None);
+        }
+        self.leased.reader = reader_of(&webhook, user.role);
+        Ok(Some(webhook.wanted))
     }
 
     /// Returns false if the lease was lost.
-    async fn deliver(&mut self, work: Work) -> Result<bool, Error> {
-        let (position, message, before) = match work {
-            Work::New(told) => (told.position, self.message(told).await?, None),
-            Work::Reset(position) => (position, Some(self.reset(position)?), None),
-            Work::Again(before) => {
+    async fn deliver(&mut self, step: Step) -> Result<bool, Error> {
+        let (position, message, before) = match step {
+            Step::New(told) => (told.position, self.message(told).await?, None),
+            Step::Reset(position) => (position, Some(self.reset(position)?), None),
+            Step::Again(before) => {
                 let message = self.message_again(&before).await?;
                 (before.position, message, Some(before))
             }
+            Step::NextPage | Step::End => return Ok(true),
         };
         let db = &self.db;
         let Some(message) = message else {
@@ -193,6 +227,7 @@ impl Turn {
             position,
             message,
             before.as_ref(),
+            is_new && self.pending == 0,
             &attempt,
         )
         .await?;

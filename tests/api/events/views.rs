@@ -252,8 +252,8 @@ async fn readers_see_what_they_may_see(fixture: Fixture) {
         "{found:?}"
     );
     let votes = found.iter().filter(|event| event.starts_with("vote."));
-    // Six votes, and three that went with an account and with posts.
-    assert_eq!(votes.clone().count(), 9, "{found:?}");
+    // Six votes, and two that went with an account.
+    assert_eq!(votes.clone().count(), 8, "{found:?}");
     assert!(
         votes.clone().all(|vote| !vote.contains("user=")),
         "{found:?}"

@@ -1,7 +1,13 @@
 //! Who may create webhooks, and to where.
 
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
 use ::acclaim::config::Origins;
 use serde_json::{Value, json};
+use tokio::{sync::Notify, time::sleep};
 
 use super::{POSTS, create, execute, let_time_pass, wait_for_states};
 use crate::{
@@ -61,7 +67,10 @@ async fn a_host_with_a_private_address_is_refused_when_it_is_resolved(fixture: F
         .call("POST", &format!("{path}/test"), Some(&ada), None)
         .await;
     let outcome = test.expect(200).json();
-    assert_eq!(outcome["error"], "the host has no public address");
+    assert_eq!(
+        outcome["error"],
+        "the host does not exist, or has no public address"
+    );
     assert!(endpoint.is_idle());
 }
 
@@ -310,4 +319,51 @@ async fn the_webhooks_of_a_deleted_account_are_deleted(fixture: Fixture) {
         .expect(204);
     wait_for(&fixture.connect().await, "SELECT id FROM webhooks", &[]).await;
     wait_for_states(&fixture, &[]).await;
+}
+
+#[apply(behaviour)]
+async fn a_new_password_disables_webhooks(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let endpoint = Endpoint::start().await;
+    let webhook = create(&service, &ada, &endpoint, json!({"kinds": POSTS})).await;
+    let body = json!({"password": "battery staple", "current_password": PASSWORD});
+    service
+        .call("PATCH", "/users/me", Some(&ada), Some(body))
+        .await
+        .expect(200);
+    let ada = service.sign_in("ada", "battery staple").await;
+    let read = service.get(&webhook.path, &ada).await.expect(200).json();
+    assert_eq!(
+        (&read["enabled"], &read["disabled_reason"]),
+        (&json!(false), &json!("password"))
+    );
+    let events = "/events?after=0&kinds=webhook.disabled";
+    let pages = async || service.get(events, &ada).await.expect(200).json();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while pages().await[0]["webhook_id"] != webhook.id {
+        assert!(Instant::now() < deadline, "no event");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[apply(behaviour)]
+async fn a_user_has_one_test_at_a_time(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let mut endpoint = Endpoint::start().await;
+    let webhook = create(&service, &ada, &endpoint, json!({"kinds": POSTS})).await;
+    let permit = Arc::new(Notify::new());
+    endpoint.reply([Reply::Held(204, Arc::clone(&permit))]);
+    let path = format!("{}/test", webhook.path);
+    let test = async || service.call("POST", &path, Some(&ada), None).await;
+    let (first, second) = tokio::join!(test(), async {
+        endpoint.next().await;
+        let second = test().await;
+        permit.notify_one();
+        second
+    });
+    assert_eq!(first.expect(200).json()["status"], 204);
+    let refused = second.problem(409);
+    assert_eq!(refused["type"], "/problems/webhook-test-running");
 }

@@ -1,9 +1,12 @@
 //! Endpoints that do not take their messages.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::sleep};
 
 use super::{POSTS, create, deliveries, execute, let_time_pass, value, wait_for_states};
 use crate::{
@@ -100,6 +103,35 @@ async fn an_endpoint_that_fails_thrice_is_left_alone_and_gets_all_later(fixture:
     let read = service.get(&webhook.path, &ada).await.expect(200).json();
     assert_eq!(read["failing_since"], json!(null));
     assert!(endpoint.is_idle());
+}
+
+/// A pause that has ended does not make a webhook due as long as its deliveries are not.
+#[apply(behaviour)]
+async fn a_failing_webhook_rests_between_its_attempts(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let mut endpoint = Endpoint::start().await;
+    create(&service, &ada, &endpoint, json!({"kinds": POSTS})).await;
+    endpoint.reply(vec![Reply::status(500); 4]);
+    service.new_post(&ada, "Notes").await;
+    endpoint.next().await;
+    for _ in 0..3 {
+        wait_for_states(&fixture, &["pending"]).await;
+        let_time_pass(&fixture).await;
+        endpoint.next().await;
+    }
+    // After the fourth failure the webhook pauses for a minute, and the delivery for half an hour.
+    wait_for_states(&fixture, &["pending"]).await;
+    let rested =
+        "UPDATE webhooks SET paused_until = created_at, next_at = created_at WHERE lease IS NULL";
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while execute(&fixture, rested).await == 0 {
+        assert!(Instant::now() < deadline, "not released");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let rests = "SELECT count(*) FROM webhooks WHERE lease IS NULL
+        AND next_at = (SELECT next_attempt_at FROM webhook_deliveries)";
+    wait_for(&fixture.connect().await, rests, &["1"]).await;
 }
 
 #[apply(behaviour)]

@@ -171,3 +171,25 @@ async fn old_deliveries_are_deleted(fixture: Fixture) {
     assert_eq!(delete_expired(&db).await.expect("not deleted"), 1);
     wait_for_states(&fixture, &["succeeded"; 2]).await;
 }
+
+/// A webhook whose filter selects nothing reads the whole log without a delivery.
+#[apply(behaviour)]
+async fn a_webhook_that_gets_nothing_reaches_the_end_of_the_log(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    for _ in 0..5 {
+        service.new_post(&ada, "Notes").await;
+    }
+    crate::events::numbered(&fixture).await;
+    let mut endpoint = Endpoint::start().await;
+    let webhook = create(&service, &ada, &endpoint, json!({"post_id": 999})).await;
+    let all = format!("{}/redeliver", webhook.path);
+    service
+        .post(&all, &ada, json!({"after": 0}))
+        .await
+        .expect(202);
+    let ended = "SELECT count(*) FROM webhooks WHERE delivered = wanted AND wanted > 0
+        AND lease IS NULL AND next_at IS NULL";
+    wait_for(&fixture.connect().await, ended, &["1"]).await;
+    assert!(endpoint.is_idle());
+}

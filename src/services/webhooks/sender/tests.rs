@@ -71,7 +71,10 @@ async fn a_host_that_changes_its_address_is_refused() {
     let first = sender.send(&url, &message).await.unwrap();
     assert_eq!(first.status, Some(204), "{first:?}");
     let second = sender.send(&url, &message).await.unwrap();
-    assert_eq!(second.error, Some("the host has no public address"));
+    assert_eq!(
+        second.error,
+        Some("the host does not exist, or has no public address")
+    );
     assert_eq!(lookup.0.load(Ordering::SeqCst), 2);
     assert_eq!(served.load(Ordering::SeqCst), 1);
 }

@@ -12,6 +12,7 @@ mod probe;
 mod rehash;
 mod removal;
 mod replicas;
+mod statistics;
 mod supervisor;
 pub mod watchdog;
 
@@ -46,6 +47,10 @@ pub fn start(state: &State) -> Supervisor {
     let (db, keep) = (state.db.clone(), state.events_keep);
     supervisor.start("event-removal", move |stop, runs| {
         events::remove(db.clone(), keep, stop, runs)
+    });
+    let db = state.db.clone();
+    supervisor.start("statistics", move |stop, runs| {
+        statistics::run(db.clone(), stop, runs)
     });
     let db = state.db.clone();
     supervisor.start("probe", move |stop, _| probe::run(db.clone(), stop));

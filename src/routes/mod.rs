@@ -18,6 +18,7 @@ mod problems;
 mod revocation;
 mod service;
 mod sessions;
+mod statistics;
 mod types;
 mod users;
 mod votes;
@@ -58,6 +59,7 @@ fn all() -> Vec<Route> {
         posts::routes(),
         votes::routes(),
         events::routes(),
+        statistics::routes(),
         problems::routes(),
         service::routes(),
         keys::routes(),

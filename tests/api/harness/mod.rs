@@ -12,6 +12,7 @@ pub mod proxy;
 mod registry;
 pub mod runner;
 pub mod service;
+pub mod statistics;
 
 use std::{
     fmt,

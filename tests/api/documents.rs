@@ -347,7 +347,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
             assert!(operations.insert(id), "{operation}");
         }
     }
-    assert_eq!(operations.len(), 45);
+    assert_eq!(operations.len(), 49);
 }
 
 #[apply(behaviour)]

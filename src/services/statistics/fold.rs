@@ -1,25 +1,21 @@
 //! Follows the log.
 
-use entity::{
-    activity_days, post_statistics, posts, user_activity,
-    values::{EventKind, PostId, UserId},
-};
+use entity::{activity_days, post_statistics, posts, user_activity, values::EventKind};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, Query},
 };
 
 use super::{
-    day_of, first_kept_day,
-    page::{Event, Ids, from, read},
+    first_kept_day,
+    page::{Event, Ids, POSTS, from, read},
     rebuild::rebuild,
     state::{Phase, Progress, phase},
-    step::Step,
+    step::{Step, post, user},
+    write::run,
 };
 use crate::{db::Db, error::Error};
 
-/// Maximum number of posts of a user that one step looks at.
-pub(super) const POSTS: u64 = 500;
 /// Maximum number of old rows that one step removes.
 const OLD_ROWS: u64 = 1_000;
 
@@ -52,7 +48,7 @@ pub async fn fold(db: &Db) -> Result<bool, Error> {
         );
         let mut next = progress.state;
         next.phase = Phase::Begin as i32;
-        Step::to(next).run(db).await?;
+        run(db, Step::to(next)).await?;
         return Ok(true);
     }
     // Both take turns: neither waits for the end of the other.
@@ -88,7 +84,7 @@ async fn follow(db: &Db, progress: &Progress) -> Result<(), Error> {
     for event in &page.events {
         step.add(event);
     }
-    step.run(db).await?;
+    run(db, step).await?;
     Ok(())
 }
 
@@ -104,91 +100,36 @@ fn changes_all_posts(event: &Event) -> bool {
 /// folded.
 async fn posts_of_user(db: &Db, progress: &Progress, event: &Event) -> Result<(), Error> {
     let owner = event.subject_id;
-    let owned = |statement: sea_orm::sea_query::SelectStatement, column: Expr| {
-        let mut statement = statement;
-        statement.and_where(column.eq(owner));
-        statement
-    };
     let sources = [
         (
-            owned(from(posts::Entity), Expr::col(posts::Column::OwnerId)),
+            from(posts::Entity)
+                .and_where(posts::Column::OwnerId.eq(owner))
+                .take(),
             Expr::col(posts::Column::Id),
         ),
         (
-            owned(
-                from(post_statistics::Entity),
-                Expr::col(post_statistics::Column::OwnerId),
-            ),
+            from(post_statistics::Entity)
+                .and_where(post_statistics::Column::OwnerId.eq(owner))
+                .take(),
             Expr::col(post_statistics::Column::PostId),
         ),
     ];
     let ids = Ids::read(db, progress.state.owner_after, POSTS, sources).await?;
     let mut next = progress.state.clone();
-    match ids.end {
-        Some(end) => next.owner_after = end,
-        None => {
-            next.owner_after = 0;
-            next.position = event.position;
-        }
+    if let Some(end) = ids.end {
+        next.owner_after = end;
+    } else {
+        next.owner_after = 0;
+        next.position = event.position;
     }
     let mut step = Step::to(next);
     step.posts = ids.ids.into_iter().filter_map(post).collect();
     if ids.end.is_none() {
         step.users.extend(user(owner));
     }
-    step.run(db).await?;
+    run(db, step).await?;
     Ok(())
 }
-
-pub(super) fn post(id: i64) -> Option<PostId> {
-    PostId::parse(id).ok()
-}
-
-pub(super) fn user(id: i64) -> Option<UserId> {
-    UserId::parse(id).ok()
-}
-
-impl Step {
-    fn add(&mut self, event: &Event) {
-        match event.kind {
-            EventKind::VoteAdded | EventKind::VoteRemoved => {
-                let Some(post) = post(event.subject_id) else {
-                    return;
-                };
-                self.posts.insert(post);
-                let votes = self.votes.entry((post, day_of(event.at))).or_default();
-                if event.kind == EventKind::VoteAdded {
-                    votes.added += 1;
-                } else {
-                    votes.removed += 1;
-                }
-            }
-            EventKind::UserCreated => self.users.extend(user(event.subject_id)),
-            _ => self.posts.extend(post(event.subject_id)),
-        }
-        self.add_activity(event);
-    }
-
-    /// The actor of `event` was active, if they made the change themselves. A deletion may be that of a
-    /// moderator, and a vote may be gone with its post.
-    pub(super) fn add_activity(&mut self, event: &Event) {
-        let actor = event.actor_id.and_then(user);
-        if let Some(actor) = actor
-            && ACTS.contains(&event.kind)
-        {
-            self.active.insert((actor, day_of(event.at)));
-        }
-    }
-}
-
-/// The kinds by which users are active.
-pub(super) const ACTS: [EventKind; 5] = [
-    EventKind::PostCreated,
-    EventKind::PostUpdated,
-    EventKind::PostPublished,
-    EventKind::PostUnpublished,
-    EventKind::VoteAdded,
-];
 
 /// Removes the activity of days that no answer has any more, in steps.
 ///

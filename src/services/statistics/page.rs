@@ -19,6 +19,8 @@ use crate::{
 
 /// Maximum number of events of a page. A page changes as many posts, in one transaction.
 const EVENTS: u64 = 2_000;
+/// Maximum number of posts that one step looks at, of a user or of all.
+pub(super) const POSTS: u64 = 500;
 /// Positions that one page looks at: few of them may be of the kinds.
 const RANGE: i64 = 10_000;
 

@@ -7,10 +7,10 @@ use entity::{post_statistics, posts, user_statistics, users, values::EventPositi
 use sea_orm::{ColumnTrait, sea_query::Expr};
 
 use super::{
-    fold::{ACTS, POSTS, post, user},
-    page::{Ids, from, read},
+    page::{Ids, POSTS, from, read},
     state::{Phase, Progress, phase},
-    step::Step,
+    step::{ACTS, Step, post, user},
+    write::run,
 };
 use crate::{db::Db, error::Error};
 
@@ -84,7 +84,7 @@ pub(super) async fn rebuild(db: &Db, progress: Progress) -> Result<(), Error> {
             step
         }
     };
-    step.run(db).await?;
+    run(db, step).await?;
     Ok(())
 }
 

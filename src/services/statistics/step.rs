@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entity::{
     statistics::Model,
-    values::{PostId, UserId},
+    values::{EventKind, PostId, UserId},
 };
 
-use super::{DayNumber, changes::Changes, write::write};
-use crate::{db::Db, error::Error};
+use super::{DayNumber, day_of, page::Event};
 
 /// Votes that were given and taken back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub(super) struct Votes {
 /// What a step looks at. The sizes are bounded by those who make it.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// The state after the step, with the revision of the state before it. [`Changes`] adds to the totals.
+    /// The state after the step, with the revision of the state before it. The differences are added to its totals.
     pub next: Model,
     /// Posts that may have changed.
     pub posts: BTreeSet<PostId>,
@@ -46,15 +45,55 @@ impl Step {
             recount: None,
         }
     }
+}
 
-    /// Computes what has changed, and writes it. Returns false if another server was first: nothing is changed
-    /// then.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]. Nothing is changed.
-    pub async fn run(self, db: &Db) -> Result<bool, Error> {
-        let changes = &Changes::of(db, self).await?;
-        db.write_a_step(|transaction| async move { write(&transaction, changes).await })
-            .await
+pub(super) fn post(id: i64) -> Option<PostId> {
+    PostId::parse(id).ok()
+}
+
+pub(super) fn user(id: i64) -> Option<UserId> {
+    UserId::parse(id).ok()
+}
+
+impl Step {
+    /// Adds what `event` changes.
+    pub(super) fn add(&mut self, event: &Event) {
+        match event.kind {
+            EventKind::VoteAdded | EventKind::VoteRemoved => {
+                let Some(post) = post(event.subject_id) else {
+                    return;
+                };
+                self.posts.insert(post);
+                let votes = self.votes.entry((post, day_of(event.at))).or_default();
+                if event.kind == EventKind::VoteAdded {
+                    votes.added += 1;
+                } else {
+                    votes.removed += 1;
+                }
+            }
+            EventKind::UserCreated => self.users.extend(user(event.subject_id)),
+            _ => self.posts.extend(post(event.subject_id)),
+        }
+        self.add_activity(event);
+    }
+
+    /// The actor of `event` was active, if they made the change themselves. A deletion may be that of a
+    /// moderator, and a vote may be gone with its post.
+    pub(super) fn add_activity(&mut self, event: &Event) {
+        let actor = event.actor_id.and_then(user);
+        if let Some(actor) = actor
+            && ACTS.contains(&event.kind)
+        {
+            self.active.insert((actor, day_of(event.at)));
+        }
     }
 }
+
+/// The kinds by which users are active.
+pub(super) const ACTS: [EventKind; 5] = [
+    EventKind::PostCreated,
+    EventKind::PostUpdated,
+    EventKind::PostPublished,
+    EventKind::PostUnpublished,
+    EventKind::VoteAdded,
+];

@@ -8,9 +8,9 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, IntoIden, OnConflict, Order, Query},
 };
 
-use super::{changes::Changes, state::replace};
+use super::{changes::Changes, state::replace, step::Step};
 use crate::{
-    db::{Transaction, ValuesTable},
+    db::{Db, Transaction, ValuesTable},
     error::Error,
 };
 
@@ -23,12 +23,23 @@ enum Merge {
     Add,
 }
 
+/// Computes what `step` changes, and writes it. Returns false if another server was first: nothing is changed
+/// then.
+///
+/// # Errors
+/// [`Error::Unavailable`]. Nothing is changed.
+pub(super) async fn run(db: &Db, step: Step) -> Result<bool, Error> {
+    let changes = &Changes::of(db, step).await?;
+    db.write_a_step(|transaction| async move { write(&transaction, changes).await })
+        .await
+}
+
 /// Writes `changes`. Returns false, having changed nothing, if another server has written since they were
 /// computed.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub(super) async fn write(transaction: &Transaction, changes: &Changes) -> Result<bool, Error> {
+async fn write(transaction: &Transaction, changes: &Changes) -> Result<bool, Error> {
     if !replace(transaction, &changes.next).await? {
         return Ok(false);
     }
@@ -150,9 +161,12 @@ async fn votes(transaction: &Transaction, changes: &Changes) -> Result<(), Error
 /// in the outbox or the log, or in none of them.
 fn recount(backend: DbBackend) -> String {
     let is_postgres = backend == DbBackend::Postgres;
-    let day = |column: &str| match is_postgres {
-        true => format!("floor(extract(epoch FROM {column}) / 86400)::integer"),
-        false => format!("unixepoch({column}) / 86400"),
+    let day = |column: &str| {
+        if is_postgres {
+            format!("floor(extract(epoch FROM {column}) / 86400)::integer")
+        } else {
+            format!("unixepoch({column}) / 86400")
+        }
     };
     let pending = |source: &str, condition: &str| {
         format!(

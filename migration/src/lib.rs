@@ -38,6 +38,7 @@ mod m20261126_000018_add_external_ids_and_metadata;
 mod m20261127_000019_create_imported_posts;
 mod m20261127_000020_rank_new_posts_together;
 mod m20261127_000021_create_events;
+mod m20261127_000022_create_statistics;
 mod m20261128_000023_create_webhooks;
 mod runner;
 pub mod schema;
@@ -83,6 +84,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000019_create_imported_posts::Migration),
             Box::new(m20261127_000020_rank_new_posts_together::Migration),
             Box::new(m20261127_000021_create_events::Migration),
+            Box::new(m20261127_000022_create_statistics::Migration),
             Box::new(m20261128_000023_create_webhooks::Migration),
         ]
     }

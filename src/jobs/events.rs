@@ -12,6 +12,7 @@ use crate::{
     services::{
         auth::Authenticator,
         events::{self, Hub, Outbox},
+        statistics,
     },
 };
 
@@ -67,7 +68,7 @@ pub(super) async fn run(
     }
 }
 
-/// Removes old events.
+/// Removes old events that the statistics have.
 pub(super) async fn remove(
     db: Db,
     keep: time::Duration,
@@ -77,7 +78,8 @@ pub(super) async fn remove(
     let work = async {
         loop {
             sleep(REMOVAL_PERIOD).await;
-            let rows = events::delete_expired(&db, keep).await?;
+            let folded = statistics::folded(&db).await?;
+            let rows = events::delete_expired(&db, keep, folded).await?;
             if rows > 0 {
                 tracing::debug!(rows, "removed old events");
             }

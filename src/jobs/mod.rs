@@ -12,6 +12,7 @@ mod probe;
 mod rehash;
 mod removal;
 mod replicas;
+mod statistics;
 mod supervisor;
 pub mod watchdog;
 mod webhooks;
@@ -59,6 +60,10 @@ pub fn start(state: &State) -> Supervisor {
     let (db, shared) = (state.db.clone(), state.webhooks.clone());
     supervisor.start("webhook-delivery", move |stop, runs| {
         webhooks::deliver(db.clone(), shared.clone(), stop, runs)
+    });
+    let db = state.db.clone();
+    supervisor.start("statistics", move |stop, runs| {
+        statistics::run(db.clone(), stop, runs)
     });
     let db = state.db.clone();
     supervisor.start("probe", move |stop, _| probe::run(db.clone(), stop));

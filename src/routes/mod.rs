@@ -18,6 +18,7 @@ mod problems;
 mod revocation;
 mod service;
 mod sessions;
+mod statistics;
 mod types;
 mod users;
 mod votes;
@@ -61,6 +62,7 @@ fn all() -> Vec<Route> {
         votes::routes(),
         events::routes(),
         webhooks::routes(),
+        statistics::routes(),
         problems::routes(),
         service::routes(),
         keys::routes(),

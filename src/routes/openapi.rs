@@ -133,6 +133,7 @@ const MAX_ITEMS: [(&str, &str, u64); 8] = [
         (name = "posts", description = "Create, read, list, change and delete posts and drafts"),
         (name = "votes", description = "Add and remove votes"),
         (name = "events", description = "Follow what happens, as a stream or in pages"),
+        (name = "statistics", description = "Numbers of users, posts, votes and tags"),
         (name = "webhooks", description = "Get events by HTTP requests to an endpoint of yours"),
         (name = "sessions", description = "List sessions and sign out"),
         (name = "tokens", description = "Personal access tokens, for scripts, bots and devices"),

@@ -20,7 +20,7 @@ use super::{
     },
     now,
     removal::Removals,
-    users as user_rules,
+    users as user_rules, webhooks,
 };
 use crate::{
     db::{Db, OnConstraint, Transaction},

@@ -13,6 +13,7 @@ pub mod posts;
 pub mod quotas;
 pub mod removal;
 mod running;
+pub mod statistics;
 pub mod users;
 pub mod votes;
 pub mod webhooks;

@@ -349,7 +349,7 @@ async fn the_openapi_document_and_the_router_agree(fixture: Fixture) {
             assert!(operations.insert(id), "{operation}");
         }
     }
-    assert_eq!(operations.len(), 55);
+    assert_eq!(operations.len(), 59);
 }
 
 #[apply(behaviour)]

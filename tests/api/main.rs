@@ -41,6 +41,7 @@ mod problems;
 mod quotas;
 mod removal;
 mod server;
+mod statistics;
 mod storage;
 mod traces;
 mod users;

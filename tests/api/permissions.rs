@@ -42,7 +42,7 @@ const POST: &str = r#"{"title": "t", "content": "c"}"#;
 /// An `{id}` that does not exist, for all paths except those of posts.
 const UNKNOWN_ID: &str = "999999999";
 
-const ROWS: [Row; 55] = [
+const ROWS: [Row; 59] = [
     ("GET /", Public, &[], ""),
     ("GET /.well-known/jwks.json", Public, &[], ""),
     (
@@ -76,6 +76,10 @@ const ROWS: [Row; 55] = [
     ),
     ("GET /posts", Users, READ, ""),
     ("GET /posts/{id}", Users, READ, ""),
+    ("GET /posts/{id}/stats", Users, READ, ""),
+    ("GET /stats", Users, READ, ""),
+    ("GET /tags", Users, READ, ""),
+    ("GET /users/{id}/stats", Users, READ, ""),
     ("POST /posts", Users, &["posts:create"], POST),
     (
         "POST /posts/bulk",

@@ -23,7 +23,7 @@ try {
   await page.locator(".opblock-tag").first().waitFor();
   const tags = await page.locator(".opblock-tag").evaluateAll((all) => all.map((tag) => tag.dataset.tag));
   assert.deepEqual(tags, [
-    ...["users", "sign-in", "posts", "votes", "events", "webhooks"],
+    ...["users", "sign-in", "posts", "votes", "events", "statistics", "webhooks"],
     ...["sessions", "tokens", "moderation", "service"],
   ]);
   await page.screenshot({ path: join(SCREENSHOTS, "swagger.png") });

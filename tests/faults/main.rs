@@ -31,6 +31,7 @@ mod network;
 mod outages;
 mod servers;
 mod soak;
+mod statistics;
 mod storm;
 mod webhooks;
 

@@ -35,6 +35,7 @@ mod metadata_filter;
 mod number;
 mod password;
 mod scope;
+mod tag_cursor;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,7 @@ pub use metadata_filter::{Literal, MetadataFilter, MetadataFilters};
 pub use number::{FeedSkip, Limit, PostVersion, Skip, TokenLifetime};
 pub use password::{ChosenPassword, Password, PresentedToken, RefreshToken};
 pub use scope::{RequestedScopes, Scope, Scopes};
+pub use tag_cursor::TagCursor;
 pub use tags::Tags;
 pub use text::*;
 pub use webhook::{WebhookSecret, WebhookUrl};

@@ -18,7 +18,8 @@ pub use rights::Rights;
 use rights::{power, rights};
 
 /// The tables, each with the privileges that the service uses. Foreign keys delete as the owner.
-const TABLES: [(&str, &[&str]); 18] = [
+const TABLES: [(&str, &[&str]); 25] = [
+    ("activity_days", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("audit_log", &["SELECT", "INSERT"]),
     ("event_outbox", &["SELECT", "INSERT", "DELETE"]),
     ("event_tickets", &["SELECT", "INSERT", "DELETE"]),
@@ -28,13 +29,19 @@ const TABLES: [(&str, &[&str]); 18] = [
         &["SELECT", "INSERT", "UPDATE", "DELETE"],
     ),
     ("imported_posts", &["SELECT", "INSERT"]),
+    ("post_statistics", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("post_tags", &["SELECT", "INSERT", "DELETE"]),
+    ("post_vote_days", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("posts", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("ranks", &["SELECT", "INSERT", "UPDATE"]),
     ("refresh_tokens", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("seaql_migrations", &["SELECT"]),
     ("sessions", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+    ("statistics", &["SELECT", "UPDATE"]),
+    ("tag_statistics", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("tokens", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+    ("user_activity", &["SELECT", "INSERT", "DELETE"]),
+    ("user_statistics", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("users", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
     ("votes", &["SELECT", "INSERT", "DELETE"]),
     (

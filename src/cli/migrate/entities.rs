@@ -11,22 +11,30 @@ use sea_orm::{
 #[must_use]
 pub fn tables(backend: DbBackend) -> Vec<Table> {
     use entity::{
-        audit_log, event_outbox, event_tickets, events, idempotency_keys, imported_posts,
-        personal_tokens, post_tags, posts, ranks, refresh_tokens, sessions, users, votes,
-        webhook_deliveries, webhook_progress, webhooks,
+        activity_days, audit_log, event_outbox, event_tickets, events, idempotency_keys,
+        imported_posts, personal_tokens, post_statistics, post_tags, post_vote_days, posts, ranks,
+        refresh_tokens, sessions, statistics, tag_statistics, user_activity, user_statistics,
+        users, votes, webhook_deliveries, webhook_progress, webhooks,
     };
     let mut tables = vec![
+        table(activity_days::Entity, backend),
         table(audit_log::Entity, backend),
         table(event_tickets::Entity, backend),
         table(events::Entity, backend),
         table(idempotency_keys::Entity, backend),
         table(imported_posts::Entity, backend),
         table(personal_tokens::Entity, backend),
+        table(post_statistics::Entity, backend),
         table(post_tags::Entity, backend),
+        table(post_vote_days::Entity, backend),
         table(posts::Entity, backend),
         table(ranks::Entity, backend),
         table(refresh_tokens::Entity, backend),
         table(sessions::Entity, backend),
+        table(statistics::Entity, backend),
+        table(tag_statistics::Entity, backend),
+        table(user_activity::Entity, backend),
+        table(user_statistics::Entity, backend),
         table(users::Entity, backend),
         table(votes::Entity, backend),
         table(webhook_deliveries::Entity, backend),

@@ -216,7 +216,8 @@ impl Tables {
         })
     }
 
-    async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+    /// Runs the statements `sql`, which must be safe.
+    pub async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
         on_either!(self, |connection| {
             connection.execute(AssertSqlSafe(sql)).await.map(drop)
         })

@@ -27,6 +27,9 @@ const ROWS: usize = 1_000;
 const BYTES: usize = 1024 * 1024;
 /// The names of the triggers that write to the log, as a pattern.
 const EVENTS: &str = "%_events_%";
+/// The job of the statistics counts what exists.
+const COUNT_ANEW: &str =
+    "UPDATE statistics SET phase = 1, phase_after = 0, revision = revision + 1";
 /// A post whose votes are not counted right.
 const MISCOUNTED: &str = "SELECT min(posts.id) FROM posts \
     LEFT JOIN (SELECT post_id, count(*) AS votes FROM votes GROUP BY post_id) AS counted \
@@ -92,6 +95,9 @@ pub async fn import(
     }
     if database.table("webhook_progress").await?.is_some() {
         database.run(SEARCH_AGAIN).await?;
+    }
+    if database.table("statistics").await?.is_some() {
+        database.run(COUNT_ANEW).await?;
     }
     let last = |table: &Table| header.sequences.get(table.name).copied();
     let sequences = tables.iter().map(|table| (table, last(table)));

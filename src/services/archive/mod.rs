@@ -20,7 +20,8 @@ use crate::db::tables::{Table, Tables, known_migrations};
 /// The tables of an archive: each comes after those that it refers to. A table that the schema lacks is
 /// left out.
 ///
-/// Triggers derive the others, except for `sessions`, `refresh_tokens` and tickets, which end with the move.
+/// Triggers derive the others, and jobs the statistics and the search for webhooks, except for `sessions`,
+/// `refresh_tokens` and tickets, which end with the move.
 pub const TABLES: [&str; 10] = [
     "users",
     "posts",

@@ -20,13 +20,14 @@ use crate::{
 /// Maximum number of events that one step removes.
 const STEP: u64 = 1_000;
 
-/// Removes the events that are older than `keep`, oldest first, up to the first that is not. Keeps the newest
-/// event in any case: it has the last position. Returns the number of removed events.
+/// Removes the events before position `before` that are older than `keep`, oldest first, up to the first that
+/// is not. Keeps the newest event in any case: it has the last position. Returns the number of removed
+/// events.
 ///
 /// # Errors
 /// [`Error::Unavailable`]. The next call continues.
-pub async fn delete_expired(db: &Db, keep: Duration) -> Result<u64, Error> {
-    let last = extent(db).await?.last;
+pub async fn delete_expired(db: &Db, keep: Duration, before: EventPosition) -> Result<u64, Error> {
+    let last = Ord::min(extent(db).await?.last, before);
     let backend = db.read().get_database_backend();
     let (at, cutoff) = comparable(backend, Column::At.into_simple_expr(), now() - keep);
     let is_old = &at.lt(cutoff);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use entity::values::EventPosition;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::json;
 
@@ -206,7 +207,8 @@ async fn old_events_are_removed_and_the_last_position_stays(fixture: Fixture) {
         .unwrap();
     let db = acclaim::db::Db::open(&fixture.database()).await.unwrap();
     let keep = time::Duration::days(7);
-    let remove = async || acclaim::services::events::delete_expired(&db, keep).await;
+    let any = EventPosition::parse(i64::MAX).unwrap();
+    let remove = async || acclaim::services::events::delete_expired(&db, keep, any).await;
     assert_eq!(remove().await.unwrap(), 1);
     connection.execute_unprepared(&age("> 0")).await.unwrap();
     assert_eq!(remove().await.unwrap(), 2);

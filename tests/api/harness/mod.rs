@@ -13,6 +13,7 @@ pub mod proxy;
 mod registry;
 pub mod runner;
 pub mod service;
+pub mod statistics;
 
 use std::{
     fmt,

@@ -212,7 +212,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// The reason of a failure, without details of the operator's network.
 fn reason(error: &reqwest::Error) -> &'static str {
-    if causes(error).any(|cause| cause.is::<Refused>()) {
+    if causes(error).any(<dyn StdError>::is::<Refused>) {
         "the host does not exist, or has no public address"
     } else if error.is_timeout() {
         "the endpoint did not answer in time"

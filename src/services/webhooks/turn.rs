@@ -109,8 +109,8 @@ impl Turn {
                     renewed = Instant::now();
                     renew(&self.db, &self.leased).await?
                 }
-                step => {
-                    let delivery = Box::pin(self.deliver(step));
+                next => {
+                    let delivery = Box::pin(self.deliver(next));
                     let Some(is_held) = stop.run_until_cancelled(delivery).await else {
                         break;
                     };
@@ -199,8 +199,8 @@ impl Turn {
     }
 
     /// Returns false if the lease was lost.
-    async fn deliver(&mut self, step: Step) -> Result<bool, Error> {
-        let (position, message, before) = match step {
+    async fn deliver(&mut self, next: Step) -> Result<bool, Error> {
+        let (position, message, before) = match next {
             Step::New(told) => (told.position, self.message(told).await?, None),
             Step::Reset(position) => (position, Some(self.reset(position)?), None),
             Step::Again(before) => {

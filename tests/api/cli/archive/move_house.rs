@@ -16,6 +16,18 @@ use crate::{
     },
 };
 
+/// A post of `user`, who has a webhook. Its endpoint fails, so that a delivery waits to be tried again.
+async fn post_with_failed_delivery(fixture: &Fixture, service: &Service, user: &User) -> i64 {
+    let endpoint = Endpoint::start().await;
+    endpoint.reply(vec![Reply::status(500); 10]);
+    let webhook = json!({"url": endpoint.url, "kinds": "post.created"});
+    service.post("/webhooks", user, webhook).await.expect(201);
+    let post = service.new_post(user, "Last").await;
+    let deliveries = "SELECT count(*) FROM webhook_deliveries";
+    wait_for(&fixture.connect().await, deliveries, &["1"]).await;
+    post
+}
+
 /// Data of every table, with gaps in the ids. The last post and the last user are deleted. Returns a
 /// personal access token of ada, and the id of the deleted post.
 async fn fill(fixture: &Fixture) -> (String, i64) {
@@ -81,15 +93,8 @@ async fn fill(fixture: &Fixture) -> (String, i64) {
     for command in [["user", "suspend", "eve"], ["user", "promote", "grace"]] {
         assert_eq!(as_owner(fixture, &command).await.code, Some(0));
     }
-    // The endpoint fails, so that a delivery waits to be tried again.
-    let endpoint = Endpoint::start().await;
-    endpoint.reply(vec![Reply::status(500); 10]);
-    let webhook = json!({"url": endpoint.url, "kinds": "post.created"});
-    service.post("/webhooks", &ada, webhook).await.expect(201);
-    let last = service.new_post(&ada, "Last").await;
+    let last = post_with_failed_delivery(fixture, &service, &ada).await;
     let connection = fixture.connect().await;
-    let deliveries = "SELECT count(*) FROM webhook_deliveries";
-    wait_for(&connection, deliveries, &["1"]).await;
     delete(gap).await;
     delete(last).await;
     let mallory = service.user("mallory").await;

@@ -30,7 +30,7 @@ async fn works(fixture: &Fixture, interpreter: &str, script: &str) {
         .call("POST", &rotate, Some(&ada), None)
         .await
         .expect(200);
-    let body = json!({"title": "\u{c4}ther \u{1f600}", "content": "\"quoted\"\n"});
+    let body = json!({"title": "\u{c4}on \u{1f600}", "content": "\"quoted\"\n"});
     service.post("/posts", &ada, body).await.expect(201);
     let message = endpoint.next().await;
     let header = |name| message.header(name);

@@ -10,7 +10,6 @@ use sea_orm::{
 };
 use time::Duration;
 
-use super::extent;
 use crate::{
     db::{Db, comparable},
     error::Error,
@@ -21,13 +20,15 @@ use crate::{
 const STEP: u64 = 1_000;
 
 /// Removes the events before position `before` that are older than `keep`, oldest first, up to the first that
-/// is not. Keeps the newest event in any case: it has the last position. Returns the number of removed
-/// events.
+/// is not. Keeps the newest of those before `before` in any case, so that the log tells how far it was read. Returns
+/// the number of removed events.
 ///
 /// # Errors
 /// [`Error::Unavailable`]. The next call continues.
 pub async fn delete_expired(db: &Db, keep: Duration, before: EventPosition) -> Result<u64, Error> {
-    let last = Ord::min(extent(db).await?.last, before);
+    let Some(last) = newest(db, before).await? else {
+        return Ok(0);
+    };
     let backend = db.read().get_database_backend();
     let (at, cutoff) = comparable(backend, Column::At.into_simple_expr(), now() - keep);
     let is_old = &at.lt(cutoff);
@@ -61,4 +62,17 @@ pub async fn delete_expired(db: &Db, keep: Duration, before: EventPosition) -> R
             return Ok(total);
         }
     }
+}
+
+/// The position of the newest event up to `position`. It is kept, and `position` itself may be a gap.
+async fn newest(db: &Db, position: EventPosition) -> Result<Option<EventPosition>, Error> {
+    let newest = Query::select()
+        .column(Column::Position)
+        .from(Entity)
+        .and_where(Expr::col(Column::Position).lte(position))
+        .order_by(Column::Position, Order::Desc)
+        .limit(1)
+        .take();
+    let row = db.read().query_one(&newest).await?;
+    Ok(row.map(|row| row.try_get("", "position")).transpose()?)
 }

@@ -7,7 +7,7 @@ pub use entity::values::TagCursor;
 
 use super::{DayNumber, MONTH};
 use crate::{
-    db::Db,
+    db::{Autocommit, Db},
     error::Error,
     services::{posts, users},
 };
@@ -20,7 +20,7 @@ const VOTE_DAYS: u32 = 90;
 pub struct FoldedTo {
     /// Every event up to this position is counted.
     pub position: EventPosition,
-    /// False while the tables are filled from what exists: some numbers are too small then.
+    /// False while what exists is counted: some numbers are wrong then.
     pub is_complete: bool,
 }
 
@@ -93,11 +93,10 @@ pub struct TagCount {
 }
 
 async fn rows<const N: usize>(
-    db: &Db,
+    connection: &Autocommit,
     sql: &str,
     values: [Value; N],
 ) -> Result<(FoldedTo, Vec<QueryResult>), Error> {
-    let connection = db.read();
     let backend = connection.get_database_backend();
     let statement = Statement::from_sql_and_values(backend, sql, values);
     let rows = connection.query_all_raw(statement).await?;
@@ -119,7 +118,7 @@ pub async fn totals(db: &Db, today: DayNumber) -> Result<Totals, Error> {
     let sql = "SELECT statistics.*, activity_days.day, active, last_active
         FROM statistics LEFT JOIN activity_days ON day > $1 ORDER BY day";
     let first = today.saturating_sub(MONTH);
-    let (folded, rows) = rows(db, sql, [first.into()]).await?;
+    let (folded, rows) = rows(db.read(), sql, [first.into()]).await?;
     let mut totals = Totals {
         folded,
         users: 0,
@@ -154,7 +153,7 @@ pub async fn of_user(db: &Db, id: UserId) -> Result<UserTotals, Error> {
     let sql = "SELECT position, phase,
             coalesce(user_statistics.posts, 0) AS posts, coalesce(user_statistics.votes, 0) AS votes
         FROM statistics LEFT JOIN user_statistics ON user_id = $1";
-    let (folded, rows) = rows(db, sql, [id.into()]).await?;
+    let (folded, rows) = rows(db.read(), sql, [id.into()]).await?;
     let sum =
         |name| -> Result<i64, DbErr> { rows.iter().map(|row| row.try_get::<i64>("", name)).sum() };
     Ok(UserTotals {
@@ -176,11 +175,11 @@ pub async fn of_post(db: &Db, viewer: Option<UserId>, id: PostId) -> Result<Post
                 FROM post_vote_days WHERE post_id = $1) AS total
         FROM statistics LEFT JOIN (
             SELECT day, added, removed FROM post_vote_days
-            WHERE post_id = $1 ORDER BY day DESC LIMIT {VOTE_DAYS}
+            WHERE post_id = $1 AND (added <> 0 OR removed <> 0) ORDER BY day DESC LIMIT {VOTE_DAYS}
         ) AS days ON true
         ORDER BY day DESC"
     );
-    let (folded, rows) = rows(db, &sql, [id.into()]).await?;
+    let (folded, rows) = rows(db.read(), &sql, [id.into()]).await?;
     let mut found = PostDays {
         folded,
         votes: 0,
@@ -209,17 +208,24 @@ pub async fn tags(
     limit: u64,
 ) -> Result<(FoldedTo, Vec<TagCount>, Option<TagCursor>), Error> {
     let more = limit.saturating_add(1);
+    // Two ranges of the index: one condition for both would read all tags with the number of the cursor.
     let sql = format!(
         "SELECT position, phase, tag, counted.posts AS posts
         FROM statistics LEFT JOIN (
-            SELECT tag, posts FROM tag_statistics
-            WHERE posts <= $1 AND (posts < $1 OR tag > $2)
-            ORDER BY posts DESC, tag LIMIT {more}
+            SELECT * FROM (
+                SELECT tag, posts FROM tag_statistics
+                WHERE posts = $1 AND tag > $2 ORDER BY tag LIMIT {more}
+            ) AS same
+            UNION ALL
+            SELECT * FROM (
+                SELECT tag, posts FROM tag_statistics
+                WHERE posts < $1 ORDER BY posts DESC, tag LIMIT {more}
+            ) AS fewer
         ) AS counted ON true
-        ORDER BY counted.posts DESC, tag"
+        ORDER BY counted.posts DESC, tag LIMIT {more}"
     );
     let start = after.map_or((i64::MAX, ""), |after| (after.posts(), after.tag()));
-    let (folded, rows) = rows(db, &sql, [start.0.into(), start.1.into()]).await?;
+    let (folded, rows) = rows(&db.read_list(), &sql, [start.0.into(), start.1.into()]).await?;
     let mut tags = Vec::new();
     for row in &rows {
         if let Some(tag) = row.try_get("", "tag")? {

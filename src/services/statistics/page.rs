@@ -129,10 +129,17 @@ impl Ids {
                 end = Some(end.map_or(last, |end| Ord::min(end, last)));
             }
         }
+        let mut ids = Self { ids, end: None };
         if let Some(end) = end {
-            ids.retain(|id| *id <= end);
+            ids.end_at(end);
         }
-        Ok(Self { ids, end })
+        Ok(ids)
+    }
+
+    /// Leaves out the ids after `end`.
+    pub fn end_at(&mut self, end: i64) {
+        self.ids.retain(|id| *id <= end);
+        self.end = Some(end);
     }
 }
 

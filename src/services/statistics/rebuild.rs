@@ -4,7 +4,7 @@
 //! in the order of their ids. What changes meanwhile has events, which are folded as usual.
 
 use entity::{post_statistics, posts, user_statistics, users, values::EventPosition};
-use sea_orm::{ColumnTrait, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 
 use super::{
     page::{Ids, POSTS, from, read},
@@ -16,6 +16,11 @@ use crate::{db::Db, error::Error};
 
 /// Maximum number of users that one step looks at.
 const USERS: u64 = 1_000;
+/// Maximum number of votes that one step counts by day, unless they are of one post. SQLite counts about a
+/// million a second, and its writers wait meanwhile.
+const VOTES: i64 = 500_000;
+/// Maximum number of votes of a post that is counted by day. A statement of PostgreSQL has 10 s.
+const MAX_VOTES_OF_POST: i64 = 2_000_000;
 
 /// Takes the next step.
 ///
@@ -59,11 +64,12 @@ pub(super) async fn rebuild(db: &Db, progress: Progress) -> Result<(), Error> {
                     Expr::col(post_statistics::Column::PostId),
                 ),
             ];
-            let ids = Ids::read(db, after, POSTS, sources).await?;
+            let mut ids = Ids::read(db, after, POSTS, sources).await?;
+            let counts = bound_votes(db, after, &mut ids).await?;
             go_on(&mut next, ids.end, Phase::Activity);
             let mut step = Step::to(next);
             step.posts = ids.ids.into_iter().filter_map(post).collect();
-            step.recount = Some((after, ids.end.unwrap_or(i64::MAX)));
+            step.recount = counts.then_some((after, ids.end.unwrap_or(i64::MAX)));
             step
         }
         Phase::Activity => {
@@ -86,6 +92,34 @@ pub(super) async fn rebuild(db: &Db, progress: Progress) -> Result<(), Error> {
     };
     run(db, step).await?;
     Ok(())
+}
+
+/// Ends `ids`, which come after `after`, before the votes of their posts are too many for one step. Returns false if
+/// those of its only post are: they are not counted by day.
+async fn bound_votes(db: &Db, after: i64, ids: &mut Ids) -> Result<bool, Error> {
+    let counts = posts::Entity::find()
+        .select_only()
+        .columns([posts::Column::Id, posts::Column::Votes])
+        .filter(posts::Column::Id.gt(after))
+        .filter(posts::Column::Id.lte(ids.end.unwrap_or(i64::MAX)))
+        .order_by_asc(posts::Column::Id)
+        .into_tuple::<(i64, i64)>();
+    let mut sum = 0;
+    let mut last = None;
+    for (id, votes) in counts.all(db.read()).await? {
+        let is_large = votes > MAX_VOTES_OF_POST;
+        sum += votes;
+        if is_large && last.is_none() {
+            ids.end_at(id);
+            return Ok(false);
+        }
+        if is_large || sum > VOTES && last.is_some() {
+            ids.end_at(last.unwrap_or(after));
+            return Ok(true);
+        }
+        last = Some(id);
+    }
+    Ok(true)
 }
 
 fn turn(state: &mut entity::statistics::Model, phase: Phase) {

@@ -165,7 +165,8 @@ fn recount(backend: DbBackend) -> String {
         if is_postgres {
             format!("floor(extract(epoch FROM {column}) / 86400)::integer")
         } else {
-            format!("unixepoch({column}) / 86400")
+            // Without the time, which is rounded, and whose quotient would be, before 1970.
+            format!("unixepoch(substr({column}, 1, 10)) / 86400")
         }
     };
     let pending = |source: &str, condition: &str| {

@@ -219,3 +219,21 @@ async fn move_on(
     })
     .await
 }
+
+/// The position from which `webhook` continues when it is enabled again: that of the search, if nothing before it
+/// is for the webhook.
+pub(super) async fn searched(
+    transaction: &Transaction,
+    webhook: &webhooks::Model,
+) -> Result<EventPosition, Error> {
+    let now = webhooks::Entity::find_by_id(webhook.id)
+        .first(transaction)
+        .await?;
+    let wanted = now.map_or(webhook.wanted, |now| now.wanted);
+    if webhook.delivered < wanted {
+        return Ok(webhook.delivered);
+    }
+    let progress = webhook_progress::Entity::find().first(transaction).await?;
+    let position = progress.map(|progress| progress.position);
+    Ok(position.unwrap_or_default().max(webhook.delivered))
+}

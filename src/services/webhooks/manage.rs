@@ -19,7 +19,7 @@ use sea_orm::{
 };
 use time::{Duration, OffsetDateTime};
 
-use super::{Webhooks, record::searched};
+use super::{Webhooks, find::searched};
 use crate::{
     db::{Constraint, Db, First, OnConstraint, Transaction},
     error::Error,

@@ -1,7 +1,7 @@
 //! Webhooks: the service sends events to endpoints of its users, as Standard Webhooks 1.0 specifies.
 //!
 //! Two jobs run in each process. One [searches](find_work) the event log and marks the webhooks that have
-//! something to get; a compare-and-swap of its position decides which process marks. The other [leases](lease)
+//! something to get; a compare-and-swap of its position decides which process marks. The other [leases](lease())
 //! marked webhooks and [delivers](take_turn): it reads the log from the webhook's own position, and sends one
 //! event after the other. A webhook has a position in the log and no queue, so that a slow endpoint costs no
 //! memory and no rows. Only failed deliveries wait in rows of their own.

@@ -3,7 +3,6 @@
 use entity::{
     values::EventPosition,
     webhook_deliveries::{Column, DeliveryState, Entity, Model},
-    webhook_progress,
     webhooks::{self, DisabledReason},
 };
 use sea_orm::{
@@ -14,12 +13,13 @@ use time::Duration;
 
 use super::{
     Attempt,
+    find::searched,
     lease::{Leased, held, leased_until},
     message::Ready,
     schedule,
 };
 use crate::{
-    db::{Db, First, Transaction},
+    db::{Db, Transaction},
     error::Error,
     services::now,
 };
@@ -153,22 +153,4 @@ async fn upsert(transaction: &Transaction, delivery: &Model) -> Result<(), Error
         .exec_without_returning(transaction)
         .await?;
     Ok(())
-}
-
-/// The position from which `webhook` continues when it is enabled again: that of the search, if nothing before it
-/// is for the webhook.
-pub(super) async fn searched(
-    transaction: &Transaction,
-    webhook: &webhooks::Model,
-) -> Result<EventPosition, Error> {
-    let now = webhooks::Entity::find_by_id(webhook.id)
-        .first(transaction)
-        .await?;
-    let wanted = now.map_or(webhook.wanted, |now| now.wanted);
-    if webhook.delivered < wanted {
-        return Ok(webhook.delivered);
-    }
-    let progress = webhook_progress::Entity::find().first(transaction).await?;
-    let position = progress.map(|progress| progress.position);
-    Ok(position.unwrap_or_default().max(webhook.delivered))
 }

@@ -33,7 +33,7 @@ pub fn day(fixture: &Fixture, time: &str) -> String {
     if fixture.is_postgres() {
         format!("floor(extract(epoch FROM {time}) / 86400)::integer")
     } else {
-        format!("(unixepoch({time}) / 86400)")
+        format!("(unixepoch(substr({time}, 1, 10)) / 86400)")
     }
 }
 

@@ -235,5 +235,5 @@ pub(super) async fn searched(
     }
     let progress = webhook_progress::Entity::find().first(transaction).await?;
     let position = progress.map(|progress| progress.position);
-    Ok(position.unwrap_or_default().max(webhook.delivered))
+    Ok(Ord::max(position.unwrap_or_default(), webhook.delivered))
 }

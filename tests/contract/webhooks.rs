@@ -29,7 +29,7 @@ async fn works(fixture: &Fixture, interpreter: &str, script: &str) {
     let rotated = service
         .call("POST", &rotate, Some(&ada), None)
         .await
-        .expect(200);
+        .expect(201);
     let body = json!({"title": "\u{c4}on \u{1f600}", "content": "\"quoted\"\n"});
     service.post("/posts", &ada, body).await.expect(201);
     let message = endpoint.next().await;

@@ -77,10 +77,13 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// The stored answer of a request that creates a secret, which must not be stored.
-fn withheld(keyed: idempotency::KeyedRequest, status: StatusCode) -> idempotency::Keyed<Model> {
-    keyed.answered_by(move |webhook: &Model| {
+fn withheld(keyed: idempotency::KeyedRequest) -> idempotency::Keyed<Model> {
+    keyed.answered_by(|webhook: &Model| {
         let location = format!("/webhooks/{}", webhook.id);
-        Ok(StoredAnswer::withheld(status.as_u16(), &location))
+        Ok(StoredAnswer::withheld(
+            StatusCode::CREATED.as_u16(),
+            &location,
+        ))
     })
 }
 
@@ -118,7 +121,7 @@ async fn create(
         selection,
         sees_all: new.everything,
     };
-    let keyed = keyed.map(|keyed| withheld(keyed, StatusCode::CREATED));
+    let keyed = keyed.map(withheld);
     let webhook = webhooks::create(&state.db, &state.webhooks, new, keyed.as_ref()).await?;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/webhooks/{}", webhook.id)))
@@ -198,18 +201,18 @@ async fn delete(
 #[utoipa::path(
     post, path = "/webhooks/{id}/secret", tag = "webhooks", operation_id = "rotateWebhookSecret",
     params(Id<WebhookId>),
-    responses((status = 200, description = "The webhook, with its new secret, which is not shown again", body = Webhook, headers(("Cache-Control" = String, description = "`no-store`")))),
+    responses((status = 201, description = "The webhook, with its new secret, which is not shown again", body = Webhook, headers(("Cache-Control" = String, description = "`no-store`")))),
 )]
 async fn rotate_secret(
     session: CurrentSession,
     Id(id): Id<WebhookId>,
     Keyed(keyed): Keyed,
     state: Data<State>,
-) -> Result<Json<Webhook>, Problem> {
-    let keyed = keyed.map(|keyed| withheld(keyed, StatusCode::OK));
+) -> Result<HttpResponse, Problem> {
+    let keyed = keyed.map(withheld);
     let caller = session.identity.id;
     let webhook = webhooks::rotate_secret(&state.db, caller, id, keyed.as_ref()).await?;
-    Ok(Json(Webhook::with_secret(webhook)))
+    Ok(HttpResponse::Created().json(Webhook::with_secret(webhook)))
 }
 
 /// Send a test to a webhook

@@ -38,6 +38,14 @@ async fn every_post_can_be_repeated(fixture: Fixture) {
     }
     assert_eq!(
         accepting,
-        ["/posts", "/posts/bulk", "/tokens", "/users", "/vote"]
+        [
+            "/posts",
+            "/posts/bulk",
+            "/tokens",
+            "/users",
+            "/vote",
+            "/webhooks",
+            "/webhooks/{id}/secret",
+        ]
     );
 }

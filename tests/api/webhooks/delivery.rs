@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::{POSTS, create, deliveries, execute, wait_for_states};
-use crate::harness::{
-    Fixture, apply, behaviour,
-    endpoint::{Endpoint, Reply},
-    service::Service,
+use crate::{
+    events::numbered,
+    harness::{
+        Fixture, apply, behaviour,
+        endpoint::{Endpoint, Reply},
+        service::Service,
+    },
 };
 
 #[apply(behaviour)]
@@ -16,6 +19,8 @@ async fn an_endpoint_gets_signed_events(fixture: Fixture) {
     let service = fixture.serve().await;
     let ada = service.user("ada").await;
     service.new_post(&ada, "Before").await;
+    // Otherwise its event may get a position after the creation of the webhook.
+    numbered(&fixture).await;
     let mut endpoint = Endpoint::start().await;
     let webhook = create(&service, &ada, &endpoint, json!({"kinds": POSTS})).await;
     assert!(webhook.secret.starts_with("whsec_"));
@@ -79,6 +84,7 @@ async fn filters_select_events(fixture: Fixture) {
     let service = fixture.serve().await;
     let (ada, bob) = (service.user("ada").await, service.user("bob").await);
     let first = service.new_post(&ada, "First").await;
+    numbered(&fixture).await;
     let mut of_bob = Endpoint::start().await;
     let mut of_first = Endpoint::start().await;
     let mut with_tag = Endpoint::start().await;
@@ -138,7 +144,7 @@ async fn a_replaced_secret_signs_for_another_day(fixture: Fixture) {
     let path = format!("{}/secret", webhook.path);
     let rotate = async || {
         let rotated = service.call("POST", &path, Some(&ada), None).await;
-        let rotated = rotated.expect(200).json();
+        let rotated = rotated.expect(201).json();
         rotated["secret"].as_str().unwrap().to_owned()
     };
     let second = rotate().await;

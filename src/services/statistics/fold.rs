@@ -53,9 +53,9 @@ pub async fn fold(db: &Db) -> Result<bool, Error> {
     }
     // Both take turns: neither waits for the end of the other.
     if phase(&progress.state) != Phase::Begin && progress.state.position < progress.last {
-        follow(db, &progress).await?;
+        let has_more = follow(db, &progress).await?;
         if !is_rebuilding {
-            return Ok(true);
+            return Ok(has_more);
         }
     }
     if is_rebuilding {
@@ -64,14 +64,16 @@ pub async fn fold(db: &Db) -> Result<bool, Error> {
     Ok(is_rebuilding)
 }
 
-/// Folds the next page of the log, or the next posts of a user.
-async fn follow(db: &Db, progress: &Progress) -> Result<(), Error> {
+/// Folds the next page of the log, or the next posts of a user. Returns whether the log had more events when the
+/// page was read. Those that came since wait, so that they are written together.
+async fn follow(db: &Db, progress: &Progress) -> Result<bool, Error> {
     let mut page = read(db, progress.state.position, progress.last, &KINDS).await?;
     if let Some(place) = page.events.iter().position(changes_all_posts) {
         if place == 0
             && let Some(event) = page.events.first()
         {
-            return posts_of_user(db, progress, event).await;
+            posts_of_user(db, progress, event).await?;
+            return Ok(true);
         }
         if let Some(event) = page.events.get(place) {
             page.end = event.position.before();
@@ -84,8 +86,9 @@ async fn follow(db: &Db, progress: &Progress) -> Result<(), Error> {
     for event in &page.events {
         step.add(event);
     }
+    let has_more = step.next.position < progress.last;
     run(db, step).await?;
-    Ok(())
+    Ok(has_more)
 }
 
 /// Whether an event hides or shows all posts of a user.

@@ -6,6 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::{
     SettingsReader,
+    parse::items,
     settings::{
         MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, RATE_LIMIT_REQUESTS, RATE_LIMIT_SIGN_IN,
         RATE_LIMIT_SIGN_IN_ACCOUNT, RATE_LIMIT_SIGN_UP, RATE_LIMIT_WRITES, TRUSTED_PROXIES,
@@ -120,11 +121,7 @@ fn rate(text: &str) -> Result<Option<Rate>, String> {
 }
 
 pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|network| !network.is_empty())
-        .map(network)
-        .collect()
+    items(text).map(network).collect()
 }
 
 /// Parses an address or a network. An IPv4-mapped IPv6 network becomes an IPv4 network.

@@ -141,13 +141,18 @@ pub(super) fn key_file(path: &str) -> Result<Option<Keys>, String> {
     Keys::from_pem(&pem).map(Some)
 }
 
+/// The items of a comma-separated list, without empty ones.
+pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+}
+
 pub(super) fn origins(text: &str) -> Result<Origins, String> {
     if text == "*" {
         return Ok(Origins::Any);
     }
-    text.split(',')
-        .map(str::trim)
-        .filter(|origin| !origin.is_empty())
+    items(text)
         .map(origin)
         .collect::<Result<_, _>>()
         .map(Origins::These)

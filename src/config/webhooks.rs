@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use super::{
     SettingsReader,
     limits::networks,
-    parse::boolean,
+    parse::{boolean, items},
     settings::{WEBHOOK_ALLOW_HTTP, WEBHOOK_ALLOWED_HOSTS, WEBHOOK_ALLOWED_NETWORKS},
 };
 
@@ -48,12 +48,6 @@ impl WebhookSettings {
             networks: networks?,
         })
     }
-}
-
-fn items(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
 }
 
 fn hosts(text: &str) -> Result<Vec<HostPattern>, String> {

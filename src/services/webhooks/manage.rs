@@ -91,8 +91,9 @@ pub struct Changes {
 /// have the secret.
 ///
 /// # Errors
-/// [`Error::WebhookUrlRefused`]; [`Error::RoleNeeded`] if only an admin may create it; [`Error::WebhookLimit`] if the user has 10, or all users have 10,000 that are enabled; [`Error::InvalidToken`] if the session
-/// has ended; [`Error::IdempotencyKeyInUse`].
+/// [`Error::WebhookUrlRefused`]; [`Error::RoleNeeded`] if only an admin may create it; [`Error::WebhookLimit`] if
+/// the user has 10, or all users have 10,000 that are enabled; [`Error::InvalidToken`] if the session has ended;
+/// [`Error::IdempotencyKeyInUse`].
 pub async fn create(
     db: &Db,
     webhooks: &Webhooks,

@@ -37,6 +37,8 @@ const TURN_TIME: Duration = Duration::from_secs(10);
 const ROWS: u64 = 100;
 /// Time after which events that were read are read again: the owner gets what they may see at the delivery.
 const FRESH: Duration = Duration::from_secs(1);
+/// Time between two renewals of the lease while nothing is delivered.
+const RENEWAL: Duration = Duration::from_secs(1);
 /// Deliveries of a webhook that wait to be tried again. While there are more, it gets no new events.
 const MAX_PENDING: u64 = 100;
 
@@ -104,7 +106,7 @@ impl Turn {
         while Instant::now() < end && self.may_go_on() && !stop.is_cancelled() {
             let is_held = match self.next().await? {
                 Step::End => break,
-                Step::NextPage if renewed.elapsed() < FRESH => true,
+                Step::NextPage if renewed.elapsed() < RENEWAL => true,
                 Step::NextPage => {
                     renewed = Instant::now();
                     renew(&self.db, &self.leased).await?

@@ -1,7 +1,7 @@
 // Moderation on examples/web. Used by web.mjs.
 import assert from 'node:assert/strict';
 import { checked } from './web-pictures.mjs';
-import { click, focused, gone, hold, open, post, sees, seesHeading, seesNotice, signOut, step, view } from './web-steps.mjs';
+import { api, click, focused, gone, hold, open, post, sees, seesHeading, seesNotice, signOut, step, view } from './web-steps.mjs';
 import { enter, newUser, send } from './web-users.mjs';
 
 const row = (page, name) => page.getByRole('main').getByRole('listitem').filter({ has: page.getByRole('link', { name, exact: true }) });
@@ -79,6 +79,12 @@ export async function moderation(page, admin) {
   await click(page, 'link', 'More looms for sale');
   await seesHeading(page, 'More looms for sale');
   await click(page, 'button', 'Delete “More looms for sale”');
+  // The event that the post is gone arrives before the response.
+  await page.route((url) => url.href.startsWith(`${api}/posts/`), async (route) => {
+    const response = await route.fetch();
+    await gone(page.getByRole('dialog'));
+    await route.fulfill({ response });
+  }, { times: 1 });
   await giveReason(page, '', 'Delete');
   await seesHeading(page, 'Posts');
   await seesNotice(page, 'Deleted “More looms for sale”.');

@@ -6,22 +6,29 @@ import { ask } from './confirm';
 
 /**
  * Asks for a reason in a dialog and runs `action`, with errors in the dialog. `danger` marks its button. Resolves to
- * the result, or to nothing if the user cancelled.
+ * the result, or to nothing if the user cancelled. A view that opens meanwhile closes the dialog, and the action goes
+ * on: the event of a deletion can arrive before its response.
  */
 async function withReason<T>(question: string, consequence: string, label: string, danger: boolean, action: (reason: string) => Promise<T>): Promise<T | undefined> {
-  let result: T | undefined;
+  let running: Promise<T> | undefined;
   await ask(question, consequence, (done) =>
     form({
       fields: [{ name: 'reason', label: 'Reason', type: 'area', hint: 'At most 500 characters. Admins see it in the audit log.' }],
       buttons: [label],
       kind: danger ? 'danger' : 'primary',
       submit: async ({ reason }) => {
-        result = await action(reason);
+        running = action(reason);
+        try {
+          await running;
+        } catch (failure) {
+          running = undefined;
+          throw failure;
+        }
         done();
       },
     }),
   );
-  return result;
+  return running;
 }
 
 /** For staff: deletes a post of another user. Resolves to true if it was deleted. */

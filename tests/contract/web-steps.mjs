@@ -25,6 +25,8 @@ export const open = (page, path) => page.goto(new URL(path, page.url()).href);
 
 /** Opens the link of the header's menu. */
 export async function view(page, link, heading = link) {
+  // A view that is still opening closes the menu.
+  await page.locator('main:not([aria-busy])').waitFor();
   await page.getByRole('banner').locator('summary').click();
   await click(page.getByRole('banner'), 'link', link);
   await seesHeading(page, heading);

@@ -74,7 +74,7 @@ function actionsOf(post: Post, card?: HTMLElement): HTMLElement[] {
 async function moderate(post: Post, card?: HTMLElement): Promise<void> {
   if (!(await deleteWithReason(post))) return;
   if (card) removeRow(card, 'a');
-  else if (location.pathname === `/posts/${post.id}`) await navigate('/');
+  else await navigate('/');
   notify(`Deleted “${post.title}”.`);
 }
 

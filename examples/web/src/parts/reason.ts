@@ -18,12 +18,10 @@ async function withReason<T>(question: string, consequence: string, label: strin
       kind: danger ? 'danger' : 'primary',
       submit: async ({ reason }) => {
         running = action(reason);
-        try {
-          await running;
-        } catch (failure) {
+        await running.catch((failure) => {
           running = undefined;
           throw failure;
-        }
+        });
         done();
       },
     }),

@@ -23,11 +23,15 @@ export const pathOf = (page) => page.evaluate(() => location.pathname + location
 /** Opens a path of the page, as a URL that someone types. */
 export const open = (page, path) => page.goto(new URL(path, page.url()).href);
 
-/** Opens the link of the header's menu. */
-export async function view(page, link, heading = link) {
-  // A view that is still opening closes the menu.
+/** Opens the header's menu. A view that is still opening would close it. */
+async function openMenu(page) {
   await page.locator('main:not([aria-busy])').waitFor();
   await page.getByRole('banner').locator('summary').click();
+}
+
+/** Opens the link of the header's menu. */
+export async function view(page, link, heading = link) {
+  await openMenu(page);
   await click(page.getByRole('banner'), 'link', link);
   await seesHeading(page, heading);
 }
@@ -52,7 +56,7 @@ export async function join(page, name) {
 }
 
 export async function signOut(page) {
-  await page.getByRole('banner').locator('summary').click();
+  await openMenu(page);
   await click(page, 'button', 'Sign out');
   await seesHeading(page, 'Sign in');
 }

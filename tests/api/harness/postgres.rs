@@ -242,12 +242,20 @@ impl Installed {
             .build()
             .expect("no runtime");
         let deadline = Instant::now() + Duration::from_secs(30);
+        // While connections are refused, the pool tries again until this time has passed.
+        let options = sea_orm::ConnectOptions::new(self.url())
+            .acquire_timeout(Duration::from_millis(500))
+            .to_owned();
         let mut process = self.spawn();
         while runtime
-            .block_on(sea_orm::Database::connect(self.url()))
+            .block_on(sea_orm::Database::connect(options.clone()))
             .is_err()
         {
-            assert!(Instant::now() < deadline, "PostgreSQL did not get ready");
+            assert!(
+                Instant::now() < deadline,
+                "PostgreSQL did not get ready:\n{}",
+                fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+            );
             std::thread::sleep(Duration::from_millis(50));
             // After a crash it refuses to start until the processes of the last server have ended.
             if process.try_wait().is_ok_and(|ended| ended.is_some()) {

@@ -24,7 +24,7 @@ export const pathOf = (page) => page.evaluate(() => location.pathname + location
 export const open = (page, path) => page.goto(new URL(path, page.url()).href);
 
 /** Opens the header's menu. A view that is still opening would close it. */
-async function openMenu(page) {
+export async function openMenu(page) {
   await page.locator('main:not([aria-busy])').waitFor();
   await page.getByRole('banner').locator('summary').click();
 }

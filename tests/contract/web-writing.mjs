@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { DRAFT, POSTS } from './web-content.mjs';
 import { checked } from './web-pictures.mjs';
-import { api, click, focused, gone, hold, open, pathOf, post, request, sees, seesAlert, seesHeading, seesNotice, send, signOut, status, step, storedSession, write } from './web-steps.mjs';
+import { api, click, focused, gone, hold, open, openMenu, pathOf, post, request, sees, seesAlert, seesHeading, seesNotice, send, signOut, status, step, storedSession, write } from './web-steps.mjs';
 
 /** Expects a signed-in user and no posts. Ends with the posts of ada. */
 export async function newPosts(page) {
@@ -208,7 +208,7 @@ export async function deletions(page) {
   const kept = await hold(page, 'DELETE', fourth);
   await click(page, 'button', `Delete “${title}”`);
   await seesHeading(page, 'Posts');
-  await page.getByRole('banner').locator('summary').click();
+  await openMenu(page);
   await click(page, 'button', 'Sign out');
   await kept.fail();
   await seesAlert(page, `“${title}” is not deleted. The database cannot be reached.`);

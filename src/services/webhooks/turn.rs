@@ -11,13 +11,16 @@ use entity::{
     webhook_deliveries::{Column, Entity, Model},
     webhooks,
 };
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Query,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Webhooks,
     find::reader_of,
-    lease::{Leased, release, renew},
+    lease::{Leased, held, release, renew},
     message::{RESET, Ready, told_at},
     record::{record, withdraw},
     remove::delete_beyond_limit,
@@ -133,10 +136,18 @@ impl Turn {
     }
 
     async fn next(&mut self) -> Result<Step, Error> {
-        let id = self.leased.webhook.id;
+        let Leased { webhook, name, .. } = &self.leased;
+        let id = webhook.id;
         let of_webhook = || Entity::find().filter(Column::WebhookId.eq(id));
+        // A request for another delivery ends the lease. The next turn delivers it, not this one too.
+        let is_held = Query::select()
+            .column(webhooks::Column::Id)
+            .from(webhooks::Entity)
+            .cond_where(held(id, name))
+            .take();
         let due = of_webhook()
             .filter(Column::NextAttemptAt.lte(now()))
+            .filter(Column::WebhookId.in_subquery(is_held))
             .order_by_asc(Column::Position)
             .limit(1);
         if let Some(delivery) = due.first(self.db.read()).await? {

@@ -111,6 +111,8 @@ pub fn build(
                 let socket = SockRef::from(&tcp);
                 let _ = socket.set_tcp_user_timeout(Some(ACKNOWLEDGE_TIMEOUT));
                 let _ = socket.set_send_buffer_size(SEND_BUFFER);
+                // Otherwise an event waits until the client acknowledges the one before, often for 40 ms.
+                let _ = socket.set_tcp_nodelay(true);
                 let stream = Stream::new(tcp, Rc::clone(&activity));
                 // Boxed, because the futures around it would contain it four times: 8 kB a connection.
                 (

@@ -25,7 +25,7 @@ const BUSY_PERIOD: Duration = Duration::from_millis(50);
 /// See [`BUSY_PERIOD`].
 const BUSY: Duration = Duration::from_secs(10);
 /// Minimum time between two looks. Further commits of that time share one.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(20);
 /// Time between two removals of old events.
 const REMOVAL_PERIOD: Duration = Duration::from_mins(1);
 

@@ -34,8 +34,6 @@ const LOCK: &str = "SELECT set_config('idle_in_transaction_session_timeout', '2s
         pg_advisory_xact_lock('event_outbox'::regclass::oid::bigint)::text,
         CASE WHEN is_called THEN last_value ELSE 0 END AS last_id
     FROM event_outbox_id_seq";
-const TRANSACTIONS: &str = "SELECT pg_current_xact_id()::text::bigint AS own,
-        pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running";
 const MOVE: &str = "WITH first AS (
         SELECT id, sum(cardinality(subject_ids)) OVER (ORDER BY id) - cardinality(subject_ids) AS before
         FROM (SELECT id, subject_ids FROM event_outbox WHERE id > $1 ORDER BY id LIMIT $2) AS oldest
@@ -52,7 +50,9 @@ const MOVE: &str = "WITH first AS (
         ORDER BY taken.id, place
         RETURNING 1
     )
-    SELECT (SELECT count(*) FROM first) < $2
+    SELECT pg_current_xact_id()::text::bigint AS own,
+        pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
+        (SELECT count(*) FROM first) < $2
         AND (SELECT count(*) FROM first) = (SELECT count(*) FROM taken) AS is_all";
 
 /// The outbox of a database.
@@ -154,13 +154,12 @@ async fn is_empty(db: &Db, empty: i64) -> Result<bool, Error> {
 
 async fn move_rows(transaction: &Transaction, after: i64) -> Result<(Moved, Now), Error> {
     let last_id = one(transaction, LOCK, []).await?.try_get("", "last_id")?;
-    let numbers = one(transaction, TRANSACTIONS, []).await?;
+    let moved = one(transaction, MOVE, [after, ROWS, EVENTS]).await?;
     let now = Now {
         last_id,
-        own: numbers.try_get("", "own")?,
-        oldest_running: numbers.try_get("", "oldest_running")?,
+        own: moved.try_get("", "own")?,
+        oldest_running: moved.try_get("", "oldest_running")?,
     };
-    let moved = one(transaction, MOVE, [after, ROWS, EVENTS]).await?;
     let moved = Moved {
         is_all: moved.try_get("", "is_all")?,
     };

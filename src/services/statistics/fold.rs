@@ -14,7 +14,7 @@ use super::{
     step::{Step, post, user},
     write::run,
 };
-use crate::{db::Db, error::Error};
+use crate::{db::Db, error::Error, services::now};
 
 /// Maximum number of old rows that one step removes.
 const OLD_ROWS: u64 = 1_000;
@@ -34,11 +34,25 @@ const KINDS: [EventKind; 11] = [
     EventKind::UserDeleted,
 ];
 
-/// Takes the next step. Returns whether there may be more to do.
+/// The age from which events make a backlog old.
+const OLD: time::Duration = time::Duration::minutes(5);
+
+/// What remains to be folded after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backlog {
+    /// Nothing of what the step saw.
+    Empty,
+    /// About this many events of the last five minutes.
+    Recent(u64),
+    /// Older events, or the statistics are not complete.
+    Old,
+}
+
+/// Takes the next step.
 ///
 /// # Errors
 /// [`Error::Unavailable`]. The next call continues.
-pub async fn fold(db: &Db) -> Result<bool, Error> {
+pub async fn fold(db: &Db) -> Result<Backlog, Error> {
     let progress = Progress::read(db).await?;
     let is_rebuilding = phase(&progress.state) != Phase::Complete;
     if phase(&progress.state) != Phase::Begin && progress.has_lost_events() {
@@ -49,31 +63,33 @@ pub async fn fold(db: &Db) -> Result<bool, Error> {
         let mut next = progress.state;
         next.phase = Phase::Begin as i32;
         run(db, Step::to(next)).await?;
-        return Ok(true);
+        return Ok(Backlog::Old);
     }
     // Both take turns: neither waits for the end of the other.
     if phase(&progress.state) != Phase::Begin && progress.state.position < progress.last {
-        let has_more = follow(db, &progress).await?;
+        let backlog = follow(db, &progress).await?;
         if !is_rebuilding {
-            return Ok(has_more);
+            return Ok(backlog);
         }
     }
-    if is_rebuilding {
-        rebuild(db, Progress::read(db).await?).await?;
+    if !is_rebuilding {
+        return Ok(Backlog::Empty);
     }
-    Ok(is_rebuilding)
+    rebuild(db, Progress::read(db).await?).await?;
+    Ok(Backlog::Old)
 }
 
-/// Folds the next page of the log, or the next posts of a user. Returns whether the log had more events when the
-/// page was read. Those that came since wait, so that they are written together.
-async fn follow(db: &Db, progress: &Progress) -> Result<bool, Error> {
+/// Folds the next page of the log, or the next posts of a user. Events that came since the page was read are not
+/// in the backlog: they wait, so that they are written together.
+async fn follow(db: &Db, progress: &Progress) -> Result<Backlog, Error> {
     let mut page = read(db, progress.state.position, progress.last, &KINDS).await?;
     if let Some(place) = page.events.iter().position(changes_all_posts) {
         if place == 0
             && let Some(event) = page.events.first()
         {
             posts_of_user(db, progress, event).await?;
-            return Ok(true);
+            // The posts of a suspended user must disappear soon.
+            return Ok(Backlog::Old);
         }
         if let Some(event) = page.events.get(place) {
             page.end = event.position.before();
@@ -86,9 +102,14 @@ async fn follow(db: &Db, progress: &Progress) -> Result<bool, Error> {
     for event in &page.events {
         step.add(event);
     }
-    let has_more = step.next.position < progress.last;
+    let rest = progress.last.get() - step.next.position.get();
+    let newest = page.events.last().map(|event| event.at);
     run(db, step).await?;
-    Ok(has_more)
+    Ok(match (u64::try_from(rest), newest) {
+        (Err(_) | Ok(0), _) => Backlog::Empty,
+        (_, Some(at)) if at < now() - OLD => Backlog::Old,
+        (Ok(rest), _) => Backlog::Recent(rest),
+    })
 }
 
 /// Whether an event hides or shows all posts of a user.

@@ -7,7 +7,10 @@ mod rebuild;
 mod servers;
 mod tags;
 
-use acclaim::{db::Db, services::statistics::fold};
+use acclaim::{
+    db::Db,
+    services::statistics::{Backlog, fold},
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 
@@ -74,7 +77,7 @@ async fn suspend(connection: &DatabaseConnection, id: i64, is_suspended: bool) {
 async fn fold_all(fixture: &Fixture) -> usize {
     let db = Db::open(&fixture.database()).await.expect("not opened");
     let mut steps = 0;
-    while fold(&db).await.expect("not folded") {
+    while fold(&db).await.expect("not folded") != Backlog::Empty {
         steps += 1;
     }
     steps

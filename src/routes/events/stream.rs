@@ -1,8 +1,8 @@
 //! A stream of events: Server-Sent Events (HTML, section 9.2).
 
-use std::{collections::VecDeque, future::pending, ops::Range, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, future::pending, ops::Range, time::Duration};
 
-use actix_web::web::{Bytes, BytesMut};
+use actix_web::web::Bytes;
 use entity::values::EventPosition;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -102,22 +102,23 @@ impl Stream {
         }
     }
 
+    /// The rare parts are boxed: a stream that waits does not carry their state.
     async fn more(&mut self) -> Result<Bytes, End> {
         let heartbeat = Instant::now() + HEARTBEAT;
         if !std::mem::replace(&mut self.is_checked, true) {
             // The credential may have ended between its check and the subscription.
-            self.check_identity().await?;
+            Box::pin(self.check_identity()).await?;
         }
         loop {
             if !self.with_posts.is_empty() {
-                let bytes = self.next_with_post().await?;
+                let bytes = Box::pin(self.next_with_post()).await?;
                 if !bytes.is_empty() {
                     return Ok(bytes);
                 }
                 continue;
             }
             if self.position < self.known {
-                let bytes = self.read_log().await?;
+                let bytes = Box::pin(self.read_log()).await?;
                 if !bytes.is_empty() {
                     return Ok(bytes);
                 }
@@ -181,7 +182,7 @@ impl Stream {
 
     async fn batch(&mut self, batch: &Batch) -> Result<Bytes, End> {
         if batch.end < batch.after {
-            self.check_identity().await?;
+            Box::pin(self.check_identity()).await?;
             (self.position, self.known) = (batch.end, batch.end);
             return Ok(note("reset", batch.end).into());
         }
@@ -190,7 +191,7 @@ impl Stream {
             |event: &Event| event.actor_id == user && ACCESS_KINDS.contains(event.kind);
         // Also an event before the position: the stream may have begun at the end of the log, before it came.
         if user.is_some() && batch.events.iter().any(ends_access) {
-            self.check_identity().await?;
+            Box::pin(self.check_identity()).await?;
         }
         if batch.end <= self.position {
             return Ok(Bytes::new());
@@ -210,21 +211,21 @@ impl Stream {
     fn deliver<'a>(&mut self, new: impl Iterator<Item = &'a Event>, end: EventPosition) -> Bytes {
         let reader = &self.reader;
         let told = new.filter_map(|event| Some((event, reader.told(event)?)));
-        let mut bytes = BytesMut::new();
+        let mut frames = Vec::new();
         if reader.with_posts {
             self.with_posts.extend(told.map(|(_, told)| told));
         } else {
-            for (event, told) in told {
-                let bytes_of = || Box::from(frame(&types::Event::of(&told, None)).into_bytes());
+            frames.extend(told.map(|(event, told)| {
+                let bytes = || frame(&types::Event::of(&told, None)).into_bytes();
                 if told.is_shared {
-                    bytes.extend_from_slice(event.shared.get_or_init(bytes_of));
+                    Cow::from(&**event.shared.get_or_init(|| bytes().into()))
                 } else {
-                    bytes.extend_from_slice(&bytes_of());
+                    Cow::from(bytes())
                 }
-            }
+            }));
         }
         self.position = end;
-        bytes.freeze()
+        frames.concat().into()
     }
 
     /// The next event with its post. One at a time: a post has up to 160 kB, and the client may not take it.

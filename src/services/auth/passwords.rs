@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use allocator_api2::{alloc::System, vec::Vec as AllocatedVec};
 use argon2::{
     Algorithm, Argon2, Block, Params, Version,
     password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt},
@@ -151,6 +152,9 @@ const NICENESS: i32 = 5;
 
 /// A thread that is idle for this long frees its memory.
 const IDLE: Duration = Duration::from_secs(2);
+/// The memory of a thread. mimalloc would keep it in an idle process.
+type Memory = AllocatedVec<Block, System>;
+
 /// Minimum size of the allocation for a thread's memory. Only what a hash uses of it is backed by memory.
 ///
 /// Above 32 MiB, glibc always maps an allocation by itself (`mallopt(3)`, `M_MMAP_THRESHOLD`), and so
@@ -163,7 +167,7 @@ fn run_jobs(queue: &Receiver<Job>, waits: Option<&Histogram>) {
     // Affects only this thread on Linux. Raising the niceness cannot fail.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICENESS);
-    let mut memory = Vec::new();
+    let mut memory = Memory::new_in(System);
     loop {
         let Job {
             password,
@@ -172,7 +176,7 @@ fn run_jobs(queue: &Receiver<Job>, waits: Option<&Histogram>) {
         } = match queue.recv_timeout(IDLE) {
             Ok(job) => job,
             Err(RecvTimeoutError::Timeout) => {
-                memory = Vec::new();
+                memory = Memory::new_in(System);
                 continue;
             }
             Err(RecvTimeoutError::Disconnected) => return,
@@ -207,7 +211,7 @@ fn params() -> Params {
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
-fn hash(password: &[u8], memory: &mut Vec<Block>) -> Result<PasswordHash, Failure> {
+fn hash(password: &[u8], memory: &mut Memory) -> Result<PasswordHash, Failure> {
     let salt = Salt::generate();
     let output = digest(
         password,
@@ -227,11 +231,7 @@ fn hash(password: &[u8], memory: &mut Vec<Block>) -> Result<PasswordHash, Failur
     Ok(PasswordHash(phc.to_string()))
 }
 
-fn verify(
-    password: &[u8],
-    stored: &PasswordHash,
-    memory: &mut Vec<Block>,
-) -> Result<bool, Failure> {
+fn verify(password: &[u8], stored: &PasswordHash, memory: &mut Memory) -> Result<bool, Failure> {
     let phc = Phc::new(&stored.0)?;
     let (Some(salt), Some(expected)) = (&phc.salt, &phc.hash) else {
         return Ok(false);
@@ -256,11 +256,11 @@ fn digest(
     params: Params,
     version: Version,
     algorithm: Algorithm,
-    memory: &mut Vec<Block>,
+    memory: &mut Memory,
 ) -> Result<Output, Failure> {
     // A stored hash may have other parameters than new ones.
     if memory.len() < params.block_count() {
-        *memory = Vec::new();
+        *memory = Memory::new_in(System);
         memory.reserve(params.block_count().max(MIN_ALLOCATION / Block::SIZE));
         memory.resize(params.block_count(), Block::default());
     }

@@ -107,8 +107,9 @@ async fn follow(db: &Db, progress: &Progress) -> Result<Backlog, Error> {
     run(db, step).await?;
     Ok(match (u64::try_from(rest), newest) {
         (Err(_) | Ok(0), _) => Backlog::Empty,
-        (_, Some(at)) if at < now() - OLD => Backlog::Old,
-        (Ok(rest), _) => Backlog::Recent(rest),
+        (Ok(rest), Some(at)) if at > now() - OLD => Backlog::Recent(rest),
+        // A page without an event that counts has no known age, and took no time.
+        (Ok(_), _) => Backlog::Old,
     })
 }
 

@@ -34,7 +34,7 @@ const KINDS: [EventKind; 11] = [
     EventKind::UserDeleted,
 ];
 
-/// The age from which events make a backlog old.
+/// The age from which events make a backlog old. On PostgreSQL their time is that of the database.
 const OLD: time::Duration = time::Duration::minutes(5);
 
 /// What remains to be folded after a step.
@@ -42,9 +42,14 @@ const OLD: time::Duration = time::Duration::minutes(5);
 pub enum Backlog {
     /// Nothing of what the step saw.
     Empty,
-    /// About this many events of the last five minutes.
-    Recent(u64),
-    /// Older events, or the statistics are not complete.
+    /// Positions after an event of the last five minutes.
+    Recent {
+        /// The positions that the step passed.
+        folded: u64,
+        /// Those that remain.
+        rest: u64,
+    },
+    /// Positions after an older event, or the statistics are not complete.
     Old,
 }
 
@@ -88,7 +93,7 @@ async fn follow(db: &Db, progress: &Progress) -> Result<Backlog, Error> {
             && let Some(event) = page.events.first()
         {
             posts_of_user(db, progress, event).await?;
-            // The posts of a suspended user must disappear soon.
+            // Now that it is the turn of the event, the posts disappear soon.
             return Ok(Backlog::Old);
         }
         if let Some(event) = page.events.get(place) {
@@ -102,14 +107,16 @@ async fn follow(db: &Db, progress: &Progress) -> Result<Backlog, Error> {
     for event in &page.events {
         step.add(event);
     }
-    let rest = progress.last.get() - step.next.position.get();
-    let newest = page.events.last().map(|event| event.at);
+    let (before, after) = (progress.state.position.get(), step.next.position.get());
+    let count = |positions: i64| u64::try_from(positions).unwrap_or_default();
+    let (folded, rest) = (count(after - before), count(progress.last.get() - after));
+    let folded_at = page.events.last().map(|event| event.at);
     run(db, step).await?;
-    Ok(match (u64::try_from(rest), newest) {
-        (Err(_) | Ok(0), _) => Backlog::Empty,
-        (Ok(rest), Some(at)) if at > now() - OLD => Backlog::Recent(rest),
+    Ok(match folded_at {
+        _ if rest == 0 => Backlog::Empty,
+        Some(at) if at > now() - OLD => Backlog::Recent { folded, rest },
         // A page without an event that counts has no known age, and took no time.
-        (Ok(_), _) => Backlog::Old,
+        _ => Backlog::Old,
     })
 }
 

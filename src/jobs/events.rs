@@ -24,7 +24,8 @@ const PERIOD: Duration = Duration::from_millis(250);
 const BUSY_PERIOD: Duration = Duration::from_millis(50);
 /// See [`BUSY_PERIOD`].
 const BUSY: Duration = Duration::from_secs(10);
-/// Minimum time between two looks. Further commits of that time share one.
+/// Minimum time between two looks. Further commits of that time share one: a look costs about as much as some
+/// writes.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Time between two removals of old events.
 const REMOVAL_PERIOD: Duration = Duration::from_mins(1);

@@ -102,7 +102,7 @@ impl Stream {
         }
     }
 
-    /// The rare parts are boxed: a stream that waits does not carry their state.
+    /// Boxed, so that a stream that waits does not carry the state of the other steps.
     async fn more(&mut self) -> Result<Bytes, End> {
         let heartbeat = Instant::now() + HEARTBEAT;
         if !std::mem::replace(&mut self.is_checked, true) {

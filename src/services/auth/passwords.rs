@@ -152,15 +152,15 @@ const NICENESS: i32 = 5;
 
 /// A thread that is idle for this long frees its memory.
 const IDLE: Duration = Duration::from_secs(2);
-/// The memory of a thread. mimalloc would keep it in an idle process.
-type Memory = AllocatedVec<Block, System>;
-
 /// Minimum size of the allocation for a thread's memory. Only what a hash uses of it is backed by memory.
 ///
 /// Above 32 MiB, glibc always maps an allocation by itself (`mallopt(3)`, `M_MMAP_THRESHOLD`), and so
 /// returns it to the operating system when it is freed. A smaller one stays in the process the second
 /// time.
 const MIN_ALLOCATION: usize = 33 * 1024 * 1024;
+
+/// The memory of a thread, from the C library: mimalloc would keep it in an idle process.
+type Memory = AllocatedVec<Block, System>;
 
 /// The main function of a hashing thread.
 fn run_jobs(queue: &Receiver<Job>, waits: Option<&Histogram>) {

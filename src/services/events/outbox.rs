@@ -34,6 +34,8 @@ const LOCK: &str = "SELECT set_config('idle_in_transaction_session_timeout', '2s
         pg_advisory_xact_lock('event_outbox'::regclass::oid::bigint)::text,
         CASE WHEN is_called THEN last_value ELSE 0 END AS last_id
     FROM event_outbox_id_seq";
+/// `oldest_running` is of the snapshot from which the rows are taken. [`LOCK`] reads `last_id` before, because the
+/// transaction gets its number here.
 const MOVE: &str = "WITH first AS (
         SELECT id, sum(cardinality(subject_ids)) OVER (ORDER BY id) - cardinality(subject_ids) AS before
         FROM (SELECT id, subject_ids FROM event_outbox WHERE id > $1 ORDER BY id LIMIT $2) AS oldest

@@ -15,8 +15,8 @@ use crate::{
 /// Time between two looks at the log when all of it is folded. SQLite has one writer, so that the changes
 /// of this time are written together.
 const PERIOD: Duration = Duration::from_secs(1);
-/// The pause after a step, in times of the step. A step has pauses of its own on top, three times as long as its
-/// transaction, so that the writes get at most a sixteenth of the time.
+/// The pause after a step, in times of the step. A step itself pauses for three times as long as its transaction, so
+/// that the transactions take at most a sixteenth of the time.
 const PAUSES: u32 = 3;
 /// The same while events come faster than steps with [`PAUSES`] fold them: then the numbers are late rather than
 /// the writes slow.

@@ -11,16 +11,13 @@ use entity::{
     webhook_deliveries::{Column, Entity, Model},
     webhooks,
 };
-use sea_orm::{
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Query,
-};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Webhooks,
     find::reader_of,
-    lease::{Leased, held, release, renew},
+    lease::{Leased, release, renew},
     message::{RESET, Ready, told_at},
     record::{record, withdraw},
     remove::delete_beyond_limit,
@@ -136,18 +133,10 @@ impl Turn {
     }
 
     async fn next(&mut self) -> Result<Step, Error> {
-        let Leased { webhook, name, .. } = &self.leased;
-        let id = webhook.id;
+        let id = self.leased.webhook.id;
         let of_webhook = || Entity::find().filter(Column::WebhookId.eq(id));
-        // A request for another delivery ends the lease. The next turn delivers it, not this one too.
-        let held_webhook = Query::select()
-            .column(webhooks::Column::Id)
-            .from(webhooks::Entity)
-            .cond_where(held(id, name))
-            .take();
         let due = of_webhook()
             .filter(Column::NextAttemptAt.lte(now()))
-            .filter(Column::WebhookId.in_subquery(held_webhook))
             .order_by_asc(Column::Position)
             .limit(1);
         if let Some(delivery) = due.first(self.db.read()).await? {
@@ -163,9 +152,6 @@ impl Turn {
     }
 
     async fn next_event(&mut self) -> Result<Step, Error> {
-        let Some(wanted) = self.refresh().await? else {
-            return Ok(Step::End);
-        };
         if self.read_at.elapsed() > FRESH {
             self.told.clear();
             self.read_until = self.leased.webhook.delivered;
@@ -175,6 +161,9 @@ impl Turn {
         }
         self.leased.webhook.delivered = self.read_until;
         let Extent { before_first, last } = events::extent(&self.db).await?;
+        let Some(wanted) = self.refresh().await? else {
+            return Ok(Step::End);
+        };
         let wanted = wanted.min(last);
         if self.read_until < before_first {
             return Ok(Step::Reset(before_first));
@@ -194,12 +183,10 @@ impl Turn {
         })
     }
 
-    /// The present `wanted`, as the search goes on during the turn; `None` if the webhook is gone or changed, which
-    /// ends the lease, or if its owner is suspended. Also takes over the present role of the owner.
+    /// The present `wanted`, as the search goes on during the turn; `None` if the webhook is gone or its owner is
+    /// suspended. Also takes over the present role of the owner.
     async fn refresh(&mut self) -> Result<Option<EventPosition>, Error> {
-        let Leased { webhook, name, .. } = &self.leased;
-        let found = webhooks::Entity::find()
-            .filter(held(webhook.id, name))
+        let found = webhooks::Entity::find_by_id(self.leased.webhook.id)
             .find_also_related(users::Entity)
             .first(self.db.read())
             .await?;

@@ -170,6 +170,12 @@ pub(super) async fn release(db: &Db, leased: &Leased, takes_new: bool) -> Result
     .await
 }
 
+/// Whether the lease has not ended.
+pub(super) async fn is_held(db: &Db, leased: &Leased) -> Result<bool, Error> {
+    let webhook = Entity::find().filter(held(leased.webhook.id, &leased.name));
+    Ok(webhook.first(db.read()).await?.is_some())
+}
+
 /// Stores how far the log was read, and renews the lease. Returns false if the lease has ended.
 pub(super) async fn renew(db: &Db, leased: &Leased) -> Result<bool, Error> {
     let Leased { webhook, name, .. } = leased;

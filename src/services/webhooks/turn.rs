@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Webhooks,
     find::reader_of,
-    lease::{Leased, release, renew},
+    lease::{Leased, is_held, release, renew},
     message::{RESET, Ready, told_at},
     record::{record, withdraw},
     remove::delete_beyond_limit,
@@ -139,7 +139,13 @@ impl Turn {
             .filter(Column::NextAttemptAt.lte(now()))
             .order_by_asc(Column::Position)
             .limit(1);
-        if let Some(delivery) = due.first(self.db.read()).await? {
+        let due = due.first(self.db.read()).await?;
+        // A request for another delivery ends the lease in its transaction. The lease is read after the delivery, so
+        // that only the next turn makes it.
+        if !is_held(&self.db, &self.leased).await? {
+            return Ok(Step::End);
+        }
+        if let Some(delivery) = due {
             return Ok(Step::Again(delivery));
         }
         let pending = of_webhook().filter(Column::NextAttemptAt.is_not_null());

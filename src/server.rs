@@ -20,12 +20,11 @@ use actix_web::{
         AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
         RETRY_AFTER,
     },
-    middleware::{NormalizePath, from_fn},
+    middleware::{Next, NormalizePath, from_fn},
     web::{self, Data, ServiceConfig},
 };
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tracing_actix_web::TracingLogger;
 
 use crate::{
     config::Origins,
@@ -41,7 +40,6 @@ use crate::{
         prefer::{PREFER, PREFERENCE_APPLIED},
         rate_limit::rate_limit,
         request_id::X_REQUEST_ID,
-        trace::RequestLog,
     },
     telemetry,
 };
@@ -87,8 +85,10 @@ pub fn build(
             .wrap(from_fn(rate_limit))
             .wrap(NormalizePath::trim())
             .wrap(cors(&origins))
-            .wrap(TracingLogger::<RequestLog>::new())
-            .wrap(from_fn(envelope));
+            // Boxed, because an idle connection or stream would keep room for it: 1.3 kB.
+            .wrap(from_fn(|request, next: Next<_>| {
+                Box::pin(envelope(request, next))
+            }));
         let shutdown = shutdown.clone();
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {

@@ -11,6 +11,7 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
+use tracing::Instrument;
 
 use super::{
     Problem, RequestRecord, State,
@@ -19,11 +20,12 @@ use super::{
     problem,
     request_id::X_REQUEST_ID,
     server_span::ServerSpan,
+    trace::{log_request, request_span},
 };
 
 /// Adds `X-Request-Id` and `X-Content-Type-Options: nosniff` to every response, and `Cache-Control:
 /// no-store` unless the handler allows caching. Replaces the body of every 4xx and 5xx by problem
-/// details. Traces requests and counts open ones, until the last byte of a streamed response. Closes
+/// details. Logs and traces requests, and counts open ones, until the last byte of a streamed response. Closes
 /// the connection if the server is stopping.
 pub async fn envelope(
     request: ServiceRequest,
@@ -37,7 +39,10 @@ pub async fn envelope(
     let record = RequestRecord::begin(&request, span.as_ref().map(ServerSpan::trace_id));
     let guard = drain.begin();
     let open = OpenRequest::begin(request.request());
-    let answer = ServerSpan::around(span.as_ref(), next.call(request)).await;
+    let of_log = request_span(&record);
+    let answer = ServerSpan::around(span.as_ref(), next.call(request));
+    let answer = answer.instrument(of_log.clone()).await;
+    of_log.in_scope(|| log_request(&record, &answer));
     let mut response = answer?.map_into_boxed_body();
     response = reserve(response, open.as_ref()).await;
     let status = response.status();

@@ -25,7 +25,7 @@ pub mod route;
 pub mod server_span;
 pub mod state;
 mod success_header;
-pub mod trace;
+mod trace;
 
 pub use authentication::CurrentSession;
 pub use connections::Connections;

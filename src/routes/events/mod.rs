@@ -106,7 +106,7 @@ async fn list(
     };
     let media_type = mime::TEXT_EVENT_STREAM;
     if page::prefers(&request, &media_type) {
-        stream(&request, &state, caller, reader, after).await
+        stream(&request, state, caller, reader, after).await
     } else {
         // A page reads up to 5,000 events.
         let _place = state
@@ -184,7 +184,7 @@ fn start(extent: Extent, after: Option<EventPosition>) -> Result<Option<EventPos
 
 async fn stream(
     request: &HttpRequest,
-    state: &State,
+    state: Data<State>,
     identity: Option<Identity>,
     reader: Reader,
     after: Option<EventPosition>,
@@ -213,9 +213,7 @@ async fn stream(
         Err(error) => return Err(error.into()),
     };
     let stream = Stream {
-        db: state.db.clone(),
-        authenticator: state.authenticator.clone(),
-        drain: state.drain.clone(),
+        state,
         identity,
         reader,
         subscription,

@@ -1,19 +1,18 @@
 //! A stream of events: Server-Sent Events (HTML, section 9.2).
 
-use std::{borrow::Cow, collections::VecDeque, future::pending, ops::Range, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, ops::Range, time::Duration};
 
-use actix_web::web::Bytes;
+use actix_web::web::{Bytes, Data};
 use entity::values::EventPosition;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::types;
 use crate::{
-    db::Db,
     error::Error,
-    http::{Drain, limits::OpenStream},
+    http::{State, limits::OpenStream},
     services::{
-        auth::{Authenticator, Identity},
+        auth::Identity,
         events::{self, ACCESS_KINDS, Batch, Event, Reader, Received, Subscription, Told, Viewer},
     },
 };
@@ -31,9 +30,7 @@ const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// A stream.
 pub(super) struct Stream {
-    pub db: Db,
-    pub authenticator: Authenticator,
-    pub drain: Drain,
+    pub state: Data<State>,
     /// `None` if anonymous.
     pub identity: Option<Identity>,
     pub reader: Reader,
@@ -128,11 +125,14 @@ impl Stream {
                 continue;
             }
             let expires_at = self.expires_at();
+            let time = expires_at.map_or(heartbeat, |at| at.min(heartbeat));
             let received = tokio::select! {
-                received = timeout_at(heartbeat, self.subscription.receive()) => received.ok(),
-                () = self.drain.stopping() => return Err(End::Stop),
-                () = until(expires_at) => return Err(End::Access),
+                received = timeout_at(time, self.subscription.receive()) => received.ok(),
+                () = self.state.drain.stopping() => return Err(End::Stop),
             };
+            if expires_at.is_some_and(|at| at <= Instant::now()) {
+                return Err(End::Access);
+            }
             let bytes = match received {
                 Some(Received::Batch(batch)) => self.batch(&batch).await?,
                 Some(Received::Lagged) => return Err(End::TooSlow),
@@ -159,7 +159,7 @@ impl Stream {
 
     /// Reads a part of the log that no batch had.
     async fn read_log(&mut self) -> Result<Bytes, End> {
-        if self.drain.is_stopping() {
+        if self.state.drain.is_stopping() {
             return Err(End::Stop);
         }
         // The batches that would tell are behind what is read here.
@@ -168,10 +168,10 @@ impl Stream {
         let kinds = self.subscription.kinds();
         let page = attempt(async || {
             let _place = self.subscription.place_to_read().await;
-            events::read(&self.db.read_list(), after, last, kinds, PAGE).await
+            events::read(&self.state.db.read_list(), after, last, kinds, PAGE).await
         });
         let page = page.await?;
-        let extent = attempt(async || events::extent(&self.db).await).await?;
+        let extent = attempt(async || events::extent(&self.state.db).await).await?;
         if after < extent.before_first {
             // Events were removed before they were read.
             (self.position, self.known) = (extent.last, extent.last);
@@ -234,7 +234,7 @@ impl Stream {
             return Ok(Bytes::new());
         };
         let reader = &self.reader;
-        let delivery = attempt(async || reader.with_post(&self.db, told).await).await?;
+        let delivery = attempt(async || reader.with_post(&self.state.db, told).await).await?;
         Ok(delivery.map_or_else(Bytes::new, |delivery| {
             frame(&types::Event::from(&delivery)).into()
         }))
@@ -253,11 +253,10 @@ impl Stream {
         }
         let credential = &identity.credential;
         let read = async || {
-            let now = self
-                .authenticator
-                .identity(&self.db, credential.clone())
-                .await;
-            match now {
+            let State {
+                db, authenticator, ..
+            } = &**self.state;
+            match authenticator.identity(db, credential.clone()).await {
                 Err(Error::InvalidToken) => Ok(None),
                 now => now.map(Some),
             }
@@ -273,8 +272,10 @@ impl Stream {
         Ok(())
     }
 
-    fn expires_at(&self) -> Option<OffsetDateTime> {
-        self.identity.as_ref()?.expires_at
+    /// When the credential expires, by the clock of the timers. `None` if it does not.
+    fn expires_at(&self) -> Option<Instant> {
+        let rest = self.identity.as_ref()?.expires_at? - OffsetDateTime::now_utc();
+        Instant::now().checked_add(rest.try_into().unwrap_or_default())
     }
 }
 
@@ -296,15 +297,4 @@ async fn attempt<T>(read: impl AsyncFn() -> Result<T, Error>) -> Result<T, End> 
         sleep(ATTEMPT_PAUSE).await;
     }
     Err(End::Database)
-}
-
-/// Waits until `time`; for ever if there is none.
-async fn until(time: Option<OffsetDateTime>) {
-    match time {
-        Some(time) => {
-            let rest = (time - OffsetDateTime::now_utc()).try_into();
-            sleep(rest.unwrap_or_default()).await;
-        }
-        None => pending().await,
-    }
 }

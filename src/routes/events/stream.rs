@@ -208,24 +208,35 @@ impl Stream {
         Ok(self.deliver(new, batch.end))
     }
 
-    fn deliver<'a>(&mut self, new: impl Iterator<Item = &'a Event>, end: EventPosition) -> Bytes {
+    fn deliver<'a>(
+        &mut self,
+        mut new: impl Iterator<Item = &'a Event>,
+        end: EventPosition,
+    ) -> Bytes {
         let reader = &self.reader;
-        let told = new.filter_map(|event| Some((event, reader.told(event)?)));
-        let mut frames = Vec::new();
-        if reader.with_posts {
-            self.with_posts.extend(told.map(|(_, told)| told));
-        } else {
-            frames.extend(told.map(|(event, told)| {
-                let bytes = || frame(&types::Event::of(&told, None)).into_bytes();
-                if told.is_shared {
-                    Cow::from(&**event.shared.get_or_init(|| bytes().into()))
-                } else {
-                    Cow::from(bytes())
-                }
-            }));
+        let mut bytes = Vec::new();
+        while let Some(event) = new.next() {
+            let Some(told) = reader.told(event) else {
+                continue;
+            };
+            if reader.with_posts {
+                self.with_posts.push_back(told);
+                continue;
+            }
+            let text = || frame(&types::Event::of(&told, None)).into_bytes();
+            let part = if told.is_shared {
+                Cow::from(&**event.shared.get_or_init(|| text().into()))
+            } else {
+                Cow::from(text())
+            };
+            if bytes.is_empty() {
+                // Frames are about equally long.
+                bytes.reserve(part.len() * (1 + new.size_hint().1.unwrap_or_default()));
+            }
+            bytes.extend_from_slice(&part);
         }
         self.position = end;
-        frames.concat().into()
+        bytes.into()
     }
 
     /// The next event with its post. One at a time: a post has up to 160 kB, and the client may not take it.

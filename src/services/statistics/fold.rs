@@ -35,20 +35,15 @@ const KINDS: [EventKind; 11] = [
 ];
 
 /// The age from which events make a backlog old. On PostgreSQL their time is that of the database.
-const OLD: time::Duration = time::Duration::minutes(5);
+const OLD: time::Duration = time::Duration::minutes(1);
 
 /// What remains to be folded after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backlog {
     /// Nothing of what the step saw.
     Empty,
-    /// Positions after an event of the last five minutes.
-    Recent {
-        /// The positions that the step passed.
-        folded: u64,
-        /// Those that remain.
-        rest: u64,
-    },
+    /// Positions after an event of the last minute.
+    Recent,
     /// Positions after an older event, or the statistics are not complete.
     Old,
 }
@@ -107,14 +102,12 @@ async fn follow(db: &Db, progress: &Progress) -> Result<Backlog, Error> {
     for event in &page.events {
         step.add(event);
     }
-    let (before, after) = (progress.state.position.get(), step.next.position.get());
-    let count = |positions: i64| u64::try_from(positions).unwrap_or_default();
-    let (folded, rest) = (count(after - before), count(progress.last.get() - after));
+    let is_all = step.next.position >= progress.last;
     let folded_at = page.events.last().map(|event| event.at);
     run(db, step).await?;
     Ok(match folded_at {
-        _ if rest == 0 => Backlog::Empty,
-        Some(at) if at > now() - OLD => Backlog::Recent { folded, rest },
+        _ if is_all => Backlog::Empty,
+        Some(at) if at > now() - OLD => Backlog::Recent,
         // A page without an event that counts has no known age, and took no time.
         _ => Backlog::Old,
     })

@@ -7,7 +7,8 @@ use entity::{
     values::{EventKind, EventPosition},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait, Order, Query, SelectStatement},
 };
 use time::OffsetDateTime;
@@ -53,37 +54,41 @@ pub(super) async fn read(
     kinds: &[EventKind],
 ) -> Result<Page, Error> {
     let last = Ord::min(last, after.plus(RANGE));
+    let connection = db.read();
     let select = Entity::find()
+        .select_only()
+        .columns([
+            Column::Position,
+            Column::Kind,
+            Column::At,
+            Column::SubjectId,
+            Column::ActorId,
+        ])
         .filter(Column::Position.gt(after))
         .filter(Column::Position.lte(last))
         .filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.name())))
         .order_by_asc(Column::Position);
-    let rows = rows(db, select, EVENTS).await?;
-    let end = match rows.last() {
-        Some(row) if rows.len() as u64 == EVENTS => row.position,
+    let select = select.build(connection.get_database_backend());
+    let rows = connection.query_all_raw(page(select, EVENTS, 0)).await?;
+    let events: Result<Vec<_>, _> = rows.iter().map(event).collect();
+    let events = events?;
+    let end = match events.last() {
+        Some(event) if rows.len() as u64 == EVENTS => event.position,
         _ => last,
     };
-    let events = rows.into_iter().filter_map(|row| {
-        Some(Event {
-            position: row.position,
-            kind: row.kind.parse().ok()?,
-            at: row.at,
-            subject_id: row.subject_id,
-            actor_id: row.actor_id,
-        })
-    });
-    let events = events.collect();
     Ok(Page { events, end })
 }
 
-async fn rows<E: EntityTrait>(
-    db: &Db,
-    select: Select<E>,
-    limit: u64,
-) -> Result<Vec<E::Model>, Error> {
-    let connection = db.read();
-    let statement = page(select.build(connection.get_database_backend()), limit, 0);
-    Ok(E::find().from_raw_sql(statement).all(connection).await?)
+fn event(row: &QueryResult) -> Result<Event, DbErr> {
+    let (position, kind, at, subject_id, actor_id) = row.try_get_many_by_index()?;
+    let kind: String = kind;
+    Ok(Event {
+        position,
+        kind: kind.parse().map_err(|_| DbErr::Type(kind))?,
+        at,
+        subject_id,
+        actor_id,
+    })
 }
 
 /// Ids in ascending order.

@@ -5,7 +5,7 @@ use entity::{
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Statement,
-    sea_query::{Expr, ExprTrait, IntoIden, OnConflict, Order, Query},
+    sea_query::{Expr, ExprTrait, IntoIden, OnConflict, Query},
 };
 
 use super::{changes::Changes, state::replace, step::Step};
@@ -54,7 +54,7 @@ async fn write(transaction: &Transaction, changes: &Changes) -> Result<bool, Err
 async fn posts(transaction: &Transaction, changes: &Changes) -> Result<(), Error> {
     use post_statistics::{Column, Entity};
     let counted: Vec<_> = changes.posts.values().flatten().collect();
-    let table = ValuesTable::numbered(counted.len())
+    let table = ValuesTable::new()
         .column("post_id", counted.iter().map(|row| row.post_id))
         .column("owner_id", counted.iter().map(|row| row.owner_id))
         .column("votes", counted.iter().map(|row| row.votes))
@@ -83,7 +83,7 @@ async fn users(transaction: &Transaction, changes: &Changes) -> Result<(), Error
     if rows().next().is_none() {
         return Ok(());
     }
-    let table = ValuesTable::numbered(changes.users.len())
+    let table = ValuesTable::new()
         .column("user_id", rows().map(|row| row.user_id))
         .column("is_counted", rows().map(|row| row.is_counted))
         .column("posts", rows().map(|row| row.posts))
@@ -113,7 +113,7 @@ async fn tags(transaction: &Transaction, changes: &Changes) -> Result<(), Error>
     if changes.tags.is_empty() {
         return Ok(());
     }
-    let table = ValuesTable::numbered(changes.tags.len())
+    let table = ValuesTable::new()
         .column("tag", changes.tags.keys().cloned())
         .column("posts", changes.tags.values().copied());
     let (keys, rest) = ([Column::Tag], [Column::Posts]);
@@ -128,7 +128,7 @@ async fn votes(transaction: &Transaction, changes: &Changes) -> Result<(), Error
     let backend = transaction.get_database_backend();
     if !changes.votes.is_empty() {
         let (keys, values) = (|| changes.votes.keys(), || changes.votes.values());
-        let table = ValuesTable::numbered(changes.votes.len())
+        let table = ValuesTable::new()
             .column("post_id", keys().map(|(post, _)| *post))
             .column("day", keys().map(|(_, day)| *day))
             .column("added", values().map(|votes| votes.added))
@@ -215,7 +215,7 @@ async fn activity(transaction: &Transaction, changes: &Changes) -> Result<(), Er
     }
     if !changes.active.is_empty() {
         use user_activity::{Column, Entity};
-        let table = ValuesTable::numbered(changes.active.len())
+        let table = ValuesTable::new()
             .column("user_id", changes.active.iter().map(|(user, _)| *user))
             .column("day", changes.active.iter().map(|(_, day)| *day));
         let keys = [Column::UserId, Column::Day];
@@ -224,7 +224,7 @@ async fn activity(transaction: &Transaction, changes: &Changes) -> Result<(), Er
     if !changes.activity.is_empty() {
         use activity_days::{Column, Entity};
         let values = || changes.activity.values();
-        let table = ValuesTable::numbered(changes.activity.len())
+        let table = ValuesTable::new()
             .column("day", changes.activity.keys().copied())
             .column("active", values().map(|day| day.active))
             .column("last_active", values().map(|day| day.last_active));
@@ -248,8 +248,8 @@ async fn upsert<E: EntityTrait + Copy>(
     let values = Query::select()
         .columns(columns())
         .from_subquery(table.select(transaction.get_database_backend()), "counted")
-        // SQLite would read ON CONFLICT as a condition of a join.
-        .order_by(ValuesTable::POSITION, Order::Asc)
+        // Otherwise SQLite would read ON CONFLICT as a condition of a join.
+        .and_where(Expr::Constant(true.into()))
         .take();
     let mut on_conflict = OnConflict::columns(keys.iter().copied());
     for column in rest {

@@ -25,8 +25,8 @@ use super::{
 
 /// Adds `X-Request-Id` and `X-Content-Type-Options: nosniff` to every response, and `Cache-Control:
 /// no-store` unless the handler allows caching. Replaces the body of every 4xx and 5xx by problem
-/// details. Logs and traces requests, and counts open ones, until the last byte of a streamed response. Closes
-/// the connection if the server is stopping.
+/// details. Logs requests. Traces them and counts open ones, until the last byte of a streamed response.
+/// Closes the connection if the server is stopping.
 pub async fn envelope(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -40,11 +40,13 @@ pub async fn envelope(
     let guard = drain.begin();
     let open = OpenRequest::begin(request.request());
     let of_log = request_span(&record);
-    let answer = ServerSpan::around(span.as_ref(), next.call(request));
+    let answer = async {
+        let response = ServerSpan::around(span.as_ref(), next.call(request)).await?;
+        Ok(reserve(response.map_into_boxed_body(), open.as_ref()).await)
+    };
     let answer = answer.instrument(of_log.clone()).await;
     of_log.in_scope(|| log_request(&record, &answer));
-    let mut response = answer?.map_into_boxed_body();
-    response = reserve(response, open.as_ref()).await;
+    let mut response = answer?;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         response = problem::render(response, &record.id);

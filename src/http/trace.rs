@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use actix_web::{Error, body::MessageBody, dev::ServiceResponse};
+use actix_web::{Error, body::BoxBody, dev::ServiceResponse};
 use entity::values::UserId;
 use tracing::Span;
 
 use super::{Problem, RequestRecord};
 
 /// The span of a request, for the log. It adds the request id, and the trace id if traces are on, to every log
-/// line of the request.
+/// line until the response begins.
 pub(super) fn request_span(record: &RequestRecord) -> Span {
     let trace_id = record.trace_id.map(tracing::field::display);
     // At the highest level, no log filter drops the span and its id.
@@ -19,9 +19,9 @@ pub(super) fn request_span(record: &RequestRecord) -> Span {
 /// Logs a request that was answered by `outcome`: method, route pattern, status, milliseconds and user id.
 ///
 /// Paths, query strings and bodies are never logged, because they may contain private data.
-pub(super) fn log_request<B: MessageBody>(
+pub(super) fn log_request(
     record: &RequestRecord,
-    outcome: &Result<ServiceResponse<B>, Error>,
+    outcome: &Result<ServiceResponse<BoxBody>, Error>,
 ) {
     let response = match outcome {
         Ok(response) => response,

@@ -16,7 +16,8 @@ use crate::{
 /// of this time are written together.
 const PERIOD: Duration = Duration::from_secs(1);
 /// The pause after a step, in times of the step. A step itself pauses for three times as long as its transaction, so
-/// that the transactions take at most 1/128 of the time: under load the numbers are late rather than the writes slow.
+/// that the transactions take at most 1/128 of the time, up to [`MAX_PAUSE`]: under load the numbers are late rather
+/// than the writes slow.
 const PAUSES: u32 = 31;
 /// The same while the backlog is old.
 const SHORT_PAUSES: u32 = 3;
@@ -58,4 +59,25 @@ pub(super) async fn run(db: Db, stop: CancellationToken, runs: Runs) -> Result<(
     };
     // Drops the step that runs, which rolls back. The next start continues.
     stop.run_until_cancelled(work).await.unwrap_or(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Backlog, MAX_PAUSE, PERIOD, pause};
+
+    #[test]
+    fn an_old_backlog_has_shorter_pauses() {
+        let step = Duration::from_millis(100);
+        assert!(pause(Backlog::Recent, step) > pause(Backlog::Old, step));
+    }
+
+    #[test]
+    fn a_slow_step_is_not_followed_by_a_long_pause() {
+        let minutes = Duration::from_mins(4);
+        assert_eq!(pause(Backlog::Recent, minutes), MAX_PAUSE);
+        assert_eq!(pause(Backlog::Old, minutes), MAX_PAUSE);
+        assert_eq!(pause(Backlog::Empty, minutes), PERIOD);
+    }
 }

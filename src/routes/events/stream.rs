@@ -21,6 +21,8 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Events that are read at once, before the stream is at the end of the log.
 const PAGE: u64 = 200;
+/// Frames for which the first one makes room.
+const MORE_FRAMES: usize = 63;
 /// The pauses after which clients connect again, in milliseconds. They are spread, so that the clients of a
 /// server that stops do not come at the same time.
 const RETRY: Range<u32> = 1_000..5_000;
@@ -107,15 +109,8 @@ impl Stream {
             Box::pin(self.check_identity()).await?;
         }
         loop {
-            if !self.with_posts.is_empty() {
-                let bytes = Box::pin(self.next_with_post()).await?;
-                if !bytes.is_empty() {
-                    return Ok(bytes);
-                }
-                continue;
-            }
-            if self.position < self.known {
-                let bytes = Box::pin(self.read_log()).await?;
+            if !self.with_posts.is_empty() || self.position < self.known {
+                let bytes = Box::pin(self.catch_up()).await?;
                 if !bytes.is_empty() {
                     return Ok(bytes);
                 }
@@ -157,13 +152,21 @@ impl Stream {
         format!(": heartbeat\nid: {}\n\n", self.delivered()).into()
     }
 
-    /// Reads a part of the log that no batch had.
-    async fn read_log(&mut self) -> Result<Bytes, End> {
+    /// The next post, or a part of the log that no batch had.
+    async fn catch_up(&mut self) -> Result<Bytes, End> {
         if self.state.drain.is_stopping() {
             return Err(End::Stop);
         }
-        // The batches that would tell are behind what is read here.
+        // The batches that would tell are behind what is read here. The client may take hours for the posts of
+        // a page.
         self.check_identity().await?;
+        match self.with_posts.pop_front() {
+            Some(told) => self.with_post(told).await,
+            None => self.read_log().await,
+        }
+    }
+
+    async fn read_log(&mut self) -> Result<Bytes, End> {
         let (after, last) = (self.position, self.known);
         let kinds = self.subscription.kinds();
         let page = attempt(async || {
@@ -230,8 +233,9 @@ impl Stream {
                 Cow::from(text())
             };
             if bytes.is_empty() {
-                // Frames are about equally long.
-                bytes.reserve(part.len() * (1 + new.size_hint().1.unwrap_or_default()));
+                // Frames are about equally long, but the rest may be for other readers.
+                let more = new.size_hint().1.unwrap_or_default().min(MORE_FRAMES);
+                bytes.reserve(part.len() * (1 + more));
             }
             bytes.extend_from_slice(&part);
         }
@@ -239,11 +243,8 @@ impl Stream {
         bytes.into()
     }
 
-    /// The next event with its post. One at a time: a post has up to 160 kB, and the client may not take it.
-    async fn next_with_post(&mut self) -> Result<Bytes, End> {
-        let Some(told) = self.with_posts.pop_front() else {
-            return Ok(Bytes::new());
-        };
+    /// An event with its post. One at a time: a post has up to 160 kB, and the client may not take it.
+    async fn with_post(&self, told: Told) -> Result<Bytes, End> {
         let reader = &self.reader;
         let delivery = attempt(async || reader.with_post(&self.state.db, told).await).await?;
         Ok(delivery.map_or_else(Bytes::new, |delivery| {

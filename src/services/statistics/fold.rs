@@ -44,7 +44,7 @@ pub enum Backlog {
     Empty,
     /// Positions after an event of the last minute.
     Recent,
-    /// Positions after an older event, or the statistics are not complete.
+    /// Positions after an older event, the posts of a hidden or restored user, or the statistics are not complete.
     Old,
 }
 
@@ -83,7 +83,8 @@ pub async fn fold(db: &Db) -> Result<Backlog, Error> {
 /// in the backlog: they wait, so that they are written together.
 async fn follow(db: &Db, progress: &Progress) -> Result<Backlog, Error> {
     let mut page = read(db, progress.state.position, progress.last, &KINDS).await?;
-    if let Some(place) = page.events.iter().position(changes_all_posts) {
+    let turn = page.events.iter().position(changes_all_posts);
+    if let Some(place) = turn {
         if place == 0
             && let Some(event) = page.events.first()
         {
@@ -107,8 +108,8 @@ async fn follow(db: &Db, progress: &Progress) -> Result<Backlog, Error> {
     run(db, step).await?;
     Ok(match folded_at {
         _ if is_all => Backlog::Empty,
-        Some(at) if at > now() - OLD => Backlog::Recent,
-        // A page without an event that counts has no known age, and took no time.
+        Some(at) if turn.is_none() && at > now() - OLD => Backlog::Recent,
+        // Also if the posts of a user are next. A page without an event that counts has no known age, and took no time.
         _ => Backlog::Old,
     })
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Stream, numbered};
 use crate::harness::{
-    Fixture, apply, behaviour,
+    Fixture, apply, behaviour, insert_posts,
     process::run,
     service::{Service, User},
 };
@@ -79,6 +79,28 @@ async fn a_stream_ends_with_its_credential_on_every_server(fixture: Fixture) {
         kept.told().await,
         format!("post.created post={post} owner=1")
     );
+}
+
+/// The client reads slowly: most posts of a page are still to be sent.
+#[apply(behaviour)]
+async fn a_stream_with_posts_ends_before_the_next_post(fixture: Fixture) {
+    let service = fixture.serve().await;
+    let ada = service.user("ada").await;
+    let content = "word ".repeat(7_000);
+    insert_posts(&fixture.connect().await, ada.id, 200, &content).await;
+    numbered(&fixture).await;
+    let path = "/events?after=0&kinds=post.*&include=post";
+    let mut stream = Stream::of(&service, path, &ada).await;
+    stream.told().await;
+    service
+        .call("POST", "/logout", Some(&ada), None)
+        .await
+        .expect(204);
+    let mut posts = 1;
+    while stream.next().await.expect("ended without a word").name != "unauthorized" {
+        posts += 1;
+    }
+    assert!(posts < 200, "{posts}");
 }
 
 #[apply(behaviour)]

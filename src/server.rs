@@ -85,7 +85,7 @@ pub fn build(
             .wrap(from_fn(rate_limit))
             .wrap(NormalizePath::trim())
             .wrap(cors(&origins))
-            // Boxed, because an idle connection or stream would keep room for it: 1.3 kB.
+            // Boxed, because otherwise an idle connection or stream would keep room for it: 1.3 kB.
             .wrap(from_fn(|request, next: Next<_>| {
                 Box::pin(envelope(request, next))
             }));

@@ -39,13 +39,13 @@ pub async fn envelope(
     let record = RequestRecord::begin(&request, span.as_ref().map(ServerSpan::trace_id));
     let guard = drain.begin();
     let open = OpenRequest::begin(request.request());
-    let of_log = request_span(&record);
+    let log_span = request_span(&record);
     let answer = async {
         let response = ServerSpan::around(span.as_ref(), next.call(request)).await?;
         Ok(reserve(response.map_into_boxed_body(), open.as_ref()).await)
     };
-    let answer = answer.instrument(of_log.clone()).await;
-    of_log.in_scope(|| log_request(&record, &answer));
+    let answer = answer.instrument(log_span.clone()).await;
+    log_span.in_scope(|| log_request(&record, &answer));
     let mut response = answer?;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
@@ -96,9 +96,7 @@ async fn reserve(
         Some(reservation) => reservation,
         None if !response.request().method().is_safe() => open.exceed(size),
         None => {
-            let cause = "the budget for large responses is used up".to_owned();
-            let problem =
-                Problem::unavailable("too many large responses are being sent", Some(cause));
+            let problem = Problem::unavailable("too many large responses are being sent", None);
             return ServiceResponse::from_err(problem, response.into_parts().0);
         }
     };

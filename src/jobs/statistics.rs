@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use entity::values::EventPosition;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -16,34 +17,53 @@ use crate::{
 /// of this time are written together.
 const PERIOD: Duration = Duration::from_secs(1);
 /// The pause after a step, in times of the step. A step itself pauses for three times as long as its transaction, so
-/// that the transactions take at most 1/128 of the time, up to [`MAX_PAUSE`]: under load the numbers are late rather
-/// than the writes slow.
-const PAUSES: u32 = 31;
-/// The same while the backlog is old.
-const SHORT_PAUSES: u32 = 3;
+/// that the transactions take at most 1/16 of the time, up to [`MAX_PAUSE`].
+const PAUSES: u32 = 3;
+/// The same under load, while the backlog is recent: the numbers are late rather than the writes slow.
+const LONG_PAUSES: u32 = 31;
+/// Events a second that are a load. As many take about two percent of a processor.
+const LOAD: u128 = 1_000;
 /// Maximum pause after a step: it may have waited for a database that did not answer.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 /// Time between two removals of old days.
 const REMOVAL_PERIOD: Duration = Duration::from_hours(1);
 
-/// The pause after a step that took `took`.
-fn pause(backlog: Backlog, took: Duration) -> Duration {
-    let pause = match backlog {
-        Backlog::Empty => return PERIOD,
-        Backlog::Recent => took * PAUSES,
-        Backlog::Old => took * SHORT_PAUSES,
-    };
-    pause.min(MAX_PAUSE)
+/// The pauses between steps.
+#[derive(Default)]
+struct Pauses {
+    /// When the last step began, and the end of the log that it saw. `None` if it left no recent backlog.
+    last: Option<(Instant, EventPosition)>,
+}
+
+impl Pauses {
+    /// The pause after a step that began at `began` and took `took`.
+    fn after(&mut self, backlog: Backlog, began: Instant, took: Duration) -> Duration {
+        let last = self.last.take();
+        let pause = match backlog {
+            Backlog::Empty => return PERIOD,
+            Backlog::Old => took * PAUSES,
+            Backlog::Recent { end } => {
+                self.last = Some((began, end));
+                let is_load = last.is_some_and(|(at, before)| {
+                    let came = u128::try_from(end.get() - before.get()).unwrap_or_default();
+                    came * 1_000 > LOAD * (began - at).as_millis()
+                });
+                took * if is_load { LONG_PAUSES } else { PAUSES }
+            }
+        };
+        pause.min(MAX_PAUSE)
+    }
 }
 
 pub(super) async fn run(db: Db, stop: CancellationToken, runs: Runs) -> Result<(), Error> {
     let work = async {
+        let mut pauses = Pauses::default();
         let mut removal = Instant::now();
         loop {
             let began = Instant::now();
             let backlog = statistics::fold(&db).await?;
             runs.succeeded();
-            sleep(pause(backlog, began.elapsed())).await;
+            sleep(pauses.after(backlog, began, began.elapsed())).await;
             if removal <= Instant::now() {
                 // Old days do no harm, but without the steps no event is removed.
                 if let Err(error) = statistics::remove_old_days(&db).await {
@@ -65,19 +85,46 @@ pub(super) async fn run(db: Db, stop: CancellationToken, runs: Runs) -> Result<(
 mod tests {
     use std::time::Duration;
 
-    use super::{Backlog, MAX_PAUSE, PERIOD, pause};
+    use entity::values::EventPosition;
+    use tokio::time::Instant;
+
+    use super::{Backlog, LONG_PAUSES, MAX_PAUSE, PAUSES, PERIOD, Pauses};
+
+    const STEP: Duration = Duration::from_millis(100);
 
     #[test]
-    fn an_old_backlog_has_shorter_pauses() {
-        let step = Duration::from_millis(100);
-        assert!(pause(Backlog::Recent, step) > pause(Backlog::Old, step));
+    fn the_job_gives_way_under_load() {
+        let (mut pauses, began) = (Pauses::default(), Instant::now());
+        let mut end = EventPosition::START.plus(20_000);
+        let mut after = |second, came| {
+            end = end.plus(came);
+            pauses.after(
+                Backlog::Recent { end },
+                began + Duration::from_secs(second),
+                STEP,
+            )
+        };
+        // Nothing is known before the second step.
+        assert_eq!(after(0, 0), STEP * PAUSES);
+        assert_eq!(after(1, 900), STEP * PAUSES);
+        assert_eq!(after(2, 1_100), STEP * LONG_PAUSES);
+        assert_eq!(after(4, 2_200), STEP * LONG_PAUSES);
+        assert_eq!(after(6, 1_100), STEP * PAUSES);
+    }
+
+    #[test]
+    fn an_old_backlog_is_urgent() {
+        let (mut pauses, began) = (Pauses::default(), Instant::now());
+        assert_eq!(pauses.after(Backlog::Old, began, STEP), STEP * PAUSES);
     }
 
     #[test]
     fn a_slow_step_is_not_followed_by_a_long_pause() {
-        let minutes = Duration::from_mins(4);
-        assert_eq!(pause(Backlog::Recent, minutes), MAX_PAUSE);
-        assert_eq!(pause(Backlog::Old, minutes), MAX_PAUSE);
-        assert_eq!(pause(Backlog::Empty, minutes), PERIOD);
+        let after = |backlog| {
+            let minutes = Duration::from_mins(4);
+            Pauses::default().after(backlog, Instant::now(), minutes)
+        };
+        assert_eq!(after(Backlog::Old), MAX_PAUSE);
+        assert_eq!(after(Backlog::Empty), PERIOD);
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Events that are read at once, before the stream is at the end of the log.
 const PAGE: u64 = 200;
-/// Frames for which the first one makes room.
+/// Maximum number of further frames for which the first one reserves room.
 const MORE_FRAMES: usize = 63;
 /// The pauses after which clients connect again, in milliseconds. They are spread, so that the clients of a
 /// server that stops do not come at the same time.

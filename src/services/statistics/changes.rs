@@ -270,7 +270,8 @@ impl ComparedPost {
 /// The aliases of the columns that were counted.
 const COUNTED: [&str; 3] = ["counted_owner_id", "counted_votes", "counted_tags"];
 
-/// In one statement: the rows of a page cost more to transfer than to find.
+/// In one statement: the rows of a page cost more to transfer than to find. Without an owner there is no post, by
+/// the foreign key.
 async fn compared_posts(db: &Db, ids: &BTreeSet<PostId>) -> Result<Vec<ComparedPost>, Error> {
     use post_statistics::{Column, Entity};
     let id = || Expr::col(("looked_at", posts::Column::Id));

@@ -1,6 +1,9 @@
 //! Follows the log.
 
-use entity::{activity_days, post_statistics, posts, user_activity, values::EventKind};
+use entity::{
+    activity_days, post_statistics, posts, user_activity,
+    values::{EventKind, EventPosition},
+};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, Query},
@@ -43,7 +46,10 @@ pub enum Backlog {
     /// Nothing of what the step saw.
     Empty,
     /// Positions after an event of the last minute.
-    Recent,
+    Recent {
+        /// The end of the log that the step saw.
+        end: EventPosition,
+    },
     /// Positions after an older event, the posts of a hidden or restored user, or the statistics are not complete.
     Old,
 }
@@ -83,8 +89,8 @@ pub async fn fold(db: &Db) -> Result<Backlog, Error> {
 /// in the backlog: they wait, so that they are written together.
 async fn follow(db: &Db, progress: &Progress) -> Result<Backlog, Error> {
     let mut page = read(db, progress.state.position, progress.last, &KINDS).await?;
-    let turn = page.events.iter().position(changes_all_posts);
-    if let Some(place) = turn {
+    let next_user = page.events.iter().position(changes_all_posts);
+    if let Some(place) = next_user {
         if place == 0
             && let Some(event) = page.events.first()
         {
@@ -103,13 +109,15 @@ async fn follow(db: &Db, progress: &Progress) -> Result<Backlog, Error> {
     for event in &page.events {
         step.add(event);
     }
-    let is_all = step.next.position >= progress.last;
+    let is_at_end = step.next.position >= progress.last;
     let folded_at = page.events.last().map(|event| event.at);
     run(db, step).await?;
     Ok(match folded_at {
-        _ if is_all => Backlog::Empty,
-        Some(at) if turn.is_none() && at > now() - OLD => Backlog::Recent,
-        // Also if the posts of a user are next. A page without an event that counts has no known age, and took no time.
+        _ if is_at_end => Backlog::Empty,
+        Some(at) if next_user.is_none() && at > now() - OLD => {
+            Backlog::Recent { end: progress.last }
+        }
+        // Or the posts of a user are next. A page without an event that counts has no known age, and took no time.
         _ => Backlog::Old,
     })
 }

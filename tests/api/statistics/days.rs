@@ -27,6 +27,9 @@ async fn at(fixture: &Fixture, connection: &DatabaseConnection, at: &str, sql: &
         transaction.execute_unprepared(sql).await.expect(sql);
         format!("UPDATE event_outbox SET at = '{at}' WHERE id NOT IN (SELECT id FROM before)")
     } else {
+        // A transaction that has read cannot write any more once the job has written.
+        let lock = "UPDATE events SET at = at WHERE FALSE";
+        transaction.execute_unprepared(lock).await.unwrap();
         let backend = transaction.get_database_backend();
         let row = transaction
             .query_one_raw(sea_orm::Statement::from_string(backend, last))

@@ -33,7 +33,10 @@ const SHARED: [&str; 8] = [
 /// The modules that may use each crate. Every layer above `db` passes on the types of
 /// `entity::values`.
 const CRATES: [(&str, &[&str]); 2] = [
-    ("entity", &["cli", "routes", "http", "services", "error"]),
+    (
+        "entity",
+        &["cli", "routes", "jobs", "http", "services", "error"],
+    ),
     (
         "migration",
         &["db", "cli", "config", "services/posts/search"],

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::load::Load;
 use crate::{
     db::Db,
     error::Error,
@@ -27,6 +28,8 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Minimum time between two looks. Further commits of that time share one: a look costs about as much as some
 /// writes.
 const PAUSE: Duration = Duration::from_millis(20);
+/// The same under load. Each look also wakes every stream, and each stream sends what it gets at once.
+const LONG_PAUSE: Duration = Duration::from_millis(100);
 /// Time between two removals of old events.
 const REMOVAL_PERIOD: Duration = Duration::from_mins(1);
 
@@ -39,6 +42,7 @@ pub(super) async fn run(
 ) -> Result<(), Error> {
     let mut outbox = Outbox::default();
     let mut last_event = Instant::now();
+    let mut load = Load::default();
     loop {
         let began = Instant::now();
         // Also after the stop: the last changes of this process get their positions.
@@ -61,9 +65,11 @@ pub(super) async fn run(
         }
         let is_busy = last_event.elapsed() < BUSY;
         let period = if is_busy { BUSY_PERIOD } else { PERIOD };
+        let is_high = hub.tail().is_some_and(|end| load.is_high(began, end));
+        let pause = if is_high { LONG_PAUSE } else { PAUSE };
         let wait = async {
             let _ = timeout(period, db.committed()).await;
-            sleep_until(began + PAUSE).await;
+            sleep_until(began + pause).await;
         };
         stop.run_until_cancelled(wait).await;
     }

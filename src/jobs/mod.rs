@@ -7,6 +7,7 @@ mod erasure;
 mod events;
 mod export;
 mod last_used;
+mod load;
 mod merges;
 mod probe;
 mod rehash;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use entity::values::EventPosition;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::load::Load;
 use crate::{
     db::Db,
     error::Error,
@@ -21,8 +21,6 @@ const PERIOD: Duration = Duration::from_secs(1);
 const PAUSES: u32 = 3;
 /// The same under load, while the backlog is recent: the numbers are late rather than the writes slow.
 const LONG_PAUSES: u32 = 31;
-/// Events a second that are a load. As many take about two percent of a processor.
-const LOAD: u128 = 1_000;
 /// Maximum pause after a step: it may have waited for a database that did not answer.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 /// Time between two removals of old days.
@@ -31,25 +29,16 @@ const REMOVAL_PERIOD: Duration = Duration::from_hours(1);
 /// The pauses between steps.
 #[derive(Default)]
 struct Pauses {
-    /// When the last step began, and the end of the log that it saw. `None` if it left no recent backlog.
-    last: Option<(Instant, EventPosition)>,
+    load: Load,
 }
 
 impl Pauses {
     /// The pause after a step that began at `began` and took `took`.
     fn after(&mut self, backlog: Backlog, began: Instant, took: Duration) -> Duration {
-        let last = self.last.take();
         let pause = match backlog {
             Backlog::Empty => return PERIOD,
-            Backlog::Old => took * PAUSES,
-            Backlog::Recent { end } => {
-                self.last = Some((began, end));
-                let is_load = last.is_some_and(|(at, before)| {
-                    let came = u128::try_from(end.get() - before.get()).unwrap_or_default();
-                    came * 1_000 > LOAD * (began - at).as_millis()
-                });
-                took * if is_load { LONG_PAUSES } else { PAUSES }
-            }
+            Backlog::Recent { end } if self.load.is_high(began, end) => took * LONG_PAUSES,
+            Backlog::Recent { .. } | Backlog::Old => took * PAUSES,
         };
         pause.min(MAX_PAUSE)
     }

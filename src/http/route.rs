@@ -263,10 +263,13 @@ impl Route {
     }
 }
 
-/// Adds `routes` to a server, in order: a fixed path stands before a pattern that it fits. A GET
-/// route answers HEAD too (RFC 9110, section 9.3.2).
+/// Adds `routes` to a server: first those with a fixed path, which may fit a pattern too, then the others in
+/// order. The server tries one after the other, and a pattern takes longer. A GET route answers HEAD too
+/// (RFC 9110, section 9.3.2).
 pub fn configure(config: &mut ServiceConfig, routes: &[Route]) {
-    for (pattern, path) in paths(routes).into_iter().enumerate() {
+    let paths = paths(routes).into_iter().enumerate();
+    let (fixed, others): (Vec<_>, Vec<_>) = paths.partition(|(_, path)| !path.contains('{'));
+    for (pattern, path) in fixed.into_iter().chain(others) {
         let of_path = || routes.iter().filter(|route| route.path() == path);
         let aliases = of_path().filter_map(|route| route.alias);
         let patterns: Vec<&str> = std::iter::once(path).chain(aliases).collect();

@@ -46,7 +46,6 @@ pub fn patterns() -> Vec<String> {
 
 fn all() -> Vec<Route> {
     [
-        // Before `/users/{id}`, which also matches `/users/me`.
         account::routes(),
         export::routes(),
         import::routes(),

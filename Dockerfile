@@ -2,7 +2,8 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 
-# The dependencies, in a layer that is built again only if a manifest or Cargo.lock changes.
+# The dependencies, in a layer that is built again only if a manifest, Cargo.lock or the flags of SQLite change.
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY entity/Cargo.toml entity/
 COPY migration/Cargo.toml migration/

@@ -4,6 +4,9 @@
 //! A batch is bounded in rows, in bytes and in time. One row can fail or delay the others of its
 //! batch only for as long as [`BATCH_LIMIT`]: then they are written without it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     marker::PhantomData,
@@ -13,6 +16,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
+use tokio::runtime::Handle;
 
 use super::{
     Transaction,
@@ -71,7 +75,7 @@ pub trait BatchedWrite: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Self::Output>, Error>> + Send;
 }
 
-/// One worker's rows for `B`. Clones share them.
+/// The rows for `B` of one worker, or of all workers. Clones share them.
 pub(super) struct Batches<B: BatchedWrite>(Queues<Writes<B>>);
 
 struct Writes<B> {
@@ -104,6 +108,10 @@ impl<B: BatchedWrite> Work for Writes<B> {
 
     fn connections(&self) -> usize {
         self.pool.size()
+    }
+
+    fn runtime(&self) -> Option<Handle> {
+        self.pool.runtime()
     }
 
     fn metrics(&self) -> Option<&metrics::Batches> {

@@ -3,6 +3,7 @@
 mod autocommit;
 mod availability;
 mod batches;
+mod by_type;
 mod connection;
 mod constraint;
 mod error;
@@ -19,7 +20,6 @@ mod moment;
 mod octets;
 mod open;
 mod page;
-mod per_worker;
 mod places;
 mod pool;
 mod postgres;
@@ -56,6 +56,7 @@ use crate::error::Error;
 pub use autocommit::Autocommit;
 pub use batches::BatchedWrite;
 use batches::{Batches, LARGE, write_alone};
+use by_type::ByType;
 use connection::Options;
 pub use constraint::{Constraint, OnConstraint};
 pub use first::First;
@@ -67,7 +68,6 @@ use mode::Mode;
 pub use moment::comparable;
 pub use octets::octets;
 pub use page::{count_up_to, page, with_column};
-use per_worker::PerWorker;
 use pool::Pool;
 use replicas::Replicas;
 pub use replicas::{Position, Reader, ReplicaState, ReplicaStatistics};
@@ -109,8 +109,10 @@ pub struct Db {
     worker_pool: usize,
     /// The pools of all workers, for metrics. For PostgreSQL.
     worker_pools: WorkerPools,
-    /// The running shared reads and batches.
-    shared: PerWorker,
+    /// The running shared reads of the worker.
+    reads: ByType,
+    /// The running batches: of the worker on PostgreSQL, of all workers on SQLite.
+    batches: ByType,
     /// For writes that take long.
     turns: Turns,
     /// `None` for SQLite.
@@ -123,12 +125,13 @@ impl Db {
     ///
     /// On PostgreSQL each worker has its own pool. A socket belongs to the runtime that opened it,
     /// and a worker that stops would break the connections that others share with it. On SQLite all
-    /// workers share the one writer.
+    /// workers share the one writer and its batches: a batch of each worker would have fewer rows.
     #[must_use]
     pub fn for_worker(&self) -> Self {
         let mut db = self.clone();
-        db.shared = PerWorker::default();
+        db.reads = ByType::default();
         if let Options::Postgres(_) = self.writer.options() {
+            db.batches = ByType::default();
             db.writer = self.writer.another(self.worker_pool);
             self.worker_pools.add(&db.writer);
             db.reader = Autocommit::new(Arc::clone(&db.writer));
@@ -278,7 +281,7 @@ impl Db {
             let group = B::group(&row);
             return self.text_in_turn(group, |_| bytes, write).await;
         }
-        let batches = self.shared.get::<Batches<B>>();
+        let batches = self.batches.get::<Batches<B>>();
         let _unmerged = (bytes > 0).then(|| self.unmerged());
         retry(|| batches.write(&self.writer, Arc::clone(&row))).await
     }
@@ -294,7 +297,7 @@ impl Db {
         parameters: Q::Parameters,
         key: Q::Key,
     ) -> Result<Option<Q::Value>, Error> {
-        let flight = self.shared.get::<SingleFlight<Q>>();
+        let flight = self.reads.get::<SingleFlight<Q>>();
         let value = flight.get(self.reader.clone(), parameters, key).await;
         Ok(value?)
     }

@@ -7,8 +7,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use super::{
     Autocommit, BUSY_TIMEOUT, Db, Merges,
+    by_type::ByType,
     connection::Options,
-    per_worker::PerWorker,
     places,
     pool::Pool,
     sizes::{DEFAULT_CONNECTIONS, LONG_SNAPSHOTS, divide, workers},
@@ -100,7 +100,8 @@ impl Db {
             workers,
             worker_pool,
             worker_pools: WorkerPools::default(),
-            shared: PerWorker::default(),
+            reads: ByType::default(),
+            batches: ByType::default(),
             merges,
             replicas: None,
         }

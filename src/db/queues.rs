@@ -44,6 +44,12 @@ pub(super) trait Work: Clone + Send + Sync + 'static {
     /// The number of connections that the queries of all queues share.
     fn connections(&self) -> usize;
 
+    /// The runtime of the queries that several requests share. `None` if it has ended: then no request can wait
+    /// any more.
+    fn runtime(&self) -> Option<Handle> {
+        Handle::try_current().ok()
+    }
+
     /// Counts the queries; `None` if metrics are off.
     fn metrics(&self) -> Option<&metrics::Batches>;
 
@@ -154,11 +160,13 @@ impl<W: Work> Queues<W> {
             context: traces::current(),
             answer,
         });
-        if !queue.is_watched() {
+        if !queue.is_watched()
+            && let Some(runtime) = work.runtime()
+        {
             let alive = Arc::new(());
             queue.watcher = Arc::downgrade(&alive);
             let wake = queue.next_start();
-            tokio::spawn(self.clone().watch(work, key, wake, alive));
+            runtime.spawn(self.clone().watch(work, key, wake, alive));
         }
         Entered::Waiting(answered)
     }
@@ -191,8 +199,7 @@ impl<W: Work> Queues<W> {
     /// Starts a query for the waiting requests of `key`, if one may begin. Removes the queue if it is
     /// idle. `ended` is the index of a query that has ended.
     fn start_next(&self, work: &W, key: &W::QueueKey, ended: Option<usize>) {
-        // Without a runtime no request can wait any more.
-        let runtime = Handle::try_current();
+        let runtime = work.runtime();
         let next = {
             let mut queues = self.lock();
             let Some(queue) = queues.get_mut(key) else {
@@ -202,7 +209,7 @@ impl<W: Work> Queues<W> {
                 *began = None;
             }
             let waiting = &mut queue.waiting;
-            waiting.retain(|request| runtime.is_ok() && !request.answer.is_closed());
+            waiting.retain(|request| runtime.is_some() && !request.answer.is_closed());
             if waiting.is_empty() {
                 if queue.is_idle() && !queue.is_watched() {
                     queues.remove(key);
@@ -217,7 +224,7 @@ impl<W: Work> Queues<W> {
             (requests, self.in_flight(work.clone(), key.clone(), index))
         };
         // Not under the lock: a runtime that stops drops the query at once.
-        if let Ok(runtime) = runtime {
+        if let Some(runtime) = runtime {
             let (requests, in_flight) = next;
             if let Some(metrics) = work.metrics() {
                 let oldest = requests.iter().filter_map(|request| request.since).min();

@@ -30,7 +30,7 @@ use self::{
     replica::Replica,
 };
 use super::{
-    Autocommit, Db, Found, SharedRead, connection::Options, per_worker::PerWorker, pool::Pool,
+    Autocommit, Db, Found, SharedRead, by_type::ByType, connection::Options, pool::Pool,
     statistics::WorkerPools,
 };
 use crate::{config::ReplicaSettings, error::Error};
@@ -169,7 +169,7 @@ impl Replicas {
             }
             Db {
                 reader: Autocommit::new(pool),
-                shared: PerWorker::default(),
+                reads: ByType::default(),
                 replicas: None,
                 ..db.clone()
             }

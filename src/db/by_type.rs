@@ -1,4 +1,4 @@
-//! The state of one worker for each declared query and batch, by its type.
+//! The state of each declared query and batch, by its type.
 
 use std::{
     any::{Any, TypeId},
@@ -9,9 +9,9 @@ use std::{
 
 /// At most one value of each type. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct PerWorker(Arc<Mutex<HashMap<TypeId, Box<dyn Any + Send>>>>);
+pub(super) struct ByType(Arc<Mutex<HashMap<TypeId, Box<dyn Any + Send>>>>);
 
-impl PerWorker {
+impl ByType {
     /// A clone of the value of type `T`. The first call creates it by `Default`.
     pub(super) fn get<T: Clone + Default + Send + 'static>(&self) -> T {
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -23,8 +23,8 @@ impl PerWorker {
     }
 }
 
-impl fmt::Debug for PerWorker {
+impl fmt::Debug for ByType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PerWorker").finish_non_exhaustive()
+        f.debug_struct("ByType").finish_non_exhaustive()
     }
 }

@@ -22,7 +22,7 @@ use super::{
     Transaction,
     mode::Mode,
     pool::Pool,
-    queues::{Entered, InFlight, MAX_BATCH, Queues, Request, SLOW, Work, wait_span},
+    queues::{Entered, InFlight, MAX_BATCH, MAX_IN_FLIGHT, Queues, Request, SLOW, Work, wait_span},
     transaction::{in_one_statement, in_transaction},
 };
 use crate::{error::Error, metrics};
@@ -80,17 +80,20 @@ pub(super) struct Batches<B: BatchedWrite>(Queues<Writes<B>>);
 
 struct Writes<B> {
     pool: Arc<Pool>,
+    runtime: Option<Handle>,
     batch: PhantomData<B>,
 }
 
 impl<B: BatchedWrite> Batches<B> {
-    /// Writes `row`: at once if no batch runs, else with the next batch.
+    /// Writes `row`: at once if no batch runs, else with the next batch. That runs on `runtime`, or on the current
+    /// one.
     pub(super) async fn write(
         &self,
         pool: &Arc<Pool>,
+        runtime: Option<&Handle>,
         row: Arc<B::Row>,
     ) -> Result<B::Output, Error> {
-        let writes = Writes::new(Arc::clone(pool));
+        let writes = Writes::new(Arc::clone(pool), runtime.cloned());
         match self.0.enter(writes, (), row) {
             Entered::Started(row, _in_flight) => write_alone::<B>(pool, &row).await,
             Entered::Waiting(answered) => {
@@ -110,8 +113,17 @@ impl<B: BatchedWrite> Work for Writes<B> {
         self.pool.size()
     }
 
+    fn full_in_flight(&self) -> usize {
+        // One queue stands for those of all workers, and has as many places.
+        if self.runtime.is_some() {
+            MAX_IN_FLIGHT
+        } else {
+            1
+        }
+    }
+
     fn runtime(&self) -> Option<Handle> {
-        self.pool.runtime()
+        self.runtime.clone()
     }
 
     fn metrics(&self) -> Option<&metrics::Batches> {
@@ -305,15 +317,18 @@ async fn write_together<B: BatchedWrite>(
 }
 
 impl<B> Writes<B> {
-    fn new(pool: Arc<Pool>) -> Self {
-        let batch = PhantomData;
-        Self { pool, batch }
+    fn new(pool: Arc<Pool>, runtime: Option<Handle>) -> Self {
+        Self {
+            pool,
+            runtime,
+            batch: PhantomData,
+        }
     }
 }
 
 impl<B> Clone for Writes<B> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.pool))
+        Self::new(Arc::clone(&self.pool), self.runtime.clone())
     }
 }
 

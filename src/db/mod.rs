@@ -50,7 +50,7 @@ use std::{
 
 use futures_util::future::{Either, select};
 use sea_orm::DbBackend;
-use tokio::time::sleep;
+use tokio::{runtime::Handle, time::sleep};
 
 use crate::error::Error;
 pub use autocommit::Autocommit;
@@ -113,6 +113,9 @@ pub struct Db {
     reads: ByType,
     /// The running batches: of the worker on PostgreSQL, of all workers on SQLite.
     batches: ByType,
+    /// The runtime of the batches that several workers share: it outlives the workers, which end one after the other.
+    /// `None` on PostgreSQL: each runs on its worker.
+    batch_runtime: Option<Handle>,
     /// For writes that take long.
     turns: Turns,
     /// `None` for SQLite.
@@ -283,7 +286,8 @@ impl Db {
         }
         let batches = self.batches.get::<Batches<B>>();
         let _unmerged = (bytes > 0).then(|| self.unmerged());
-        retry(|| batches.write(&self.writer, Arc::clone(&row))).await
+        let runtime = self.batch_runtime.as_ref();
+        retry(|| batches.write(&self.writer, runtime, Arc::clone(&row))).await
     }
 
     /// Reads `key` by a query that other requests with the same parameters may share.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use migration::{Database, Servers};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use tokio::runtime::Handle;
 
 use super::{
     Autocommit, BUSY_TIMEOUT, Db, Merges,
@@ -76,6 +77,7 @@ impl Db {
             Pool::new(Options::Sqlite(writer.into()), 1),
             (workers(), 0),
             None,
+            Handle::try_current().ok(),
         )
     }
 
@@ -84,7 +86,13 @@ impl Db {
         let sizes @ (_, worker_pool) = divide(connections, workers());
         let size = worker_pool + LONG_SNAPSHOTS;
         let pool = Pool::new(Options::Postgres(servers), size);
-        Self::of_pools(Arc::clone(&pool), pool, sizes, Some(Merges::default()))
+        Self::of_pools(
+            Arc::clone(&pool),
+            pool,
+            sizes,
+            Some(Merges::default()),
+            None,
+        )
     }
 
     fn of_pools(
@@ -92,6 +100,7 @@ impl Db {
         writer: Arc<Pool>,
         (workers, worker_pool): (usize, usize),
         merges: Option<Merges>,
+        batch_runtime: Option<Handle>,
     ) -> Self {
         Self {
             reader: Autocommit::new(reader),
@@ -102,6 +111,7 @@ impl Db {
             worker_pools: WorkerPools::default(),
             reads: ByType::default(),
             batches: ByType::default(),
+            batch_runtime,
             merges,
             replicas: None,
         }

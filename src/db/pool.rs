@@ -8,9 +8,8 @@ use std::{convert::Infallible, fmt, pin::pin, sync::Arc, time::Duration};
 use deadpool::managed::{self, Object, PoolConfig, PoolError, QueueMode, TimeoutType, Timeouts};
 use futures_util::future::{Either, select};
 use opentelemetry::trace::SpanBuilder;
-use sea_orm::{ConnAcquireErr, DbBackend, DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use tokio::{
-    runtime::Handle,
     sync::{Semaphore, SemaphorePermit},
     time::{Instant, sleep, timeout},
 };
@@ -55,8 +54,6 @@ pub(super) struct Pool {
     /// The places of lists.
     pub(super) places: Places,
     repeated_reads: Semaphore,
-    /// Where the pool was made. `None` for PostgreSQL.
-    runtime: Option<Handle>,
 }
 
 impl Pool {
@@ -85,9 +82,7 @@ impl Pool {
     }
 
     fn of(manager: Manager, size: usize) -> Arc<Self> {
-        let backend = manager.options.backend();
-        let places = Places::new(backend, size);
-        let is_shared = backend == DbBackend::Sqlite;
+        let places = Places::new(manager.options.backend(), size);
         let config = PoolConfig {
             // The connection used last is used next, so that a low load keeps few of them busy.
             queue_mode: QueueMode::Lifo,
@@ -104,20 +99,12 @@ impl Pool {
             size,
             places,
             repeated_reads: Semaphore::new(size.div_ceil(CONNECTIONS_PER_REPEATED_READ)),
-            runtime: is_shared.then(Handle::try_current).and_then(Result::ok),
         })
     }
 
     /// The maximum number of connections.
     pub(super) fn size(&self) -> usize {
         self.size
-    }
-
-    /// The runtime for work on which requests of all users of the pool wait. On SQLite the workers share the pool,
-    /// and end one after the other, so it is that of the jobs. Otherwise it is the current one.
-    pub(super) fn runtime(&self) -> Option<Handle> {
-        let current = || Handle::try_current().ok();
-        self.runtime.clone().or_else(current)
     }
 
     /// What shared queries count; `None` if metrics are off.
@@ -365,8 +352,10 @@ mod tests {
         lease.connection.execute_simple(create).await.unwrap();
         lease.release(None);
         let mut lease = pool.lease().await.unwrap();
-        let statement =
-            sea_orm::Statement::from_string(DbBackend::Sqlite, "SELECT 1 FROM sqlite_master");
+        let statement = sea_orm::Statement::from_string(
+            sea_orm::DbBackend::Sqlite,
+            "SELECT 1 FROM sqlite_master",
+        );
         lease.connection.rows(&statement).await.unwrap().len()
     }
 
@@ -387,7 +376,7 @@ mod tests {
             lease.connection.execute_simple(sql).await.unwrap();
         }
         let search = sea_orm::Statement::from_string(
-            DbBackend::Sqlite,
+            sea_orm::DbBackend::Sqlite,
             "SELECT rowid FROM words WHERE words MATCH 'word*' ORDER BY rowid DESC LIMIT 1",
         );
         assert_eq!(lease.connection.rows(&search).await.unwrap().len(), 1);

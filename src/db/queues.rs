@@ -10,11 +10,13 @@ use std::{
     collections::HashMap,
     hash::Hash,
     mem,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
-use opentelemetry::{Context, KeyValue, context::FutureExt, trace::SpanBuilder};
+use futures_util::{FutureExt, future::join_all};
+use opentelemetry::{Context, KeyValue, context::FutureExt as _, trace::SpanBuilder};
 use tokio::{
     runtime::Handle,
     sync::oneshot,
@@ -32,7 +34,7 @@ pub(super) const MAX_BATCH: usize = 64;
 /// expensive rows takes about 50 ms.
 pub(super) const SLOW: Duration = Duration::from_millis(200);
 /// Maximum number of queries of one queue in flight.
-const MAX_IN_FLIGHT: usize = 4;
+pub(super) const MAX_IN_FLIGHT: usize = 4;
 
 /// A query that answers several requests of one queue.
 pub(super) trait Work: Clone + Send + Sync + 'static {
@@ -44,10 +46,15 @@ pub(super) trait Work: Clone + Send + Sync + 'static {
     /// The number of connections that the queries of all queues share.
     fn connections(&self) -> usize;
 
-    /// The runtime of the queries that several requests share. `None` if it has ended: then no request can wait
-    /// any more.
+    /// Maximum number of queries in flight while more requests wait than one query answers. Each has its place among
+    /// the statements that wait for a connection.
+    fn full_in_flight(&self) -> usize {
+        1
+    }
+
+    /// The runtime of the queries that several requests share, if it is not the current one.
     fn runtime(&self) -> Option<Handle> {
-        Handle::try_current().ok()
+        None
     }
 
     /// Counts the queries; `None` if metrics are off.
@@ -103,14 +110,18 @@ pub(super) enum Entered<W: Work> {
 }
 
 impl<W: Work> Queue<W> {
-    /// Begins a query, and returns its index in `in_flight`. Returns `None` if a query in flight is
-    /// not slow, or if there are `max` of them.
-    fn begin(&mut self, max: usize) -> Option<usize> {
+    /// Begins a query, and returns its index in `in_flight`. Returns `None` if there are `max` in flight, or one of
+    /// them is not slow; if as many requests wait as one query answers, only if there are `full`.
+    fn begin(&mut self, max: usize, full: usize) -> Option<usize> {
         let now = Instant::now();
         let is_slow = |began: &Instant| now.duration_since(*began) >= SLOW;
-        if !self.in_flight.iter().flatten().all(is_slow) {
+        let max = if self.waiting.len() >= MAX_BATCH && full > 1 {
+            full
+        } else if self.in_flight.iter().flatten().all(is_slow) {
+            max
+        } else {
             return None;
-        }
+        };
         let mut indexed = self.in_flight.iter_mut().take(max).enumerate();
         let (index, free) = indexed.find(|(_, began)| began.is_none())?;
         *free = Some(now);
@@ -140,14 +151,14 @@ impl<W: Work> Queues<W> {
         let mut queues = self.lock();
         let Some(queue) = queues.get_mut(&key) else {
             let mut queue = Queue::default();
-            let index = queue.begin(1).unwrap_or_default();
+            let index = queue.begin(1, 1).unwrap_or_default();
             queues.insert(key.clone(), queue);
             drop(queues);
             count_started(&work);
             return Entered::Started(input, self.in_flight(work, key, index));
         };
         if queue.waiting.is_empty()
-            && let Some(index) = queue.begin(max_in_flight(work.connections()))
+            && let Some(index) = queue.begin(max_in_flight(work.connections()), 1)
         {
             drop(queues);
             count_started(&work);
@@ -161,7 +172,7 @@ impl<W: Work> Queues<W> {
             answer,
         });
         if !queue.is_watched()
-            && let Some(runtime) = work.runtime()
+            && let Some(runtime) = runtime_of(&work)
         {
             let alive = Arc::new(());
             queue.watcher = Arc::downgrade(&alive);
@@ -196,10 +207,11 @@ impl<W: Work> Queues<W> {
         }
     }
 
-    /// Starts a query for the waiting requests of `key`, if one may begin. Removes the queue if it is
+    /// Starts the queries for the waiting requests of `key` that may begin. Removes the queue if it is
     /// idle. `ended` is the index of a query that has ended.
     fn start_next(&self, work: &W, key: &W::QueueKey, ended: Option<usize>) {
-        let runtime = work.runtime();
+        // Without a runtime no request can wait any more.
+        let runtime = runtime_of(work);
         let next = {
             let mut queues = self.lock();
             let Some(queue) = queues.get_mut(key) else {
@@ -216,16 +228,20 @@ impl<W: Work> Queues<W> {
                 }
                 return;
             }
-            let Some(index) = queue.begin(max_in_flight(work.connections())) else {
-                return;
-            };
-            let (requests, rest) = W::split(mem::take(&mut queue.waiting));
-            queue.waiting = rest;
-            (requests, self.in_flight(work.clone(), key.clone(), index))
+            let mut next = Vec::new();
+            let max = max_in_flight(work.connections());
+            while !queue.waiting.is_empty()
+                && let Some(index) = queue.begin(max, work.full_in_flight())
+            {
+                let (requests, rest) = W::split(mem::take(&mut queue.waiting));
+                queue.waiting = rest;
+                next.push((requests, self.in_flight(work.clone(), key.clone(), index)));
+            }
+            next
         };
         // Not under the lock: a runtime that stops drops the query at once.
-        if let Some(runtime) = runtime {
-            let (requests, in_flight) = next;
+        let Some(runtime) = runtime else { return };
+        let answer = |(requests, in_flight): (Vec<Request<W>>, InFlight<W>)| {
             if let Some(metrics) = work.metrics() {
                 let oldest = requests.iter().filter_map(|request| request.since).min();
                 let wait = oldest.map(|oldest| oldest.elapsed());
@@ -233,11 +249,16 @@ impl<W: Work> Queues<W> {
             }
             let context = shared_span(&requests);
             let answer = work.clone().answer(requests, in_flight);
-            match context {
-                Some(context) => runtime.spawn(answer.with_context(context)),
-                None => runtime.spawn(answer),
+            let answer = match context {
+                Some(context) => answer.with_context(context).boxed(),
+                None => answer.boxed(),
             };
-        }
+            // A panic ends its own query alone.
+            AssertUnwindSafe(answer).catch_unwind()
+        };
+        let answers: Vec<_> = next.into_iter().map(answer).collect();
+        // In one task, so that they ask for a connection in their order.
+        runtime.spawn(join_all(answers));
     }
 
     fn in_flight(&self, work: W, key: W::QueueKey, index: usize) -> InFlight<W> {
@@ -263,6 +284,10 @@ impl<W: Work> Queues<W> {
     fn lock(&self) -> MutexGuard<'_, HashMap<W::QueueKey, Queue<W>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn runtime_of(work: &impl Work) -> Option<Handle> {
+    work.runtime().or_else(|| Handle::try_current().ok())
 }
 
 /// Begins the span of a query for `requests`. `None` if no request is traced.

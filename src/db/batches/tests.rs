@@ -1,11 +1,11 @@
 use std::pin::pin;
 
-use futures_util::future::poll_immediate;
+use futures_util::future::{Either, join, join_all, poll_immediate, select};
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::{
-    runtime,
+    runtime::{self, Handle},
     sync::{Semaphore, mpsc},
-    task::spawn_blocking,
+    task::{spawn_blocking, yield_now},
 };
 
 use super::*;
@@ -32,29 +32,81 @@ impl BatchedWrite for Controlled {
     }
 }
 
+/// The writes of one database.
+struct Database {
+    pool: Arc<Pool>,
+    batches: Batches<Controlled>,
+    begun: mpsc::UnboundedSender<()>,
+    has_begun: mpsc::UnboundedReceiver<()>,
+    may_end: Arc<Semaphore>,
+}
+
+impl Database {
+    fn new() -> Self {
+        let options = Options::Sqlite(SqliteConnectOptions::new().in_memory(true).into());
+        let (begun, has_begun) = mpsc::unbounded_channel();
+        Self {
+            pool: Pool::new(options, 1),
+            batches: Batches::default(),
+            begun,
+            has_begun,
+            may_end: Arc::new(Semaphore::new(0)),
+        }
+    }
+
+    fn write(&self) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        let (pool, batches) = (Arc::clone(&self.pool), self.batches.clone());
+        let (begun, may_end) = (self.begun.clone(), Arc::clone(&self.may_end));
+        let row = Arc::new(Row { begun, may_end });
+        let runtime = Handle::current();
+        async move { batches.write(&pool, Some(&runtime), row).await }
+    }
+}
+
 #[tokio::test]
 async fn a_worker_that_ends_does_not_end_the_batch_of_another() {
-    let options = Options::Sqlite(SqliteConnectOptions::new().in_memory(true).into());
-    let pool = Pool::new(options, 1);
-    let batches = Batches::<Controlled>::default();
-    let (begun, mut has_begun) = mpsc::unbounded_channel();
-    let may_end = Arc::new(Semaphore::new(0));
-    let write = || {
-        let (pool, batches) = (Arc::clone(&pool), batches.clone());
-        let (begun, may_end) = (begun.clone(), Arc::clone(&may_end));
-        let row = Arc::new(Row { begun, may_end });
-        async move { batches.write(&pool, row).await }
-    };
-    let (first, mut second) = (write(), pin!(write()));
+    let mut database = Database::new();
+    let (first, mut second) = (database.write(), pin!(database.write()));
     let worker = spawn_blocking(|| {
         let mut builder = runtime::Builder::new_current_thread();
         builder.enable_all().build().unwrap().block_on(first)
     });
-    has_begun.recv().await.unwrap();
+    database.has_begun.recv().await.unwrap();
     assert!(poll_immediate(&mut second).await.is_none());
     // The worker begins the second write when it ends the first one.
-    may_end.add_permits(1);
+    database.may_end.add_permits(1);
     worker.await.unwrap().unwrap();
-    may_end.add_permits(1);
+    database.may_end.add_permits(1);
     second.await.unwrap();
+}
+
+/// Otherwise a user with many large writes leaves the rows of all others one batch after each of them.
+#[tokio::test]
+async fn full_batches_wait_for_the_writer_together() {
+    let mut database = Database::new();
+    let mut first = pin!(database.write());
+    assert!(poll_immediate(&mut first).await.is_none());
+    let rows: Vec<_> = (0..2 * MAX_BATCH).map(|_| database.write()).collect();
+    let mut rows = pin!(join_all(rows));
+    assert!(poll_immediate(&mut rows).await.is_none());
+    let one = async {
+        database.has_begun.recv().await.unwrap();
+        database.may_end.add_permits(1);
+    };
+    join(first, one).await.0.unwrap();
+    // Both batches ask for the connection.
+    yield_now().await;
+    let other = pin!(database.pool.lease());
+    let both = async {
+        for _ in 0..2 * MAX_BATCH {
+            database.has_begun.recv().await.unwrap();
+            database.may_end.add_permits(1);
+        }
+    };
+    let Either::Left(((), other)) = select(pin!(both), other).await else {
+        panic!("a batch waits for more than the writes before it")
+    };
+    other.await.unwrap();
+    let outcomes = rows.await;
+    assert!(outcomes.iter().all(Result::is_ok));
 }

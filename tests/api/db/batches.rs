@@ -23,7 +23,7 @@ use time::OffsetDateTime;
 
 use crate::{
     db::pool::start_while_saturated,
-    harness::{Fixture, apply, behaviour, column},
+    harness::{Fixture, apply, behaviour, column, sqlite_behaviour},
 };
 
 /// Inserts each name together with the number of rows in its batch, and each name into another table.
@@ -203,4 +203,31 @@ async fn rows_are_returned_in_their_order(fixture: Fixture) {
     let values = "SELECT DISTINCT CAST(at AS text) || actor || action FROM audit_log \
                   WHERE subject_id = 100";
     assert_eq!(column(&connection, values).await.len(), 1);
+}
+
+#[apply(sqlite_behaviour)]
+async fn the_workers_of_the_one_writer_share_batches(fixture: Fixture) {
+    let db = open_with_names(&fixture).await;
+    let workers = [db.for_worker(), db.for_worker()];
+    let write = |number: usize| workers[number % 2].batched_write::<AddNames>(number.to_string());
+    let all = start_while_saturated(&fixture, &db, join_all((0..11).map(write))).await;
+    let all: Vec<_> = all.into_iter().map(Result::unwrap).collect();
+    assert_eq!(all[0], 1);
+    assert_eq!(all[1..], [10; 10]);
+}
+
+/// The flags are in `.cargo/config.toml`.
+#[apply(sqlite_behaviour)]
+async fn connections_to_sqlite_share_no_locks(fixture: Fixture) {
+    fixture.migrate().await;
+    let options = column(&fixture.connect().await, "PRAGMA compile_options").await;
+    assert!(
+        options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"),
+        "{options:?}"
+    );
+    assert!(
+        !options
+            .iter()
+            .any(|option| option == "ENABLE_MEMORY_MANAGEMENT")
+    );
 }

@@ -267,9 +267,9 @@ impl Route {
 /// order. The server tries one after the other, and a pattern takes longer. A GET route answers HEAD too
 /// (RFC 9110, section 9.3.2).
 pub fn configure(config: &mut ServiceConfig, routes: &[Route]) {
-    let paths = paths(routes).into_iter().enumerate();
-    let (fixed, others): (Vec<_>, Vec<_>) = paths.partition(|(_, path)| !path.contains('{'));
-    for (pattern, path) in fixed.into_iter().chain(others) {
+    let numbered = paths(routes).into_iter().enumerate();
+    let (fixed, patterns): (Vec<_>, Vec<_>) = numbered.partition(|(_, path)| !path.contains('{'));
+    for (pattern, path) in fixed.into_iter().chain(patterns) {
         let of_path = || routes.iter().filter(|route| route.path() == path);
         let aliases = of_path().filter_map(|route| route.alias);
         let patterns: Vec<&str> = std::iter::once(path).chain(aliases).collect();

@@ -28,7 +28,7 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Minimum time between two looks. Further commits of that time share one: a look costs about as much as some
 /// writes.
 const PAUSE: Duration = Duration::from_millis(20);
-/// The same under load. Each look also wakes every stream, and each stream sends what it gets at once.
+/// The same under load. Each look that finds events also wakes every stream, and each stream sends what it gets.
 const LONG_PAUSE: Duration = Duration::from_millis(100);
 /// Time between two removals of old events.
 const REMOVAL_PERIOD: Duration = Duration::from_mins(1);
@@ -65,7 +65,7 @@ pub(super) async fn run(
         }
         let is_busy = last_event.elapsed() < BUSY;
         let period = if is_busy { BUSY_PERIOD } else { PERIOD };
-        let is_high = hub.tail().is_some_and(|end| load.is_high(began, end));
+        let is_high = hub.tail().is_some_and(|end| load.observe(began, end));
         let pause = if is_high { LONG_PAUSE } else { PAUSE };
         let wait = async {
             let _ = timeout(period, db.committed()).await;

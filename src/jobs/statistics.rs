@@ -36,9 +36,15 @@ impl Pauses {
     /// The pause after a step that began at `began` and took `took`.
     fn after(&mut self, backlog: Backlog, began: Instant, took: Duration) -> Duration {
         let pause = match backlog {
-            Backlog::Empty => return PERIOD,
-            Backlog::Recent { end } if self.load.is_high(began, end) => took * LONG_PAUSES,
-            Backlog::Recent { .. } | Backlog::Old => took * PAUSES,
+            Backlog::Recent { end } if self.load.observe(began, end) => took * LONG_PAUSES,
+            Backlog::Recent { .. } => took * PAUSES,
+            Backlog::Old | Backlog::Empty => {
+                self.load = Load::default();
+                if backlog == Backlog::Empty {
+                    return PERIOD;
+                }
+                took * PAUSES
+            }
         };
         pause.min(MAX_PAUSE)
     }

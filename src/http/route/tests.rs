@@ -1,7 +1,7 @@
 use actix_web::{App, HttpResponse, ResponseError, http::StatusCode, test, web};
 use tokio::time::{Instant, sleep};
 
-use super::{Guard, TIMEOUT, guarded};
+use super::{Guard, TIMEOUT, configure, guarded};
 use crate::{http::Problem, services::auth::Identity};
 
 /// The status for the client, and the cause for the operator.
@@ -52,4 +52,22 @@ async fn a_handler_that_hangs_is_a_503() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(cause.contains("took longer"), "{cause}");
     assert!(start.elapsed() < TIMEOUT * 2);
+}
+
+#[tokio::test]
+async fn a_fixed_path_wins_over_a_pattern_that_stands_before_it() {
+    #[utoipa::path(get, path = "/things/{id}", responses((status = 200)))]
+    async fn one() -> &'static str {
+        "pattern"
+    }
+    #[utoipa::path(get, path = "/things/newest", responses((status = 200)))]
+    async fn newest() -> &'static str {
+        "fixed"
+    }
+    let routes = |config: &mut _| configure(config, &[route!(one), route!(newest)]);
+    let app = test::init_service(App::new().configure(routes)).await;
+    for (path, handler) in [("/things/newest", "fixed"), ("/things/1", "pattern")] {
+        let request = test::TestRequest::get().uri(path).to_request();
+        assert_eq!(test::call_and_read_body(&app, request).await, handler);
+    }
 }

@@ -57,7 +57,6 @@ const CHANGE_PROBLEMS: &[&ProblemType] = &[
 ];
 
 pub(super) fn routes() -> Vec<Route> {
-    // First: `bulk` would be an id.
     let mut routes = bulk::routes();
     routes.extend([
         route!(list)

@@ -22,7 +22,10 @@ use super::{
     Transaction,
     mode::Mode,
     pool::Pool,
-    queues::{Entered, InFlight, MAX_BATCH, MAX_IN_FLIGHT, Queues, Request, SLOW, Work, wait_span},
+    queues::{
+        Entered, InFlight, MAX_BATCH, MAX_IN_FLIGHT, Queues, Request, SLOW, Work, max_in_flight,
+        wait_span,
+    },
     transaction::{in_one_statement, in_transaction},
 };
 use crate::{error::Error, metrics};
@@ -75,25 +78,34 @@ pub trait BatchedWrite: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Self::Output>, Error>> + Send;
 }
 
+/// How several workers share batches.
+#[derive(Clone, Debug)]
+pub(super) struct Sharing {
+    /// The runtime of the batches for several rows. It outlives the workers, which end one after the other.
+    pub runtime: Handle,
+    /// The number of workers. The batches have as many places among the statements that wait for the writer, at most
+    /// [`MAX_IN_FLIGHT`], as if each worker had its own.
+    pub workers: usize,
+}
+
 /// The rows for `B` of one worker, or of all workers. Clones share them.
 pub(super) struct Batches<B: BatchedWrite>(Queues<Writes<B>>);
 
 struct Writes<B> {
     pool: Arc<Pool>,
-    runtime: Option<Handle>,
+    sharing: Option<Sharing>,
     batch: PhantomData<B>,
 }
 
 impl<B: BatchedWrite> Batches<B> {
-    /// Writes `row`: at once if no batch runs, else with the next batch. That runs on `runtime`, or on the current
-    /// one.
+    /// Writes `row`: at once if no batch runs, else with the next batch.
     pub(super) async fn write(
         &self,
         pool: &Arc<Pool>,
-        runtime: Option<&Handle>,
+        sharing: Option<&Sharing>,
         row: Arc<B::Row>,
     ) -> Result<B::Output, Error> {
-        let writes = Writes::new(Arc::clone(pool), runtime.cloned());
+        let writes = Writes::new(Arc::clone(pool), sharing.cloned());
         match self.0.enter(writes, (), row) {
             Entered::Started(row, _in_flight) => write_alone::<B>(pool, &row).await,
             Entered::Waiting(answered) => {
@@ -109,21 +121,20 @@ impl<B: BatchedWrite> Work for Writes<B> {
     type Input = Arc<B::Row>;
     type Output = Result<B::Output, Error>;
 
-    fn connections(&self) -> usize {
-        self.pool.size()
-    }
-
-    fn full_in_flight(&self) -> usize {
-        // One queue stands for those of all workers, and has as many places.
-        if self.runtime.is_some() {
-            MAX_IN_FLIGHT
-        } else {
-            1
+    fn max_in_flight(&self) -> usize {
+        match &self.sharing {
+            Some(sharing) => sharing.workers.clamp(1, MAX_IN_FLIGHT),
+            None => max_in_flight(self.pool.size()),
         }
     }
 
+    fn fill_query(&self, waiting: &[Request<Self>]) -> bool {
+        self.sharing.is_some() && (waiting.len() >= MAX_BATCH || bytes_of(waiting) >= MAX_BYTES)
+    }
+
     fn runtime(&self) -> Option<Handle> {
-        self.runtime.clone()
+        let sharing = self.sharing.as_ref();
+        sharing.map(|sharing| sharing.runtime.clone())
     }
 
     fn metrics(&self) -> Option<&metrics::Batches> {
@@ -131,8 +142,7 @@ impl<B: BatchedWrite> Work for Writes<B> {
     }
 
     fn split(waiting: Vec<Request<Self>>) -> (Vec<Request<Self>>, Vec<Request<Self>>) {
-        let bytes = waiting.iter().map(|request| B::bytes(&request.input));
-        if waiting.len() <= MAX_BATCH && bytes.sum::<usize>() <= MAX_BYTES {
+        if waiting.len() <= MAX_BATCH && bytes_of(&waiting) <= MAX_BYTES {
             return (waiting, Vec::new());
         }
         // First the oldest row of each group, then the second of each.
@@ -253,6 +263,11 @@ impl<B: BatchedWrite> Writes<B> {
     }
 }
 
+fn bytes_of<B: BatchedWrite>(requests: &[Request<Writes<B>>]) -> usize {
+    let bytes = requests.iter().map(|request| B::bytes(&request.input));
+    bytes.sum()
+}
+
 /// The rows of `requests` by group; each row by itself if there is one group.
 fn in_parts<B: BatchedWrite>(requests: Vec<Request<Writes<B>>>) -> Vec<Vec<Request<Writes<B>>>> {
     let mut groups: BTreeMap<i64, Vec<_>> = BTreeMap::new();
@@ -317,10 +332,10 @@ async fn write_together<B: BatchedWrite>(
 }
 
 impl<B> Writes<B> {
-    fn new(pool: Arc<Pool>, runtime: Option<Handle>) -> Self {
+    fn new(pool: Arc<Pool>, sharing: Option<Sharing>) -> Self {
         Self {
             pool,
-            runtime,
+            sharing,
             batch: PhantomData,
         }
     }
@@ -328,7 +343,7 @@ impl<B> Writes<B> {
 
 impl<B> Clone for Writes<B> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.pool), self.runtime.clone())
+        Self::new(Arc::clone(&self.pool), self.sharing.clone())
     }
 }
 

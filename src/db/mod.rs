@@ -50,12 +50,12 @@ use std::{
 
 use futures_util::future::{Either, select};
 use sea_orm::DbBackend;
-use tokio::{runtime::Handle, time::sleep};
+use tokio::time::sleep;
 
 use crate::error::Error;
 pub use autocommit::Autocommit;
 pub use batches::BatchedWrite;
-use batches::{Batches, LARGE, write_alone};
+use batches::{Batches, LARGE, Sharing, write_alone};
 use by_type::ByType;
 use connection::Options;
 pub use constraint::{Constraint, OnConstraint};
@@ -113,9 +113,8 @@ pub struct Db {
     reads: ByType,
     /// The running batches: of the worker on PostgreSQL, of all workers on SQLite.
     batches: ByType,
-    /// The runtime of the batches that several workers share: it outlives the workers, which end one after the other.
-    /// `None` on PostgreSQL: each runs on its worker.
-    batch_runtime: Option<Handle>,
+    /// `None` on PostgreSQL: each batch runs on its worker.
+    sharing: Option<Sharing>,
     /// For writes that take long.
     turns: Turns,
     /// `None` for SQLite.
@@ -286,8 +285,8 @@ impl Db {
         }
         let batches = self.batches.get::<Batches<B>>();
         let _unmerged = (bytes > 0).then(|| self.unmerged());
-        let runtime = self.batch_runtime.as_ref();
-        retry(|| batches.write(&self.writer, runtime, Arc::clone(&row))).await
+        let sharing = self.sharing.as_ref();
+        retry(|| batches.write(&self.writer, sharing, Arc::clone(&row))).await
     }
 
     /// Reads `key` by a query that other requests with the same parameters may share.

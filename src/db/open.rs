@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::{
     Autocommit, BUSY_TIMEOUT, Db, Merges,
+    batches::Sharing,
     by_type::ByType,
     connection::Options,
     places,
@@ -72,12 +73,17 @@ impl Db {
             // Overwrites deleted rows in pages that stay in use. A job overwrites the others.
             .pragma("secure_delete", "FAST");
         let reader = Options::Sqlite(options.read_only(true).into());
+        let runtime = Handle::try_current().ok();
+        let sharing = runtime.map(|runtime| Sharing {
+            runtime,
+            workers: workers(),
+        });
         Self::of_pools(
             Pool::new(reader, places::sqlite_readers(workers())),
             Pool::new(Options::Sqlite(writer.into()), 1),
             (workers(), 0),
             None,
-            Handle::try_current().ok(),
+            sharing,
         )
     }
 
@@ -100,7 +106,7 @@ impl Db {
         writer: Arc<Pool>,
         (workers, worker_pool): (usize, usize),
         merges: Option<Merges>,
-        batch_runtime: Option<Handle>,
+        sharing: Option<Sharing>,
     ) -> Self {
         Self {
             reader: Autocommit::new(reader),
@@ -111,7 +117,7 @@ impl Db {
             worker_pools: WorkerPools::default(),
             reads: ByType::default(),
             batches: ByType::default(),
-            batch_runtime,
+            sharing,
             merges,
             replicas: None,
         }

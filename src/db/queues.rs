@@ -43,13 +43,13 @@ pub(super) trait Work: Clone + Send + Sync + 'static {
     type Input: Send + 'static;
     type Output: Send + 'static;
 
-    /// The number of connections that the queries of all queues share.
-    fn connections(&self) -> usize;
+    /// Maximum number of queries of one queue in flight, at most [`MAX_IN_FLIGHT`].
+    fn max_in_flight(&self) -> usize;
 
-    /// Maximum number of queries in flight while more requests wait than one query answers. Each has its place among
-    /// the statements that wait for a connection.
-    fn full_in_flight(&self) -> usize {
-        1
+    /// Whether a query begins although another one is in flight, because there are enough `waiting` requests. It
+    /// gets its place among the statements that wait for a connection.
+    fn fill_query(&self, _waiting: &[Request<Self>]) -> bool {
+        false
     }
 
     /// The runtime of the queries that several requests share, if it is not the current one.
@@ -96,7 +96,7 @@ struct Queue<W: Work> {
 
 /// Maximum number of queries of one queue in flight: half of the connections, so that other queues
 /// have some too.
-fn max_in_flight(connections: usize) -> usize {
+pub(super) fn max_in_flight(connections: usize) -> usize {
     (connections / 2).clamp(2, MAX_IN_FLIGHT).min(connections)
 }
 
@@ -110,18 +110,15 @@ pub(super) enum Entered<W: Work> {
 }
 
 impl<W: Work> Queue<W> {
-    /// Begins a query, and returns its index in `in_flight`. Returns `None` if there are `max` in flight, or one of
-    /// them is not slow; if as many requests wait as one query answers, only if there are `full`.
-    fn begin(&mut self, max: usize, full: usize) -> Option<usize> {
+    /// Begins a query, and returns its index in `in_flight`. Returns `None` if the maximum number is in flight. Also
+    /// if one in flight is not slow, unless the waiting requests fill a query.
+    fn begin(&mut self, work: &W) -> Option<usize> {
         let now = Instant::now();
         let is_slow = |began: &Instant| now.duration_since(*began) >= SLOW;
-        let max = if self.waiting.len() >= MAX_BATCH && full > 1 {
-            full
-        } else if self.in_flight.iter().flatten().all(is_slow) {
-            max
-        } else {
+        if !self.in_flight.iter().flatten().all(is_slow) && !work.fill_query(&self.waiting) {
             return None;
-        };
+        }
+        let max = work.max_in_flight();
         let mut indexed = self.in_flight.iter_mut().take(max).enumerate();
         let (index, free) = indexed.find(|(_, began)| began.is_none())?;
         *free = Some(now);
@@ -151,14 +148,14 @@ impl<W: Work> Queues<W> {
         let mut queues = self.lock();
         let Some(queue) = queues.get_mut(&key) else {
             let mut queue = Queue::default();
-            let index = queue.begin(1, 1).unwrap_or_default();
+            let index = queue.begin(&work).unwrap_or_default();
             queues.insert(key.clone(), queue);
             drop(queues);
             count_started(&work);
             return Entered::Started(input, self.in_flight(work, key, index));
         };
         if queue.waiting.is_empty()
-            && let Some(index) = queue.begin(max_in_flight(work.connections()), 1)
+            && let Some(index) = queue.begin(&work)
         {
             drop(queues);
             count_started(&work);
@@ -182,8 +179,8 @@ impl<W: Work> Queues<W> {
         Entered::Waiting(answered)
     }
 
-    /// Starts a query for the waiting requests of `key` if those in flight are slow. Ends if no
-    /// request waits.
+    /// Starts the queries for the waiting requests of `key` that may begin, as when those in flight are slow. Ends if
+    /// no request waits.
     ///
     /// A queue in use has one such task, which wakes five times a second. The queue stays in memory
     /// until the task ends, because starting a task for each wait would cost more than the wait.
@@ -210,7 +207,7 @@ impl<W: Work> Queues<W> {
     /// Starts the queries for the waiting requests of `key` that may begin. Removes the queue if it is
     /// idle. `ended` is the index of a query that has ended.
     fn start_next(&self, work: &W, key: &W::QueueKey, ended: Option<usize>) {
-        // Without a runtime no request can wait any more.
+        // Without a runtime no request can wait any more. A runtime that has ended drops the query.
         let runtime = runtime_of(work);
         let next = {
             let mut queues = self.lock();
@@ -229,19 +226,18 @@ impl<W: Work> Queues<W> {
                 return;
             }
             let mut next = Vec::new();
-            let max = max_in_flight(work.connections());
             while !queue.waiting.is_empty()
-                && let Some(index) = queue.begin(max, work.full_in_flight())
+                && let Some(index) = queue.begin(work)
             {
                 let (requests, rest) = W::split(mem::take(&mut queue.waiting));
                 queue.waiting = rest;
-                next.push((requests, self.in_flight(work.clone(), key.clone(), index)));
+                next.push((requests, index));
             }
             next
         };
         // Not under the lock: a runtime that stops drops the query at once.
-        let Some(runtime) = runtime else { return };
-        let answer = |(requests, in_flight): (Vec<Request<W>>, InFlight<W>)| {
+        let answer = |(requests, index): (Vec<Request<W>>, usize)| {
+            let in_flight = self.in_flight(work.clone(), key.clone(), index);
             if let Some(metrics) = work.metrics() {
                 let oldest = requests.iter().filter_map(|request| request.since).min();
                 let wait = oldest.map(|oldest| oldest.elapsed());
@@ -257,8 +253,10 @@ impl<W: Work> Queues<W> {
             AssertUnwindSafe(answer).catch_unwind()
         };
         let answers: Vec<_> = next.into_iter().map(answer).collect();
-        // In one task, so that they ask for a connection in their order.
-        runtime.spawn(join_all(answers));
+        if let Some(runtime) = runtime {
+            // In one task, so that they ask for a connection in their order.
+            runtime.spawn(join_all(answers));
+        }
     }
 
     fn in_flight(&self, work: W, key: W::QueueKey, index: usize) -> InFlight<W> {

@@ -20,7 +20,7 @@ use tokio::sync::oneshot::Sender;
 
 use super::{
     Autocommit,
-    queues::{Entered, InFlight, MAX_BATCH, Queues, Request, Work, wait_span},
+    queues::{Entered, InFlight, MAX_BATCH, Queues, Request, Work, max_in_flight, wait_span},
 };
 use crate::metrics;
 
@@ -81,8 +81,8 @@ impl<Q: SharedRead> Work for Reads<Q> {
     type Input = Q::Key;
     type Output = Result<Option<Q::Value>, DbErr>;
 
-    fn connections(&self) -> usize {
-        self.connection.pool.size()
+    fn max_in_flight(&self) -> usize {
+        max_in_flight(self.connection.pool.size())
     }
 
     fn metrics(&self) -> Option<&metrics::Batches> {

@@ -108,6 +108,22 @@ mod tests {
     }
 
     #[test]
+    fn an_idle_job_measures_anew() {
+        let (mut pauses, began) = (Pauses::default(), Instant::now());
+        let mut after = |second, position| {
+            let end = EventPosition::START.plus(position);
+            let now = began + Duration::from_secs(second);
+            pauses.after(Backlog::Recent { end }, now, STEP)
+        };
+        after(0, 0);
+        assert_eq!(after(1, 5_000), STEP * LONG_PAUSES);
+        pauses.after(Backlog::Empty, began, STEP);
+        let end = EventPosition::START.plus(99_000);
+        let pause = pauses.after(Backlog::Recent { end }, began, STEP);
+        assert_eq!(pause, STEP * PAUSES);
+    }
+
+    #[test]
     fn an_old_backlog_is_urgent() {
         let (mut pauses, began) = (Pauses::default(), Instant::now());
         assert_eq!(pauses.after(Backlog::Old, began, STEP), STEP * PAUSES);

@@ -58,8 +58,11 @@ impl Database {
         let (pool, batches) = (Arc::clone(&self.pool), self.batches.clone());
         let (begun, may_end) = (self.begun.clone(), Arc::clone(&self.may_end));
         let row = Arc::new(Row { begun, may_end });
-        let runtime = Handle::current();
-        async move { batches.write(&pool, Some(&runtime), row).await }
+        let sharing = Sharing {
+            runtime: Handle::current(),
+            workers: 2,
+        };
+        async move { batches.write(&pool, Some(&sharing), row).await }
     }
 }
 

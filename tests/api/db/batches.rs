@@ -218,7 +218,7 @@ async fn the_workers_of_the_one_writer_share_batches(fixture: Fixture) {
 
 /// The flags are in `.cargo/config.toml`.
 #[apply(sqlite_behaviour)]
-async fn connections_to_sqlite_share_no_locks(fixture: Fixture) {
+async fn sqlite_has_no_memory_statistics_and_no_common_page_cache(fixture: Fixture) {
     fixture.migrate().await;
     let options = column(&fixture.connect().await, "PRAGMA compile_options").await;
     assert!(

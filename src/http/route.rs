@@ -268,8 +268,8 @@ impl Route {
 /// (RFC 9110, section 9.3.2).
 pub fn configure(config: &mut ServiceConfig, routes: &[Route]) {
     let numbered = paths(routes).into_iter().enumerate();
-    let (fixed, patterns): (Vec<_>, Vec<_>) = numbered.partition(|(_, path)| !path.contains('{'));
-    for (pattern, path) in fixed.into_iter().chain(patterns) {
+    let (fixed, templates): (Vec<_>, Vec<_>) = numbered.partition(|(_, path)| !path.contains('{'));
+    for (pattern, path) in fixed.into_iter().chain(templates) {
         let of_path = || routes.iter().filter(|route| route.path() == path);
         let aliases = of_path().filter_map(|route| route.alias);
         let patterns: Vec<&str> = std::iter::once(path).chain(aliases).collect();

@@ -35,18 +35,17 @@ struct Pauses {
 impl Pauses {
     /// The pause after a step that began at `began` and took `took`.
     fn after(&mut self, backlog: Backlog, began: Instant, took: Duration) -> Duration {
-        let pause = match backlog {
-            Backlog::Recent { end } if self.load.observe(began, end) => took * LONG_PAUSES,
-            Backlog::Recent { .. } => took * PAUSES,
-            Backlog::Old | Backlog::Empty => {
-                self.load = Load::default();
-                if backlog == Backlog::Empty {
-                    return PERIOD;
-                }
-                took * PAUSES
-            }
+        let is_high = if let Backlog::Recent { end } = backlog {
+            self.load.observe(began, end)
+        } else {
+            self.load = Load::default();
+            false
         };
-        pause.min(MAX_PAUSE)
+        match backlog {
+            Backlog::Empty => PERIOD,
+            _ if is_high => MAX_PAUSE.min(took * LONG_PAUSES),
+            _ => MAX_PAUSE.min(took * PAUSES),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use futures_util::future::{Either, join, join_all, poll_immediate, select};
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::{
     runtime::{self, Handle},
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, oneshot},
     task::{spawn_blocking, yield_now},
 };
 
@@ -112,4 +112,81 @@ async fn full_batches_wait_for_the_writer_together() {
     other.await.unwrap();
     let outcomes = rows.await;
     assert!(outcomes.iter().all(Result::is_ok));
+}
+
+/// Is never written.
+struct Planned;
+
+struct PlannedRow {
+    index: usize,
+    group: i64,
+    bytes: usize,
+}
+
+impl BatchedWrite for Planned {
+    type Row = PlannedRow;
+    type Output = ();
+
+    fn bytes(row: &PlannedRow) -> usize {
+        row.bytes
+    }
+
+    fn group(row: &PlannedRow) -> i64 {
+        row.group
+    }
+
+    async fn write(_: &Transaction, _: &[Arc<PlannedRow>]) -> Result<Vec<()>, Error> {
+        Err(lost())
+    }
+}
+
+/// The batches in which waiting rows of these groups and sizes are written, as indices into `rows`.
+fn plan(rows: &[(i64, usize)]) -> Vec<Vec<usize>> {
+    let request = |(index, &(group, bytes)): (usize, &(i64, usize))| Request {
+        input: Arc::new(PlannedRow {
+            index,
+            group,
+            bytes,
+        }),
+        since: None,
+        context: None,
+        answer: oneshot::channel().0,
+    };
+    let mut waiting: Vec<Request<Writes<Planned>>> = rows.iter().enumerate().map(request).collect();
+    let mut batches = Vec::new();
+    while !waiting.is_empty() {
+        let (batch, rest) = Writes::split(waiting);
+        batches.push(batch.iter().map(|request| request.input.index).collect());
+        waiting = rest;
+    }
+    batches
+}
+
+/// The rows of one author do not hold up those of another who came later.
+#[test]
+fn groups_take_turns() {
+    let mut rows = vec![(1, 10); 200];
+    rows.push((2, 10));
+    let mut batches = plan(&rows);
+    assert_eq!(batches[0].pop(), Some(200));
+    // Each row after those of its group that came before.
+    let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [63, 64, 64, 9]);
+    assert!(batches.concat().is_sorted());
+    // A batch has space for 16 of these rows. The groups that it leaves out come next.
+    let mut rows: Vec<_> = (0..100).map(|row| (row % 20, LARGE)).collect();
+    rows.push((20, 10));
+    let batches = plan(&rows);
+    assert_eq!(batches[0], Vec::from_iter(0..16));
+    assert!(batches[1].starts_with(&[16, 17, 18, 19]));
+    assert!(batches[1].contains(&100));
+}
+
+/// A row that fills a batch is written alone, and the next batches are those of other groups.
+#[test]
+fn large_rows_let_small_ones_go_first() {
+    let mut rows = vec![(1, 100_000); 40];
+    rows.extend([(2, 100_000), (3, 10)]);
+    let batches = plan(&rows);
+    assert_eq!(batches[..4], [[0], [40], [41], [1]]);
 }

@@ -104,21 +104,14 @@ async fn a_batch_is_bounded_in_bytes(fixture: Fixture) {
     assert_eq!(batches[17..], [(2, 5); 5]);
 }
 
-/// A large row is written alone, and the next one lets the small ones go first. On PostgreSQL several
-/// connections write at once, and large rows use only some of them.
-#[apply(behaviour)]
+/// Several connections write at once, and large rows use only some of them.
+#[apply(postgres_behaviour)]
 async fn large_rows_do_not_hold_up_small_ones(fixture: Fixture) {
     let mut rows = vec![(1, 100_000); 40];
     rows.extend([(2, 100_000), (3, 10)]);
-    let small = fixture.is_postgres().then(|| Arc::new(Semaphore::new(0)));
+    let small = Some(Arc::new(Semaphore::new(0)));
     let batches = count_batches_with(&fixture, &rows, small).await;
     assert!(batches.iter().all(|(_, rows)| *rows == 1));
-    if !fixture.is_postgres() {
-        let [.., (large, _), (small, _)] = batches[..] else {
-            panic!("{batches:?}");
-        };
-        assert!(large <= 3 && small <= 3, "{batches:?}");
-    }
 }
 
 /// Changes of posts are not batched.
@@ -206,23 +199,6 @@ async fn changes_of_a_locked_post_do_not_hold_up_those_of_others(fixture: Fixtur
         ended = waiting.next() => panic!("{ended:?}"),
         changed = changed => assert!(changed),
     }
-}
-
-/// The rows of one author do not hold up those of another who came later.
-#[apply(behaviour)]
-async fn groups_take_turns(fixture: Fixture) {
-    const MANY: usize = 200;
-    let mut rows = vec![(1, 10); MANY];
-    rows.push((2, 10));
-    let batches = count_batches(&fixture, &rows).await;
-    assert_eq!(batches[MANY], (1, 64));
-    let numbers: Vec<usize> = batches.iter().map(|(number, _)| *number).collect();
-    assert!(numbers[..MANY].is_sorted(), "{numbers:?}");
-    // A batch has space for 16 of these rows. The groups that it leaves out come next.
-    let mut rows: Vec<_> = (0..100).map(|row| (row % 20, 4 * 1024)).collect();
-    rows.push((20, 10));
-    let batches = count_batches(&fixture, &rows).await;
-    assert_eq!(batches[100].0, 2);
 }
 
 /// Adds a name. One row never ends, unless it is written by itself a second time.

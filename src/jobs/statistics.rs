@@ -10,7 +10,7 @@ use crate::{
     db::Db,
     error::Error,
     metrics::Runs,
-    services::statistics::{self, Backlog},
+    services::statistics::{self, Backlog, Folded},
 };
 
 /// Time between two looks at the log when all of it is folded. SQLite has one writer, so that the changes
@@ -34,17 +34,12 @@ struct Pauses {
 
 impl Pauses {
     /// The pause after a step that began at `began` and took `took`.
-    fn after(&mut self, backlog: Backlog, began: Instant, took: Duration) -> Duration {
-        let is_high = if let Backlog::Recent { end } = backlog {
-            self.load.observe(began, end)
-        } else {
-            self.load = Load::default();
-            false
-        };
-        match backlog {
+    fn after(&mut self, folded: Folded, began: Instant, took: Duration) -> Duration {
+        let is_high = self.load.observe(began, folded.end);
+        match folded.backlog {
             Backlog::Empty => PERIOD,
-            _ if is_high => MAX_PAUSE.min(took * LONG_PAUSES),
-            _ => MAX_PAUSE.min(took * PAUSES),
+            Backlog::Recent if is_high => MAX_PAUSE.min(took * LONG_PAUSES),
+            Backlog::Recent | Backlog::Old => MAX_PAUSE.min(took * PAUSES),
         }
     }
 }
@@ -55,9 +50,9 @@ pub(super) async fn run(db: Db, stop: CancellationToken, runs: Runs) -> Result<(
         let mut removal = Instant::now();
         loop {
             let began = Instant::now();
-            let backlog = statistics::fold(&db).await?;
+            let folded = statistics::fold(&db).await?;
             runs.succeeded();
-            sleep(pauses.after(backlog, began, began.elapsed())).await;
+            sleep(pauses.after(folded, began, began.elapsed())).await;
             if removal <= Instant::now() {
                 // Old days do no harm, but without the steps no event is removed.
                 if let Err(error) = statistics::remove_old_days(&db).await {
@@ -82,57 +77,56 @@ mod tests {
     use entity::values::EventPosition;
     use tokio::time::Instant;
 
-    use super::{Backlog, LONG_PAUSES, MAX_PAUSE, PAUSES, PERIOD, Pauses};
+    use super::{Backlog, Folded, LONG_PAUSES, MAX_PAUSE, PAUSES, PERIOD, Pauses};
 
     const STEP: Duration = Duration::from_millis(100);
 
-    #[test]
-    fn the_job_gives_way_under_load() {
+    /// The pauses after steps at these seconds, with these backlogs and ends of the log.
+    fn pauses<const N: usize>(steps: [(u64, Backlog, i64); N]) -> [Duration; N] {
         let (mut pauses, began) = (Pauses::default(), Instant::now());
-        let mut end = EventPosition::START.plus(20_000);
-        let mut after = |second, came| {
-            end = end.plus(came);
-            pauses.after(
-                Backlog::Recent { end },
-                began + Duration::from_secs(second),
-                STEP,
-            )
-        };
-        // Nothing is known before the second step.
-        assert_eq!(after(0, 0), STEP * PAUSES);
-        assert_eq!(after(1, 900), STEP * PAUSES);
-        assert_eq!(after(2, 1_100), STEP * LONG_PAUSES);
-        assert_eq!(after(4, 2_200), STEP * LONG_PAUSES);
-        assert_eq!(after(6, 1_100), STEP * PAUSES);
+        steps.map(|(second, backlog, end)| {
+            let end = EventPosition::START.plus(end);
+            let folded = Folded { backlog, end };
+            pauses.after(folded, began + Duration::from_secs(second), STEP)
+        })
     }
 
     #[test]
-    fn an_idle_job_measures_anew() {
-        let (mut pauses, began) = (Pauses::default(), Instant::now());
-        let mut after = |second, position| {
-            let end = EventPosition::START.plus(position);
-            let now = began + Duration::from_secs(second);
-            pauses.after(Backlog::Recent { end }, now, STEP)
-        };
-        after(0, 0);
-        assert_eq!(after(1, 5_000), STEP * LONG_PAUSES);
-        pauses.after(Backlog::Empty, began, STEP);
-        let end = EventPosition::START.plus(99_000);
-        let pause = pauses.after(Backlog::Recent { end }, began, STEP);
-        assert_eq!(pause, STEP * PAUSES);
+    fn the_job_gives_way_under_load() {
+        let pauses = pauses([
+            // Nothing is known before the second step.
+            (0, Backlog::Recent, 20_000),
+            (1, Backlog::Recent, 20_900),
+            (2, Backlog::Recent, 22_000),
+            (4, Backlog::Recent, 24_200),
+            (6, Backlog::Recent, 25_300),
+        ]);
+        let [short, long] = [STEP * PAUSES, STEP * LONG_PAUSES];
+        assert_eq!(pauses, [short, short, long, long, short]);
+    }
+
+    #[test]
+    fn the_first_step_of_a_burst_recognises_it() {
+        let pauses = pauses([
+            (0, Backlog::Empty, 20_000),
+            (1, Backlog::Empty, 20_000),
+            (2, Backlog::Recent, 25_000),
+        ]);
+        assert_eq!(pauses, [PERIOD, PERIOD, STEP * LONG_PAUSES]);
     }
 
     #[test]
     fn an_old_backlog_is_urgent() {
-        let (mut pauses, began) = (Pauses::default(), Instant::now());
-        assert_eq!(pauses.after(Backlog::Old, began, STEP), STEP * PAUSES);
+        let pauses = pauses([(0, Backlog::Recent, 0), (1, Backlog::Old, 5_000)]);
+        assert_eq!(pauses, [STEP * PAUSES; 2]);
     }
 
     #[test]
     fn a_slow_step_is_not_followed_by_a_long_pause() {
         let after = |backlog| {
+            let end = EventPosition::START;
             let minutes = Duration::from_mins(4);
-            Pauses::default().after(backlog, Instant::now(), minutes)
+            Pauses::default().after(Folded { backlog, end }, Instant::now(), minutes)
         };
         assert_eq!(after(Backlog::Old), MAX_PAUSE);
         assert_eq!(after(Backlog::Empty), PERIOD);

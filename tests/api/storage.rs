@@ -125,7 +125,7 @@ async fn deleted_text_is_not_in_the_file(fixture: Fixture) {
     stop(running).await;
     let db = Db::open(&fixture.database()).await.unwrap();
     // The number of posts of each tag is a second late.
-    while fold(&db).await.unwrap() != Backlog::Empty {}
+    while fold(&db).await.unwrap().backlog != Backlog::Empty {}
     // What a job does once in 12 hours.
     forget_deleted_words(&db).await.unwrap();
     db.overwrite_free_pages().await.unwrap();

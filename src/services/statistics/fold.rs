@@ -40,16 +40,22 @@ const KINDS: [EventKind; 11] = [
 /// The age from which events make a backlog old. On PostgreSQL their time is that of the database.
 const OLD: time::Duration = time::Duration::minutes(1);
 
+/// The log after a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Folded {
+    /// What remains.
+    pub backlog: Backlog,
+    /// The end of the log that the step saw.
+    pub end: EventPosition,
+}
+
 /// What remains to be folded after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backlog {
     /// Nothing of what the step saw.
     Empty,
     /// Positions after an event of the last minute.
-    Recent {
-        /// The end of the log that the step saw.
-        end: EventPosition,
-    },
+    Recent,
     /// Positions after an older event, the posts of a hidden or restored user, or the statistics are not complete.
     Old,
 }
@@ -58,8 +64,14 @@ pub enum Backlog {
 ///
 /// # Errors
 /// [`Error::Unavailable`]. The next call continues.
-pub async fn fold(db: &Db) -> Result<Backlog, Error> {
+pub async fn fold(db: &Db) -> Result<Folded, Error> {
     let progress = Progress::read(db).await?;
+    let end = progress.last;
+    let backlog = take_step(db, progress).await?;
+    Ok(Folded { backlog, end })
+}
+
+async fn take_step(db: &Db, progress: Progress) -> Result<Backlog, Error> {
     let is_rebuilding = phase(&progress.state) != Phase::Complete;
     if phase(&progress.state) != Phase::Begin && progress.has_lost_events() {
         tracing::warn!(
@@ -114,9 +126,7 @@ async fn follow(db: &Db, progress: &Progress) -> Result<Backlog, Error> {
     run(db, step).await?;
     Ok(match folded_at {
         _ if is_at_end => Backlog::Empty,
-        Some(at) if next_user.is_none() && at > now() - OLD => {
-            Backlog::Recent { end: progress.last }
-        }
+        Some(at) if next_user.is_none() && at > now() - OLD => Backlog::Recent,
         // Or the posts of a user are next. A page without an event that counts has no known age, and took no time.
         _ => Backlog::Old,
     })

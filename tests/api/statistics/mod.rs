@@ -77,7 +77,7 @@ async fn suspend(connection: &DatabaseConnection, id: i64, is_suspended: bool) {
 async fn fold_all(fixture: &Fixture) -> usize {
     let db = Db::open(&fixture.database()).await.expect("not opened");
     let mut steps = 0;
-    while fold(&db).await.expect("not folded") != Backlog::Empty {
+    while fold(&db).await.expect("not folded").backlog != Backlog::Empty {
         steps += 1;
     }
     steps

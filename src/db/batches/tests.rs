@@ -177,7 +177,7 @@ fn groups_take_turns() {
     let mut rows: Vec<_> = (0..100).map(|row| (row % 20, LARGE)).collect();
     rows.push((20, 10));
     let batches = plan(&rows);
-    assert_eq!(batches[0], Vec::from_iter(0..16));
+    assert!(batches[0].iter().copied().eq(0..16));
     assert!(batches[1].starts_with(&[16, 17, 18, 19]));
     assert!(batches[1].contains(&100));
 }

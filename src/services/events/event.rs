@@ -1,11 +1,15 @@
 //! An event, with the present state of its subject.
 
-use std::sync::OnceLock;
+use std::{fmt, sync::OnceLock};
 
 use entity::values::{EventKind, EventPosition, Tags, UserId};
-use sea_orm::{DbErr, QueryResult};
+use sea_orm::{
+    ActiveEnum, DbErr, DeriveActiveEnum, EnumIter, FromQueryResult, sea_query::ValueType,
+};
 use serde::Deserialize;
 use time::OffsetDateTime;
+
+use crate::db::Moment;
 
 /// An event, with what decides who may see it.
 #[derive(Clone, Debug)]
@@ -41,19 +45,22 @@ pub(super) struct PostState {
 }
 
 /// The users who see a post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i32", db_type = "Integer")]
 pub(super) enum Audience {
-    Everyone,
-    Owner,
-    Nobody,
+    Nobody = 0,
+    Owner = 1,
+    Everyone = 2,
 }
 
 /// A user at the time of reading.
-#[derive(Clone, Debug)]
-pub(super) struct ActorState {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i32", db_type = "Integer")]
+pub(super) enum ActorState {
+    Active = 0,
     /// Not also deleted.
-    pub is_suspended: bool,
-    pub is_deleted: bool,
+    Suspended = 1,
+    Deleted = 2,
 }
 
 /// The members of all payloads.
@@ -66,48 +73,62 @@ pub(super) struct Payload {
     pub username: bool,
 }
 
-impl Event {
-    /// The names of the columns that [`log`](super::log) selects. `None` for a kind of a later version.
-    pub(super) fn of(row: &QueryResult) -> Result<Option<Self>, DbErr> {
-        let Ok(kind) = row.try_get::<String>("", "kind")?.parse() else {
+/// The columns of an event, in the order in which [`log`](super::log) selects them.
+#[derive(Deserialize, FromQueryResult)]
+pub(super) struct Row {
+    position: i64,
+    at: Moment,
+    kind: String,
+    subject_id: i64,
+    actor_id: Option<i64>,
+    payload: Option<String>,
+    /// Null without a post, as are the tags and votes.
+    owner_id: Option<i64>,
+    tags: Option<String>,
+    votes: Option<i64>,
+    audience: i32,
+    actor_state: Option<i32>,
+}
+
+impl Row {
+    pub const COLUMNS: usize = 11;
+
+    pub fn position(&self) -> EventPosition {
+        EventPosition::START.plus(self.position)
+    }
+
+    fn post(&mut self) -> Result<Option<PostState>, DbErr> {
+        let (Some(owner_id), Some(votes), Some(tags)) =
+            (self.owner_id, self.votes, self.tags.take())
+        else {
             return Ok(None);
         };
-        let payload: Option<String> = row.try_get("", "payload")?;
-        let payload = payload.as_deref().map(serde_json::from_str).transpose();
-        let payload = payload.map_err(|error| DbErr::Type(error.to_string()))?;
-        let owner_id: Option<UserId> = row.try_get("", "owner_id")?;
-        let post = match owner_id {
-            Some(owner_id) => Some(PostState {
-                owner_id,
-                tags: row.try_get("", "tags")?,
-                votes: row.try_get("", "votes")?,
-                audience: if row.try_get("", "is_public")? {
-                    Audience::Everyone
-                } else if row.try_get("", "is_visible_to_owner")? {
-                    Audience::Owner
-                } else {
-                    Audience::Nobody
-                },
-            }),
-            None => None,
+        Ok(Some(PostState {
+            owner_id: user(owner_id)?,
+            tags: ValueType::try_from(tags.into()).map_err(invalid)?,
+            votes,
+            audience: Audience::try_from_value(&self.audience)?,
+        }))
+    }
+}
+
+impl Event {
+    /// `None` for a kind of a later version.
+    pub(super) fn of(mut row: Row) -> Result<Option<Self>, DbErr> {
+        let Ok(kind) = row.kind.parse() else {
+            return Ok(None);
         };
-        let actor: Option<UserId> = row.try_get("", "existing_actor_id")?;
-        let actor = match actor {
-            Some(_) => Some(ActorState {
-                is_suspended: row.try_get("", "is_suspended")?,
-                is_deleted: row.try_get("", "is_deleted")?,
-            }),
-            None => None,
-        };
+        let payload = row.payload.as_deref().map(serde_json::from_str).transpose();
+        let state = row.actor_state.as_ref().map(ActorState::try_from_value);
         Ok(Some(Self {
-            position: row.try_get("", "position")?,
+            position: row.position(),
             kind,
-            at: row.try_get("", "at")?,
-            subject_id: row.try_get("", "subject_id")?,
-            actor_id: row.try_get("", "actor_id")?,
-            payload: payload.unwrap_or_default(),
-            post,
-            actor,
+            at: row.at.0,
+            subject_id: row.subject_id,
+            actor_id: row.actor_id.map(user).transpose()?,
+            payload: payload.map_err(invalid)?.unwrap_or_default(),
+            post: row.post()?,
+            actor: state.transpose()?,
             shared: OnceLock::new(),
         }))
     }
@@ -117,4 +138,12 @@ impl Event {
         let has = |post: &PostState| post.tags.iter().any(|other| other == tag);
         self.post.as_ref().is_none_or(has)
     }
+}
+
+fn user(id: i64) -> Result<UserId, DbErr> {
+    UserId::parse(id).map_err(invalid)
+}
+
+fn invalid(error: impl fmt::Display) -> DbErr {
+    DbErr::Type(error.to_string())
 }

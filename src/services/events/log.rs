@@ -5,13 +5,13 @@ use entity::{
     values::{EventKind, EventKinds, EventPosition},
 };
 use sea_orm::{
-    ConnectionTrait, DbErr, Iterable, Statement,
+    ActiveEnum, ConnectionTrait, DbErr, Iterable, Statement,
     sea_query::{Condition, Expr, ExprTrait, JoinType, Order, Query, SelectStatement},
 };
 
-use super::event::Event;
+use super::event::{ActorState, Audience, Event, Row};
 use crate::{
-    db::{Db, page},
+    db::{Db, many_rows, page},
     error::Error,
     services::posts::visibility::visible_with_owner,
 };
@@ -83,12 +83,12 @@ pub async fn read(
     let last = Ord::min(last, after.plus(RANGE));
     let backend = connection.get_database_backend();
     let statement = backend.build(&select(after, last, kinds));
-    let rows = connection.query_all_raw(page(statement, limit, 0)).await?;
+    let rows: Vec<Row> = many_rows(connection, page(statement, limit, 0), Row::COLUMNS).await?;
     let end = match rows.last() {
-        Some(row) if rows.len() as u64 == limit => row.try_get("", "position")?,
+        Some(row) if rows.len() as u64 == limit => row.position(),
         _ => last,
     };
-    let events: Result<Vec<_>, DbErr> = rows.iter().map(Event::of).collect();
+    let events: Result<Vec<_>, DbErr> = rows.into_iter().map(Event::of).collect();
     let events = events?.into_iter().flatten().collect();
     Ok(Page { events, end })
 }
@@ -99,6 +99,22 @@ fn select(after: EventPosition, last: EventPosition, kinds: EventKinds) -> Selec
     let is_of_post = kind().is_in(POST_KINDS.iter().map(|kind| kind.name()));
     let subject = (events::Entity, events::Column::SubjectId);
     let actor = |column: users::Column| Expr::col((ACTORS, column));
+    let public = visible_with_owner(None);
+    // The rule for the owner of the post.
+    let visible_to_owner = visible_with_owner(Some(Expr::Constant(true.into())));
+    let audience = Expr::case(public, constant(&Audience::Everyone))
+        .case(visible_to_owner, constant(&Audience::Owner))
+        .finally(constant(&Audience::Nobody));
+    let has = |column: users::Column| actor(column).is_not_null();
+    let state = Expr::case(
+        has(users::Column::DeletedAt),
+        constant(&ActorState::Deleted),
+    )
+    .case(
+        has(users::Column::SuspendedAt),
+        constant(&ActorState::Suspended),
+    )
+    .case(has(users::Column::Id), constant(&ActorState::Active));
     let mut select = Query::select();
     select
         .columns(events::Column::iter().map(|column| (events::Entity, column)))
@@ -107,20 +123,8 @@ fn select(after: EventPosition, last: EventPosition, kinds: EventKinds) -> Selec
             (posts::Entity, posts::Column::Tags),
             (posts::Entity, posts::Column::Votes),
         ])
-        .expr_as(Expr::from(visible_with_owner(None)), "is_public")
-        // The rule for the owner of the post.
-        .expr_as(
-            Expr::from(visible_with_owner(Some(Expr::Constant(true.into())))),
-            "is_visible_to_owner",
-        )
-        .expr_as(actor(users::Column::Id), "existing_actor_id")
-        .expr_as(
-            actor(users::Column::SuspendedAt)
-                .is_not_null()
-                .and(actor(users::Column::DeletedAt).is_null()),
-            "is_suspended",
-        )
-        .expr_as(actor(users::Column::DeletedAt).is_not_null(), "is_deleted")
+        .expr_as(audience, "audience")
+        .expr_as(state, "actor_state")
         .from(events::Entity)
         .join(
             JoinType::LeftJoin,
@@ -148,4 +152,8 @@ fn select(after: EventPosition, last: EventPosition, kinds: EventKinds) -> Selec
         select.and_where(kind().is_in(kinds.iter().map(EventKind::name)));
     }
     select
+}
+
+fn constant(value: &impl ActiveEnum<Value = i32>) -> Expr {
+    Expr::Constant(value.to_value().into())
 }

@@ -6,7 +6,7 @@ use entity::{
 };
 use time::OffsetDateTime;
 
-use super::event::{Audience, Event, PostState};
+use super::event::{ActorState, Audience, Event, PostState};
 use crate::services::auth::Identity;
 
 /// A reader of events.
@@ -106,7 +106,6 @@ impl Event {
     #[must_use]
     pub fn seen_by(&self, viewer: &Viewer) -> Option<Told> {
         let is_actor = self.actor_id.is_some() && self.actor_id == viewer.user;
-        let actor = self.actor.as_ref();
         let told = Told::of(self);
         if viewer.sees_all {
             return Some(self.as_logged());
@@ -124,7 +123,7 @@ impl Event {
             EventKind::PostUnpublished | EventKind::PostDeleted => {
                 let was_visible = self.kind == EventKind::PostUnpublished || self.payload.published;
                 // Otherwise the suspension has told them.
-                let was_told = actor.is_some_and(|actor| actor.is_suspended);
+                let was_told = self.actor == Some(ActorState::Suspended);
                 let told = Told {
                     post_id: Some(self.subject_id),
                     owner_id: self.actor_id,
@@ -153,7 +152,7 @@ impl Event {
             }
             EventKind::UserCreated | EventKind::UserUpdated => {
                 let is_public = self.kind == EventKind::UserCreated || self.payload.username;
-                let exists = actor.is_some_and(|actor| !actor.is_deleted);
+                let exists = self.actor.is_some_and(|state| state != ActorState::Deleted);
                 let is_own = is_actor && viewer.sees_account;
                 (exists && (is_public || is_own)).then_some(Told {
                     user_id: self.actor_id,
@@ -173,7 +172,7 @@ impl Event {
                 ..told
             }),
             EventKind::UserRestored => {
-                let is_active = actor.is_some_and(|actor| !actor.is_suspended && !actor.is_deleted);
+                let is_active = self.actor == Some(ActorState::Active);
                 is_active.then_some(Told {
                     kind: EventKind::PostPublished,
                     owner_id: self.actor_id,

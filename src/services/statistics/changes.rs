@@ -7,16 +7,17 @@ use entity::{
     values::{PostId, UserId},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult,
-    sea_query::{Expr, ExprTrait, Query, SelectStatement},
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter,
+    sea_query::{Expr, ExprTrait, Query, SelectStatement, ValueType},
 };
+use serde::Deserialize;
 
 use super::{
     DayNumber, first_kept_day,
-    step::{Step, Votes},
+    step::{Step, Votes, post, user},
 };
 use crate::{
-    db::{Db, ValuesTable},
+    db::{Db, ValuesTable, many_rows},
     error::Error,
     services::posts::visibility::visible_with_owner,
 };
@@ -224,7 +225,7 @@ impl Changes {
 /// A table with the column `id`.
 fn table(
     db: &Db,
-    ids: impl IntoIterator<Item = impl Into<sea_orm::Value> + sea_orm::sea_query::ValueType>,
+    ids: impl IntoIterator<Item = impl Into<sea_orm::Value> + ValueType>,
 ) -> SelectStatement {
     let backend = db.read().get_database_backend();
     ValuesTable::new().column("id", ids).select(backend)
@@ -240,38 +241,62 @@ struct ComparedPost {
     before: Option<post_statistics::Model>,
 }
 
+/// The columns of a post that is compared: its id, the id again if it exists, the row to count, and the row that
+/// was counted.
+#[derive(Deserialize, FromQueryResult)]
+struct ComparedRow {
+    id: i64,
+    existing_id: Option<i64>,
+    owner_id: Option<i64>,
+    votes: Option<i64>,
+    tags: Option<String>,
+    counted_owner_id: Option<i64>,
+    counted_votes: Option<i64>,
+    counted_tags: Option<String>,
+}
+
 impl ComparedPost {
-    fn of(row: &QueryResult) -> Result<Self, DbErr> {
-        let id = row.try_get("", "id")?;
-        let counted = |[owner_id, votes, tags]: [&str; 3]| {
-            let owner_id: Option<UserId> = row.try_get("", owner_id)?;
-            let Some(owner_id) = owner_id else {
-                return Ok(None);
-            };
-            Ok::<_, DbErr>(Some(post_statistics::Model {
-                post_id: id,
-                owner_id,
-                votes: row.try_get("", votes)?,
-                tags: row.try_get("", tags)?,
-            }))
-        };
-        let now = counted(["owner_id", "votes", "tags"])?;
-        let exists = now.is_some();
-        let is_visible = exists && row.try_get("", "is_visible")?;
+    fn of(row: ComparedRow) -> Result<Self, DbErr> {
+        let id =
+            post(row.id).ok_or_else(|| DbErr::Type("the id of a post is invalid".to_owned()))?;
         Ok(Self {
             id,
-            exists,
-            now: now.filter(|_| is_visible),
-            before: counted(COUNTED)?,
+            exists: row.existing_id.is_some(),
+            now: counted(id, row.owner_id, row.votes, row.tags)?,
+            before: counted(
+                id,
+                row.counted_owner_id,
+                row.counted_votes,
+                row.counted_tags,
+            )?,
         })
     }
 }
 
-/// The aliases of the columns that were counted.
-const COUNTED: [&str; 3] = ["counted_owner_id", "counted_votes", "counted_tags"];
+/// The row with these values, if there is one.
+fn counted(
+    post_id: PostId,
+    owner_id: Option<i64>,
+    votes: Option<i64>,
+    tags: Option<String>,
+) -> Result<Option<post_statistics::Model>, DbErr> {
+    let (Some(owner_id), Some(votes), Some(tags)) = (owner_id, votes, tags) else {
+        return Ok(None);
+    };
+    let invalid = || {
+        DbErr::Type(format!(
+            "the owner or the tags of post {post_id} are invalid"
+        ))
+    };
+    Ok(Some(post_statistics::Model {
+        post_id,
+        owner_id: user(owner_id).ok_or_else(invalid)?,
+        votes,
+        tags: ValueType::try_from(tags.into()).map_err(|_| invalid())?,
+    }))
+}
 
-/// In one statement: the rows of a page cost more to transfer than to find. Without an owner there is no post, by
-/// the foreign key.
+/// In one statement: the rows of a page cost more to transfer than to find.
 async fn compared_posts(db: &Db, ids: &BTreeSet<PostId>) -> Result<Vec<ComparedPost>, Error> {
     use post_statistics::{Column, Entity};
     let id = || Expr::col(("looked_at", posts::Column::Id));
@@ -279,12 +304,23 @@ async fn compared_posts(db: &Db, ids: &BTreeSet<PostId>) -> Result<Vec<ComparedP
     let mut select = Query::select();
     select
         .expr_as(id(), "id")
-        .columns([
-            (posts::Entity, posts::Column::OwnerId),
-            (posts::Entity, posts::Column::Votes),
-            (posts::Entity, posts::Column::Tags),
-        ])
-        .expr_as(Expr::from(visible_with_owner(None)), "is_visible")
+        .expr_as(post(posts::Column::Id), "existing_id");
+    for column in [
+        posts::Column::OwnerId,
+        posts::Column::Votes,
+        posts::Column::Tags,
+    ] {
+        let if_visible = Expr::case(visible_with_owner(None), post(column));
+        select.expr_as(if_visible, column);
+    }
+    for (column, alias) in [
+        (Column::OwnerId, "counted_owner_id"),
+        (Column::Votes, "counted_votes"),
+        (Column::Tags, "counted_tags"),
+    ] {
+        select.expr_as(Expr::col((Entity, column)), alias);
+    }
+    select
         .from_subquery(table(db, ids.iter().copied()), "looked_at")
         .left_join(posts::Entity, post(posts::Column::Id).eq(id()))
         .left_join(
@@ -292,14 +328,10 @@ async fn compared_posts(db: &Db, ids: &BTreeSet<PostId>) -> Result<Vec<ComparedP
             post(posts::Column::OwnerId).equals((users::Entity, users::Column::Id)),
         )
         .left_join(Entity, Expr::col((Entity, Column::PostId)).eq(id()));
-    for (column, alias) in [Column::OwnerId, Column::Votes, Column::Tags]
-        .into_iter()
-        .zip(COUNTED)
-    {
-        select.expr_as(Expr::col((Entity, column)), alias);
-    }
-    let rows = db.read().query_all(&select).await?;
-    let posts: Result<_, _> = rows.iter().map(ComparedPost::of).collect();
+    let connection = db.read();
+    let statement = connection.get_database_backend().build(&select);
+    let rows = many_rows(connection, statement, 8).await?;
+    let posts: Result<_, _> = rows.into_iter().map(ComparedPost::of).collect();
     Ok(posts?)
 }
 

@@ -7,14 +7,15 @@ use entity::{
     values::{EventKind, EventPosition},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait, Order, Query, SelectStatement},
 };
+use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::{
-    db::{Db, page},
+    db::{Db, Moment, many_rows, page},
     error::Error,
 };
 
@@ -68,26 +69,35 @@ pub(super) async fn read(
         .filter(Column::Position.lte(last))
         .filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.name())))
         .order_by_asc(Column::Position);
-    let select = select.build(connection.get_database_backend());
-    let rows = connection.query_all_raw(page(select, EVENTS, 0)).await?;
-    let events: Result<Vec<_>, _> = rows.iter().map(event).collect();
+    let statement = page(select.build(connection.get_database_backend()), EVENTS, 0);
+    let rows: Vec<Row> = many_rows(connection, statement, 5).await?;
+    let is_full = rows.len() as u64 == EVENTS;
+    let events: Result<Vec<_>, _> = rows.into_iter().map(event).collect();
     let events = events?;
     let end = match events.last() {
-        Some(event) if rows.len() as u64 == EVENTS => event.position,
+        Some(event) if is_full => event.position,
         _ => last,
     };
     Ok(Page { events, end })
 }
 
-fn event(row: &QueryResult) -> Result<Event, DbErr> {
-    let (position, kind, at, subject_id, actor_id) = row.try_get_many_by_index()?;
-    let kind: String = kind;
+/// The columns of an event.
+#[derive(Deserialize, FromQueryResult)]
+struct Row {
+    position: i64,
+    kind: String,
+    at: Moment,
+    subject_id: i64,
+    actor_id: Option<i64>,
+}
+
+fn event(row: Row) -> Result<Event, DbErr> {
     Ok(Event {
-        position,
-        kind: kind.parse().map_err(|_| DbErr::Type(kind))?,
-        at,
-        subject_id,
-        actor_id,
+        position: EventPosition::START.plus(row.position),
+        kind: row.kind.parse().map_err(|_| DbErr::Type(row.kind))?,
+        at: row.at.0,
+        subject_id: row.subject_id,
+        actor_id: row.actor_id,
     })
 }
 

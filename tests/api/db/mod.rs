@@ -3,6 +3,7 @@
 mod batches;
 mod fairness;
 mod hosts;
+mod many_rows;
 mod outages;
 pub mod pool;
 mod races;

@@ -1,0 +1,63 @@
+//! Reads of many rows have the same values on both databases.
+
+use acclaim::db::{Db, Moment, many_rows};
+use entity::{
+    audit_log::{self, Action},
+    values::Reason,
+};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, FromQueryResult, Statement};
+use serde::Deserialize;
+use time::OffsetDateTime;
+
+use crate::harness::{Fixture, apply, behaviour};
+
+#[derive(Debug, Deserialize, FromQueryResult)]
+struct Row {
+    subject_id: i64,
+    subject: String,
+    owner_id: Option<i64>,
+    at: Moment,
+}
+
+#[apply(behaviour)]
+async fn many_rows_keep_their_values_and_their_order(fixture: Fixture) {
+    fixture.migrate().await;
+    let connection = fixture.connect().await;
+    let at = OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap();
+    // Whole seconds have no fraction in SQLite.
+    let entries = [
+        (i64::MAX, "\"é\" \\ 🦀\n\t", at),
+        ((1 << 53) + 1, "", at + time::Duration::microseconds(1)),
+        (1, "1", at - time::Duration::days(40_000)),
+    ];
+    for (subject_id, subject, at) in entries {
+        let entry = audit_log::ActiveModel {
+            at: Set(at),
+            actor_id: Set(None),
+            actor: Set(String::new()),
+            action: Set(Action::DeletePost),
+            subject_id: Set(subject_id),
+            owner_id: Set(None),
+            subject: Set(subject.to_owned()),
+            reason: Set(Reason::default()),
+            ..Default::default()
+        };
+        entry.insert(&connection).await.unwrap();
+    }
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let read = async |condition: &str| {
+        let sql = format!(
+            "SELECT subject_id, subject, owner_id, at FROM audit_log WHERE {condition} \
+             ORDER BY id DESC LIMIT 10"
+        );
+        let statement = Statement::from_string(db.read().get_database_backend(), sql);
+        let rows: Vec<Row> = many_rows(db.read(), statement, 4).await.unwrap();
+        rows
+    };
+    let rows = read("1 = 1").await;
+    assert!(rows.iter().all(|row| row.owner_id.is_none()));
+    let values = rows.iter().rev();
+    let values = values.map(|row| (row.subject_id, row.subject.as_str(), row.at.0));
+    assert_eq!(values.collect::<Vec<_>>(), entries);
+    assert!(read("1 = 0").await.is_empty());
+}

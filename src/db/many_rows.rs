@@ -4,39 +4,74 @@ use sea_orm::{
     ColIdx, ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement,
     TryGetError, TryGetable,
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _, Visitor, value::Error},
+    forward_to_deserialize_any,
+};
 use time::OffsetDateTime;
 
-/// Reads the rows of `statement`. The fields of `T` have the names and the order of its `columns` columns, which
-/// are integers, texts, [`Moment`]s or null.
+/// Reads the rows of `statement` into a struct, whose fields have the names of the columns. They are integers,
+/// texts, [`Moment`]s or null: not booleans, which are numbers on SQLite, and not results of JSON functions,
+/// which would be nested.
 ///
 /// On SQLite all rows come as one JSON text: the driver takes several times as long to pass on a row as SQLite to
-/// find it. They keep their order if `statement` has a LIMIT.
+/// find it. Without a LIMIT, SQLite ignores the ORDER BY of `statement`.
 ///
 /// # Errors
 /// Those of the query, and [`DbErr::Type`] if the values are not those of `T`.
 pub async fn many_rows<T: DeserializeOwned + FromQueryResult>(
     connection: &impl ConnectionTrait,
     mut statement: Statement,
-    columns: usize,
 ) -> Result<Vec<T>, DbErr> {
     if connection.get_database_backend() != DbBackend::Sqlite {
         let rows = connection.query_all_raw(statement).await?;
         let rows = rows.iter().map(|row| T::from_query_result(row, ""));
         return rows.collect();
     }
-    let names = (0..columns).map(|column| format!("c{column}"));
-    let names = names.collect::<Vec<_>>().join(", ");
+    let fields = fields::<T>().join("\", \"");
     statement.sql = format!(
-        "WITH rows ({names}) AS ({}) SELECT json_group_array(json_array({names})) FROM rows",
+        "SELECT json_group_array(json_array(\"{fields}\")) FROM ({})",
         statement.sql
     );
-    // An aggregate has a row.
-    let Some(row) = connection.query_one_raw(statement).await? else {
-        return Ok(Vec::new());
-    };
+    let row = connection.query_one_raw(statement).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("an aggregate has no row".to_owned()))?;
     let json: String = row.try_get_by_index(0)?;
     serde_json::from_str(&json).map_err(|error| DbErr::Type(error.to_string()))
+}
+
+/// The names of the fields of a struct, in the order in which it is read from an array. None for another type.
+fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
+    let mut fields: &[&str] = &[];
+    // Fails in any case.
+    let _ = T::deserialize(FieldNames(&mut fields));
+    fields
+}
+
+/// Notes the names of the fields of a struct.
+struct FieldNames<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for FieldNames<'_> {
+    type Error = Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        *self.0 = fields;
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        Err(Error::custom("there are no values"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
 }
 
 /// A point in time, which SQLite has as a text of RFC 3339.

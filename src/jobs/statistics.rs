@@ -10,7 +10,7 @@ use crate::{
     db::Db,
     error::Error,
     metrics::Runs,
-    services::statistics::{self, Backlog, Folded},
+    services::statistics::{self, Backlog, Outcome},
 };
 
 /// Time between two looks at the log when all of it is folded. SQLite has one writer, so that the changes
@@ -34,9 +34,9 @@ struct Pauses {
 
 impl Pauses {
     /// The pause after a step that began at `began` and took `took`.
-    fn after(&mut self, folded: Folded, began: Instant, took: Duration) -> Duration {
-        let is_high = self.load.observe(began, folded.end);
-        match folded.backlog {
+    fn after(&mut self, outcome: Outcome, began: Instant, took: Duration) -> Duration {
+        let is_high = self.load.observe(began, outcome.end);
+        match outcome.backlog {
             Backlog::Empty => PERIOD,
             Backlog::Recent if is_high => MAX_PAUSE.min(took * LONG_PAUSES),
             Backlog::Recent | Backlog::Old => MAX_PAUSE.min(took * PAUSES),
@@ -50,9 +50,9 @@ pub(super) async fn run(db: Db, stop: CancellationToken, runs: Runs) -> Result<(
         let mut removal = Instant::now();
         loop {
             let began = Instant::now();
-            let folded = statistics::fold(&db).await?;
+            let outcome = statistics::fold(&db).await?;
             runs.succeeded();
-            sleep(pauses.after(folded, began, began.elapsed())).await;
+            sleep(pauses.after(outcome, began, began.elapsed())).await;
             if removal <= Instant::now() {
                 // Old days do no harm, but without the steps no event is removed.
                 if let Err(error) = statistics::remove_old_days(&db).await {
@@ -77,7 +77,7 @@ mod tests {
     use entity::values::EventPosition;
     use tokio::time::Instant;
 
-    use super::{Backlog, Folded, LONG_PAUSES, MAX_PAUSE, PAUSES, PERIOD, Pauses};
+    use super::{Backlog, LONG_PAUSES, MAX_PAUSE, Outcome, PAUSES, PERIOD, Pauses};
 
     const STEP: Duration = Duration::from_millis(100);
 
@@ -86,8 +86,8 @@ mod tests {
         let (mut pauses, began) = (Pauses::default(), Instant::now());
         steps.map(|(second, backlog, end)| {
             let end = EventPosition::START.plus(end);
-            let folded = Folded { backlog, end };
-            pauses.after(folded, began + Duration::from_secs(second), STEP)
+            let outcome = Outcome { backlog, end };
+            pauses.after(outcome, began + Duration::from_secs(second), STEP)
         })
     }
 
@@ -126,7 +126,7 @@ mod tests {
         let after = |backlog| {
             let end = EventPosition::START;
             let minutes = Duration::from_mins(4);
-            Pauses::default().after(Folded { backlog, end }, Instant::now(), minutes)
+            Pauses::default().after(Outcome { backlog, end }, Instant::now(), minutes)
         };
         assert_eq!(after(Backlog::Old), MAX_PAUSE);
         assert_eq!(after(Backlog::Empty), PERIOD);

@@ -1,7 +1,8 @@
 //! Types that accept only valid values.
 //!
 //! Each type has one rule and one database mapping. `parse`, the OpenAPI schema and `Deserr` share
-//! the rule. Values from the database are not checked: the constraints of the schema apply there.
+//! the rule. Values from the database are not checked: the constraints of the schema apply there. SQLite
+//! gives some of them as JSON, for which `Deserialize` is.
 
 /// Implements `Deserr` and the OpenAPI schema of a type. `$read` is [`read_text`], [`read_integer`]
 /// or `read_sequence`; it calls the `parse` of the type.

@@ -1,6 +1,7 @@
 //! The tags of a post.
 
 use sea_orm::DeriveValueType;
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::openapi::schema::ArrayBuilder;
 use validator::ValidateLength;
@@ -9,7 +10,7 @@ use super::{Invalid, Tag};
 
 /// At most 10 different tags, in the order of the request. The database stores them in one column,
 /// separated by spaces.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, DeriveValueType)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, DeriveValueType)]
 #[sea_orm(column_type = "Text")]
 pub struct Tags(String);
 

@@ -182,11 +182,9 @@ fn groups_take_turns() {
     assert!(batches[1].contains(&100));
 }
 
-/// A row that fills a batch is written alone, and the next batches are those of other groups.
 #[test]
-fn large_rows_let_small_ones_go_first() {
-    let mut rows = vec![(1, 100_000); 40];
-    rows.extend([(2, 100_000), (3, 10)]);
-    let batches = plan(&rows);
-    assert_eq!(batches[..4], [[0], [40], [41], [1]]);
+fn a_batch_is_bounded_in_bytes() {
+    let rows: Vec<_> = (0..21).map(|group| (group, LARGE)).collect();
+    let sizes: Vec<usize> = plan(&rows).iter().map(Vec::len).collect();
+    assert_eq!(sizes, [16, 5]);
 }

@@ -1,11 +1,9 @@
 //! An event, with the present state of its subject.
 
-use std::{fmt, sync::OnceLock};
+use std::sync::OnceLock;
 
 use entity::values::{EventKind, EventPosition, Tags, UserId};
-use sea_orm::{
-    ActiveEnum, DbErr, DeriveActiveEnum, EnumIter, FromQueryResult, sea_query::ValueType,
-};
+use sea_orm::{DbErr, DeriveActiveEnum, EnumIter, FromQueryResult};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -45,22 +43,24 @@ pub(super) struct PostState {
 }
 
 /// The users who see a post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "i32", db_type = "Integer")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Audience {
-    Nobody = 0,
-    Owner = 1,
-    Everyone = 2,
+    Everyone,
+    Owner,
+    Nobody,
 }
 
 /// A user at the time of reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "i32", db_type = "Integer")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum ActorState {
-    Active = 0,
+    Active,
     /// Not also deleted.
-    Suspended = 1,
-    Deleted = 2,
+    Suspended,
+    Deleted,
 }
 
 /// The members of all payloads.
@@ -73,62 +73,51 @@ pub(super) struct Payload {
     pub username: bool,
 }
 
-/// The columns of an event, in the order in which [`log`](super::log) selects them.
+/// The columns of an event that [`log`](super::log) selects.
 #[derive(Deserialize, FromQueryResult)]
 pub(super) struct Row {
-    position: i64,
+    pub position: EventPosition,
     at: Moment,
     kind: String,
     subject_id: i64,
-    actor_id: Option<i64>,
+    actor_id: Option<UserId>,
     payload: Option<String>,
     /// Null without a post, as are the tags and votes.
-    owner_id: Option<i64>,
-    tags: Option<String>,
+    owner_id: Option<UserId>,
+    tags: Option<Tags>,
     votes: Option<i64>,
-    audience: i32,
-    actor_state: Option<i32>,
-}
-
-impl Row {
-    pub const COLUMNS: usize = 11;
-
-    pub fn position(&self) -> EventPosition {
-        EventPosition::START.plus(self.position)
-    }
-
-    fn post(&mut self) -> Result<Option<PostState>, DbErr> {
-        let (Some(owner_id), Some(votes), Some(tags)) =
-            (self.owner_id, self.votes, self.tags.take())
-        else {
-            return Ok(None);
-        };
-        Ok(Some(PostState {
-            owner_id: user(owner_id)?,
-            tags: ValueType::try_from(tags.into()).map_err(invalid)?,
-            votes,
-            audience: Audience::try_from_value(&self.audience)?,
-        }))
-    }
+    /// Has no meaning without a post.
+    audience: Audience,
+    /// Null without an actor, or if they are gone.
+    actor_state: Option<ActorState>,
 }
 
 impl Event {
     /// `None` for a kind of a later version.
-    pub(super) fn of(mut row: Row) -> Result<Option<Self>, DbErr> {
+    pub(super) fn of(row: Row) -> Result<Option<Self>, DbErr> {
         let Ok(kind) = row.kind.parse() else {
             return Ok(None);
         };
         let payload = row.payload.as_deref().map(serde_json::from_str).transpose();
-        let state = row.actor_state.as_ref().map(ActorState::try_from_value);
+        let payload = payload.map_err(|error| DbErr::Type(error.to_string()))?;
+        let post = match (row.owner_id, row.tags, row.votes) {
+            (Some(owner_id), Some(tags), Some(votes)) => Some(PostState {
+                owner_id,
+                tags,
+                votes,
+                audience: row.audience,
+            }),
+            _ => None,
+        };
         Ok(Some(Self {
-            position: row.position(),
+            position: row.position,
             kind,
             at: row.at.0,
             subject_id: row.subject_id,
-            actor_id: row.actor_id.map(user).transpose()?,
-            payload: payload.map_err(invalid)?.unwrap_or_default(),
-            post: row.post()?,
-            actor: state.transpose()?,
+            actor_id: row.actor_id,
+            payload: payload.unwrap_or_default(),
+            post,
+            actor: row.actor_state,
             shared: OnceLock::new(),
         }))
     }
@@ -138,12 +127,4 @@ impl Event {
         let has = |post: &PostState| post.tags.iter().any(|other| other == tag);
         self.post.as_ref().is_none_or(has)
     }
-}
-
-fn user(id: i64) -> Result<UserId, DbErr> {
-    UserId::parse(id).map_err(invalid)
-}
-
-fn invalid(error: impl fmt::Display) -> DbErr {
-    DbErr::Type(error.to_string())
 }

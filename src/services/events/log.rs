@@ -83,9 +83,9 @@ pub async fn read(
     let last = Ord::min(last, after.plus(RANGE));
     let backend = connection.get_database_backend();
     let statement = backend.build(&select(after, last, kinds));
-    let rows: Vec<Row> = many_rows(connection, page(statement, limit, 0), Row::COLUMNS).await?;
+    let rows: Vec<Row> = many_rows(connection, page(statement, limit, 0)).await?;
     let end = match rows.last() {
-        Some(row) if rows.len() as u64 == limit => row.position(),
+        Some(row) if rows.len() as u64 == limit => row.position,
         _ => last,
     };
     let events: Result<Vec<_>, DbErr> = rows.into_iter().map(Event::of).collect();
@@ -154,6 +154,6 @@ fn select(after: EventPosition, last: EventPosition, kinds: EventKinds) -> Selec
     select
 }
 
-fn constant(value: &impl ActiveEnum<Value = i32>) -> Expr {
+fn constant(value: &impl ActiveEnum<Value = String>) -> Expr {
     Expr::Constant(value.to_value().into())
 }

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use entity::{
     post_statistics, posts, statistics, user_activity, user_statistics, users,
-    values::{PostId, UserId},
+    values::{PostId, Tags, UserId},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
     sea_query::{Expr, ExprTrait, Query, SelectStatement, ValueType},
 };
 use serde::Deserialize;
 
 use super::{
     DayNumber, first_kept_day,
-    step::{Step, Votes, post, user},
+    step::{Step, Votes},
 };
 use crate::{
     db::{Db, ValuesTable, many_rows},
@@ -245,55 +245,33 @@ struct ComparedPost {
 /// was counted.
 #[derive(Deserialize, FromQueryResult)]
 struct ComparedRow {
-    id: i64,
-    existing_id: Option<i64>,
-    owner_id: Option<i64>,
+    id: PostId,
+    existing_id: Option<PostId>,
+    owner_id: Option<UserId>,
     votes: Option<i64>,
-    tags: Option<String>,
-    counted_owner_id: Option<i64>,
+    tags: Option<Tags>,
+    counted_owner_id: Option<UserId>,
     counted_votes: Option<i64>,
-    counted_tags: Option<String>,
+    counted_tags: Option<Tags>,
 }
 
 impl ComparedPost {
-    fn of(row: ComparedRow) -> Result<Self, DbErr> {
-        let id =
-            post(row.id).ok_or_else(|| DbErr::Type("the id of a post is invalid".to_owned()))?;
-        Ok(Self {
-            id,
+    fn of(row: ComparedRow) -> Self {
+        let counted = |owner_id, votes, tags| {
+            Some(post_statistics::Model {
+                post_id: row.id,
+                owner_id: owner_id?,
+                votes: votes?,
+                tags: tags?,
+            })
+        };
+        Self {
+            id: row.id,
             exists: row.existing_id.is_some(),
-            now: counted(id, row.owner_id, row.votes, row.tags)?,
-            before: counted(
-                id,
-                row.counted_owner_id,
-                row.counted_votes,
-                row.counted_tags,
-            )?,
-        })
+            now: counted(row.owner_id, row.votes, row.tags),
+            before: counted(row.counted_owner_id, row.counted_votes, row.counted_tags),
+        }
     }
-}
-
-/// The row with these values, if there is one.
-fn counted(
-    post_id: PostId,
-    owner_id: Option<i64>,
-    votes: Option<i64>,
-    tags: Option<String>,
-) -> Result<Option<post_statistics::Model>, DbErr> {
-    let (Some(owner_id), Some(votes), Some(tags)) = (owner_id, votes, tags) else {
-        return Ok(None);
-    };
-    let invalid = || {
-        DbErr::Type(format!(
-            "the owner or the tags of post {post_id} are invalid"
-        ))
-    };
-    Ok(Some(post_statistics::Model {
-        post_id,
-        owner_id: user(owner_id).ok_or_else(invalid)?,
-        votes,
-        tags: ValueType::try_from(tags.into()).map_err(|_| invalid())?,
-    }))
 }
 
 /// In one statement: the rows of a page cost more to transfer than to find.
@@ -330,9 +308,8 @@ async fn compared_posts(db: &Db, ids: &BTreeSet<PostId>) -> Result<Vec<ComparedP
         .left_join(Entity, Expr::col((Entity, Column::PostId)).eq(id()));
     let connection = db.read();
     let statement = connection.get_database_backend().build(&select);
-    let rows = many_rows(connection, statement, 8).await?;
-    let posts: Result<_, _> = rows.into_iter().map(ComparedPost::of).collect();
-    Ok(posts?)
+    let rows = many_rows(connection, statement).await?;
+    Ok(rows.into_iter().map(ComparedPost::of).collect())
 }
 
 async fn counted_users(

@@ -42,14 +42,14 @@ const OLD: time::Duration = time::Duration::minutes(1);
 
 /// The log after a step.
 #[derive(Clone, Copy, Debug)]
-pub struct Folded {
-    /// What remains.
+pub struct Outcome {
+    /// What remains to be folded.
     pub backlog: Backlog,
     /// The end of the log that the step saw.
     pub end: EventPosition,
 }
 
-/// What remains to be folded after a step.
+/// The events after a step that remain to be folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backlog {
     /// Nothing of what the step saw.
@@ -64,11 +64,11 @@ pub enum Backlog {
 ///
 /// # Errors
 /// [`Error::Unavailable`]. The next call continues.
-pub async fn fold(db: &Db) -> Result<Folded, Error> {
+pub async fn fold(db: &Db) -> Result<Outcome, Error> {
     let progress = Progress::read(db).await?;
     let end = progress.last;
     let backlog = take_step(db, progress).await?;
-    Ok(Folded { backlog, end })
+    Ok(Outcome { backlog, end })
 }
 
 async fn take_step(db: &Db, progress: Progress) -> Result<Backlog, Error> {

@@ -23,7 +23,7 @@ pub use answers::{
     Day, FoldedTo, PostDays, TagCount, TagCursor, Totals, UserTotals, VoteDay, of_post, of_user,
     tags, totals,
 };
-pub use fold::{Backlog, Folded, fold, remove_old_days};
+pub use fold::{Backlog, Outcome, fold, remove_old_days};
 pub use state::folded;
 
 /// Days since 1970-01-01 in UTC.

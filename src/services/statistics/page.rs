@@ -70,7 +70,7 @@ pub(super) async fn read(
         .filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.name())))
         .order_by_asc(Column::Position);
     let statement = page(select.build(connection.get_database_backend()), EVENTS, 0);
-    let rows: Vec<Row> = many_rows(connection, statement, 5).await?;
+    let rows: Vec<Row> = many_rows(connection, statement).await?;
     let is_full = rows.len() as u64 == EVENTS;
     let events: Result<Vec<_>, _> = rows.into_iter().map(event).collect();
     let events = events?;
@@ -84,7 +84,7 @@ pub(super) async fn read(
 /// The columns of an event.
 #[derive(Deserialize, FromQueryResult)]
 struct Row {
-    position: i64,
+    position: EventPosition,
     kind: String,
     at: Moment,
     subject_id: i64,
@@ -93,7 +93,7 @@ struct Row {
 
 fn event(row: Row) -> Result<Event, DbErr> {
     Ok(Event {
-        position: EventPosition::START.plus(row.position),
+        position: row.position,
         kind: row.kind.parse().map_err(|_| DbErr::Type(row.kind))?,
         at: row.at.0,
         subject_id: row.subject_id,

@@ -19,25 +19,44 @@ use time::OffsetDateTime;
 /// find it. Without a LIMIT, SQLite ignores the ORDER BY of `statement`.
 ///
 /// # Errors
-/// Those of the query, and [`DbErr::Type`] if the values are not those of `T`.
+/// Those of the query and of its rows.
 pub async fn many_rows<T: DeserializeOwned + FromQueryResult>(
     connection: &impl ConnectionTrait,
-    mut statement: Statement,
+    statement: Statement,
 ) -> Result<Vec<T>, DbErr> {
-    if connection.get_database_backend() != DbBackend::Sqlite {
-        let rows = connection.query_all_raw(statement).await?;
-        let rows = rows.iter().map(|row| T::from_query_result(row, ""));
-        return rows.collect();
+    if connection.get_database_backend() == DbBackend::Sqlite
+        && let Some(rows) = rows_as_json(connection, &statement).await?
+    {
+        return Ok(rows);
     }
-    let fields = fields::<T>().join("\", \"");
-    statement.sql = format!(
-        "SELECT json_group_array(json_array(\"{fields}\")) FROM ({})",
+    let rows = connection.query_all_raw(statement).await?;
+    let rows = rows.iter().map(|row| T::from_query_result(row, ""));
+    rows.collect()
+}
+
+/// Reads the rows of `statement` as one JSON text. `None` if the values are not those of `T` there: the driver
+/// knows more forms of a point in time, and its errors name the column.
+async fn rows_as_json<T: DeserializeOwned>(
+    connection: &impl ConnectionTrait,
+    statement: &Statement,
+) -> Result<Option<Vec<T>>, DbErr> {
+    // With the table, because SQLite reads an unknown name in quotation marks as a text.
+    let columns = fields::<T>()
+        .iter()
+        .map(|field| format!("\"rows\".\"{field}\""));
+    let sql = format!(
+        "SELECT json_group_array(json_array({})) FROM ({}) AS \"rows\"",
+        columns.collect::<Vec<_>>().join(", "),
         statement.sql
     );
+    let statement = Statement {
+        sql,
+        ..statement.clone()
+    };
     let row = connection.query_one_raw(statement).await?;
     let row = row.ok_or_else(|| DbErr::RecordNotFound("an aggregate has no row".to_owned()))?;
     let json: String = row.try_get_by_index(0)?;
-    serde_json::from_str(&json).map_err(|error| DbErr::Type(error.to_string()))
+    Ok(serde_json::from_str(&json).ok())
 }
 
 /// The names of the fields of a struct, in the order in which it is read from an array. None for another type.

@@ -33,9 +33,9 @@ struct Pauses {
 }
 
 impl Pauses {
-    /// The pause after a step that began at `began` and took `took`.
-    fn after(&mut self, outcome: Outcome, began: Instant, took: Duration) -> Duration {
-        let is_high = self.load.observe(began, outcome.end);
+    /// The pause after a step that took `took`.
+    fn after(&mut self, outcome: Outcome, took: Duration) -> Duration {
+        let is_high = self.load.observe(outcome.seen, outcome.end);
         match outcome.backlog {
             Backlog::Empty => PERIOD,
             Backlog::Recent if is_high => MAX_PAUSE.min(took * LONG_PAUSES),
@@ -52,7 +52,7 @@ pub(super) async fn run(db: Db, stop: CancellationToken, runs: Runs) -> Result<(
             let began = Instant::now();
             let outcome = statistics::fold(&db).await?;
             runs.succeeded();
-            sleep(pauses.after(outcome, began, began.elapsed())).await;
+            sleep(pauses.after(outcome, began.elapsed())).await;
             if removal <= Instant::now() {
                 // Old days do no harm, but without the steps no event is removed.
                 if let Err(error) = statistics::remove_old_days(&db).await {
@@ -86,8 +86,8 @@ mod tests {
         let (mut pauses, began) = (Pauses::default(), Instant::now());
         steps.map(|(second, backlog, end)| {
             let end = EventPosition::START.plus(end);
-            let outcome = Outcome { backlog, end };
-            pauses.after(outcome, began + Duration::from_secs(second), STEP)
+            let seen = began + Duration::from_secs(second);
+            pauses.after(Outcome { backlog, end, seen }, STEP)
         })
     }
 
@@ -124,9 +124,9 @@ mod tests {
     #[test]
     fn a_slow_step_is_not_followed_by_a_long_pause() {
         let after = |backlog| {
-            let end = EventPosition::START;
+            let (end, seen) = (EventPosition::START, Instant::now());
             let minutes = Duration::from_mins(4);
-            Pauses::default().after(Outcome { backlog, end }, Instant::now(), minutes)
+            Pauses::default().after(Outcome { backlog, end, seen }, minutes)
         };
         assert_eq!(after(Backlog::Old), MAX_PAUSE);
         assert_eq!(after(Backlog::Empty), PERIOD);

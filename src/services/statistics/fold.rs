@@ -8,6 +8,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, Query},
 };
+use tokio::time::Instant;
 
 use super::{
     first_kept_day,
@@ -47,6 +48,8 @@ pub struct Outcome {
     pub backlog: Backlog,
     /// The end of the log that the step saw.
     pub end: EventPosition,
+    /// The time at which it saw the end.
+    pub seen: Instant,
 }
 
 /// The events after a step that remain to be folded.
@@ -66,9 +69,9 @@ pub enum Backlog {
 /// [`Error::Unavailable`]. The next call continues.
 pub async fn fold(db: &Db) -> Result<Outcome, Error> {
     let progress = Progress::read(db).await?;
-    let end = progress.last;
+    let (end, seen) = (progress.last, Instant::now());
     let backlog = take_step(db, progress).await?;
-    Ok(Outcome { backlog, end })
+    Ok(Outcome { backlog, end, seen })
 }
 
 async fn take_step(db: &Db, progress: Progress) -> Result<Backlog, Error> {

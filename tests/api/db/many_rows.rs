@@ -9,7 +9,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, FromQueryResu
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use crate::harness::{Fixture, apply, behaviour};
+use crate::harness::{Fixture, apply, behaviour, sqlite_behaviour};
 
 /// In another order than the columns.
 #[derive(Debug, Deserialize, FromQueryResult)]
@@ -70,4 +70,31 @@ async fn many_rows_keep_their_values_and_their_order(fixture: Fixture) {
     let values = values.map(|row| (row.subject_id, row.owner_id, row.subject.as_str(), row.at.0));
     assert_eq!(values.collect::<Vec<_>>(), entries);
     assert!(read("false").await.is_empty());
+}
+
+#[derive(Debug, Deserialize, FromQueryResult)]
+struct UnknownColumn {
+    #[expect(dead_code, reason = "cannot be read")]
+    unknown: String,
+}
+
+#[apply(behaviour)]
+async fn an_unknown_column_is_an_error(fixture: Fixture) {
+    fixture.migrate().await;
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let statement = Statement::from_string(db.read().get_database_backend(), "SELECT 'a' AS known");
+    let rows = many_rows::<UnknownColumn>(db.read(), statement).await;
+    assert!(rows.is_err(), "{rows:?}");
+}
+
+/// As an operator writes it.
+#[apply(sqlite_behaviour)]
+async fn a_time_without_an_offset_is_read(fixture: Fixture) {
+    fixture.migrate().await;
+    let db = Db::open(&fixture.database()).await.unwrap();
+    let sql =
+        "SELECT 1 AS subject_id, 'a' AS subject, NULL AS owner_id, '2026-11-29 10:00:00' AS at";
+    let statement = Statement::from_string(db.read().get_database_backend(), sql);
+    let rows: Vec<Row> = many_rows(db.read(), statement).await.unwrap();
+    assert_eq!(rows[0].at.0.hour(), 10);
 }

@@ -29,7 +29,7 @@ const BUSY: Duration = Duration::from_secs(10);
 /// writes.
 const PAUSE: Duration = Duration::from_millis(20);
 /// The same under load. Each look that finds events also wakes every stream, and each stream sends what it gets.
-const LONG_PAUSE: Duration = Duration::from_millis(100);
+const LONG_PAUSE: Duration = Duration::from_millis(200);
 /// Time between two removals of old events.
 const REMOVAL_PERIOD: Duration = Duration::from_mins(1);
 
